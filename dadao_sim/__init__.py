@@ -1,0 +1,43 @@
+"""A simulator of decentralised optimisation: DADAO and the field's baselines, event by event."""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from dadao_sim.engine.replay import replay as replay
+    from dadao_sim.events import Events as Events
+    from dadao_sim.networks import Network as Network
+    from dadao_sim.problems import Problem as Problem
+    from dadao_sim.scenario_file import load_scenario as load_scenario
+    from dadao_sim.simulation import simulate as simulate
+
+__version__ = "0.1.0"
+
+# Imported when first used: the command line answers before NumPy is loaded.
+_HOMES = {
+    "Events": "events",
+    "Network": "networks",
+    "Problem": "problems",
+    "load_scenario": "scenario_file",
+    "replay": "engine.replay",
+    "simulate": "simulation",
+}
+__all__ = [
+    "Events",
+    "Network",
+    "Problem",
+    "__version__",
+    "load_scenario",
+    "replay",
+    "simulate",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_HOMES})

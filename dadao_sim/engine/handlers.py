@@ -1,0 +1,58 @@
+"""What a method does at an event: the verbs that the engine speaks, one implementation per
+``Params`` class.
+
+``state`` is a :class:`State`; ``p`` the method's Params (a NamedTuple of floats and arrays under
+the paper's names); ``i`` a node; ``t`` the time of the event. Implementations are plain Python
+functions written as scalar loops; the engine compiles them into its own loop.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from dadao_sim.engine.dispatch import by_type
+
+
+class State(NamedTuple):
+    """Everything the nodes hold: ``values`` (n, blocks, d), and per node the time ``last`` (n,) of
+    its last event and the number ``seen`` (n,) of events it has seen.
+    """
+
+    values: np.ndarray
+    last: np.ndarray
+    seen: np.ndarray
+
+
+@by_type(1)
+def flow(state, p, i, t):
+    """Bring node i from ``state.last[i]`` to time t along the method's differential equation.
+
+    Over no time at all it changes nothing, to the last bit.
+    """
+
+
+@by_type(1)
+def gradient(state, p, objective, i, mark, out):
+    """Write into ``out`` (d,) what node i computes at a gradient event."""
+
+
+@by_type(1)
+def apply_gradient(state, p, i, g):
+    """Let node i take the step ``g`` (d,) that it computed."""
+
+
+@by_type(1)
+def message(state, p, objective, i, out):
+    """Write into ``out`` (vectors * d,) what node i sends in an exchange."""
+
+
+@by_type(1)
+def apply_message(state, p, e, i, m):
+    """What node i does with ``m``: its own message less that of the other end of edge e."""
+
+
+@by_type(1)
+def observe(state, p, objective, i, t, work, out):
+    """Write node i's estimate of x* at time t into ``out`` (d,); ``work`` (d,) is free; state is
+    untouched.
+    """

@@ -1,0 +1,134 @@
+"""The replay loop: every event of a log, in order, for any method and any objective.
+
+The loop is compiled once per pair of types (Params, objective). For the package's own types the
+result is cached on disk; for a user's types it is not, since their files are no part of the cache's
+digest.
+"""
+
+from typing import NamedTuple
+
+import numba
+import numpy as np
+from numba.extending import register_jitable
+
+from dadao_sim.engine.handlers import (
+    apply_gradient,
+    apply_message,
+    flow,
+    gradient,
+    message,
+    observe,
+)
+from dadao_sim.engine.kernel import kernel
+from dadao_sim.events import (
+    ARRIVE_I,
+    ARRIVE_J,
+    GOSSIP,
+    GRADIENT,
+    GRADIENT_END,
+    GRADIENT_START,
+    SEND,
+)
+from dadao_sim.problems import oracles
+
+
+class Log(NamedTuple):
+    """The columns of a window that the loop reads; ``slot`` is where a delayed event keeps its
+    vector.
+    """
+
+    time: np.ndarray
+    kind: np.ndarray
+    i: np.ndarray
+    j: np.ndarray
+    edge: np.ndarray
+    mark: np.ndarray
+    slot: np.ndarray
+
+
+class NoObjective(NamedTuple):
+    """Stands in where the loop is compiled for events that ask the objective nothing."""
+
+    nothing: float = 0.0
+
+
+oracles.gradient.register(NoObjective, lambda objective, i, x, mark, out: None)
+oracles.conjugate_gradient.register(NoObjective, lambda objective, i, y, out: None)
+
+
+@register_jitable(forceinline=True)
+def advance(state, p, i, t):
+    """Count an event at node i and flow the node to its time t."""
+    state.seen[i] += 1
+    flow(state, p, i, t)
+    state.last[i] = t
+
+
+@register_jitable(forceinline=True)
+def difference(state, p, objective, i, j, out, work):
+    """Write the message of i less that of j into ``out``."""
+    message(state, p, objective, i, out)
+    message(state, p, objective, j, work)
+    for c in range(out.shape[0]):
+        out[c] -= work[c]
+
+
+@register_jitable(forceinline=True)
+def negate(m):
+    """Change the sign of ``m`` in place."""
+    for c in range(m.shape[0]):
+        m[c] = -m[c]
+
+
+def play(state, p, objective, log, slots, step, parcel, work, first, stop):
+    """Replay rows ``first`` to ``stop`` of ``log`` on ``state``, in place.
+
+    ``slots`` (k, width) holds the vectors of delayed events under way; ``step`` (d,), ``parcel``
+    and ``work`` (vectors * d,) are scratch.
+    """
+    for row in range(first, stop):
+        kind = log.kind[row]
+        t = log.time[row]
+        i = log.i[row]
+        if kind == GRADIENT:
+            advance(state, p, i, t)
+            gradient(state, p, objective, i, log.mark[row], step)
+            apply_gradient(state, p, i, step)
+        elif kind == GOSSIP:
+            j = log.j[row]
+            advance(state, p, i, t)
+            advance(state, p, j, t)
+            difference(state, p, objective, i, j, parcel, work)
+            apply_message(state, p, log.edge[row], i, parcel)
+            negate(parcel)
+            apply_message(state, p, log.edge[row], j, parcel)
+        elif kind == GRADIENT_START:
+            advance(state, p, i, t)
+            gradient(state, p, objective, i, log.mark[row], slots[log.slot[row], : step.shape[0]])
+        elif kind == GRADIENT_END:
+            advance(state, p, i, t)
+            apply_gradient(state, p, i, slots[log.slot[row], : step.shape[0]])
+        elif kind == SEND:
+            j = log.j[row]
+            advance(state, p, i, t)
+            advance(state, p, j, t)
+            difference(state, p, objective, i, j, slots[log.slot[row], : parcel.shape[0]], work)
+        elif kind == ARRIVE_I:
+            advance(state, p, i, t)
+            apply_message(state, p, log.edge[row], i, slots[log.slot[row], : parcel.shape[0]])
+        elif kind == ARRIVE_J:
+            j = log.j[row]
+            advance(state, p, j, t)
+            parcel[:] = slots[log.slot[row], : parcel.shape[0]]
+            negate(parcel)
+            apply_message(state, p, log.edge[row], j, parcel)
+
+
+def observe_all(state, p, objective, t, work, out):
+    """Write every node's estimate of x* at time t into ``out`` (n, d); ``work`` (d,) is scratch."""
+    for i in range(out.shape[0]):
+        observe(state, p, objective, i, t, work, out[i])
+
+
+PLAY_CACHED, PLAY = kernel(play), numba.njit(error_model="numpy")(play)
+OBSERVE_CACHED, OBSERVE = kernel(observe_all), numba.njit(error_model="numpy")(observe_all)

@@ -1,0 +1,162 @@
+"""The event log: *when* and *where* things happen, never what is computed.
+
+A clock produces a log, the engine replays an algorithm over it. Rows are in order of time; rows at
+the same time happen in the order in which they stand, so the log is total.
+"""
+
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+
+from dadao_sim.errors import InputError
+
+if TYPE_CHECKING:
+    from dadao_sim.networks import GraphSequence, Network
+
+GRADIENT = 0  # node i computes a gradient and applies it at once
+GOSSIP = 1  # nodes i and j exchange over their edge at once
+GRADIENT_START = 2  # node i starts a gradient at the value it has now
+GRADIENT_END = 3  # node i applies the gradient begun in row `start`
+SEND = 4  # nodes i and j put the difference of their messages on the wire
+ARRIVE_I = 5  # the exchange begun in row `start` acts on node i
+ARRIVE_J = 6  # the exchange begun in row `start` acts on node j
+LOST = 7  # what was begun in row `start` will act no more
+ROUND = 8  # one step of a synchronous method, all nodes
+KIND_NAMES = (
+    *("gradient", "gossip", "gradient_start", "gradient_end"),
+    *("send", "arrive_i", "arrive_j", "lost", "round"),
+)
+
+TYPES = {
+    "time": np.float64,
+    "kind": np.uint8,
+    "i": np.int32,
+    "j": np.int32,
+    "edge": np.int32,
+    "mark": np.uint64,
+    "start": np.int64,
+}
+
+
+@dataclass(frozen=True)
+class Events:
+    """A log of events, or a window of one.
+
+    All arrays have one entry per event. ``time`` is in mean gradient intervals of a node; ``kind``
+    is one of the constants of this module; ``i`` the node; ``j`` and ``edge`` are -1 where there is
+    no second node; ``mark`` seeds what the event draws (a minibatch); ``start`` is the row of the
+    whole log in which a delayed event began, -1 for atomic ones. ``first_row`` is the number in the
+    whole log of the first row here.
+    """
+
+    time: np.ndarray
+    kind: np.ndarray
+    i: np.ndarray
+    j: np.ndarray
+    edge: np.ndarray
+    mark: np.ndarray
+    start: np.ndarray
+    first_row: int = 0
+
+    def __len__(self) -> int:
+        return len(self.time)
+
+    def __getitem__(self, rows: slice) -> "Events":
+        """The window ``rows`` (a slice of step 1); it shares memory with this log."""
+        first, _, step = rows.indices(len(self))
+        if step != 1:
+            raise InputError(f"events[...]: a window has step 1, not {step}")
+        arrays = {name: getattr(self, name)[rows] for name in TYPES}
+        return Events(**arrays, first_row=self.first_row + first)
+
+    @classmethod
+    def from_arrays(
+        cls,
+        time: Any,
+        kind: Any,
+        i: Any,
+        j: Any = None,
+        network: "Network | GraphSequence | None" = None,
+        *,
+        edge: Any = None,
+        mark: Any = None,
+        start: Any = None,
+    ) -> Self:
+        """A log from sequences of equal length, checked.
+
+        ``edge`` is looked up in ``network`` where it is not given. Raises InputError where the
+        lengths differ, the times decrease or are not finite, a kind is unknown, or an exchange has
+        no edge.
+        """
+        count = len(time)
+        given = {"time": time, "kind": kind, "i": i, "j": j, "mark": mark, "start": start}
+        absent = {"j": -1, "mark": 0, "start": -1}
+        arrays: dict[str, Any] = {
+            name: np.ascontiguousarray(
+                np.full(count, absent[name]) if values is None else values, dtype=TYPES[name]
+            )
+            for name, values in given.items()
+        }
+        for name, values in arrays.items():
+            if values.shape != (count,):
+                raise InputError(
+                    f"events.{name}: has shape {values.shape}, but there are {count} times"
+                )
+        times = arrays["time"]
+        if not np.isfinite(times).all() or (np.diff(times) < 0).any():
+            raise InputError("events.time: must be finite and must not decrease")
+        if count and arrays["kind"].max() >= len(KIND_NAMES):
+            raise InputError(f"events.kind: {arrays['kind'].max()} is unknown; the last is {ROUND}")
+        exchanges = np.isin(arrays["kind"], (GOSSIP, SEND, ARRIVE_I, ARRIVE_J))
+        if edge is not None:
+            arrays["edge"] = np.ascontiguousarray(edge, dtype=np.int32)
+        else:
+            arrays["edge"] = np.full(count, -1, dtype=np.int32)
+            if network is not None and exchanges.any():
+                arrays["edge"][exchanges] = network.edge_indices(
+                    arrays["i"][exchanges], arrays["j"][exchanges]
+                )
+        log = cls(**arrays)
+        log.check(network.nodes if network is not None else None)
+        return log
+
+    def check(self, nodes: int | None) -> None:
+        """Raise InputError unless every node is in range and every delayed event has its start."""
+        exchanges = np.isin(self.kind, (GOSSIP, SEND, ARRIVE_I, ARRIVE_J))
+        limit = np.iinfo(np.int32).max if nodes is None else nodes
+        for name, rows in (("i", self.kind != ROUND), ("j", exchanges)):
+            values = getattr(self, name)[rows]
+            if len(values) and (values.min() < 0 or values.max() >= limit):
+                worst = values.min() if values.min() < 0 else values.max()
+                raise InputError(f"events.{name}: node {worst} is not one of the {limit} nodes")
+        ends = np.isin(self.kind, (GRADIENT_END, ARRIVE_I, ARRIVE_J, LOST))
+        rows = np.flatnonzero(ends)
+        start = self.start[rows] - self.first_row
+        wrong = (start >= rows) | (self.start[rows] < 0)
+        if wrong.any():
+            row = rows[wrong][0]
+            raise InputError(
+                f"events.start: row {row} ({KIND_NAMES[self.kind[row]]}) must name an earlier row, "
+                f"not {self.start[row]}"
+            )
+
+    def relabelled(self, order: np.ndarray, network: "Network | GraphSequence") -> "Events":
+        """The same log on the relabelled network, whose node k is node ``order[k]`` of this
+        one's.
+        """
+        name_of = np.empty(len(order), dtype=np.int32)
+        name_of[order] = np.arange(len(order), dtype=np.int32)
+        i = np.where(self.i >= 0, name_of[self.i], -1)
+        j = np.where(self.j >= 0, name_of[self.j], -1)
+        rest = {"mark": self.mark, "start": self.start}
+        return Events.from_arrays(self.time, self.kind, i, j, network, **rest)
+
+
+def concatenate(windows: "list[Events]") -> Events:
+    """One log from consecutive windows."""
+    arrays = {name: np.concatenate([getattr(w, name) for w in windows]) for name in TYPES}
+    return Events(**arrays, first_row=windows[0].first_row)
+
+
+assert [field.name for field in fields(Events)][:-1] == list(TYPES)

@@ -1,0 +1,90 @@
+"""Averaging: f_i(x) = ||x - c_i||^2/2, whose optimum is the mean of the centres."""
+
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from dadao_sim.engine.kernel import kernel
+from dadao_sim.errors import InputError
+from dadao_sim.problems import oracles
+from dadao_sim.problems.problem import FloatArray, IntArray, Problem
+
+
+class Averaging(NamedTuple):
+    """``centres`` (n, d)."""
+
+    centres: np.ndarray
+
+
+@kernel
+def averaging_gradient(averaging, i, x, mark, out):
+    """Write x - c_i."""
+    for j in range(x.shape[0]):
+        out[j] = x[j] - averaging.centres[i, j]
+
+
+@kernel
+def averaging_conjugate_gradient(averaging, i, y, out):
+    """Write y + c_i."""
+    for j in range(y.shape[0]):
+        out[j] = y[j] + averaging.centres[i, j]
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class AveragingProblem(Problem):
+    """f_i(x) = ||x - c_i||^2/2: mu = L = 1."""
+
+    centres: FloatArray
+
+    @property
+    def nodes(self) -> int:
+        """Number of nodes n."""
+        return self.centres.shape[0]
+
+    @property
+    def dimension(self) -> int:
+        """Dimension d of x."""
+        return self.centres.shape[1]
+
+    @property
+    def objective(self) -> Averaging:
+        """The centres."""
+        return Averaging(self.centres)
+
+    def value(self, i: int, x: ArrayLike) -> float:
+        """f_i(x), for x (d,)."""
+        difference = self._point(x) - self.centres[self._node(i)]
+        return float(0.5 * (difference @ difference))
+
+    def suboptimality(self, x: ArrayLike) -> float:
+        """F(x) - F(x*) = ||x - x*||^2/2, for x (d,)."""
+        difference = self._point(x) - self.x_star
+        return float(0.5 * (difference @ difference))
+
+    def _constants(self) -> tuple[float, float]:
+        return 1.0, 1.0
+
+    def _optimum(self) -> FloatArray:
+        return self.centres.mean(axis=0)
+
+    def _relabelled(self, order: IntArray) -> "AveragingProblem":
+        return replace(self, centres=self.centres[order], given_x_star=self.x_star)
+
+
+def averaging_problem(centres: ArrayLike) -> AveragingProblem:
+    """See :meth:`Problem.averaging`."""
+    values = np.ascontiguousarray(centres, dtype=np.float64)
+    if values.ndim != 2 or 0 in values.shape:
+        raise InputError(
+            f"centres: shape {values.shape} given; (nodes, dimension), both >= 1, is needed"
+        )
+    bad = ~np.isfinite(values).all(axis=1)
+    if bad.any():
+        raise InputError(f"centres: nan or infinite at node {bad.argmax()}; give finite numbers")
+    return AveragingProblem(kind="averaging", centres=values)
+
+
+oracles.gradient.register(Averaging, averaging_gradient)
+oracles.conjugate_gradient.register(Averaging, averaging_conjugate_gradient)

@@ -1,0 +1,236 @@
+"""Problem: what the nodes hold, with its exact constants and optimum, whatever the kind."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from dadao_sim.errors import InputError
+from dadao_sim.problems import oracles
+
+FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.int64]
+TOLERANCE = 1e-12
+"""Of x*: ||grad F(x*)|| relative to max(||grad F(0)||, mean_i ||grad f_i(x*)||)."""
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Problem(ABC):
+    """Minimise F(x) = (1/n) sum_i f_i(x), with f_i held by node i, L-smooth and mu-strongly convex.
+
+    Made by :meth:`from_arrays`, :meth:`averaging` or :meth:`from_objectives`. A kind of problem is
+    a subclass with an ``objective`` for the engine and the few methods that only it knows.
+    """
+
+    kind: str
+    given_mu: float | None = None
+    given_L: float | None = None
+    given_x_star: FloatArray | None = None
+
+    # --- What a kind of problem says of itself -------------------------------------------------
+
+    @property
+    @abstractmethod
+    def nodes(self) -> int:
+        """Number of nodes n."""
+
+    @property
+    @abstractmethod
+    def dimension(self) -> int:
+        """Dimension d of x."""
+
+    @property
+    @abstractmethod
+    def objective(self) -> Any:
+        """The f_i for the engine: a NamedTuple, or an object with the methods of ``oracles``."""
+
+    @property
+    def samples(self) -> IntArray | None:
+        """Samples per node (n,); None where the f_i have none."""
+        return None
+
+    @property
+    def has_conjugate(self) -> bool:
+        """Whether grad f_i* is known (dual methods need it)."""
+        return True
+
+    @abstractmethod
+    def value(self, i: int, x: ArrayLike) -> float:
+        """f_i(x), for x (d,)."""
+
+    @abstractmethod
+    def suboptimality(self, x: ArrayLike) -> float:
+        """F(x) - F(x*), for x (d,); never negative."""
+
+    @abstractmethod
+    def _constants(self) -> tuple[float, float]:
+        """Smallest mu_i and largest L_i."""
+
+    @abstractmethod
+    def _optimum(self) -> FloatArray:
+        """The minimiser of F (d,)."""
+
+    @abstractmethod
+    def _relabelled(self, order: IntArray) -> "Problem":
+        """The same f_i in another order."""
+
+    def with_conjugate(self) -> Any:
+        """An objective that also answers conjugate gradients, which need work that is done here."""
+        self._require_conjugate()
+        return self.objective
+
+    def stochastic_objective(self, batch_size: int) -> Any:
+        """An objective whose gradients draw ``batch_size`` samples with replacement.
+
+        They estimate the same f_i without bias. Sample k of a draw is splitmix64(mark + k) mod m_i,
+        so that a draw depends on its mark alone. InputError where the f_i have no samples, and for
+        a batch_size below 1.
+        """
+        raise InputError(f"batch_size: kind {self.kind} has no samples to draw; leave it out")
+
+    # --- What follows from it ------------------------------------------------------------------
+
+    @cached_property
+    def mu(self) -> float:
+        """Strong convexity: the smallest mu_i."""
+        return self._constants()[0] if self.given_mu is None else self.given_mu
+
+    @cached_property
+    def L(self) -> float:
+        """Smoothness: the largest L_i."""
+        return self._constants()[1] if self.given_L is None else self.given_L
+
+    @cached_property
+    def x_star(self) -> FloatArray:
+        """The optimum (d,): ||grad F(x*)|| <= 1e-12 max(||grad F(0)||, mean_i ||grad f_i(x*)||)."""
+        return self._optimum() if self.given_x_star is None else self.given_x_star
+
+    def gradient(self, i: int, x: ArrayLike) -> FloatArray:
+        """Gradient of f_i at x; (d,) to (d,)."""
+        out = np.empty(self.dimension)
+        oracles.gradient(self.objective, self._node(i), self._point(x), np.uint64(0), out)
+        return out
+
+    def gradients(self, X: ArrayLike) -> FloatArray:
+        """Row i is grad f_i(X[i]); (n, d) to (n, d)."""
+        points = self._points(X)
+        out = np.empty_like(points)
+        oracles.all_gradients(self.objective, points, np.zeros(self.nodes, np.uint64), out)
+        return out
+
+    def conjugate_gradient(self, i: int, y: ArrayLike) -> FloatArray:
+        """Gradient of f_i* at y, argmax_x <x, y> - f_i(x); (d,) to (d,)."""
+        out = np.empty(self.dimension)
+        oracles.conjugate_gradient(self._conjugate, self._node(i), self._point(y), out)
+        return out
+
+    def conjugate_gradients(self, Y: ArrayLike) -> FloatArray:
+        """Row i is grad f_i*(Y[i]); (n, d) to (n, d)."""
+        points = self._points(Y)
+        out = np.empty_like(points)
+        oracles.all_conjugate_gradients(self._conjugate, points, out)
+        return out
+
+    def relabelled(self, order: ArrayLike) -> "Problem":
+        """The problem whose node k is node ``order[k]`` of this one, with the same x*, mu and L."""
+        permutation = np.asarray(order, dtype=np.int64)
+        if not np.array_equal(np.sort(permutation), np.arange(self.nodes)):
+            raise InputError(f"order: not a permutation of the {self.nodes} nodes")
+        return self._relabelled(permutation)
+
+    @cached_property
+    def _conjugate(self) -> Any:
+        return self.with_conjugate()
+
+    def _require_conjugate(self) -> None:
+        if not self.has_conjugate:
+            raise InputError("objectives: dual methods need conjugate_gradient(y) at every node")
+
+    def _node(self, i: int) -> int:
+        if not 0 <= i < self.nodes:
+            raise InputError(f"node: {i} given; the problem has nodes 0 to {self.nodes - 1}")
+        return int(i)
+
+    def _point(self, x: ArrayLike) -> FloatArray:
+        return _shaped(x, (self.dimension,))
+
+    def _points(self, X: ArrayLike) -> FloatArray:
+        return _shaped(X, (self.nodes, self.dimension))
+
+    # --- Constructors ----------------------------------------------------------------------------
+
+    @staticmethod
+    def from_arrays(
+        A: FloatArray | Sequence[ArrayLike],
+        b: FloatArray | Sequence[ArrayLike],
+        loss: str,
+        mu: float | None = None,
+        L: float | None = None,
+        weighting: str = "samples",
+        delta: float = 1.0,
+    ) -> "Problem":
+        """Linear models from the rows and targets of every node.
+
+        ``A``: (n, m, d), or n arrays (m_i, d); ``b``: (n, m), or n arrays (m_i,). ``loss``:
+
+        - ``least_squares``: f_i(x) = (1/m)||A_i x - b_i||^2; mu and L, if given, replace the exact
+        - ``ridge``: the same plus (mu/2)||x||^2
+        - ``logistic_l2``: (1/m) sum log(1 + exp(-b a.x)) + (mu/2)||x||^2, b = +-1
+        - ``huber_l2``: (1/m) sum of Huber(a.x - b; ``delta``) + (mu/2)||x||^2
+
+        The last three need mu > 0, the strength of the l2 term. ``weighting`` of uneven nodes:
+        ``samples`` replaces 1/m_i by n/N (N all samples), so that x* does not depend on the
+        partition; ``uniform`` keeps 1/m_i. InputError for data that cannot be used.
+        """
+        from dadao_sim.problems.linear_problem import linear_problem
+
+        return linear_problem(A, b, loss, mu=mu, L=L, weighting=weighting, delta=delta)
+
+    @staticmethod
+    def averaging(centres: ArrayLike) -> "Problem":
+        """f_i(x) = ||x - c_i||^2/2 for ``centres`` (n, d); x* is their mean."""
+        from dadao_sim.problems.averaging import averaging_problem
+
+        return averaging_problem(centres)
+
+    @staticmethod
+    def from_objectives(
+        objectives: Sequence[Any],
+        mu: float,
+        L: float,
+        dimension: int,
+        x_star: ArrayLike | None = None,
+    ) -> "Problem":
+        """Python objects with value(x) and gradient(x), and conjugate_gradient(y) for dual methods.
+
+        mu and L must hold for every one of them: they are not checked. Without ``x_star`` it is
+        found by accelerated gradient steps; InputError if they miss the accuracy of :attr:`x_star`.
+        """
+        from dadao_sim.problems.python_objective import python_problem
+
+        return python_problem(objectives, mu, L, dimension, x_star)
+
+
+def require_positive(name: str, value: float | None) -> None:
+    """InputError unless ``value`` is None or a finite number above 0."""
+    if value is not None and not (np.isfinite(value) and value > 0):
+        raise InputError(f"{name}: {value} given; a finite number > 0 is needed")
+
+
+def require_constants(mu: float | None, L: float | None) -> None:
+    """InputError unless 0 < mu <= L, as far as they are given."""
+    require_positive("mu", mu)
+    require_positive("L", L)
+    if mu is not None and L is not None and mu > L:
+        raise InputError(f"mu: {mu} given, above L = {L}; mu <= L is needed")
+
+
+def _shaped(x: ArrayLike, shape: tuple[int, ...]) -> FloatArray:
+    point = np.ascontiguousarray(x, dtype=np.float64)
+    if point.shape != shape:
+        raise InputError(f"an array of shape {point.shape} was given; {shape} is needed")
+    return point
