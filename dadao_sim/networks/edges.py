@@ -1,0 +1,71 @@
+"""Edges as arrays: one canonical order, and look-up of an edge by its two ends."""
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from dadao_sim.errors import InputError
+
+
+def edge_keys(edges: np.ndarray, nodes: int) -> np.ndarray:
+    """One integer i * nodes + j per edge (i, j), i < j; it orders the edges lexicographically."""
+    return edges[:, 0].astype(np.int64) * nodes + edges[:, 1]
+
+
+def find_edges(keys: np.ndarray, nodes: int, i: ArrayLike, j: ArrayLike) -> np.ndarray:
+    """Ids of the edges {i, j} in the sorted ``keys``; ``i`` and ``j`` broadcast, in either order.
+
+    Raises InputError naming the first pair that is no edge.
+    """
+    i, j = np.broadcast_arrays(np.asarray(i, dtype=np.int64), np.asarray(j, dtype=np.int64))
+    wanted = np.minimum(i, j) * nodes + np.maximum(i, j)
+    ids = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
+    inside = (np.minimum(i, j) >= 0) & (np.maximum(i, j) < nodes)
+    missing = ~inside | (keys[ids] != wanted)
+    if missing.any():
+        k = np.flatnonzero(missing.ravel())[0]
+        raise InputError(f"network: no edge between nodes {i.ravel()[k]} and {j.ravel()[k]}")
+    return ids
+
+
+def canonical_edges(nodes: int, edges: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
+    """Edges with i < j in lexicographic order, and the order that sorts what was given.
+
+    Raises InputError for a node out of range, a self loop or an edge given twice.
+    """
+    ends = np.asarray(edges)
+    if ends.ndim != 2 or ends.shape[1] != 2 or not np.issubdtype(ends.dtype, np.integer):
+        raise InputError(
+            "network.edges: an integer array of shape (edges, 2) is needed, "
+            f"not {ends.dtype} {ends.shape}"
+        )
+    outside = (ends < 0) | (ends >= nodes)
+    if outside.any():
+        raise InputError(
+            f"network.edges: node {ends[outside][0]} does not exist; nodes go from 0 to {nodes - 1}"
+        )
+    loops = ends[:, 0] == ends[:, 1]
+    if loops.any():
+        raise InputError(
+            f"network.edges: node {ends[loops][0, 0]} has an edge to itself; remove the self loop"
+        )
+    ends = np.sort(ends, axis=1)
+    keys = edge_keys(ends, nodes)
+    order = np.argsort(keys, kind="stable")
+    repeated = np.flatnonzero(np.diff(keys[order]) == 0)
+    if repeated.size:
+        i, j = ends[order[repeated[0]]]
+        raise InputError(
+            f"network.edges: the edge between nodes {i} and {j} is given more than once; "
+            "a simple graph is needed, not a multigraph"
+        )
+    return np.ascontiguousarray(ends[order], dtype=np.int32), order
+
+
+def count_components(nodes: int, edges: np.ndarray) -> int:
+    """Number of connected components."""
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
+    ones = np.ones(len(edges), dtype=np.int8)
+    graph = coo_array((ones, (edges[:, 0], edges[:, 1])), shape=(nodes, nodes))
+    return int(connected_components(graph, directed=False, return_labels=False))

@@ -1,0 +1,44 @@
+"""GraphML files, read and written (through networkx)."""
+
+from pathlib import Path
+from xml.etree.ElementTree import ParseError
+
+from dadao_sim.errors import InputError
+from dadao_sim.files import atomic_write
+from dadao_sim.networks.network import Network
+
+
+def read_graphml(path: Path | str, rates: str | None = None) -> Network:
+    """The network in a GraphML file; its name is the file's.
+
+    Kept: node attributes ``label``, ``longitude`` and ``latitude`` (degrees; as positions), edge
+    attributes ``length_km`` and, as shape, the one named by ``rates`` (uniform if None).
+    Raises InputError for a file that cannot be read or is no graph that Network takes.
+    """
+    import networkx as nx
+
+    path = Path(path)
+    try:
+        graph = nx.read_graphml(path)
+    except FileNotFoundError:
+        raise InputError(f"network.file: there is no file {path}") from None
+    except (OSError, ParseError, nx.NetworkXError, KeyError, ValueError) as error:
+        raise InputError(
+            f"network.file: {path} is not readable as GraphML ({error}); write it again"
+        ) from None
+    return Network.from_networkx(graph, rates, name=path.stem)
+
+
+def write_graphml(network: Network, path: Path | str) -> None:
+    """Write what ``read_graphml`` keeps, the shape as edge attribute ``gossip_rate``.
+
+    The file appears whole or not at all.
+    """
+    import networkx as nx
+
+    graph = network.to_networkx()
+    for _, data in graph.nodes(data=True):
+        if "pos" in data:
+            data["longitude"], data["latitude"] = data.pop("pos")
+    text = "\n".join(nx.generate_graphml(graph)) + "\n"
+    atomic_write(Path(path), text.encode())
