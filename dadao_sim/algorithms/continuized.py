@@ -1,0 +1,158 @@
+"""The continuized acceleration of decentralised optimisation, in the dual.
+
+Problem
+    minimise (1/n) sum_i f_i(x); node i can compute grad f_i*(y) = argmax_x <x, y> - f_i(x).
+State
+    per node y, z (both start at 0); the estimate of x* is grad f_i*(z_i).
+Flow
+    y' = eta (z - y)          z' = eta (y - z)
+Event of the one clock, of rate 1: edge e = (i, j) with probability p_e
+    q = grad f_i*(y_i) - grad f_j*(y_j);
+    y_i -= gamma R_e q,  z_i -= gamma~ q  (opposite signs at j)
+Constants
+    with the Laplacian of the p_e, mu_g = lambda_2, R_e = b_e^T L^+ b_e, R = max_e R_e:
+    eta = sqrt(mu_g/R) sqrt(mu/L), gamma = mu/(2R), gamma~ = sqrt(L mu/(2 mu_g R)).
+    In simulated time the clock has ``total_rate`` n/2, so that a node computes once per unit of
+    time on average; the flow then runs ``total_rate`` times faster.
+Guarantee
+    E||x_t - x*||^2 decays as e^{-eta t} in the time of a clock of rate 1.
+Reference
+    M. Even, R. Berthier, F. Bach, N. Flammarion, P. Gaillard, H. Hendrikx, L. Massoulie, A. Taylor,
+    "A Continuized View on Nesterov Acceleration for Stochastic Gradient Descent and Randomized
+    Gossip", NeurIPS 2021, appendix on decentralised optimisation.
+"""
+
+import math
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from dadao_sim.algorithms.connectivity import gossip_connectivity
+from dadao_sim.algorithms.contract import (
+    AsynchronousMethod,
+    Constants,
+    Costs,
+    PoissonRates,
+    Tuning,
+)
+from dadao_sim.problems import oracles
+
+Y, Z = range(2)
+BLOCKS = ("y", "z")
+
+
+class Params(NamedTuple):
+    """The constants of the module's docstring; ``resistance`` (|E|,) holds the R_e."""
+
+    eta: float
+    gamma: float
+    gamma_tilde: float
+    total_rate: float
+    resistance: np.ndarray
+
+
+def tune(problem: Any, network: Any, overrides: Mapping[str, float]) -> Tuning:
+    """Constants for ``problem`` on ``network``, whose rate shape gives the probabilities p_e."""
+    c = Constants("continuized", overrides)
+    p = network.shape / network.shape.sum()
+    chi1, chi2 = gossip_connectivity(network)
+    c.mu, c.L = problem.mu, problem.L
+    c.mu_g, c.R = 1 / chi1, 2 * chi2
+    c.eta = math.sqrt(c.mu_g / c.R) * math.sqrt(c.mu / c.L)
+    c.gamma = c.mu / (2 * c.R)
+    c.gamma_tilde = math.sqrt(c.L * c.mu / (2 * c.mu_g * c.R))
+    c.rate_factor = 1.0
+    c.total_rate = c.rate_factor * problem.nodes / 2
+    return Tuning(
+        params=c.fill(Params, resistance=network.resistances(p)),
+        constants=c.values,
+        communications=c.total_rate,
+        # What the authors' table prints, floor(sqrt(2 chi1 chi2)); the count is total_rate.
+        design_rate=math.floor(math.sqrt(2 * chi1 * chi2) * (1 + 1e-12)),
+        clock=PoissonRates(nodes=np.zeros(problem.nodes), edges=c.total_rate * p),
+    )
+
+
+def flow(state, p, i, t):
+    """The mean of y and z stays, their gap decays as e^{-2 eta t} in the time of a clock of rate
+    1.
+    """
+    h = t - state.last[i]
+    if h <= 0.0:
+        return
+    s = state.values[i]
+    decay = math.exp(-2 * p.eta * p.total_rate * h)
+    for k in range(s.shape[1]):
+        mean = (s[Y, k] + s[Z, k]) / 2
+        gap = decay * (s[Z, k] - s[Y, k]) / 2
+        s[Y, k] = mean - gap
+        s[Z, k] = mean + gap
+
+
+def gradient(state, p, objective, i, mark, out):
+    """No gradient events: the oracle is called in every exchange."""
+    for k in range(out.shape[0]):
+        out[k] = 0.0
+
+
+def apply_gradient(state, p, i, g):
+    """No gradient events."""
+
+
+def message(state, p, objective, i, out):
+    """grad f_i*(y_i)."""
+    oracles.conjugate_gradient(objective, i, state.values[i, Y], out)
+
+
+def apply_message(state, p, e, i, m):
+    """y -= gamma R_e q,  z -= gamma~ q."""
+    s = state.values[i]
+    for k in range(m.shape[0]):
+        s[Y, k] -= p.gamma * p.resistance[e] * m[k]
+        s[Z, k] -= p.gamma_tilde * m[k]
+
+
+def observe(state, p, objective, i, t, work, out):
+    """grad f_i*(z_i), with z flowed to time t."""
+    s = state.values[i]
+    decay = math.exp(-2 * p.eta * p.total_rate * (t - state.last[i]))
+    for k in range(out.shape[0]):
+        work[k] = (s[Y, k] + s[Z, k]) / 2 + decay * (s[Z, k] - s[Y, k]) / 2
+    oracles.conjugate_gradient(objective, i, work, out)
+
+
+def optimum(problem: Any, network: Any, tuning: Tuning) -> dict[str, np.ndarray]:
+    """y_i = z_i = grad f_i(x*)."""
+    gradients = problem.gradients(np.tile(problem.x_star, (problem.nodes, 1)))
+    return {"y": gradients, "z": gradients}
+
+
+METHOD = AsynchronousMethod(
+    name="continuized",
+    blocks=BLOCKS,
+    invariant=BLOCKS,
+    needs_conjugate=True,
+    costs=Costs(gradients=0.0, conjugates_per_gossip=2.0),
+    params=Params,
+    tune=tune,
+    optimum=optimum,
+    flow=flow,
+    gradient=gradient,
+    apply_gradient=apply_gradient,
+    message=message,
+    apply_message=apply_message,
+    observe=observe,
+    reference="""@inproceedings{even2021continuized,
+  title     = {A Continuized View on {Nesterov} Acceleration for Stochastic Gradient Descent and
+               Randomized Gossip},
+  author    = {Even, Mathieu and Berthier, Rapha{\\"e}l and Bach, Francis and Flammarion, Nicolas
+  and
+               Gaillard, Pierre and Hendrikx, Hadrien and Massouli{\\'e}, Laurent and Taylor,
+               Adrien},
+  booktitle = {Advances in Neural Information Processing Systems},
+  volume    = {34},
+  pages     = {28054--28066},
+  year      = {2021}
+}""",
+)

@@ -1,0 +1,204 @@
+"""What a method is: a frozen description plus the small functions that are its equations.
+
+Adding a method is one file that ends in an :class:`AsynchronousMethod` or a
+:class:`SynchronousMethod`, and one line in ``registry.py`` (or a call of ``register`` from a
+notebook).
+"""
+
+import difflib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from dadao_sim.engine import handlers
+from dadao_sim.engine.handlers import State
+from dadao_sim.errors import InputError
+
+
+@dataclass(frozen=True)
+class PoissonRates:
+    """The clocks an asynchronous method asks for, in events per unit of time.
+
+    ``nodes`` (n,) and ``edges`` (|E|,) are the rates. On a sequence of graphs only the edges of the
+    present one fire: graph floor(t ``switching``) mod K, its edges sharing the whole gossip rate.
+    """
+
+    nodes: np.ndarray
+    edges: np.ndarray
+    switching: float = 0.0
+
+
+@dataclass(frozen=True)
+class Tuning:
+    """A method made ready for one problem on one network.
+
+    ``params`` is the NamedTuple that the kernels see; ``constants`` every scalar under its name in
+    the paper; ``clock`` None for synchronous methods. ``gossip_rounds`` is the number of rounds of
+    gossip in a step, ``communications`` the expected number per unit of time (n gradients),
+    ``design_rate`` the number that the method's theory prints for it. ``gossip`` is what a
+    synchronous method mixes with.
+    """
+
+    params: Any
+    constants: dict[str, float]
+    communications: float
+    design_rate: float
+    clock: PoissonRates | None = None
+    gossip_rounds: int = 1
+    gossip: Any = None
+
+
+class Costs(NamedTuple):
+    """What the events of a method cost: per gradient event (or per node and round), and per
+    exchange.
+
+    ``vectors`` is the number of vectors of length d that each end of an edge sends in one
+    communication.
+    """
+
+    gradients: float = 1.0
+    conjugates: float = 0.0
+    conjugates_per_gossip: float = 0.0
+    vectors: int = 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class Method:
+    """What every method declares.
+
+    ``tune(problem, network, overrides) -> Tuning``; ``optimum(problem, network, tuning) -> {block:
+    (n, d)}`` is a fixed point; ``invariant`` names the blocks whose sum over the nodes gossip
+    conserves; ``drifting`` those that the fixed point determines only up to their mean.
+    ``start_block`` is the block that x0 fills.
+    """
+
+    name: str
+    blocks: tuple[str, ...]
+    tune: Callable[[Any, Any, Mapping[str, float]], Tuning]
+    optimum: Callable[[Any, Any, Tuning], dict[str, np.ndarray]]
+    reference: str
+    start_block: str | None = None
+    invariant: tuple[str, ...] = ()
+    drifting: tuple[str, ...] = ()
+    needs_conjugate: bool = False
+    time_varying: bool = False
+    stochastic: bool = False
+    averaging: bool = False
+    costs: Costs = field(default_factory=Costs)
+
+    def check_supported(
+        self, problem: Any, network: Any, *, stochastic: bool = False, averaging: str = "none"
+    ) -> None:
+        """Raise InputError, with the reason, for what the method cannot do; nothing is compiled
+        before.
+        """
+        where = f"algorithms: {self.name}"
+        if self.needs_conjugate and not problem.has_conjugate:
+            raise InputError(
+                f"{where} needs the conjugate gradient, "
+                f"which problem {problem.kind!r} does not have"
+            )
+        if len(network.graphs) > 1 and not self.time_varying:
+            raise InputError(f"{where} has no form for time-varying graphs; give it a fixed one")
+        if stochastic and not self.stochastic:
+            raise InputError(f"{where} has no form for stochastic gradients; leave out batch_size")
+        if averaging != "none" and not self.averaging:
+            raise InputError(f"{where} keeps no average of its iterates; leave out averaging")
+
+    def initial_values(
+        self, nodes: int, dimension: int, x0: np.ndarray, given: Mapping[str, np.ndarray]
+    ) -> dict[str, np.ndarray]:
+        """Every block at time 0: ``given`` ones, x0 in the start block, zeros elsewhere."""
+        values = {block: np.zeros((nodes, dimension)) for block in self.blocks}
+        if self.start_block is not None:
+            values[self.start_block] = x0
+        for name, value in given.items():
+            if name not in values:
+                raise InputError(
+                    f"{self.name}: has no block {name!r}; its blocks are {', '.join(self.blocks)}"
+                )
+            values[name] = np.broadcast_to(np.asarray(value, dtype=float), (nodes, dimension))
+        return values
+
+
+@dataclass(frozen=True, kw_only=True)
+class AsynchronousMethod(Method):
+    """A method of flows and events; see ``engine/handlers.py`` for the meaning of the functions.
+
+    ``params`` is the class of the tuning's params: it selects these functions in the engine. With
+    ``averaging`` the state has one more block, the running average, and ``params`` a field
+    ``averaging``.
+    """
+
+    params: type
+    flow: Callable[..., None]
+    gradient: Callable[..., None]
+    apply_gradient: Callable[..., None]
+    message: Callable[..., None]
+    apply_message: Callable[..., None]
+    observe: Callable[..., None]
+
+    def __post_init__(self) -> None:
+        for verb in (
+            *("flow", "gradient", "apply_gradient", "message", "apply_message", "observe"),
+        ):
+            getattr(handlers, verb).register(self.params, getattr(self, verb))
+
+
+@dataclass(frozen=True, kw_only=True)
+class SynchronousMethod(Method):
+    """A method of rounds over the stacked rows of all nodes.
+
+    ``on_round(state, tuning, objective, k, mark)`` makes step k in place; ``observe(state, tuning,
+    objective)`` returns every node's estimate of x* (n, d). ``start`` fills blocks from the others
+    at time 0.
+    """
+
+    on_round: Callable[[State, Tuning, Any, int, int], None]
+    observe: Callable[[State, Tuning, Any], np.ndarray]
+    start: Callable[[dict[str, np.ndarray]], None] = lambda values: None
+
+
+class Constants:
+    """The constants of a method, assigned in the order of the paper; an override wins over the
+    formula.
+
+    What is computed later from an overridden constant uses the override::
+
+        c = Constants("dadao", {"nu": 0.1})
+        c.nu = mu / 2                # is 0.1
+        c.r = sqrt(c.nu / L)         # follows
+    """
+
+    values: dict[str, float]
+
+    def __init__(self, method: str, overrides: Mapping[str, float]):
+        # Past __setattr__, which is for constants.
+        vars(self).update(values={}, _method=method, _overrides=dict(overrides))
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        self.values[name] = float(self._overrides.get(name, value))
+
+    def __getattr__(self, name: str) -> Any:
+        if name not in vars(self).get("values", {}):
+            raise AttributeError(name)
+        return self.values[name]
+
+    def fill(self, params: Any, **arrays: Any) -> Any:
+        """An instance of the NamedTuple ``params`` from the constants and ``arrays``.
+
+        Raises InputError for an override that names no constant or is not a finite number.
+        """
+        for name, value in self._overrides.items():
+            where = f"algorithms: {self._method}: parameter {name!r}"
+            if name not in self.values:
+                near = difflib.get_close_matches(name, self.values, n=1)
+                hint = f"; did you mean {near[0]!r}?" if near else ""
+                known = ", ".join(self.values)
+                raise InputError(f"{where} is unknown{hint} (known: {known})")
+            if not np.isfinite(value):
+                raise InputError(f"{where} must be a finite number, not {value}")
+        chosen = {name: value for name, value in self.values.items() if name in params._fields}
+        return params(**chosen, **arrays)

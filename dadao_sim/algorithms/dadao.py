@@ -1,0 +1,277 @@
+r"""DADAO: Decoupled Accelerated Decentralized Asynchronous Optimization.
+
+Problem
+    minimise (1/n) sum_i f_i(x), each f_i L-smooth and mu-strongly convex, held by node i of a
+    connected graph.
+State
+    per node x, x~ (primal pair), y, y~ (dual of the gradients), z, z~ (dual of the consensus).
+Flow (between the events of a node)
+    x' = eta (x~ - x)          x~' = eta~ (x - x~)
+    y' = alpha (y~ - y)        y~' = -theta (y + z + nu x~)
+    z' = alpha (z~ - z)        z~' = alpha~ (z - z~)
+Gradient event at i (Poisson, rate 1 per node)
+    g = grad f_i(x_i) - nu x_i - y~_i;
+    x_i -= gamma g,  x~_i -= gamma~ g,  y~_i += (delta + delta~) g
+Gossip event at e = (i, j) (Poisson, rate lambda_e)
+    m = (y_i + z_i) - (y_j + z_j);   z_i -= beta m,  z~_i -= beta~ m  (opposite signs at j)
+Constants
+    nu = mu/2, r = sqrt(nu/L), eta = eta~ = r/8, alpha = r/4, alpha~ = r/8, theta = 1/(2r),
+    beta = 1/2, beta~ = 2 chi1/r, delta = r/4, delta~ = 1, gamma = 1/(4L),
+    gamma~ = 1/(4 sqrt(L nu)).
+    chi1, chi2 belong to the Laplacian of the actual rates; the least total rate is that with
+    chi1 chi2 = 1/2. On a sequence of graphs both are the worst over the sequence.
+Guarantee
+    E||x_t - x*||^2 decays exponentially, at a rate proportional to sqrt(mu/L), where
+    chi1 chi2 <= 1/2.
+Reference
+    A. Nabli, E. Oyallon, "DADAO: Decoupled Accelerated Decentralized Asynchronous Optimization",
+    ICML 2023.
+
+With averaging the estimate is a running average of x: ``events`` averages x_i as it stood just
+before each event of node i, as the authors do; ``time`` averages the flowed value over time.
+"""
+
+import math
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+from numba.extending import register_jitable
+
+from dadao_sim.algorithms.connectivity import gossip_connectivity
+from dadao_sim.algorithms.contract import AsynchronousMethod, Constants, PoissonRates, Tuning
+from dadao_sim.problems import oracles
+
+X, XT, Y, YT, Z, ZT, AVERAGE = range(7)
+BLOCKS = ("x", "x_tilde", "y", "y_tilde", "z", "z_tilde")
+NO_AVERAGE, EVENT_AVERAGE, TIME_AVERAGE = range(3)
+
+
+class Params(NamedTuple):
+    """The constants of the module's docstring, and those of the flow's closed form (see
+    ``solve_flow``).
+    """
+
+    nu: float
+    eta: float
+    eta_tilde: float
+    alpha: float
+    alpha_tilde: float
+    theta: float
+    beta: float
+    beta_tilde: float
+    delta: float
+    delta_tilde: float
+    gamma: float
+    gamma_tilde: float
+    k_x: float
+    k_z: float
+    share_x: float
+    share_xt: float
+    share_z: float
+    share_zt: float
+    omega: float
+    y_x: float
+    yt_x: float
+    y_z: float
+    yt_z: float
+    averaging: int
+
+
+def tune(problem: Any, network: Any, overrides: Mapping[str, float]) -> Tuning:
+    """Constants for ``problem`` on ``network``.
+
+    ``rate_factor`` multiplies the least total rate; ``averaging`` is 0, 1 (events) or 2 (time).
+    """
+    c = Constants("dadao", overrides)
+    c.mu, c.L = problem.mu, problem.L
+    shape_chi1, shape_chi2 = gossip_connectivity(network)
+    c.rate_factor = 1.0
+    c.total_rate = c.rate_factor * math.sqrt(2 * shape_chi1 * shape_chi2)
+    c.chi1, c.chi2 = shape_chi1 / c.total_rate, shape_chi2 / c.total_rate
+    c.nu = c.mu / 2
+    c.r = math.sqrt(c.nu / c.L)
+    c.eta = c.eta_tilde = c.r / 8
+    c.alpha, c.alpha_tilde = c.r / 4, c.r / 8
+    c.theta = 1 / (2 * c.r)
+    c.beta, c.beta_tilde = 1 / 2, 2 * c.chi1 / c.r
+    c.delta, c.delta_tilde = c.r / 4, 1.0
+    c.gamma, c.gamma_tilde = 1 / (4 * c.L), 1 / (4 * math.sqrt(c.L * c.nu))
+    c.averaging = NO_AVERAGE
+    solve_flow(c)
+    clock = PoissonRates(
+        nodes=np.ones(problem.nodes),
+        edges=c.total_rate * network.shape / network.shape.sum(),
+        switching=shape_chi1 if len(network.graphs) > 1 else 0.0,
+    )
+    return Tuning(
+        params=c.fill(Params)._replace(averaging=int(c.averaging)),
+        constants=c.values,
+        communications=c.total_rate,
+        design_rate=c.total_rate,
+        clock=clock,
+    )
+
+
+def solve_flow(c: Any) -> None:
+    """Add the constants of the flow's closed form to ``c``.
+
+    The drive q = z + nu x~ of (y, y~) is a sum of modes q_k e^{-k t}, k in {0, k_x, k_z}, each with
+    the particular solution (Y_k, Y~_k) q_k, Y_k = -alpha theta/D, Y~_k = (k - alpha) theta/D, D =
+    (k - alpha) k + alpha theta; the homogeneous part turns with frequency omega and decays as
+    e^{-alpha t/2}.
+    """
+    c.k_x = c.eta + c.eta_tilde
+    c.k_z = c.alpha + c.alpha_tilde
+    c.share_x, c.share_xt = c.eta_tilde / c.k_x, c.eta / c.k_x
+    c.share_z, c.share_zt = c.alpha / c.k_z, c.alpha_tilde / c.k_z
+    c.omega = math.sqrt(c.alpha * c.theta - c.alpha**2 / 4)
+    determinant = (c.k_x - c.alpha) * c.k_x + c.alpha * c.theta
+    c.y_x, c.yt_x = -c.alpha * c.theta / determinant, (c.k_x - c.alpha) * c.theta / determinant
+    determinant = (c.k_z - c.alpha) * c.k_z + c.alpha * c.theta
+    c.y_z, c.yt_z = -c.alpha * c.theta / determinant, (c.k_z - c.alpha) * c.theta / determinant
+
+
+def flow(state, p, i, t):
+    """The six blocks of node i from its last event to time t, in closed form (see
+    ``solve_flow``).
+    """
+    h = t - state.last[i]
+    s = state.values[i]
+    if p.averaging != NO_AVERAGE:
+        update_average(s, p, h, t, state.seen[i])
+    if h <= 0.0:
+        return
+    decay_x = math.exp(-p.k_x * h)
+    decay_z = math.exp(-p.k_z * h)
+    decay_y = math.exp(-p.alpha * h / 2)
+    c = decay_y * math.cos(p.omega * h)
+    u = decay_y * math.sin(p.omega * h) / p.omega
+    y_from_y, y_from_yt = c - p.alpha * u / 2, p.alpha * u
+    yt_from_y, yt_from_yt = -p.theta * u, c + p.alpha * u / 2
+    for k in range(s.shape[1]):
+        x_mean = p.share_x * s[X, k] + p.share_xt * s[XT, k]
+        x_gap = s[XT, k] - s[X, k]
+        z_mean = p.share_zt * s[Z, k] + p.share_z * s[ZT, k]
+        z_gap = s[Z, k] - s[ZT, k]
+        q0 = z_mean + p.nu * x_mean
+        qx = p.nu * p.share_x * x_gap
+        qz = p.share_z * z_gap
+        y = s[Y, k] + q0 - p.y_x * qx - p.y_z * qz
+        yt = s[YT, k] + q0 - p.yt_x * qx - p.yt_z * qz
+        qx *= decay_x
+        qz *= decay_z
+        s[Y, k] = y_from_y * y + y_from_yt * yt - q0 + p.y_x * qx + p.y_z * qz
+        s[YT, k] = yt_from_y * y + yt_from_yt * yt - q0 + p.yt_x * qx + p.yt_z * qz
+        x_gap *= decay_x
+        z_gap *= decay_z
+        s[X, k] = x_mean - p.share_xt * x_gap
+        s[XT, k] = x_mean + p.share_x * x_gap
+        s[Z, k] = z_mean + p.share_z * z_gap
+        s[ZT, k] = z_mean - p.share_zt * z_gap
+
+
+@register_jitable
+def update_average(s, p, h, t, seen):
+    """Bring the running average of one node's x from its last event to the present one, at time
+    t.
+    """
+    if p.averaging == EVENT_AVERAGE:
+        for k in range(s.shape[1]):
+            s[AVERAGE, k] += (s[X, k] - s[AVERAGE, k]) / seen
+    elif h > 0.0:
+        for k in range(s.shape[1]):
+            s[AVERAGE, k] += h / t * (mean_x(s, p, h, k) - s[AVERAGE, k])
+
+
+@register_jitable
+def mean_x(s, p, h, k):
+    """The mean of coordinate k of x over a flow of length h."""
+    x_mean = p.share_x * s[X, k] + p.share_xt * s[XT, k]
+    x_gap = s[XT, k] - s[X, k]
+    return x_mean + p.share_xt * x_gap * math.expm1(-p.k_x * h) / (p.k_x * h)
+
+
+def gradient(state, p, objective, i, mark, out):
+    """g = grad f_i(x) - nu x - y~."""
+    s = state.values[i]
+    oracles.gradient(objective, i, s[X], mark, out)
+    for k in range(out.shape[0]):
+        out[k] -= p.nu * s[X, k] + s[YT, k]
+
+
+def apply_gradient(state, p, i, g):
+    """x -= gamma g,  x~ -= gamma~ g,  y~ += (delta + delta~) g."""
+    s = state.values[i]
+    for k in range(g.shape[0]):
+        s[X, k] -= p.gamma * g[k]
+        s[XT, k] -= p.gamma_tilde * g[k]
+        s[YT, k] += (p.delta + p.delta_tilde) * g[k]
+
+
+def message(state, p, objective, i, out):
+    """Y + z."""
+    s = state.values[i]
+    for k in range(out.shape[0]):
+        out[k] = s[Y, k] + s[Z, k]
+
+
+def apply_message(state, p, e, i, m):
+    """z -= beta m,  z~ -= beta~ m."""
+    s = state.values[i]
+    for k in range(m.shape[0]):
+        s[Z, k] -= p.beta * m[k]
+        s[ZT, k] -= p.beta_tilde * m[k]
+
+
+def observe(state, p, objective, i, t, work, out):
+    """x flowed to time t, or its running average."""
+    h = t - state.last[i]
+    s = state.values[i]
+    if p.averaging == EVENT_AVERAGE or (p.averaging == TIME_AVERAGE and h <= 0.0):
+        out[:] = s[AVERAGE]
+    elif p.averaging == TIME_AVERAGE:
+        for k in range(out.shape[0]):
+            out[k] = s[AVERAGE, k] + h / t * (mean_x(s, p, h, k) - s[AVERAGE, k])
+    else:
+        decay_x = math.exp(-p.k_x * h)
+        for k in range(out.shape[0]):
+            x_mean = p.share_x * s[X, k] + p.share_xt * s[XT, k]
+            out[k] = x_mean - p.share_xt * decay_x * (s[XT, k] - s[X, k])
+
+
+def optimum(problem: Any, network: Any, tuning: Tuning) -> dict[str, np.ndarray]:
+    """x = x~ = x*, y = y~ = grad f_i(x*) - nu x*, z = z~ = -grad f_i(x*)."""
+    x = np.tile(problem.x_star, (problem.nodes, 1))
+    gradients = problem.gradients(x)
+    y = gradients - tuning.params.nu * x
+    return dict(zip(BLOCKS, (x, x, y, y, -gradients, -gradients), strict=True))
+
+
+METHOD = AsynchronousMethod(
+    name="dadao",
+    blocks=BLOCKS,
+    start_block="x",
+    invariant=("z", "z_tilde"),
+    time_varying=True,
+    stochastic=True,
+    averaging=True,
+    params=Params,
+    tune=tune,
+    optimum=optimum,
+    flow=flow,
+    gradient=gradient,
+    apply_gradient=apply_gradient,
+    message=message,
+    apply_message=apply_message,
+    observe=observe,
+    reference="""@inproceedings{nabli2023dadao,
+  title     = {{DADAO}: Decoupled Accelerated Decentralized Asynchronous Optimization},
+  author    = {Nabli, Adel and Oyallon, Edouard},
+  booktitle = {Proceedings of the 40th International Conference on Machine Learning},
+  series    = {Proceedings of Machine Learning Research},
+  volume    = {202},
+  pages     = {25604--25626},
+  year      = {2023}
+}""",
+)

@@ -1,0 +1,35 @@
+"""Small problems and networks that many tests share."""
+
+import numpy as np
+import pytest
+
+from dadao_sim import Network, Problem
+from dadao_sim.networks import GraphSequence, build
+
+DIMENSION = 3
+
+
+def small_problem(nodes, kind="least_squares", seed=0, samples=8):
+    rng = np.random.default_rng(seed)
+    A = rng.standard_normal((nodes, samples, DIMENSION))
+    b = A @ np.ones(DIMENSION) + rng.standard_normal((nodes, samples))
+    if kind == "logistic_l2":
+        b = np.where(b > 0, 1.0, -1.0)
+    mu = None if kind == "least_squares" else 0.3
+    return Problem.from_arrays(A, b, kind, mu=mu)
+
+
+def lollipop():
+    """Seven nodes without any symmetry that a relabelling could hide behind."""
+    edges = [(0, 1), (0, 2), (0, 3), (1, 2), (1, 3), (2, 3), (3, 4), (4, 5), (5, 6)]
+    return Network(7, np.array(edges))
+
+
+def sequence():
+    rng = np.random.default_rng(5)
+    return GraphSequence(tuple(build("random_geometric", 7, rng) for _ in range(3)))
+
+
+@pytest.fixture
+def network():
+    return lollipop()
