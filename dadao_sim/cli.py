@@ -1,0 +1,223 @@
+"""The command line. Everything heavy is imported inside the command that needs it."""
+
+import json
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from dadao_sim.errors import InputError
+
+app = typer.Typer(
+    help="Simulate decentralised optimisation: DADAO and its baselines, event by event.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+
+
+class XAxis(StrEnum):
+    """What a figure puts on its x axis."""
+
+    communications = "communications"
+    gradients = "gradients"
+    time = "time"
+    cost = "cost"
+
+
+class YAxis(StrEnum):
+    """What a figure puts on its y axis."""
+
+    accuracy = "accuracy"
+    mean_squared_distance = "mean_squared_distance"
+    suboptimality = "suboptimality"
+    consensus_error = "consensus_error"
+
+
+class Format(StrEnum):
+    """File formats of figures."""
+
+    png = "png"
+    pdf = "pdf"
+    svg = "svg"
+
+
+SetOption = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="A.B=VALUE", help="Set a key of the scenario. May be repeated."),
+]
+ScenarioArgument = Annotated[
+    str, typer.Argument(metavar="SCENARIO", help="A YAML file, or the name of a shipped scenario.")
+]
+
+
+@app.command()
+def run(
+    scenario: ScenarioArgument,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder of the result. [default: results/NAME]")
+    ] = None,
+    seed: Annotated[int | None, typer.Option(help="Instead of the scenario's seed.")] = None,
+    repeats: Annotated[int | None, typer.Option(help="Instead of the scenario's repeats.")] = None,
+    jobs: Annotated[int, typer.Option(min=1, help="Processes at once; no number changes.")] = 1,
+    sets: SetOption = None,
+    resume: Annotated[bool, typer.Option(help="Go on with what an interrupted run left.")] = False,
+    overwrite: Annotated[bool, typer.Option(help="Replace an earlier result.")] = False,
+) -> None:
+    """Run a scenario: curves, a table of costs, figures."""
+    from dadao_sim import bundled, console
+    from dadao_sim.scenario_file import load_scenario
+
+    if resume and overwrite:
+        raise InputError("run: --resume and --overwrite exclude each other")
+    changes = list(sets or [])
+    changes += [f"seed={seed}"] if seed is not None else []
+    changes += [f"repeats={repeats}"] if repeats is not None else []
+    loaded = load_scenario(bundled.scenario_path(scenario), changes)
+    folder = out or Path("results") / loaded.name
+    code = console.run(loaded, folder, jobs=jobs, resume=resume, overwrite=overwrite)
+    if code:
+        raise typer.Exit(code)
+
+
+@app.command()
+def compare(
+    folders: Annotated[list[Path], typer.Argument(metavar="DIR...", help="Folders of results.")],
+    accuracy: Annotated[float, typer.Option(help="The accuracy whose cost is compared.")] = 1e-6,
+    figure: Annotated[Path | None, typer.Option(help="Draw it to this file.")] = None,
+) -> None:
+    """Put several results side by side: what each method spent to reach an accuracy."""
+    from dadao_sim import console
+    from dadao_sim.plotting.comparison import comparison_figure, comparison_table
+    from dadao_sim.plotting.style import save_figure
+    from dadao_sim.result import load_result
+
+    results = {str(folder): load_result(folder) for folder in folders}
+    console.print_summary(comparison_table(results, accuracy))
+    if figure is not None:
+        save_figure(comparison_figure(results, accuracy), figure)
+        console.say(f"figure: {figure}")
+
+
+@app.command()
+def plot(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder of a result.")],
+    x: Annotated[XAxis, typer.Option(help="The cost.")] = XAxis.communications,
+    y: Annotated[YAxis, typer.Option(help="The error.")] = YAxis.accuracy,
+    format: Annotated[Format, typer.Option(help="File format.")] = Format.png,
+) -> None:
+    """Draw one error against one cost, into DIR/figures."""
+    from dadao_sim import console
+    from dadao_sim.plotting.curves import curve_figure
+    from dadao_sim.plotting.style import save_figure
+    from dadao_sim.result import load_result
+
+    path = folder / "figures" / f"{y}-{x}.{format}"
+    save_figure(curve_figure(load_result(folder), x, y), path)
+    console.say(f"figure: {path}")
+
+
+@app.command()
+def network(
+    file: Annotated[Path | None, typer.Argument(metavar="[FILE.graphml]")] = None,
+    graph: Annotated[str | None, typer.Option(help="Name of a graph; see `list`.")] = None,
+    nodes: Annotated[int | None, typer.Option(help="Number of nodes.")] = None,
+    sets: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="OPTION=VALUE", help="An option of the graph."),
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Of a random graph.")] = 0,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    figure: Annotated[Path | None, typer.Option(help="Draw it to this file.")] = None,
+) -> None:
+    """Size and constants of a network, and what each method communicates on it."""
+    import numpy as np
+
+    from dadao_sim import console
+    from dadao_sim.network_report import network_report
+    from dadao_sim.networks import build, read_graphml
+    from dadao_sim.randomness import stream
+
+    if (file is None) == (graph is None):
+        raise InputError("network: give either a GraphML file or --graph NAME --nodes N")
+    if file is not None:
+        if nodes is not None or sets:
+            raise InputError("network: --nodes and --set go with --graph, not with a file")
+        built = read_graphml(file)
+    else:
+        rng = np.random.default_rng(stream(seed, 0, "graph"))
+        built = build(graph or "", nodes, rng, **_options(sets or []))
+    report = network_report(built)
+    if as_json:
+        print(json.dumps(report, indent=2))
+    else:
+        console.print_network(report)
+    if figure is not None:
+        from dadao_sim.plotting.networks import network_figure
+        from dadao_sim.plotting.style import save_figure
+
+        save_figure(network_figure(built), figure)
+        console.say(f"figure: {figure}")
+
+
+def _options(sets: list[str]) -> dict[str, Any]:
+    """The numbers of ``OPTION=VALUE``."""
+    options = {}
+    for text in sets:
+        name, _, value = text.partition("=")
+        try:
+            options[name.strip()] = json.loads(value)
+        except ValueError:
+            raise InputError(f"--set {text}: must be OPTION=NUMBER, such as degree=4") from None
+    return options
+
+
+@app.command("list")
+def list_names() -> None:
+    """The methods, problems, data sets, graphs and shipped scenarios by name."""
+    from dadao_sim import console
+
+    console.print_names()
+
+
+@app.command()
+def schema() -> None:
+    """Print the JSON Schema of scenario files, for editors."""
+    from dadao_sim.scenario_file import schema as scenario_schema
+
+    print(json.dumps(scenario_schema(), indent=2))
+
+
+@app.command()
+def validate(scenario: ScenarioArgument, sets: SetOption = None) -> None:
+    """Check a scenario down to the constants of its methods, without running it."""
+    from dadao_sim import bundled, console
+    from dadao_sim.scenario_file import load_scenario
+    from dadao_sim.simulation import check_scenario
+
+    loaded = load_scenario(bundled.scenario_path(scenario), sets or [])
+    check_scenario(loaded)
+    console.say(f"{scenario}: valid; {len(loaded.algorithms)} algorithms, {loaded.repeats} repeats")
+
+
+@app.command()
+def cite(method: Annotated[str, typer.Argument(metavar="METHOD")]) -> None:
+    """Print the BibTeX entry of a method."""
+    from dadao_sim.algorithms.registry import get_method
+
+    print(get_method(method).reference)
+
+
+def main() -> None:
+    """Run the command; what a user got wrong is one line on standard error and exit code 2."""
+    try:
+        app()
+    except InputError as error:
+        print(f"dadao-sim: {error}", file=sys.stderr)
+        sys.exit(2)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,204 @@
+"""What the command line shows while it runs a scenario, and afterwards."""
+
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from dadao_sim.names import display_name
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+    from dadao_sim.result import Result, RunKey
+    from dadao_sim.scenario import Scenario
+
+INTERRUPTED = 130  # the shell's code for Ctrl-C
+console = Console(highlight=False, soft_wrap=True)
+
+
+def say(text: str) -> None:
+    """One line for the user."""
+    console.print(text, markup=False)
+
+
+def run(scenario: "Scenario", folder: Path, *, jobs: int, resume: bool, overwrite: bool) -> int:
+    """Run a scenario with a progress bar, save and draw it; the exit code."""
+    from dadao_sim import simulation
+
+    simulation.check_folder(folder, resume=resume, overwrite=overwrite)
+    say(_announcement(scenario, jobs))
+    try:
+        with _Bars(scenario, jobs) as bars:
+            result = simulation.simulate(
+                scenario, out=folder, jobs=jobs, resume=resume, overwrite=overwrite, tick=bars.tick
+            )
+    except KeyboardInterrupt:
+        say(f"interrupted: what was finished is in {folder}; go on with --resume")
+        return INTERRUPTED
+    print_summary(result.summary)
+    for run in result.runs.itertuples():
+        if run.status == "diverged":
+            say(
+                f"{run.algorithm}, repeat {run.repeat}: diverged at time {run.time:g}: {run.reason}"
+            )
+    draw(result, folder)
+    say(f"result: {folder}")
+    return 0
+
+
+def draw(result: "Result", folder: Path) -> None:
+    """The standard figure of a result, as PNG and PDF."""
+    from dadao_sim.plotting.curves import panel_figure
+    from dadao_sim.plotting.style import save_figure
+
+    figure = panel_figure(result)
+    for suffix in ("png", "pdf"):
+        save_figure(figure, folder / "figures" / f"curves.{suffix}")
+
+
+def _announcement(scenario: "Scenario", jobs: int) -> str:
+    """What the run will take at most, said beforehand."""
+    from dadao_sim import simulation
+
+    estimate = simulation.estimate_scenario(scenario)
+    seconds = estimate.seconds / min(jobs, len(scenario.algorithms) * scenario.repeats)
+    memory = estimate.memory * jobs / 2**20
+    return (
+        f"{scenario.name}: {len(scenario.algorithms)} algorithms x {scenario.repeats} repeats; "
+        f"at most {estimate.events:,.0f} events, about {_duration(seconds)}, "
+        f"{max(1, math.ceil(memory)):,} MiB of arrays"
+    )
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 90:
+        return f"{max(1, math.ceil(seconds))} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+
+
+class _Bars:
+    """A bar for the whole scenario, one step per run, and the accuracy of the run under way."""
+
+    def __init__(self, scenario: "Scenario", jobs: int):
+        self.progress = Progress(
+            TextColumn("{task.description:32.32}"),
+            BarColumn(),
+            TextColumn("{task.completed:5.1f}/{task.total:.0f} runs"),
+            TimeElapsedColumn(),
+            console=console,
+            transient=True,
+        )
+        total = len(scenario.algorithms) * scenario.repeats
+        self.task = self.progress.add_task(scenario.name, total=total)
+        self.finished: set[Any] = set()
+
+    def __enter__(self) -> "_Bars":
+        self.progress.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.progress.stop()
+
+    def tick(self, key: "RunKey", share: float, accuracy: float) -> None:
+        """A sample of a run, or (share 1) its end."""
+        if share >= 1:
+            self.finished.add(key)
+        part = 0.0 if key in self.finished else share
+        self.progress.update(
+            self.task,
+            completed=len(self.finished) + part,
+            description=f"{key[0]}, repeat {key[1]}: {accuracy:.0e}",
+        )
+
+
+def print_summary(summary: "DataFrame") -> None:
+    """The cost to each accuracy: medians; of the communications also the 10-90 % range."""
+    table = Table(box=None, pad_edge=False)
+    scenario = "scenario" in summary
+    titles = ("algorithm", "accuracy", "reached", "communications", "gradients", "time", "cost")
+    for title in (("scenario",) if scenario else ()) + titles + ("status",):
+        right = title not in ("scenario", "algorithm", "status")
+        table.add_column(title, justify="right" if right else "left")
+    for row in summary.to_dict("records"):
+        cells = [row["scenario"]] if scenario else []
+        cells += [display_name(row["algorithm"], row["method"]), f"{row['accuracy']:.0e}"]
+        cells.append(f"{row['reached']}/{row['repeats']}")
+        cells += [_cost(row, name) for name in titles[3:]]
+        cells[-len(titles[3:])] += _range(row, "communications")
+        table.add_row(*cells, row["status"])
+    console.print(table)
+
+
+def _cost(row: Mapping[Any, Any], name: str) -> str:
+    median = row[f"{name}_median"]
+    return f"{median:,.0f}" if math.isfinite(median) else "not reached"
+
+
+def _range(row: Mapping[Any, Any], name: str) -> str:
+    low, high = row[f"{name}_p10"], row[f"{name}_p90"]
+    return "" if low == high else f" ({low:,.0f}-{high:,.0f})".replace("inf", "never")
+
+
+def print_network(report: dict[str, Any]) -> None:
+    """A network's constants and what each method communicates on it."""
+    several = f", {report['graphs']} graphs in turn" if report["graphs"] > 1 else ""
+    say(f"{report['name']}: {report['n']:,} nodes, {report['edges']:,} edges{several}")
+    say(f"chi1 {report['chi1']:.6g}, chi2 {report['chi2']:.6g} (rate 1 on every edge)")
+    table = Table(box=None, pad_edge=False)
+    table.add_column("method")
+    table.add_column("communications per n gradients", justify="right")
+    table.add_column("design rate", justify="right")
+    for name, numbers in report["methods"].items():
+        counts = (f"{numbers[key]:,.6g}" for key in ("communications_per_round", "design_rate"))
+        table.add_row(display_name(name, name), *counts)
+    console.print(table)
+
+
+def print_names() -> None:
+    """Everything that a scenario can name."""
+    from typing import get_args
+
+    from dadao_sim import bundled
+    from dadao_sim.algorithms.registry import METHODS
+    from dadao_sim.scenario_network import GRAPH_OPTIONS, GraphName
+    from dadao_sim.scenario_problem import (
+        AuthorsData,
+        DataFile,
+        DataSet,
+        ProblemSpec,
+        SyntheticData,
+    )
+
+    def kinds(*models: Any) -> str:
+        return ", ".join(k for m in models for k in get_args(m.model_fields["kind"].annotation))
+
+    say("methods")
+    for name, method in METHODS.items():
+        needs = [
+            "conjugate gradients" if method.needs_conjugate else "gradients",
+            *(["time-varying graphs"] if method.time_varying else []),
+            *(["stochastic gradients"] if method.stochastic else []),
+        ]
+        say(f"  {name:28}{display_name(name, name)} ({', '.join(needs)})")
+    say("problems\n  " + kinds(ProblemSpec))
+    say("data\n  " + kinds(SyntheticData, AuthorsData, DataSet, DataFile))
+    say("graphs")
+    for graph in get_args(GraphName):
+        options = ", ".join(GRAPH_OPTIONS.get(graph, ()))
+        say(f"  {graph:28}{options}")
+    say("scenarios")
+    for name, path in bundled.scenarios().items():
+        say(f"  {name:28}{_first_comment(path)}")
+
+
+def _first_comment(path: Path) -> str:
+    """What a scenario file says it shows: its first comment that is not for editors."""
+    for line in path.read_text(encoding="utf-8").splitlines():
+        if line.startswith("# ") and "yaml-language-server" not in line:
+            return line[2:]
+    return ""

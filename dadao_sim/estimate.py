@@ -1,0 +1,75 @@
+"""What a run will take: memory from the sizes of its arrays, time from a short trial."""
+
+import time
+from dataclasses import dataclass, is_dataclass
+from typing import Any
+
+import numpy as np
+
+from dadao_sim.engine.replay import make_player
+from dadao_sim.plan import Parts, Plan, make_clock
+
+TRIAL_EVENTS = 4096
+TRIAL_ROUNDS = 2
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """``memory`` (bytes) of one process; ``seconds`` and ``events`` of one run to its limits.
+
+    A run that converges or diverges ends earlier.
+    """
+
+    memory: int
+    seconds: float
+    events: float
+
+
+def estimate(plan: Plan, parts: Parts) -> Estimate:
+    """Play the first few events of a plan and extrapolate. What is compiled for it stays
+    compiled.
+    """
+    player = make_player(
+        plan.method, parts.problem, plan.tuning, parts.x0, {}, plan.spec.batch_size
+    )
+    player.warm_up()
+    events = make_clock(plan, parts, np.random.SeedSequence(0)).window()
+    count = TRIAL_EVENTS if plan.tuning.clock is not None else TRIAL_ROUNDS
+    per_event = _seconds(lambda: player.play(events, 0, count)) / count
+    estimates = np.empty_like(parts.x0)
+    per_sample = _seconds(lambda: player.observe(events.time[count - 1], estimates))
+    rate = 1.0
+    if plan.tuning.clock is not None:
+        rate = plan.tuning.clock.nodes.sum() + plan.tuning.communications
+    total = plan.horizon * rate
+    return Estimate(
+        # Twice the state: the final states are a copy. Four estimates: a sample's temporaries.
+        memory=array_bytes([player.state, player.objective, parts])
+        + player.state.values.nbytes
+        + 4 * estimates.nbytes,
+        seconds=per_event * total + per_sample * plan.horizon / plan.interval,
+        events=total,
+    )
+
+
+def _seconds(action: Any) -> float:
+    begun = time.perf_counter()
+    action()
+    return time.perf_counter() - begun
+
+
+def array_bytes(value: Any, seen: set[int] | None = None) -> int:
+    """Bytes of all arrays in a nest of tuples, dataclass instances and sequences, each counted
+    once.
+    """
+    seen = set() if seen is None else seen
+    if id(value) in seen:
+        return 0
+    seen.add(id(value))
+    if isinstance(value, np.ndarray):
+        return value.nbytes
+    if isinstance(value, tuple | list):
+        return sum(array_bytes(part, seen) for part in value)
+    if is_dataclass(value):
+        return sum(array_bytes(part, seen) for part in vars(value).values())
+    return 0

@@ -1,0 +1,145 @@
+"""The summary as a LaTeX table for a paper; needs booktabs and nothing else."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Hashable
+from typing import TYPE_CHECKING, Any
+
+from dadao_sim.files import slug
+from dadao_sim.names import display_name
+from dadao_sim.summary import NOT_REACHED
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+_COLUMNS = {"communications": "Communications", "gradients": "Gradients"}
+_ESCAPES = str.maketrans(
+    {
+        "\\": r"\textbackslash{}",
+        "~": r"\textasciitilde{}",
+        "^": r"\textasciicircum{}",
+        "<": r"\textless{}",
+        ">": r"\textgreater{}",
+        "|": r"\textbar{}",
+        **{character: "\\" + character for character in "&%$#_{}"},
+    }
+)
+
+
+def escape(text: str) -> str:
+    """`text` with the characters LaTeX gives a meaning spelt so that they print, on one line."""
+    return " ".join(text.split()).translate(_ESCAPES)
+
+
+def number(value: float) -> str:
+    r"""A cost in maths mode: whole below 100 000 (`12\,345`), else to three digits."""
+    if math.isinf(value):
+        return r"$\infty$"
+    if value >= 99_999.5:
+        return f"${_scientific(f'{value:.2e}')}$"
+    if value >= 100 or value == round(value):
+        return f"${value:,.0f}$".replace(",", r"\,")
+    return f"${value:.3g}$"
+
+
+def power(value: float) -> str:
+    """An accuracy in maths mode: a power of ten as such, 5e-4 as 5 times one."""
+    mantissa, exponent = f"{value:e}".split("e")
+    mantissa = mantissa.rstrip("0").rstrip(".")
+    if mantissa == "1":
+        return f"$10^{{{int(exponent)}}}$"
+    return f"${_scientific(f'{mantissa}e{exponent}')}$"
+
+
+def summary_table(summary: DataFrame, title: str = "") -> str:
+    """A booktabs table: methods as rows; communications and gradients to each accuracy.
+
+    Under each median stands the 10-90 % range over the repeats, and how many repeats reached the
+    accuracy when not all of them did. An algorithm with runs that diverged says so.
+
+    Args:
+        summary: what `dadao_sim.summary.summarise` returns.
+        title: of the scenario; ends up in the caption and in the label (`tab:<title>`).
+
+    """
+    if summary.empty:
+        return "% No run has finished: there is nothing to tabulate.\n"
+    accuracies = list(dict.fromkeys(summary["accuracy"]))
+    groups = [rf"\multicolumn{{2}}{{c}}{{to accuracy {power(a)}}}" for a in accuracies]
+    rules = [rf"\cmidrule(lr){{{2 + 2 * k}-{3 + 2 * k}}}" for k in range(len(accuracies))]
+    heads = ["Method", *(name for _ in accuracies for name in _COLUMNS.values())]
+    environment = "table*" if len(accuracies) > 1 else "table"  # both columns of a paper
+    repeats = int(summary["repeats"].max())
+    caption = (f"{escape(title)}. " if title else "") + _caption(repeats)
+    lines = [
+        "% Needs \\usepackage{booktabs}.",
+        rf"\begin{{{environment}}}",
+        r"\centering",
+        r"\small",
+        r"\setlength{\tabcolsep}{4pt}",
+        rf"\caption{{{caption}}}",
+        rf"\label{{tab:{slug(title) if title else 'summary'}}}",
+        rf"\begin{{tabular}}{{l{'rr' * len(accuracies)}}}",
+        r"\toprule",
+        " & ".join(["", *groups]).strip() + r" \\",
+        " ".join(rules),
+        " & ".join(heads) + r" \\",
+        r"\midrule",
+    ]
+    for label, rows in summary.groupby("algorithm", sort=False):
+        lines += _method_rows(str(label), rows.to_dict("records"))
+    return "\n".join([*lines, r"\bottomrule", r"\end{tabular}", rf"\end{{{environment}}}", ""])
+
+
+def _method_rows(label: str, rows: list[dict[Hashable, Any]]) -> list[str]:
+    name = escape(display_name(label, rows[0]["method"]))
+    note = {"diverged": "diverged", "mixed": "mixed endings"}.get(rows[0]["status"], "")
+    medians, ranges = [name], [_small(f"({note})") if note else ""]
+    for row in rows:
+        for quantity in _COLUMNS:
+            median = row[f"{quantity}_median"]
+            medians.append(NOT_REACHED if math.isinf(median) else number(median))
+            ranges.append(_range(row, quantity))
+    lines = [" & ".join(medians) + r" \\"]
+    if any(ranges):
+        lines.append(" & ".join(ranges).strip() + r" \\")
+    return lines
+
+
+def _range(row: dict[Hashable, Any], quantity: str) -> str:
+    low, high = row[f"{quantity}_p10"], row[f"{quantity}_p90"]
+    count = f"({row['reached']} of {row['repeats']})"
+    if row["repeats"] == 1 or row["reached"] == 0:
+        return ""
+    if row["reached"] == row["repeats"]:
+        return _small(_between(low, high))
+    return _small(count if math.isinf(low) else f"{_between(low, high)} {count}")
+
+
+def _between(low: float, high: float) -> str:
+    """Two costs and a dash; a power of ten they share is written once."""
+    left, right = number(low), number(high)
+    mantissa, times, power = left.partition(r"\times")
+    if times and right.endswith(times + power):
+        return f"{mantissa}$--{right}"
+    return f"{left}--{right}"
+
+
+def _caption(repeats: int) -> str:
+    if repeats <= 1:
+        return "Cost to accuracy (one run)."
+    return (
+        rf"Cost to accuracy: median over {repeats} repeats, with the 10--90\,\% range below it;"
+        r" a repeat that did not reach the accuracy counts as infinite, and the number of those"
+        r" that did is in brackets."
+    )
+
+
+def _small(text: str) -> str:
+    return rf"{{\scriptsize {text}}}"
+
+
+def _scientific(text: str) -> str:
+    mantissa, exponent = text.split("e")
+    return rf"{mantissa}\times10^{{{int(exponent)}}}"

@@ -1,0 +1,113 @@
+"""What is measured at a sample: errors from the nodes' estimates, counts from the events alone."""
+
+from typing import Any
+
+import numpy as np
+
+from dadao_sim.algorithms.contract import Method, SynchronousMethod, Tuning
+from dadao_sim.errors import InputError
+from dadao_sim.events import GOSSIP, GRADIENT, GRADIENT_START, SEND, Events
+
+BYTES_PER_FLOAT = 8
+COUNTED = ("gradients", "conjugate_gradients", "communications", "rounds")
+
+
+class Errors:
+    """The errors of the estimates X (n, d) of a problem started at ``x0`` (n, d).
+
+    Raises InputError where x0 is the optimum, so that no accuracy could be measured.
+    """
+
+    def __init__(self, problem: Any, x0: np.ndarray):
+        self.problem = problem
+        self.start = float(((x0 - problem.x_star) ** 2).sum(axis=1).mean())
+        if self.start == 0:
+            raise InputError("start: x0 is the optimum itself; use kind: normal, or another seed")
+
+    def __call__(self, X: np.ndarray) -> dict[str, float]:
+        """mean_squared_distance, accuracy (the same over that of x0), suboptimality,
+        consensus_error.
+        """
+        with np.errstate(over="ignore", invalid="ignore"):
+            mean = X.mean(axis=0)
+            distance = float(((X - self.problem.x_star) ** 2).sum(axis=1).mean())
+            spread = float(((X - mean) ** 2).sum(axis=1).mean())
+            finite = bool(np.isfinite(mean).all())
+            gap = self.problem.suboptimality(mean) if finite else np.inf
+        return {
+            "mean_squared_distance": distance,
+            "accuracy": distance / self.start,
+            "suboptimality": float(gap),
+            "consensus_error": spread,
+        }
+
+
+class Counter:
+    """What the events played so far have cost, under the method's declared costs.
+
+    One communication is one activation of one undirected edge: two directed messages. A gradient of
+    a node counts 1, a minibatch its share of the node's samples. ``gradients`` counts every oracle
+    call, ``conjugate_gradients`` those of them that are conjugate.
+    """
+
+    def __init__(
+        self, method: Method, problem: Any, network: Any, tuning: Tuning, batch: int | None
+    ):
+        self.costs, self.nodes = method.costs, problem.nodes
+        self.synchronous = isinstance(method, SynchronousMethod)
+        self.floats_per_communication = 2 * method.costs.vectors * problem.dimension
+        self.share = np.ones(problem.nodes) if batch is None else batch / problem.samples
+        self.edges = np.array([len(graph.edges) for graph in network.graphs])
+        self.gossip_rounds = tuning.gossip_rounds
+        self.before = self.totals = dict.fromkeys(COUNTED, 0.0)
+        self.window: dict[str, np.ndarray] = {}
+
+    def load(self, events: Events) -> None:
+        """Prepare the running counts of a window, on top of all windows before."""
+        increments = self._of_rounds(len(events)) if self.synchronous else self._of_events(events)
+        self.before = self.totals
+        self.window = {
+            name: self.before[name] + np.cumsum(values, dtype=float)
+            for name, values in zip(COUNTED, increments, strict=True)
+        }
+        self.totals = {name: float(values[-1]) for name, values in self.window.items()}
+
+    def _of_events(self, events: Events) -> tuple[np.ndarray, ...]:
+        """What each row adds to ``COUNTED``."""
+        started = (events.kind == GRADIENT) | (events.kind == GRADIENT_START)
+        exchanged = (events.kind == GOSSIP) | (events.kind == SEND)
+        gradients = started * (self.costs.gradients * self.share[events.i])
+        conjugates = exchanged * self.costs.conjugates_per_gossip
+        return gradients + conjugates, conjugates, exchanged, np.zeros(len(events))
+
+    def _of_rounds(self, count: int) -> tuple[np.ndarray, ...]:
+        """The same for steps of a synchronous method; their rounds of gossip take the graphs in
+        turn.
+        """
+        gradients = np.full(count, self.costs.gradients * self.share.sum())
+        conjugates = np.full(count, self.costs.conjugates * self.nodes)
+        first = (self.totals["rounds"] + np.arange(count)).astype(np.int64) * self.gossip_rounds
+        turns, rest = divmod(self.gossip_rounds, len(self.edges))
+        in_turn = first[:, None] + np.arange(rest)
+        communications = turns * self.edges.sum() + self.edges[in_turn % len(self.edges)].sum(
+            axis=1
+        )
+        return gradients + conjugates, conjugates, communications, np.ones(count)
+
+    def after(self, row: int) -> dict[str, float]:
+        """The counts after the first ``row`` rows of the window loaded last."""
+        if row == 0:
+            counts = dict(self.before)
+        else:
+            counts = {name: float(values[row - 1]) for name, values in self.window.items()}
+        counts["messages"] = 2 * counts["communications"]
+        counts["floats_sent"] = counts["communications"] * self.floats_per_communication
+        counts["bytes_sent"] = counts["floats_sent"] * BYTES_PER_FLOAT
+        return counts
+
+    def rows_until(self, name: str, limit: float) -> int:
+        """How many rows of the window make the count ``name`` reach ``limit``; one more than all if
+        none.
+        """
+        # Shares of samples are added up in floating point: 100 batches of 1 % are a whole pass.
+        return int(np.searchsorted(self.window[name], limit * (1 - 1e-12))) + 1

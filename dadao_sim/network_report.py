@@ -1,0 +1,41 @@
+"""What a network costs each method, before anything is run."""
+
+from typing import Any
+
+import numpy as np
+
+from dadao_sim.algorithms.registry import METHODS
+from dadao_sim.errors import InputError
+from dadao_sim.networks import GraphSequence, Network
+from dadao_sim.problems import Problem
+
+
+def network_report(network: Network | GraphSequence) -> dict[str, Any]:
+    """Size, chi1 and chi2 (rate 1 on every edge), and per method its communications.
+
+    ``communications_per_round`` is the number by count per n gradients; ``design_rate`` the number
+    that the method's theory prints. Neither depends on the problem. On a sequence of graphs chi1
+    and chi2 are the worst over it, and methods for fixed graphs are left out.
+    """
+    # Any problem will do: these numbers depend on the network alone.
+    problem = Problem.averaging(np.arange(network.nodes, dtype=float)[:, None])
+    methods = {}
+    for name, method in METHODS.items():
+        try:
+            method.check_supported(problem, network)
+        except InputError:
+            continue
+        tuning = method.tune(problem, network, {})
+        methods[name] = {
+            "communications_per_round": tuning.communications,
+            "design_rate": tuning.design_rate,
+        }
+    return {
+        "name": network.name,
+        "n": network.nodes,
+        "edges": len(network.edges),
+        "graphs": len(network.graphs),
+        "chi1": max(graph.chi1() for graph in network.graphs),
+        "chi2": max(graph.chi2() for graph in network.graphs),
+        "methods": methods,
+    }

@@ -1,0 +1,155 @@
+"""One algorithm on one repeat: the shared parts, the plan, and the run that follows it."""
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+
+from dadao_sim.algorithms.contract import Method, SynchronousMethod, Tuning
+from dadao_sim.algorithms.registry import get_method
+from dadao_sim.clocks.poisson import PoissonClock
+from dadao_sim.clocks.rounds import RoundClock
+from dadao_sim.engine.replay import make_player
+from dadao_sim.metrics import Counter, Errors
+from dadao_sim.networks import GraphSequence, Network
+from dadao_sim.problems import Problem
+from dadao_sim.result import CURVE_COLUMNS, Part, RunKey
+from dadao_sim.run import Limits, run
+from dadao_sim.scenario import AlgorithmSpec, Scenario
+
+AVERAGINGS = ("none", "events", "time")  # by the code that methods know them under
+
+Tick: TypeAlias = Callable[[RunKey, float, float], None]
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What every algorithm of one repeat shares. ``x0`` is (n, d)."""
+
+    problem: Problem
+    network: Network | GraphSequence
+    x0: np.ndarray
+
+
+@dataclass(frozen=True)
+class Plan:
+    """One algorithm ready to run on the parts of one repeat; ``interval`` is the time between
+    samples.
+    """
+
+    spec: AlgorithmSpec
+    method: Method
+    tuning: Tuning
+    limits: Limits
+    interval: float
+    horizon: float
+
+
+def make_plan(scenario: Scenario, spec: AlgorithmSpec, parts: Parts) -> Plan:
+    """Tune an algorithm; InputError, before anything is compiled, for what it cannot do."""
+    method = get_method(spec.name)
+    method.check_supported(
+        parts.problem,
+        parts.network,
+        stochastic=spec.batch_size is not None,
+        averaging=spec.averaging,
+    )
+    if spec.batch_size is not None:
+        parts.problem.stochastic_objective(spec.batch_size)
+    overrides: dict[str, float] = dict(spec.parameters)
+    if spec.rate_factor != 1.0:
+        overrides["rate_factor"] = spec.rate_factor
+    if spec.averaging != "none":
+        overrides["averaging"] = AVERAGINGS.index(spec.averaging)
+    tuning = method.tune(parts.problem, parts.network, overrides)
+    stop = scenario.stop
+    nodes = parts.problem.nodes
+    limits = Limits(
+        time=stop.time or math.inf,
+        gradients=(stop.gradients_per_node or math.inf) * nodes,
+        communications=stop.communications or math.inf,
+        accuracy=stop.accuracy or 0.0,
+    )
+    horizon = limits.horizon(
+        gradient_rate(method, tuning, spec, parts.problem), tuning.communications
+    )
+    interval = horizon / scenario.record.points
+    if isinstance(method, SynchronousMethod):
+        interval = max(1, math.ceil(interval))
+    return Plan(spec, method, tuning, limits, interval, horizon)
+
+
+def gradient_rate(method: Method, tuning: Tuning, spec: AlgorithmSpec, problem: Problem) -> float:
+    """Expected gradients of all nodes per unit of time."""
+    costs, nodes = method.costs, problem.nodes
+    if tuning.clock is None:
+        return (costs.gradients + costs.conjugates) * nodes
+    rates = tuning.clock.nodes * costs.gradients
+    if spec.batch_size is not None and problem.samples is not None:
+        rates = rates * (spec.batch_size / problem.samples)
+    return float(rates.sum()) + costs.conjugates_per_gossip * tuning.communications
+
+
+def make_clock(plan: Plan, parts: Parts, seed: np.random.SeedSequence) -> PoissonClock | RoundClock:
+    """The source of events that the plan's tuning asks for."""
+    rates = plan.tuning.clock
+    if rates is None:
+        return RoundClock(seed)
+    members = parts.network.members if isinstance(parts.network, GraphSequence) else ()
+    return PoissonClock(
+        *(rates.nodes, rates.edges, parts.network.edges, seed),
+        members=members,
+        switching=rates.switching,
+    )
+
+
+def run_plan(
+    plan: Plan, parts: Parts, key: RunKey, seed: np.random.SeedSequence, tick: Tick | None = None
+) -> Part:
+    """Run one algorithm on the parts of one repeat."""
+    import pandas as pd
+
+    label, repeat = key
+    blocks: dict[str, np.ndarray] = {}
+    player = make_player(
+        plan.method, parts.problem, plan.tuning, parts.x0, blocks, plan.spec.batch_size
+    )
+    counter = Counter(plan.method, parts.problem, parts.network, plan.tuning, plan.spec.batch_size)
+    player.warm_up()
+    make_clock(plan, parts, seed).window()  # compiles the clock
+    clock = make_clock(plan, parts, seed)
+    begun = time.perf_counter()
+    outcome = run(
+        player,
+        clock,
+        counter,
+        Errors(parts.problem, parts.x0),
+        plan.limits,
+        plan.interval,
+        (lambda now, accuracy: tick(key, now / plan.horizon, accuracy))
+        if tick
+        else lambda *_: None,
+    )
+    seconds = time.perf_counter() - begun
+    curves = pd.DataFrame(outcome.samples)
+    curves = curves.assign(algorithm=label, method=plan.method.name, repeat=repeat)
+    end = outcome.samples[-1]
+    row = {
+        "algorithm": label,
+        "method": plan.method.name,
+        "repeat": repeat,
+        "status": outcome.status,
+        "reason": outcome.reason,
+        "events": outcome.events,
+        **{name: end[name] for name in ("time", "gradients", "communications")},
+        "tuning": plan.tuning.constants,
+    }
+    timing = {
+        "seconds": seconds,
+        "events": outcome.events,
+        "events_per_second": outcome.events / seconds,
+    }
+    return Part(curves[list(CURVE_COLUMNS)], row, player.blocks(plan.method.blocks), timing)

@@ -1,0 +1,174 @@
+"""Several results side by side: what each algorithm spends to reach one accuracy."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from dadao_sim.errors import InputError
+from dadao_sim.latex import power
+from dadao_sim.names import display_name
+from dadao_sim.plotting.style import (
+    COLUMN_WIDTH,
+    LEGEND_ROW,
+    Style,
+    add_legend,
+    finish_ticks,
+    legend_columns,
+    new_figure,
+    paper,
+    styles,
+)
+from dadao_sim.result import Result
+from dadao_sim.summary import NOT_REACHED, QUANTITIES, summarise
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+    from pandas import DataFrame
+
+_LABELS = {
+    "communications": "Communications",
+    "gradients": "Local gradients",
+    "time": "Time (mean gradient intervals)",
+    "cost": "Cost",
+}
+
+
+def comparison_table(results: Mapping[str, Result], accuracy: float) -> DataFrame:
+    """The summaries of several results at one accuracy, each with its own prices.
+
+    Args:
+        results: name of a scenario -> its result.
+        accuracy: any; it need not be among `report.accuracies`.
+
+    Returns:
+        A column `scenario`, then those of `dadao_sim.summary.summarise`; one row per scenario and
+        algorithm, in their orders.
+
+    Raises:
+        InputError: no results, or an accuracy that is not positive and finite.
+
+    """
+    import pandas as pd
+
+    if not results:
+        raise InputError("compare: give at least one result")
+    tables = []
+    for name, result in results.items():
+        table = summarise(result.curves, result.runs, [accuracy], *result.cost_weights)
+        table.insert(0, "scenario", name)
+        tables.append(table)
+    return pd.concat(tables, ignore_index=True)
+
+
+def comparison_figure(
+    results: Mapping[str, Result],
+    accuracy: float,
+    quantity: str = "communications",
+    width: float = COLUMN_WIDTH,
+) -> Figure:
+    """One row per scenario, one mark per algorithm: the median and the 10-90 % range.
+
+    The axis is logarithmic. An algorithm whose median repeat never got there stands, hollow, in a
+    strip of its own at the right; a range that ends there had more than a tenth of such repeats.
+
+    Args:
+        results: name of a scenario -> its result; names are written as given.
+        accuracy: as in `comparison_table`.
+        quantity: "communications", "gradients", "time" or "cost".
+        width: in inches.
+
+    Raises:
+        InputError: as `comparison_table`; another quantity; nothing reached the accuracy.
+
+    """
+    if quantity not in QUANTITIES:
+        raise InputError(f"plot x: should be one of {', '.join(QUANTITIES)}, not {quantity!r}")
+    table = comparison_table(results, accuracy)
+    costs = table[[f"{quantity}_p10", f"{quantity}_median", f"{quantity}_p90"]]
+    finite = [cost for cost in costs.to_numpy().ravel().tolist() if 0 < cost < math.inf]
+    if not finite:
+        raise InputError(f"compare: no algorithm reached accuracy {accuracy:g} in any result")
+
+    methods: dict[str, str] = {}
+    for result in results.values():
+        methods = {**result.methods, **methods}
+    labels = list(dict.fromkeys(table["algorithm"]))
+    look = styles({label: methods[label] for label in labels})
+    with paper():
+        shown = {label: display_name(label, methods[label]) for label in labels}
+        columns = legend_columns(list(shown.values()), width)
+        rows = math.ceil(len(labels) / columns)
+        step = max(0.11 * len(labels), 0.25) + 0.12
+        figure = new_figure(width, step * len(results) + 0.5 + LEGEND_ROW * (rows + 1.5))
+        axes = figure.subplots()
+        never = _cost_axis(axes, finite, bool(costs.isin([math.inf]).any(axis=None)))
+        _scenario_axis(axes, list(results))
+        for name, label, cost in zip(
+            table["scenario"], table["algorithm"], costs.to_numpy().tolist(), strict=True
+        ):
+            slot = (labels.index(label) + 0.5) / len(labels) - 0.5
+            height = list(results).index(name) + 0.8 * slot
+            _draw_range(axes, height, cost, never, look[label])
+        axes.set_xlabel(f"{_LABELS[quantity]} to accuracy {power(accuracy)}")
+        finish_ticks(axes)
+        axes.tick_params(axis="y", length=0)
+        marks = [_mark(look[label], label=shown[label]) for label in labels]
+        add_legend(figure, marks, columns)
+    return figure
+
+
+def _cost_axis(axes: Axes, finite: list[float], some_never: bool) -> float:
+    """A log axis with, if needed, a strip for infinite costs; return where infinity is drawn."""
+    from matplotlib.ticker import EngFormatter, LogLocator, NullFormatter
+
+    decades = max(math.log10(max(finite) / min(finite)), 0.5)
+    left, right = min(finite) / 10 ** (0.08 * decades), max(finite) * 10 ** (0.08 * decades)
+    never, edge = right * 10 ** (0.12 * decades), right * 10 ** (0.24 * decades)
+    axes.set_xscale("log")
+    subs = (1.0,) if decades > 1.5 else (1.0, 2.0, 5.0)
+    axes.xaxis.set_major_locator(LogLocator(subs=subs))
+    axes.xaxis.set_major_formatter(EngFormatter(sep=""))
+    axes.xaxis.set_minor_formatter(NullFormatter())
+    axes.set_xlim(left, edge if some_never else right)
+    axes.grid(True, axis="x", which="major")
+    if some_never:
+        axes.axvspan(right, edge, color="0.94", linewidth=0, zorder=0)
+        place: dict[str, Any] = {"transform": axes.get_xaxis_transform(), "ha": "center"}
+        axes.text(never, 1.01, NOT_REACHED, fontsize=7, va="bottom", **place)
+    return never
+
+
+def _scenario_axis(axes: Axes, names: list[str]) -> None:
+    axes.set_yticks(range(len(names)), names)
+    axes.set_ylim(len(names) - 0.5, -0.5)
+    for k in range(1, len(names)):
+        axes.axhline(k - 0.5, color="0.88", linewidth=0.4, zorder=0)
+
+
+def _draw_range(axes: Axes, height: float, cost: list[float], never: float, style: Style) -> None:
+    low, median, high = (min(value, never) for value in cost)
+    axes.plot([low, high], [height, height], color=style.colour, linewidth=1.2, zorder=2)
+    mark = _mark(style, hollow=math.isinf(cost[1]))
+    mark.set_data([median], [height])
+    axes.add_line(mark)
+
+
+def _mark(style: Style, hollow: bool = False, label: str = "") -> Any:
+    from matplotlib.lines import Line2D
+
+    return Line2D(
+        [],
+        [],
+        color=style.colour,
+        linestyle="",
+        marker=style.marker,
+        markersize=4.5,
+        markerfacecolor="white" if hollow else style.colour,
+        markeredgecolor=style.colour if hollow else "white",
+        markeredgewidth=1.0 if hollow else 0.4,
+        label=label,
+        zorder=3,
+    )

@@ -1,0 +1,292 @@
+"""Error against what was spent: the median over the repeats and its 10-90 % band.
+
+Repeats sample at different counts, so each is interpolated, linearly in the logarithm of the error,
+at the points where any repeat was sampled. How a repeat ended decides what stands for it later:
+
+- converged: its last value, until half of the repeats have ended, where the line ends;
+- diverged: infinity, so the band opens and the median is lost once half have diverged;
+- stopped by a budget: nothing is known, so the line ends there.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dadao_sim.errors import InputError
+from dadao_sim.names import display_name
+from dadao_sim.plotting.style import (
+    COLUMN_WIDTH,
+    LEGEND_ROW,
+    WIDE,
+    add_legend,
+    finish_ticks,
+    legend_columns,
+    new_figure,
+    paper,
+    styles,
+)
+from dadao_sim.result import Result
+from dadao_sim.summary import percentile, with_cost
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+    from matplotlib.lines import Line2D
+
+Array = NDArray[np.float64]
+
+X_LABELS = {
+    "communications": "Communications (edge activations)",
+    "gradients": "Local gradients (all nodes)",
+    "time": "Time (mean gradient intervals)",
+    "cost": "Cost",
+}
+Y_LABELS = {
+    "accuracy": r"$\|x-x^\ast\|^2/\,\|x_0-x^\ast\|^2$",
+    "mean_squared_distance": r"Mean squared distance to $x^\ast$",
+    "suboptimality": r"Suboptimality $F(\bar{x}) - F(x^\ast)$",
+    "consensus_error": "Consensus error",
+}
+PANELS = ("communications", "gradients", "time")
+LOG_RATIO = 30.0  # methods whose costs differ by more than this share a logarithmic axis
+RISE = 100.0  # the axis ends this far above the highest start: a diverging run leaves it
+GRID_POINTS = 1000
+
+
+@dataclass(frozen=True)
+class Run:
+    """One repeat: its drawable samples (positive, finite errors) and how it ended."""
+
+    x: Array
+    y: Array
+    status: str
+
+
+@dataclass(frozen=True)
+class Band:
+    """The median, 10th and 90th percentile of the repeats of one algorithm on the grid `x`."""
+
+    x: Array
+    median: Array
+    low: Array
+    high: Array
+
+
+def runs_of(result: Result, label: str, x: str, y: str) -> list[Run]:
+    """The repeats of an algorithm as drawn. A zero has no logarithm: it is left out."""
+    curves = result.curves[result.curves["algorithm"] == label]
+    if x == "cost":
+        curves = with_cost(curves, *result.cost_weights)
+    runs = []
+    for row in result.runs[result.runs["algorithm"] == label].to_dict("records"):
+        samples = curves[curves["repeat"] == row["repeat"]]
+        spent, error = samples[x].to_numpy(dtype=float), samples[y].to_numpy(dtype=float)
+        drawable = np.isfinite(error) & (error > 0)
+        runs.append(Run(spent[drawable], error[drawable], row["status"]))
+    return runs
+
+
+def median_and_band(runs: list[Run]) -> Band:
+    """The median and the 10-90 % band of the repeats; the rules are those of this module."""
+    drawn = [run for run in runs if run.x.size]
+    grid = _grid(drawn)
+    if not grid.size:
+        return Band(grid, grid, grid, grid)
+    logs = np.array([_log_error(run, grid) for run in drawn])
+    statistics = np.exp(
+        [[percentile(column, percent) for column in logs.T.tolist()] for percent in (50, 10, 90)]
+    )
+    known = np.isfinite(statistics[0])
+    return Band(grid[known], *(row[known] for row in statistics))
+
+
+def _grid(runs: list[Run]) -> Array:
+    """Where any repeat was sampled, up to where the median is known."""
+    if not runs:
+        return np.empty(0)
+    ends = sorted(run.x[-1] if run.status == "converged" else math.inf for run in runs)
+    end = min([ends[len(ends) // 2], *(run.x[-1] for run in runs if run.status == "stopped")])
+    grid = np.unique(np.concatenate([run.x for run in runs]))
+    grid = grid[(grid >= max(run.x[0] for run in runs)) & (grid <= end)]
+    if grid.size > GRID_POINTS:
+        grid = grid[np.linspace(0, grid.size - 1, GRID_POINTS).round().astype(int)]
+    return grid
+
+
+def _log_error(run: Run, grid: Array) -> Array:
+    after = math.inf if run.status == "diverged" else None  # None: the last value
+    return np.interp(grid, run.x, np.log(run.y), right=after)
+
+
+def curve_figure(
+    result: Result, x: str = "communications", y: str = "accuracy", width: float = COLUMN_WIDTH
+) -> Figure:
+    """One error of every algorithm against one cost, on a logarithmic y axis.
+
+    Args:
+        result: the runs to draw.
+        x: "communications", "gradients", "time" or "cost".
+        y: "accuracy", "mean_squared_distance", "suboptimality" or "consensus_error".
+        width: in inches; COLUMN_WIDTH or WIDE.
+
+    A run that diverged has a cross where it ended or left the axes, and the legend says so. The
+    x axis is logarithmic if what the algorithms spent differs by a factor above LOG_RATIO (those
+    that diverged aside).
+
+    Raises:
+        InputError: x or y is none of these, or there is nothing to draw.
+
+    """
+    return _figure(result, (x,), y, width, axes_height=0.58 * min(width, 4.5))
+
+
+def panel_figure(result: Result, y: str = "accuracy", width: float = WIDE) -> Figure:
+    """The standard figure of a result: the error against communications, gradients and time.
+
+    Three panels share the y axis and one legend. Arguments and errors as `curve_figure`.
+    """
+    return _figure(result, PANELS, y, width, axes_height=0.28 * width)
+
+
+def _figure(result: Result, xs: Sequence[str], y: str, width: float, axes_height: float) -> Figure:
+    for x in xs:
+        if x not in X_LABELS:
+            raise InputError(f"plot x: should be one of {', '.join(X_LABELS)}, not {x!r}")
+    if y not in Y_LABELS:
+        raise InputError(f"plot y: should be one of {', '.join(Y_LABELS)}, not {y!r}")
+    with paper():
+        handles = _legend_handles(result)
+        columns = legend_columns([str(handle.get_label()) for handle in handles], width)
+        rows = math.ceil(len(handles) / columns)
+        figure = new_figure(width, axes_height + LEGEND_ROW * (rows + 0.5))
+        panels = figure.subplots(1, len(xs), sharey=True, squeeze=False)[0]
+        for axes, x in zip(panels, xs, strict=True):
+            _draw_curves(axes, result, x, y)
+            axes.label_outer()
+        add_legend(figure, handles, columns)
+    return figure
+
+
+def _draw_curves(axes: Axes, result: Result, x: str, y: str) -> None:
+    """Draw every algorithm on `axes`; the lines carry the labels of the algorithms."""
+    methods = result.methods
+    runs = {label: runs_of(result, label, x, y) for label in methods}
+    bands = {label: median_and_band(runs[label]) for label in methods}
+    drawn = [run for repeats in runs.values() for run in repeats if run.x.size]
+    if not drawn:
+        raise InputError(f"plot y: no run has a positive {y} to draw")
+    top = _scale_y(axes, drawn)
+    crosses = {label: _divergence_points(runs[label], top) for label in methods}
+
+    for k, (label, style) in enumerate(styles(methods).items()):
+        band = bands[label]
+        if len(runs[label]) > 1:
+            high = np.minimum(band.high, top)
+            shade: dict[str, Any] = {"color": style.colour, "alpha": 0.18, "linewidth": 0}
+            axes.fill_between(band.x, band.low, high, label=f"{label}: 10-90 %", **shade)
+        every = (0.03 + 0.13 * k / len(methods), 0.13)  # staggered, in parts of the diagonal
+        axes.plot(band.x, band.median, label=label, markevery=every, **style.line)
+        if crosses[label]:
+            cross_x, cross_y = zip(*crosses[label], strict=True)
+            axes.plot(cross_x, cross_y, color=style.colour, label=f"{label}: diverged", **_CROSS)
+
+    ends = [float(band.x[-1]) for band in bands.values() if band.x.size]
+    lasting = [
+        float(bands[label].x[-1])
+        for label in methods
+        if bands[label].x.size and any(run.status != "diverged" for run in runs[label])
+    ]
+    furthest = max([*ends, *(x for points in crosses.values() for x, _ in points)])
+    _scale_x(axes, lasting or ends, furthest, drawn)
+    axes.set_xlabel(_x_label(result, x))
+    axes.set_ylabel(Y_LABELS[y])
+    axes.grid(True, which="major")
+    finish_ticks(axes)
+
+
+def _scale_y(axes: Axes, drawn: list[Run]) -> float:
+    """Show all errors, but no more than RISE above the highest start; return the upper end."""
+    from matplotlib.ticker import LogLocator
+
+    lowest = min(float(run.y.min()) for run in drawn)
+    highest = max(float(run.y.max()) for run in drawn)
+    highest = min(highest, RISE * max(float(run.y[0]) for run in drawn))
+    margin = (highest / lowest) ** 0.04 if highest > lowest else 2.0
+    axes.set_yscale("log")
+    axes.set_ylim(lowest / margin, highest * margin)
+    axes.yaxis.set_major_locator(LogLocator(numticks=7))
+    return highest * margin
+
+
+def _scale_x(axes: Axes, ends: list[float], furthest: float, drawn: list[Run]) -> None:
+    """Show all up to `furthest`; logarithmic if the `ends` of the algorithms lie far apart."""
+    from matplotlib.ticker import EngFormatter, NullFormatter
+
+    ends = [end for end in ends if end > 0]
+    if not ends:
+        return
+    if max(ends) <= LOG_RATIO * min(ends):
+        axes.set_xlim(0, 1.03 * furthest)
+        axes.xaxis.set_major_formatter(EngFormatter(sep=""))
+        return
+    first = min(float(run.x[run.x > 0].min()) for run in drawn if run.x[-1] > 0)
+    axes.set_xscale("log")
+    axes.set_xlim(max(first, min(ends) / LOG_RATIO), 1.2 * furthest)
+    axes.xaxis.set_minor_formatter(NullFormatter())
+
+
+def _divergence_points(runs: list[Run], top: float) -> list[tuple[float, float]]:
+    """Where each diverged run left the axes, or ended if it never left them."""
+    points = []
+    for run in runs:
+        if run.status != "diverged" or not run.x.size:
+            continue
+        outside = np.flatnonzero(run.y > top)
+        if not outside.size:
+            points.append((float(run.x[-1]), float(run.y[-1])))
+            continue
+        # A start is never outside (RISE), so there is a sample before the first one that is.
+        step = slice(outside[0] - 1, outside[0] + 1)
+        crossing = np.interp(math.log(top), np.log(run.y[step]), run.x[step])
+        points.append((float(crossing), top))
+    return points
+
+
+def _legend_handles(result: Result) -> list[Line2D]:
+    """One entry per algorithm, also for one without a sample; it says how many runs diverged."""
+    from matplotlib.lines import Line2D
+
+    methods = result.methods
+    handles = []
+    for label, style in styles(methods).items():
+        statuses = result.runs.loc[result.runs["algorithm"] == label, "status"].tolist()
+        name, diverged = display_name(label, methods[label]), statuses.count("diverged")
+        if diverged == len(statuses):
+            name += " (diverged)"
+        elif diverged:
+            name += f" ({diverged} of {len(statuses)} diverged)"
+        handles.append(Line2D([], [], label=name, **style.line))
+    return handles
+
+
+def _x_label(result: Result, x: str) -> str:
+    if x != "cost":
+        return X_LABELS[x]
+    gradient, communication = result.cost_weights
+    return f"Cost (gradient {gradient:g}, communication {communication:g})"
+
+
+_CROSS: dict[str, Any] = {
+    "linestyle": "",
+    "marker": "x",
+    "markersize": 4.5,
+    "markeredgewidth": 1.0,
+    "clip_on": False,
+    "zorder": 4,
+}

@@ -1,0 +1,181 @@
+"""A network as it lies, with what its edges are asked to do."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from dadao_sim.errors import InputError
+from dadao_sim.networks.network import Network
+from dadao_sim.plotting.style import COLUMN_WIDTH, new_figure, paper
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+    from matplotlib.lines import Line2D
+
+Array = NDArray[np.float64]
+
+NEGLIGIBLE = 1e-3  # an edge slower than this part of the fastest is drawn as unused
+FORCE_NODES = 1000  # up to here the layout is that of Kamada and Kawai: seconds at the most
+_LIGHT, _DARK = "#A9CBE3", "#08306B"  # grows darker with the rate, also in grey
+
+
+def network_figure(
+    network: Network,
+    rates: ArrayLike | None = None,
+    title: str | None = None,
+    width: float = COLUMN_WIDTH,
+) -> Figure:
+    """The nodes and edges of a network, the faster edges wider and darker.
+
+    Args:
+        network: drawn at its positions (longitude and latitude if its edges have lengths in
+            kilometres), or at those of `layout`.
+        rates: (|E|,) communications per unit of time of each edge, or None to draw all alike.
+        title: above the figure.
+        width: in inches.
+
+    Raises:
+        InputError: `rates` has another length, or one is negative or not finite.
+
+    """
+    values = None if rates is None else _checked(rates, len(network.edges))
+    positions = layout(network)
+    degrees = network.positions is not None and network.lengths_km is not None
+    # On a map a degree of longitude is shorter than one of latitude, by the cosine of the latitude.
+    aspect = 1 / math.cos(math.radians(float(positions[:, 1].mean()))) if degrees else 1.0
+    lower, upper = positions.min(axis=0), positions.max(axis=0)
+    pad = 0.05 * np.max((upper - lower) * (1.0, aspect)) / (1.0, aspect)
+    lower, upper = lower - pad, upper + pad
+    across, along = (upper - lower) * (1.0, aspect)
+    height = width * min(float(along / across), 1.0)
+    with paper():
+        figure = new_figure(width, height + 0.2 * (title is not None) + 0.45 * (rates is not None))
+        axes = figure.subplots()
+        axes.set_axis_off()
+        axes.set_aspect(aspect)
+        if values is None:
+            _draw_lines(axes, positions[network.edges], colors="0.6", linewidths=0.8)
+        else:
+            _draw_rates(axes, positions[network.edges], values)
+        size = float(np.clip(22 / math.sqrt(network.nodes), 0.7, 5))
+        dots: dict[str, Any] = {"linestyle": "", "marker": "o", "markeredgecolor": "white"}
+        edge = 0.4 if size > 2 else 0.0
+        axes.plot(*positions.T, color="0.15", markersize=size, markeredgewidth=edge, **dots)
+        axes.set(xlim=(lower[0], upper[0]), ylim=(lower[1], upper[1]))
+        if title is not None:
+            axes.set_title(title)
+    return figure
+
+
+def layout(network: Network) -> Array:
+    """Where the nodes are drawn, (n, 2): the same every time.
+
+    The network's own positions; a node without (nan) goes to the mean of its neighbours. If there
+    are none: Kamada-Kawai up to FORCE_NODES nodes, beyond that the two slowest modes of the
+    Laplacian; turned so that the longest side lies along x.
+    """
+    import networkx as nx
+
+    if network.positions is not None:
+        return _completed(network, network.positions)
+    if network.nodes <= FORCE_NODES:
+        placed = nx.kamada_kawai_layout(network.to_networkx())
+        points = np.array([placed[i] for i in range(network.nodes)])
+    else:
+        points = _slowest_modes(network)
+    points -= points.mean(axis=0)
+    directions = np.linalg.svd(points, full_matrices=False)[2]
+    return points @ directions.T
+
+
+def _completed(network: Network, positions: Array) -> Array:
+    from scipy.sparse.linalg import spsolve
+
+    unknown = np.isnan(positions).any(axis=1)
+    if not unknown.any():
+        return positions
+    if unknown.all():
+        raise InputError("network.positions: not one node has a position")
+    laplacian = network.laplacian()
+    inner = laplacian[unknown][:, unknown].tocsc()
+    pull = -laplacian[unknown][:, ~unknown] @ positions[~unknown]
+    completed = positions.copy()
+    completed[unknown] = np.column_stack([spsolve(inner, pull[:, k]) for k in (0, 1)])
+    return completed
+
+
+def _slowest_modes(network: Network) -> Array:
+    from scipy.sparse.linalg import eigsh
+
+    # A start of our own, and a shift just outside the spectrum: the answer never changes.
+    start = np.cos(np.arange(network.nodes, dtype=float))
+    laplacian = network.laplacian().tocsc()
+    values, modes = eigsh(laplacian, k=3, sigma=-1e-3, which="LM", v0=start)
+    return modes[:, np.argsort(values)[1:]]
+
+
+def _checked(rates: ArrayLike, edges: int) -> Array:
+    values = np.asarray(rates, dtype=float)
+    if values.shape != (edges,):
+        raise InputError(f"plot rates: shape ({edges},) is needed, not {values.shape}")
+    if not (np.isfinite(values).all() and (values >= 0).all() and values.max() > 0):
+        raise InputError("plot rates: should be finite and not negative, and one positive")
+    return values
+
+
+def _draw_rates(axes: Axes, segments: Array, rates: Array) -> None:
+    from matplotlib.colors import LinearSegmentedColormap, Normalize
+
+    used = np.flatnonzero(rates > NEGLIGIBLE * rates.max())
+    unused = np.setdiff1d(np.arange(len(rates)), used)
+    widest = 2.2 * min(1.0, math.sqrt(60 / len(rates)))  # points
+    used = used[np.argsort(rates[used], kind="stable")]  # the fastest on top
+    _draw_lines(axes, segments[unused], colors="0.7", linewidths=0.5, linestyles=":")
+    lines = _draw_lines(
+        axes,
+        segments[used],
+        array=rates[used],
+        cmap=LinearSegmentedColormap.from_list("rates", [_LIGHT, _DARK]),
+        norm=Normalize(0, rates.max()),
+        linewidths=0.4 + widest * rates[used] / rates.max(),
+    )
+    bar = axes.figure.colorbar(
+        lines, ax=axes, location="bottom", shrink=0.6, aspect=30, pad=0.02, label="Rate of the edge"
+    )
+    bar.outline.set_visible(False)
+    bar.ax.tick_params(labelsize=7)
+    bar.locator = _few_ticks()
+    if len(unused):
+        axes.legend(handles=[_unused_entry(len(unused), len(rates))], **_NOTE)
+
+
+def _draw_lines(axes: Axes, segments: Array, **look: Any) -> Any:
+    from matplotlib.collections import LineCollection
+
+    return axes.add_collection(LineCollection(list(segments), zorder=1, **look))
+
+
+def _few_ticks() -> Any:
+    from matplotlib.ticker import MaxNLocator
+
+    return MaxNLocator(4)
+
+
+def _unused_entry(unused: int, edges: int) -> Line2D:
+    from matplotlib.lines import Line2D
+
+    label = f"unused ({unused} of {edges} edges)"
+    return Line2D([], [], color="0.7", linewidth=0.5, linestyle=":", label=label)
+
+
+_NOTE: dict[str, Any] = {
+    "loc": "upper center",
+    "bbox_to_anchor": (0.5, 0.0),
+    "frameon": False,
+    "borderpad": 0,
+}

@@ -1,0 +1,273 @@
+"""What a simulation leaves: tidy curves, one row per run, final states, and where they came from.
+
+Saved, it is a folder:
+
+    manifest.json        the resolved scenario, seed, versions and tuning: enough to run it again
+    curves.parquet       one row per sample; the same bytes for the same scenario and seed
+    runs.csv             one row per run: how it ended and what it cost
+    summary.csv, .tex    cost to each accuracy of `report.accuracies`
+    final_states/*.npz   the blocks of every node at the end of each run
+    timing.json          seconds on the wall, the one file that differs between two equal runs
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dadao_sim.errors import InputError
+from dadao_sim.files import atomic_write, json_bytes, read_json, unique_slugs, unreadable
+from dadao_sim.latex import summary_table
+from dadao_sim.states import StoredState, write_state
+from dadao_sim.summary import summarise, summary_csv
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+RunKey = tuple[str, int]
+State = Mapping[str, NDArray[np.float64]]
+
+CURVE_COLUMNS = (
+    "algorithm",
+    "method",
+    "repeat",
+    "time",
+    "gradients",
+    "conjugate_gradients",
+    "communications",
+    "messages",
+    "floats_sent",
+    "bytes_sent",
+    "rounds",
+    "mean_squared_distance",
+    "accuracy",
+    "suboptimality",
+    "consensus_error",
+)
+RUN_COLUMNS = (
+    "algorithm",
+    "method",
+    "repeat",
+    "status",
+    "reason",
+    "events",
+    "time",
+    "gradients",
+    "communications",
+)
+STATUSES = ("converged", "stopped", "diverged")
+_TEXT_COLUMNS = ("algorithm", "method", "status", "reason")
+
+
+@dataclass(frozen=True)
+class Part:
+    """One finished run: one algorithm, one repeat.
+
+    Attributes:
+        curves: its samples in order of time, columns CURVE_COLUMNS.
+        run: its row of the table of runs, keys RUN_COLUMNS.
+        states: block name -> array (n, d), every node at the end.
+        timing: wall-clock figures (seconds, events per second).
+
+    """
+
+    curves: DataFrame
+    run: dict[str, Any]
+    states: State = field(default_factory=dict)
+    timing: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass
+class Result:
+    """The outcome of a scenario.
+
+    Attributes:
+        manifest: the resolved scenario under "scenario", and seed, versions, platform, tuning.
+        curves: one row per sample, columns CURVE_COLUMNS, by algorithm, repeat and time.
+        runs: one row per run, columns RUN_COLUMNS; `status` is one of STATUSES.
+        states: (label, repeat) -> block name -> array (n, d); read from disk when asked if loaded.
+        timing: wall-clock figures.
+
+    """
+
+    manifest: dict[str, Any]
+    curves: DataFrame
+    runs: DataFrame
+    states: dict[RunKey, State] = field(default_factory=dict)
+    timing: dict[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def from_parts(
+        cls, manifest: dict[str, Any], parts: Mapping[RunKey, Part], labels: Sequence[str]
+    ) -> Result:
+        """Join finished runs, sorted by the order of `labels`, then by repeat."""
+        import pandas as pd
+
+        rank = {label: k for k, label in enumerate(labels)}
+        keys = sorted(parts, key=lambda key: (rank[key[0]], key[1]))
+        samples = [parts[key].curves for key in keys if len(parts[key].curves)]
+        columns = list(CURVE_COLUMNS)
+        return cls(
+            manifest=manifest,
+            curves=pd.concat(samples, ignore_index=True)[columns]
+            if samples
+            else pd.DataFrame(columns=columns),
+            runs=pd.DataFrame([parts[key].run for key in keys], columns=list(RUN_COLUMNS)),
+            states={key: parts[key].states for key in keys if parts[key].states},
+            timing={
+                "runs": [
+                    {"algorithm": key[0], "repeat": key[1], **parts[key].timing} for key in keys
+                ]
+            },
+        )
+
+    @property
+    def cost_weights(self) -> tuple[float, float]:
+        """The cost of one gradient and of one communication (`report.cost` in the scenario)."""
+        cost = _section(_report(self.manifest), "cost")
+        return float(cost["gradient"]), float(cost["communication"])
+
+    @property
+    def methods(self) -> dict[str, str]:
+        """The method behind each label, in the order of the scenario."""
+        return dict(zip(self.runs["algorithm"], self.runs["method"], strict=True))
+
+    @property
+    def summary(self) -> DataFrame:
+        """Cost to each accuracy of `report.accuracies`: see `dadao_sim.summary.summarise`."""
+        accuracies = _report(self.manifest)["accuracies"]
+        return summarise(self.curves, self.runs, accuracies, *self.cost_weights)
+
+    def save(self, folder: str | Path) -> None:
+        """Write the result to `folder`, replacing an earlier one there.
+
+        The manifest goes first and comes back last, so a save that was interrupted is never
+        taken for a result.
+        """
+        folder = Path(folder)
+        # Everything that can fail is computed before anything on disk is touched.
+        summary = self.summary
+        slugs = unique_slugs(self.runs["algorithm"])
+        names = {key: f"final_states/{slugs[key[0]]}-r{key[1]}.npz" for key in self.states}
+        listed = [{"algorithm": k[0], "repeat": k[1], "file": f} for k, f in names.items()]
+        manifest = json_bytes({**self.manifest, "final_states": listed})
+        timing = json_bytes(self.timing)
+        title = str(_section(self.manifest, "scenario").get("name") or "")
+
+        (folder / "manifest.json").unlink(missing_ok=True)
+        atomic_write(folder / "timing.json", timing)
+        write_table(folder / "curves.parquet", self.curves)
+        runs = self.runs.to_csv(index=False, lineterminator="\n", na_rep="nan")
+        atomic_write(folder / "runs.csv", runs.encode())
+        atomic_write(folder / "summary.csv", summary_csv(summary))
+        atomic_write(folder / "summary.tex", summary_table(summary, title=title).encode())
+        for key, name in names.items():
+            write_state(folder / name, self.states[key])
+        for old in set(folder.glob("final_states/*.npz")) - {folder / f for f in names.values()}:
+            old.unlink()
+        atomic_write(folder / "manifest.json", manifest)
+
+
+def load_result(folder: str | Path) -> Result:
+    """Read a result written by `Result.save`.
+
+    Raises:
+        InputError: no such folder, not a result, or a file of it is missing or damaged.
+
+    """
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise InputError(f"{folder}: no such folder of results")
+    if not (folder / "manifest.json").is_file():
+        raise InputError(
+            f"{folder} is not a finished result: it has no manifest.json; run its scenario again"
+        )
+    manifest = read_json(folder / "manifest.json")
+    try:
+        listed = manifest.pop("final_states")
+        states = {(row["algorithm"], int(row["repeat"])): row["file"] for row in listed}
+    except (KeyError, TypeError, ValueError) as error:
+        raise InputError(f"{folder / 'manifest.json'} is not the manifest of a result") from error
+    for name in ("timing.json", "curves.parquet", "runs.csv", *states.values()):
+        if not (folder / name).is_file():
+            raise InputError(f"{folder} is incomplete: {name} is missing; run its scenario again")
+    return Result(
+        manifest=manifest,
+        curves=read_table(folder / "curves.parquet"),
+        runs=_read_runs(folder / "runs.csv"),
+        states={key: StoredState(folder / name) for key, name in states.items()},
+        timing=read_json(folder / "timing.json"),
+    )
+
+
+def write_table(path: Path, table: DataFrame) -> None:
+    """Write a frame as parquet: equal frames give equal bytes, whatever wrote them and when."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    # The metadata pandas adds holds its version and says nothing the schema does not.
+    arrow = pa.Table.from_pandas(table, preserve_index=False).replace_schema_metadata(None)
+
+    def write(handle: BinaryIO) -> None:
+        pq.write_table(arrow, handle, compression="zstd")
+
+    atomic_write(path, write)
+
+
+def read_table(path: Path) -> DataFrame:
+    """Read curves written by `write_table`. Raises InputError in one line if it cannot."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        table = pq.read_table(io.BytesIO(path.read_bytes())).to_pandas()
+    except (OSError, pa.ArrowException) as error:
+        raise unreadable(path, error) from error
+    return _with_columns(table, CURVE_COLUMNS, path)
+
+
+def _read_runs(path: Path) -> DataFrame:
+    import pandas as pd
+
+    try:
+        # Labels and reasons are kept as they are: an algorithm may well be called "NA".
+        table = pd.read_csv(path, dtype="str", keep_default_na=False)
+        for name in table.columns.difference(list(_TEXT_COLUMNS)):
+            table[name] = _numbers(table[name].tolist())
+    except (OSError, ValueError) as error:
+        raise unreadable(path, error) from error
+    return _with_columns(table, RUN_COLUMNS, path)
+
+
+def _numbers(texts: list[str]) -> list[int] | list[float]:
+    """Whole numbers if all are; Python reads back the very number that was written."""
+    try:
+        return [int(text) for text in texts]
+    except ValueError:
+        return [float(text) for text in texts]
+
+
+def _with_columns(table: DataFrame, columns: Sequence[str], path: Path) -> DataFrame:
+    missing = [name for name in columns if name not in table.columns]
+    if missing:
+        raise InputError(f"{path} cannot be read: it has no column {missing[0]!r}")
+    return table
+
+
+def _report(manifest: Mapping[str, Any]) -> Mapping[str, Any]:
+    return _section(_section(manifest, "scenario"), "report")
+
+
+def _section(mapping: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    section = mapping.get(name)
+    if not isinstance(section, Mapping):
+        raise InputError(
+            f"manifest: a section {name!r} is missing; is it the manifest of a result?"
+        )
+    return section

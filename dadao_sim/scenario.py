@@ -1,0 +1,178 @@
+"""The scenario: one question asked of the simulator, typed and strict.
+
+These classes are the reference of the scenario file: every field says what it means, and its unit.
+Time is in mean gradient intervals of a node. ``scenario_file`` reads YAML into a ``Scenario``.
+"""
+
+from collections import Counter
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, ConfigDict, Field, Strict, field_validator, model_validator
+
+from dadao_sim.scenario_network import NetworkSpec
+from dadao_sim.scenario_problem import ProblemSpec
+from dadao_sim.strict_model import (
+    BelowOne,
+    Count,
+    NotNegative,
+    Positive,
+    StrictModel,
+    Text,
+    misuse,
+    shown,
+)
+
+BUILT_IN_ALGORITHMS = ("dadao", "continuized", "msda", "adom_plus", "adom_plus_multi_consensus")
+# Every run reaches them sooner or later; an accuracy it may never reach.
+STOP_LIMITS = ("time", "gradients_per_node", "communications")
+
+AlgorithmName = Annotated[
+    str, Field(min_length=1, examples=list(BUILT_IN_ALGORITHMS), description="registered name")
+]
+
+
+class AlgorithmSpec(StrictModel):
+    """A method, and what of it differs from the paper."""
+
+    name: AlgorithmName
+    label: Text = Field(
+        default_factory=lambda data: data["name"],
+        description="name in tables and figures, unique in the scenario; the method's if absent",
+    )
+    rate_factor: Positive = Field(
+        default=1.0, description="gossip rates, in multiples of the method's own"
+    )
+    batch_size: Count | None = Field(
+        default=None, description="samples of a stochastic gradient; the full gradient if absent"
+    )
+    averaging: Literal["none", "events", "time"] = Field(
+        default="none", description="average reported for a node: over its events, or over time"
+    )
+    parameters: dict[Text, float] = Field(
+        default={}, description="constants of the method to override, under the paper's names"
+    )
+
+
+def _spelt_out(algorithm: Any) -> Any:
+    if isinstance(algorithm, str):
+        return {"name": algorithm}
+    if isinstance(algorithm, Mapping | AlgorithmSpec):
+        return algorithm
+    raise misuse(f"must be a name or a mapping, got {shown(algorithm)}")
+
+
+Algorithm = Annotated[
+    AlgorithmSpec, BeforeValidator(_spelt_out, json_schema_input_type=AlgorithmName | AlgorithmSpec)
+]
+
+
+class StartSpec(StrictModel):
+    """x0 of every node."""
+
+    kind: Literal["zeros", "normal"] = Field(
+        default="zeros", description="zeros, or drawn at each node"
+    )
+    scale: Positive = Field(
+        default=1.0, description="standard deviation of each coordinate of normal"
+    )
+
+    @model_validator(mode="after")
+    def _scale_is_of_normal(self) -> "StartSpec":
+        if self.kind == "zeros" and self.scale != 1.0:
+            raise misuse("only kind normal has it, and kind is zeros", "scale")
+        return self
+
+
+class StopSpec(StrictModel):
+    """When a run ends: at whichever comes first."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"anyOf": [{"required": [limit]} for limit in STOP_LIMITS]}
+    )
+
+    time: Positive | None = Field(
+        default=None, description="simulated time, in mean gradient intervals"
+    )
+    gradients_per_node: Positive | None = Field(default=None, description="mean over the nodes")
+    communications: Positive | None = Field(
+        default=None, description="edge activations, of all edges"
+    )
+    accuracy: BelowOne | None = Field(
+        default=None, description="mean squared distance to x*, relative to that of the start"
+    )
+
+    @model_validator(mode="after")
+    def _ends(self) -> "StopSpec":
+        if all(getattr(self, limit) is None for limit in STOP_LIMITS):
+            limits = ", ".join(STOP_LIMITS)
+            raise misuse(f"a run might never end: give at least one of {limits}")
+        return self
+
+
+class RecordSpec(StrictModel):
+    """What is kept of a run."""
+
+    points: Annotated[int, Field(ge=2)] = Field(
+        default=200, description="samples of the curves of a run"
+    )
+
+
+class CostSpec(StrictModel):
+    """What things cost, in one unit of your own."""
+
+    gradient: NotNegative = Field(default=1.0, description="cost of a gradient of one node")
+    communication: NotNegative = Field(default=1.0, description="cost of an activation of one edge")
+
+
+class ReportSpec(StrictModel):
+    """What the tables show."""
+
+    accuracies: Annotated[tuple[BelowOne, ...], Strict(False), Field(min_length=1)] = Field(
+        default=(1e-2, 1e-4, 1e-6), description="accuracies whose cost is reported, decreasing"
+    )
+    cost: CostSpec = Field(default=CostSpec(), description="prices of the total cost")
+
+    @field_validator("accuracies")
+    @classmethod
+    def _decreasing(cls, accuracies: tuple[float, ...]) -> tuple[float, ...]:
+        for k in range(1, len(accuracies)):
+            if accuracies[k] >= accuracies[k - 1]:
+                raise misuse(f"must be below the one before it, got {accuracies[k]}", k)
+        return accuracies
+
+
+class Scenario(StrictModel):
+    """A question asked of the simulator: a problem, a network, and the algorithms to compare."""
+
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")] = Field(
+        description="names the result's folder: letters, digits and . _ - only"
+    )
+    seed: Annotated[int, Field(ge=0)] = Field(default=0, description="of all random streams")
+    repeats: Count = Field(
+        default=1, description="runs of each algorithm, with random streams of their own"
+    )
+    problem: ProblemSpec = Field(description="what is minimised")
+    network: NetworkSpec = Field(description="who can talk to whom")
+    algorithms: Annotated[tuple[Algorithm, ...], Strict(False), Field(min_length=1)] = Field(
+        description="the methods to compare: names, or mappings with overrides and a label"
+    )
+    start: StartSpec = Field(default=StartSpec(), description="x0 of every node")
+    stop: StopSpec = Field(description="when a run ends: at whichever comes first")
+    record: RecordSpec = Field(default=RecordSpec(), description="what is kept of a run")
+    report: ReportSpec = Field(default=ReportSpec(), description="what the tables show")
+
+    @field_validator("algorithms")
+    @classmethod
+    def _labels_are_unique(cls, algorithms: tuple[AlgorithmSpec, ...]) -> tuple[AlgorithmSpec, ...]:
+        labels = [algorithm.label for algorithm in algorithms]
+        for label, count in Counter(labels).items():
+            if count > 1:
+                last = len(labels) - 1 - labels[::-1].index(label)
+                reason = f"{label!r} is the label of {count} algorithms; give each its own"
+                raise misuse(reason, last, "label")
+        return algorithms
+
+    def to_mapping(self) -> dict[str, Any]:
+        """Plain data, defaults included, that ``scenario_from_mapping`` makes equal to this."""
+        return self.model_dump(mode="json", exclude_none=True)

@@ -1,0 +1,225 @@
+"""Scenarios from YAML: where every value came from, and one plain line on what is wrong."""
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+from ruamel.yaml import YAML
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from ruamel.yaml.nodes import MappingNode, Node, SequenceNode
+
+from dadao_sim.errors import InputError
+from dadao_sim.scenario import Scenario
+from dadao_sim.strict_model import sentence, shown, suggestion
+
+# Keys from the top of a scenario down, list indices as text: ("algorithms", "0", "label").
+Keys = tuple[str, ...]
+# Which line, and how to call it: (7, "star.yaml:7"), or (0, "--set seed=1").
+Origins = dict[Keys, tuple[int, str]]
+
+MERGE_TAG = "tag:yaml.org,2002:merge"
+
+
+def load_scenario(path: str | Path, overrides: Sequence[str] = ()) -> Scenario:
+    """Read and validate a YAML file, after ``overrides`` such as ``algorithms.0.rate_factor=2``.
+
+    Paths inside are relative to the file's folder. Raises InputError, one line with the file's line
+    and the key, for a file that cannot be read, is not YAML, or is not a scenario.
+    """
+    path = Path(path)
+    data, origins = _parsed(_text(path), lambda line: f"{path}:{line}")
+    origins[()] = (0, str(path))
+    if data is None:
+        raise InputError(f"{path}: is empty; a scenario needs {_required_keys()}")
+    return _validated(data, origins, overrides, path.parent)
+
+
+def scenario_from_mapping(
+    mapping: Mapping[str, Any], overrides: Sequence[str] = (), folder: str | Path | None = None
+) -> Scenario:
+    """Validate plain data, for instance of ``Scenario.to_mapping``, after ``overrides``.
+
+    Paths inside are relative to ``folder``, and stay as they are without one. Raises InputError.
+    """
+    return _validated(mapping, {}, overrides, None if folder is None else Path(folder))
+
+
+def schema() -> dict[str, Any]:
+    """JSON Schema (draft 2020-12) of a scenario file, for editors that complete and check YAML."""
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        **Scenario.model_json_schema(),
+    }
+
+
+def _validated(
+    data: Any, origins: Origins, overrides: Sequence[str], folder: Path | None
+) -> Scenario:
+    if not isinstance(data, Mapping):
+        where = f"{origins[()][1]}: " if origins else ""
+        raise InputError(
+            f"{where}a scenario must be a mapping with {_required_keys()}, got {shown(data)}"
+        )
+    for override in overrides:
+        data = _overridden(data, origins, override)
+    try:
+        return Scenario.model_validate(dict(data), context={"folder": folder})
+    except ValidationError as error:
+        raise InputError(_one_line(error.errors(include_url=False), origins)) from None
+
+
+def _required_keys() -> str:
+    return ", ".join(key for key, field in Scenario.model_fields.items() if field.is_required())
+
+
+def _one_line(errors: list[ErrorDetails], origins: Origins) -> str:
+    """The first error in the order of the file, and the keys of the others."""
+    found = []
+    for error in errors:
+        if not _follows_from_another(error, errors):
+            # "[key]" marks a key that is wrong, not a value.
+            keys = tuple(str(key) for key in error["loc"] if key != "[key]")
+            found.append((_origin(keys, origins), ".".join(keys), sentence(error)))
+    found.sort(key=lambda item: item[0][0])
+    (_, where), key, message = found[0]
+    line = ": ".join(part for part in (where, key, message) if part)
+    if others := [key for _, key, _ in found[1:]]:
+        line += f" (and {len(others)} more: {', '.join(others)})"
+    return " ".join(line.split())
+
+
+def _follows_from_another(error: ErrorDetails, errors: list[ErrorDetails]) -> bool:
+    """A label without a name to default to; a list "too short" because its entries are refused."""
+    if error["type"] == "default_factory_not_called":
+        return True
+    here = error["loc"]
+    return any(len(e["loc"]) > len(here) and e["loc"][: len(here)] == here for e in errors)
+
+
+def _origin(keys: Keys, origins: Origins) -> tuple[int, str]:
+    # What is missing has no line of its own: that of the mapping it is missing from.
+    for depth in range(len(keys), -1, -1):
+        if keys[:depth] in origins:
+            return origins[keys[:depth]]
+    return (0, "")
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such file{_files_beside(path)}") from None
+    except IsADirectoryError:
+        raise InputError(f"{path}: is a folder{_files_beside(path / '_')}") from None
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path}: is not UTF-8 text (byte {error.start})") from None
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror}") from None
+
+
+def _files_beside(path: Path) -> str:
+    if not path.parent.is_dir():
+        return f", nor is there a folder {path.parent}"
+    names = sorted(file.name for file in path.parent.iterdir() if file.suffix in (".yaml", ".yml"))
+    return suggestion(path.name, names) if names else f"; there is no scenario in {path.parent}"
+
+
+def _parsed(text: str, place: Callable[[int], str]) -> tuple[Any, Origins]:
+    """The data of a YAML 1.2 document, and the line of every key. Raises InputError.
+
+    ``place`` says where a line (counted from 1) is.
+    """
+    yaml = YAML(typ="safe", pure=True)
+    yaml.composer.warn_double_anchors = False  # legal YAML: the later one counts
+    origins: Origins = {}
+    try:
+        node = yaml.compose(text)
+        if node is not None:
+            _note_lines(node, (), place, origins)
+        return yaml.load(text), origins
+    except MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
+        problem = " ".join(str(error.problem or error.context).split())
+        raise InputError(f"{place(line)}: not valid YAML, column {column}: {problem}") from None
+    except YAMLError as error:
+        problem = " ".join(str(error).split())
+        raise InputError(f"{place(1)}: not valid YAML: {problem}") from None
+    except InputError:
+        raise
+    except (ValueError, LookupError) as error:  # 2024-02-30, "!!bool maybe": ruamel lets them out
+        problem = " ".join(str(error).split())
+        raise InputError(f"{place(1)}: a value cannot be read: {problem}") from None
+    except RecursionError:
+        raise InputError(f"{place(1)}: nested too deeply for a scenario") from None
+
+
+def _note_lines(node: Node, keys: Keys, place: Callable[[int], str], origins: Origins) -> None:
+    """Fill ``origins`` below ``node``. Raises InputError for a key given twice in one mapping."""
+
+    def note(child: Node, name: str, line: int) -> None:
+        origins.setdefault((*keys, name), (line, place(line)))
+        _note_lines(child, (*keys, name), place, origins)
+
+    if isinstance(node, SequenceNode):
+        for k, item in enumerate(node.value):
+            note(item, str(k), item.start_mark.line + 1)
+    elif isinstance(node, MappingNode):
+        merged: list[Node] = []
+        lines: dict[str, int] = {}
+        for key, value in node.value:
+            line = key.start_mark.line + 1
+            if key.tag == MERGE_TAG:
+                merged += value.value if isinstance(value, SequenceNode) else [value]
+                continue
+            name = str(key.value)
+            if name in lines:
+                path = ".".join((*keys, name))
+                raise InputError(f"{place(line)}: {path}: given before, on line {lines[name]}")
+            lines[name] = line
+            note(value, name, line)
+        for other in merged:  # after the mapping's own keys, which win
+            _note_lines(other, keys, place, origins)
+
+
+def _overridden(data: Any, origins: Origins, override: str) -> Any:
+    """``data`` with the value of ``KEY=VALUE`` put in; ``origins`` then names the override."""
+    path, equals, text = override.partition("=")
+    source = f"--set {override}"
+    if not equals or not path.strip():
+        raise InputError(f"{source}: must be KEY=VALUE, for instance stop.time=100")
+    value, _ = _parsed(text, lambda line: source)
+    keys = tuple(key.strip() for key in path.split("."))
+    try:
+        data = _replaced(data, keys, value)
+    except KeyError as error:
+        raise InputError(f"{source}: {error.args[0]}") from None
+    for old in [old for old in origins if old[: len(keys)] == keys]:
+        del origins[old]
+    for depth in range(1, len(keys) + 1):
+        origins.setdefault(keys[:depth], (0, source))
+    return data
+
+
+def _replaced(data: Any, keys: Keys, value: Any, above: Keys = ()) -> Any:
+    """A copy of ``data`` with ``value`` at ``keys``, missing mappings made: validation judges them.
+
+    Raises KeyError, its argument the reason, where ``keys`` lead through what has no keys.
+    """
+    if not keys:
+        return value
+    key, below, here = keys[0], keys[1:], (*above, keys[0])
+    if above[:1] == ("algorithms",) and len(above) == 2 and isinstance(data, str):
+        data = {"name": data}
+    if isinstance(data, list | tuple):
+        if not key.isdecimal() or int(key) >= len(data):
+            reason = f"{'.'.join(above)} has no entry {key!r}, only 0 to {len(data) - 1}"
+            raise KeyError(reason)
+        k = int(key)
+        return [*data[:k], _replaced(data[k], below, value, here), *data[k + 1 :]]
+    if data is not None and not isinstance(data, Mapping):
+        raise KeyError(f"{'.'.join(above)} is {shown(data)}, which has no {key!r} in it")
+    data = data or {}
+    return {**data, key: _replaced(data.get(key), below, value, here)}

@@ -1,0 +1,227 @@
+"""From a scenario to a result: the only module that knows all the parts."""
+
+import platform
+import shutil
+from collections.abc import Iterator, Mapping
+from functools import lru_cache
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import dadao_sim
+from dadao_sim.engine.threads import one_blas_thread
+from dadao_sim.errors import InputError
+from dadao_sim.estimate import Estimate, estimate
+from dadao_sim.networks import GraphSequence, Network, build_network
+from dadao_sim.plan import Parts, Plan, Tick, make_plan, run_plan
+from dadao_sim.problems import Problem, build_problem
+from dadao_sim.randomness import PARTS, stream
+from dadao_sim.result import Part, Result, RunKey, load_result
+from dadao_sim.run_store import RunStore, fingerprint
+from dadao_sim.scenario import Scenario
+from dadao_sim.scenario_file import load_scenario, scenario_from_mapping
+
+UNFINISHED = "unfinished_runs"
+LIBRARIES = ("numpy", "scipy", "numba", "networkx", "pandas", "pyarrow", "scikit-learn")
+
+
+def simulate(
+    scenario: Scenario | Mapping[str, Any] | str | Path,
+    *,
+    problem: Problem | None = None,
+    network: Network | GraphSequence | None = None,
+    out: str | Path | None = None,
+    jobs: int = 1,
+    resume: bool = False,
+    overwrite: bool = False,
+    tick: Tick | None = None,
+) -> Result:
+    """Run every algorithm of a scenario in every repeat.
+
+    ``scenario`` is one, a mapping, or the path of a YAML file. ``problem`` and ``network`` take the
+    place of the scenario's sections, for objects made in Python. With ``out`` the result is saved
+    there, and finished runs are kept as they come: interrupted, it can go on with ``resume``.
+    ``jobs`` processes run at once; their number changes no byte of the result. ``tick((label,
+    repeat), share, accuracy)`` hears of each sample when jobs is 1, and of each finished run
+    otherwise.
+
+    Raises InputError for anything that cannot be run, before the first run. KeyboardInterrupt
+    passes through after what was finished has been saved.
+    """
+    scenario = as_scenario(scenario)
+    both: dict[str, Any] = {"problem": problem, "network": network}
+    given = {name: part for name, part in both.items() if part is not None}
+    folder = None if out is None else Path(out)
+    if folder is not None:
+        check_folder(folder, resume=resume, overwrite=overwrite)
+    check_scenario(scenario, **given)
+    if folder is not None and overwrite:
+        shutil.rmtree(folder, ignore_errors=True)
+
+    labels = [spec.label for spec in scenario.algorithms]
+    keys = [(label, repeat) for repeat in range(scenario.repeats) for label in labels]
+    store = finished = None
+    parts: dict[RunKey, Part] = {}
+    if folder is not None:
+        identity = fingerprint(scenario.to_mapping(), dadao_sim.__version__)
+        store = RunStore(folder / UNFINISHED, identity)
+        finished = set(store.finished())
+        parts = {key: store.load_part(key) for key in keys if key in finished}
+
+    def result(interrupted: bool) -> Result:
+        runs = [
+            {"algorithm": k[0], "repeat": k[1], "constants": parts[k].run["tuning"]}
+            for k in keys
+            if k in parts
+        ]
+        manifest = make_manifest(scenario, sorted(given), runs) | {"interrupted": interrupted}
+        return Result.from_parts(manifest, parts, labels)
+
+    todo = [key for key in keys if key not in parts]
+    try:
+        for key, part in _run_all(scenario, todo, given, jobs, tick):
+            if store is not None:
+                store.save_part(key, part.curves, part.run, part.states, part.timing)
+                part = store.load_part(key)  # its states stay on disk
+            parts[key] = part
+            if tick is not None:
+                tick(key, 1.0, float(part.curves["accuracy"].iloc[-1]))
+    except KeyboardInterrupt:
+        if folder is not None:
+            result(interrupted=True).save(folder)
+        raise
+    if folder is None or store is None:
+        return result(interrupted=False)
+    result(interrupted=False).save(folder)
+    store.clear()
+    return load_result(folder)
+
+
+def as_scenario(scenario: Scenario | Mapping[str, Any] | str | Path) -> Scenario:
+    """A scenario from itself, a mapping, or the path of a YAML file."""
+    if isinstance(scenario, Scenario):
+        return scenario
+    if isinstance(scenario, Mapping):
+        return scenario_from_mapping(scenario)
+    return load_scenario(scenario)
+
+
+@one_blas_thread
+def check_scenario(scenario: Scenario, **given: Any) -> list[Plan]:
+    """Tune every algorithm on the parts of the first repeat; InputError for what cannot run."""
+    parts = _parts(scenario, 0, given)
+    return [make_plan(scenario, spec, parts) for spec in scenario.algorithms]
+
+
+@one_blas_thread
+def estimate_scenario(scenario: Scenario, **given: Any) -> Estimate:
+    """Memory of one process, and time and events of all runs in turn, if all go to their limits."""
+    parts = _parts(scenario, 0, given)
+    runs = [estimate(plan, parts) for plan in check_scenario(scenario, **given)]
+    return Estimate(
+        memory=max(run.memory for run in runs),
+        seconds=scenario.repeats * sum(run.seconds for run in runs),
+        events=scenario.repeats * sum(run.events for run in runs),
+    )
+
+
+def check_folder(folder: Path, *, resume: bool, overwrite: bool) -> None:
+    """Refuse a folder that holds something, unless told what to do with it."""
+    if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
+        return
+    if resume and (folder / UNFINISHED).is_dir():
+        return
+    if overwrite and ((folder / UNFINISHED).is_dir() or (folder / "manifest.json").is_file()):
+        return
+    if resume:
+        raise InputError(f"{folder}: nothing to resume there; its runs are finished or not ours")
+    if overwrite:
+        raise InputError(f"{folder}: exists and is no result of ours; choose another --out")
+    raise InputError(f"{folder}: exists; choose another --out, or add --resume or --overwrite")
+
+
+def build_parts(
+    scenario: Scenario,
+    repeat: int,
+    problem: Problem | None = None,
+    network: Network | GraphSequence | None = None,
+) -> Parts:
+    """Problem, network and start of a repeat, each from its own stream; given ones are taken as
+    they are.
+    """
+
+    def rng(part: str) -> np.random.Generator:
+        return np.random.default_rng(stream(scenario.seed, repeat, part))
+
+    network = network or build_network(scenario.network, rng("graph"))
+    problem = problem or build_problem(scenario.problem, network.nodes, rng("data"))
+    if problem.nodes != network.nodes:
+        raise InputError(
+            f"network: has {network.nodes} nodes, but the problem has {problem.nodes}; "
+            "make them equal"
+        )
+    x0 = np.zeros((problem.nodes, problem.dimension))
+    if scenario.start.kind == "normal":
+        x0 = scenario.start.scale * rng("start").standard_normal(x0.shape)
+    return Parts(problem, network, x0)
+
+
+def make_manifest(
+    scenario: Scenario, given: list[str], runs: list[dict[str, Any]]
+) -> dict[str, Any]:
+    """Everything needed to run it again: the resolved scenario, the streams, versions, every
+    constant.
+    """
+    return {
+        "scenario": scenario.to_mapping(),
+        "given_in_python": given,
+        "seed": scenario.seed,
+        "streams": {"spawn_key": "(repeat, part)", "parts": list(PARTS)},
+        "versions": {
+            "dadao_sim": dadao_sim.__version__,
+            "python": platform.python_version(),
+            **{name: version(name) for name in LIBRARIES},
+        },
+        "platform": {"system": platform.system(), "machine": platform.machine()},
+        "runs": runs,
+    }
+
+
+@lru_cache(maxsize=2)
+def _parts_of(scenario_json: str, repeat: int) -> Parts:
+    return build_parts(Scenario.model_validate_json(scenario_json), repeat)
+
+
+def _parts(scenario: Scenario, repeat: int, given: Mapping[str, Any]) -> Parts:
+    """The parts of a repeat; those of the last two are kept, for the algorithms share them."""
+    if given:
+        return build_parts(scenario, repeat, **given)
+    return _parts_of(scenario.model_dump_json(), repeat)
+
+
+@one_blas_thread
+def _run_key(
+    scenario: Scenario, key: RunKey, given: Mapping[str, Any], tick: Tick | None = None
+) -> tuple[RunKey, Part]:
+    """One run from scratch: what a worker process does."""
+    label, repeat = key
+    parts = _parts(scenario, repeat, given)
+    spec = next(spec for spec in scenario.algorithms if spec.label == label)
+    plan = make_plan(scenario, spec, parts)
+    return key, run_plan(plan, parts, key, stream(scenario.seed, repeat, "events"), tick)
+
+
+def _run_all(
+    scenario: Scenario, keys: list[RunKey], given: Mapping[str, Any], jobs: int, tick: Tick | None
+) -> Iterator[tuple[RunKey, Part]]:
+    """The runs as they finish, in this process or in ``jobs`` others."""
+    if jobs == 1:
+        for key in keys:
+            yield _run_key(scenario, key, given, tick)
+        return
+    from joblib import Parallel, delayed
+
+    tasks = (delayed(_run_key)(scenario, key, given) for key in keys)
+    yield from Parallel(n_jobs=jobs, return_as="generator_unordered")(tasks)

@@ -1,0 +1,188 @@
+"""What all parts of a scenario share: strict types, no unknown keys, errors in plain English."""
+
+import difflib
+import os.path
+import re
+from collections.abc import Callable, Iterable, Mapping
+from typing import Annotated, Any, get_args
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    model_validator,
+)
+from pydantic_core import ErrorDetails, InitErrorDetails, PydanticCustomError
+
+
+def _from_the_scenario_folder(path: str, info: ValidationInfo) -> str:
+    folder = (info.context or {}).get("folder")
+    return path if folder is None else os.path.abspath(os.path.join(folder, path))
+
+
+Positive = Annotated[float, Field(gt=0)]
+NotNegative = Annotated[float, Field(ge=0)]
+BelowOne = Annotated[float, Field(gt=0, lt=1)]
+Count = Annotated[int, Field(ge=1)]
+Text = Annotated[str, Field(min_length=1)]
+FilePath = Annotated[str, Field(min_length=1), AfterValidator(_from_the_scenario_folder)]
+
+
+class StrictModel(BaseModel):
+    """Frozen; no unknown keys, no strings taken for numbers, no infinities."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _refuse_unknown_keys(cls, data: Any) -> Any:
+        # Before the fields: a misspelt key is the cause, "is missing" only its consequence.
+        if isinstance(data, Mapping):
+            _check_keys(data, cls.model_fields)
+        return data
+
+
+def one_by_kind(*models: type[StrictModel]) -> BeforeValidator:
+    """Choose among ``models`` by the value of the key ``kind``."""
+    by_kind = {kind: m for m in models for kind in get_args(m.model_fields["kind"].annotation)}
+
+    def choose(data: Mapping[str, Any]) -> type[StrictModel]:
+        if "kind" not in data:
+            raise misuse(f"is missing (known: {', '.join(by_kind)})", "kind")
+        kind = data["kind"]
+        if not isinstance(kind, str):
+            raise misuse(f"must be text, got {shown(kind)}", "kind")
+        if kind not in by_kind:
+            raise misuse(f"unknown value {kind!r}{suggestion(kind, by_kind)}", "kind")
+        return by_kind[kind]
+
+    return _one_of(models, ["kind"], choose)
+
+
+def one_by_key(**by_key: type[StrictModel]) -> BeforeValidator:
+    """Choose among models by which one of the keys is there."""
+
+    def choose(data: Mapping[str, Any]) -> type[StrictModel]:
+        present = [key for key in by_key if key in data]
+        if len(present) != 1:
+            found = f", got {' and '.join(present)}" if present else ""
+            raise misuse(f"must have exactly one of the keys {', '.join(by_key)}{found}")
+        return by_key[present[0]]
+
+    return _one_of(tuple(by_key.values()), list(by_key), choose)
+
+
+def _one_of(
+    models: tuple[type[StrictModel], ...],
+    deciding: list[str],
+    choose: Callable[[Mapping[str, Any]], type[StrictModel]],
+) -> BeforeValidator:
+    # Pydantic's own unions put the member's name into the location of an error, or try them all.
+    fields = [field for model in models for field in model.model_fields]
+    known = dict.fromkeys([*deciding, *fields])
+
+    def validate(data: Any, info: ValidationInfo) -> Any:
+        if isinstance(data, models):
+            return data
+        if not isinstance(data, Mapping):
+            raise misuse(f"must be a mapping, got {shown(data)}")
+        try:
+            model = choose(data)
+        except ValidationError:
+            # "knd: file" is a misspelling before it is a lack of kind.
+            _check_keys(data, known)
+            raise
+        return model.model_validate(data, context=info.context)
+
+    return BeforeValidator(validate)
+
+
+def _check_keys(data: Mapping[Any, Any], known: Iterable[str]) -> None:
+    unknown = [str(key) for key in data if key not in known]
+    if unknown:
+        raise _refused({(key,): f"unknown key{suggestion(key, known)}" for key in unknown})
+
+
+def misuse(reason: str, *location: str | int) -> ValidationError:
+    """The error for a validator to raise; ``location`` is relative to what it validates."""
+    return _refused({location: reason})
+
+
+def _refused(reasons: Mapping[tuple[str | int, ...], str]) -> ValidationError:
+    return ValidationError.from_exception_data(
+        "scenario",
+        [
+            InitErrorDetails(type=PydanticCustomError("misuse", reason), loc=location, input=None)
+            for location, reason in reasons.items()
+        ],
+    )
+
+
+def suggestion(word: str, known: Iterable[str]) -> str:
+    """``; did you mean 'dim'? (known: dim, ...)``, without the question where nothing is near."""
+    known = list(known)
+
+    def likeness(candidate: str) -> float:
+        return difflib.SequenceMatcher(a=candidate, b=word).ratio()
+
+    nearest = max(known, key=likeness)  # the first of equals
+    # Low, so that one wrong letter in "mu" still counts: the known words are there to correct it.
+    hint = f"; did you mean {nearest!r}?" if likeness(nearest) >= 0.5 else ""
+    return f"{hint} (known: {', '.join(known)})"
+
+
+def shown(value: Any) -> str:
+    """``value`` as a short phrase, in the words of YAML."""
+    match value:
+        case None:
+            return "nothing"
+        case bool():
+            return str(value).lower()
+        case Mapping():
+            return "a mapping"
+        case list() | tuple():
+            return "a list"
+        case str() | int() | float():
+            text = repr(value)
+            return text if len(text) <= 60 else text[:57] + "..."
+        case _:
+            return f"a {type(value).__name__}"
+
+
+# What pydantic's errors say should be there; their context holds the bounds.
+MUST_BE = {
+    "int_type": "an integer",
+    "int_from_float": "an integer",
+    "float_type": "a number",
+    "finite_number": "a finite number",
+    "string_type": "text",
+    "string_pattern_mismatch": "made of letters, digits and . _ - only, a letter or digit first",
+    "bool_type": "true or false",
+    "tuple_type": "a list",
+    "dict_type": "a mapping",
+    "model_type": "a mapping",
+    "greater_than": "above {gt:g}",
+    "greater_than_equal": "at least {ge:g}",
+    "less_than": "below {lt:g}",
+    "less_than_equal": "at most {le:g}",
+    "literal_error": "{expected}",
+}
+
+
+def sentence(error: ErrorDetails) -> str:
+    """What is wrong, in plain English, of one of pydantic's errors."""
+    kind, context, value = error["type"], error.get("ctx", {}), error["input"]
+    if kind == "missing":
+        return "is missing"
+    if kind in ("too_short", "string_too_short"):
+        return "must not be empty"
+    if kind == "literal_error" and isinstance(value, str):
+        choices = re.findall(r"'([^']+)'", context["expected"])
+        return f"unknown value {shown(value)}{suggestion(value, choices)}"
+    if kind in MUST_BE:
+        return f"must be {MUST_BE[kind].format(**context)}, got {shown(value)}"
+    return error["msg"]

@@ -1,0 +1,158 @@
+"""Cost to accuracy: what each algorithm spent before it was close enough, over the repeats."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from dadao_sim.errors import InputError
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+QUANTITIES = ("communications", "gradients", "time", "cost")
+STATISTICS = {"median": 50, "p10": 10, "p90": 90}
+NOT_REACHED = "not reached"
+
+
+def percentile(values: Sequence[float], percent: int) -> float:
+    """The percentile of values that may be +inf, linear between order statistics.
+
+    As `numpy.percentile` for finite values. Next to an infinite order statistic numpy gives nan
+    (inf - inf, or 0 * inf); here a point strictly between a finite and an infinite value is
+    infinite, and a point on an order statistic is that value.
+    """
+    ordered = sorted(float(value) for value in values)
+    # In integers: 0.1 * (n - 1) may miss the order statistic it should fall on.
+    below, hundredths = divmod((len(ordered) - 1) * percent, 100)
+    low = ordered[below]
+    if hundredths == 0:
+        return low
+    high = ordered[below + 1]
+    if math.isinf(high):
+        return high
+    return low + (high - low) * (hundredths / 100)
+
+
+def with_cost(curves: DataFrame, gradient_cost: float, communication_cost: float) -> DataFrame:
+    """The curves with a column `cost`: gradients and communications weighted and added."""
+    weighted = gradient_cost * curves["gradients"] + communication_cost * curves["communications"]
+    return curves.assign(cost=weighted)
+
+
+def costs_to_accuracy(
+    curves: DataFrame,
+    runs: DataFrame,
+    accuracies: Iterable[float],
+    gradient_cost: float = 1.0,
+    communication_cost: float = 1.0,
+) -> DataFrame:
+    """What every run had spent at its first sample with an accuracy at or below each target.
+
+    Args:
+        curves: as in `Result`.
+        runs: as in `Result`; every row counts, with or without samples.
+        accuracies: targets, relative mean squared distances to the optimum.
+        gradient_cost: what a gradient adds to `cost`.
+        communication_cost: what a communication adds to `cost`.
+
+    Returns:
+        One row per accuracy and run: algorithm, method, repeat, status, accuracy and QUANTITIES,
+        inf where the run never got there. No interpolation between samples.
+
+    Raises:
+        InputError: an accuracy is not positive and finite.
+
+    """
+    import pandas as pd
+
+    targets = sorted({float(accuracy) for accuracy in accuracies}, reverse=True)
+    for target in targets:
+        if not 0 < target < math.inf:
+            raise InputError(f"report.accuracies: {target:g} should be positive and finite")
+    weighted = with_cost(curves, gradient_cost, communication_cost)
+    samples = dict(list(weighted.groupby(["algorithm", "repeat"], sort=False)))
+    names = ["algorithm", "method", "repeat", "status"]
+    rows: list[dict[str, Any]] = []
+    for run in zip(*(runs[name] for name in names), strict=True):
+        label, _, repeat, _ = run
+        group = samples.get((label, repeat))
+        for target in targets:
+            spent = dict.fromkeys(QUANTITIES, math.inf)
+            if group is not None:
+                reached = np.flatnonzero(group["accuracy"].to_numpy() <= target)
+                if reached.size:
+                    first = group.iloc[int(reached[0])]
+                    spent = {name: float(first[name]) for name in QUANTITIES}
+            rows.append({**dict(zip(names, run, strict=True)), "accuracy": target, **spent})
+    return pd.DataFrame(rows, columns=[*names, "accuracy", *QUANTITIES])
+
+
+def summarise(
+    curves: DataFrame,
+    runs: DataFrame,
+    accuracies: Iterable[float],
+    gradient_cost: float = 1.0,
+    communication_cost: float = 1.0,
+) -> DataFrame:
+    """The cost to each accuracy over the repeats. Arguments and errors of `costs_to_accuracy`.
+
+    Returns:
+        One row per algorithm (in the order of `runs`) and accuracy (loosest first):
+        algorithm, method, accuracy, repeats, reached (how many repeats got to the accuracy),
+        status, and for each of QUANTITIES its median, 10th and 90th percentile,
+        e.g. `communications_p90`.
+        A repeat that never got there counts as inf and is never dropped, so a median is inf as
+        soon as half of the repeats failed.
+        `status` is how the runs ended ("converged" when they reached the accuracy the scenario
+        stops at, "stopped", "diverged") if all ended alike, and "mixed" otherwise; it does not
+        depend on the accuracy of the row.
+
+    """
+    import pandas as pd
+
+    costs = costs_to_accuracy(curves, runs, accuracies, gradient_cost, communication_cost)
+    rows: list[dict[str, Any]] = []
+    for (label, accuracy), group in costs.groupby(["algorithm", "accuracy"], sort=False):
+        endings = set(group["status"])
+        row: dict[str, Any] = {
+            "algorithm": label,
+            "method": group["method"].iloc[0],
+            "accuracy": accuracy,
+            "repeats": len(group),
+            "reached": int(np.isfinite(group["time"]).sum()),
+            "status": endings.pop() if len(endings) == 1 else "mixed",
+        }
+        for quantity in QUANTITIES:
+            for statistic, percent in STATISTICS.items():
+                row[f"{quantity}_{statistic}"] = percentile(group[quantity].tolist(), percent)
+        rows.append(row)
+    return pd.DataFrame(rows, columns=list(SUMMARY_COLUMNS))
+
+
+SUMMARY_COLUMNS = (
+    "algorithm",
+    "method",
+    "accuracy",
+    "repeats",
+    "reached",
+    "status",
+    *(f"{quantity}_{statistic}" for quantity in QUANTITIES for statistic in STATISTICS),
+)
+
+
+def summary_csv(summary: DataFrame) -> bytes:
+    """The summary as CSV, numbers in full and "not reached" for an infinite cost."""
+    text = summary.copy()
+    for quantity in QUANTITIES:
+        for statistic in STATISTICS:
+            name = f"{quantity}_{statistic}"
+            text[name] = [_cell(value) for value in summary[name]]
+    return text.to_csv(index=False, lineterminator="\n").encode()
+
+
+def _cell(value: float) -> str:
+    return NOT_REACHED if math.isinf(value) else repr(float(value)).removesuffix(".0")

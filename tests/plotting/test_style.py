@@ -1,0 +1,110 @@
+"""One look per method, wherever it is drawn; files without a date."""
+
+from itertools import combinations
+
+import matplotlib
+import pytest
+from matplotlib.colors import to_rgb
+from synthetic import part, result
+
+from dadao_sim.errors import InputError
+from dadao_sim.names import DISPLAY_NAMES, display_name
+from dadao_sim.plotting.curves import curve_figure, panel_figure
+from dadao_sim.plotting.style import COLOURS, METHODS, paper, save_figure, styles
+
+FIRST = ("dadao", "continuized", "msda", "adom_plus", "adom_plus_multi_consensus")
+
+
+def lightness(colour: str) -> float:
+    """CIE L* of a colour: what is left of it in grey."""
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in to_rgb(colour)]
+    luminance = sum(w * c for w, c in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
+    return 116 * luminance ** (1 / 3) - 16 if luminance > 0.008856 else 903.3 * luminance
+
+
+def test_the_first_five_methods_differ_in_grey_by_lightness_dash_and_marker():
+    for a, b in combinations(FIRST, 2):
+        assert abs(lightness(METHODS[a].colour) - lightness(METHODS[b].colour)) > 5
+        assert METHODS[a].dash != METHODS[b].dash
+        assert METHODS[a].marker != METHODS[b].marker
+
+
+def test_every_colour_stands_out_from_white():
+    assert all(lightness(colour) < 75 for colour in COLOURS)
+
+
+def test_no_two_methods_look_alike_and_each_has_a_name():
+    assert len(set(METHODS.values())) == len(METHODS)
+    assert set(METHODS) == set(DISPLAY_NAMES)
+
+
+def test_a_method_looks_the_same_in_any_company():
+    for others in (["msda"], ["adom_plus", "mine", "msda"]):
+        methods = {name: name for name in [*others, "dadao"]}
+        assert styles(methods)["dadao"] == METHODS["dadao"]
+        assert styles(methods)["msda"] == METHODS["msda"]
+
+
+def test_a_second_label_keeps_the_colour_with_another_dash_and_marker():
+    look = styles({"dadao": "dadao", "half": "dadao", "double": "dadao", "msda": "msda"})
+    ours = [look[label] for label in ("dadao", "half", "double")]
+    assert {style.colour for style in ours} == {METHODS["dadao"].colour}
+    assert len({style.dash for style in ours}) == 3
+    assert len({style.marker for style in look.values()}) == 4
+    assert look["msda"] == METHODS["msda"]
+
+
+def test_unknown_methods_get_free_colours_first_and_the_same_ones_again():
+    methods = {name: name for name in (*FIRST, "mine", "yours", "theirs")}
+    look = styles(methods)
+    assert len({look[name].colour for name in (*FIRST, "mine", "yours")}) == len(COLOURS)
+    assert len(set(look.values())) == len(methods)
+    assert styles(methods) == look
+    assert list(look) == list(methods)
+
+
+def test_many_labels_still_differ():
+    methods = {f"m{k}": f"m{k}" for k in range(20)}
+    assert len(set(styles(methods).values())) == 20
+
+
+def test_names_in_print():
+    assert display_name("adom_plus", "adom_plus") == "ADOM+"
+    assert display_name("half the rate", "dadao") == "half the rate"
+    assert display_name("mine", "mine") == "mine"
+
+
+@pytest.mark.parametrize("kind", ["pdf", "svg", "png"])
+def test_files_are_the_same_bytes_and_undated(tmp_path, kind, monkeypatch):
+    run = result(part("dadao"), part("msda", rate=0.05))
+    save_figure(panel_figure(run), tmp_path / f"a.{kind}")
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "1000000000")
+    save_figure(panel_figure(run), tmp_path / "b", format=kind)
+    assert (tmp_path / f"a.{kind}").read_bytes() == (tmp_path / "b").read_bytes()
+    assert not list(tmp_path.glob(".*"))
+
+
+def test_a_png_has_200_dots_per_inch(tmp_path):
+    from matplotlib.image import imread
+
+    figure = curve_figure(result(part("dadao")))
+    save_figure(figure, tmp_path / "f.png")
+    height, width, _ = imread(tmp_path / "f.png").shape
+    assert (width, height) == pytest.approx(figure.get_size_inches() * 200, abs=1)
+    assert width == 680
+
+
+def test_another_format_is_refused(tmp_path):
+    figure = curve_figure(result(part("dadao")))
+    with pytest.raises(InputError, match="pdf, svg or png"):
+        save_figure(figure, tmp_path / "f.docx")
+    assert not list(tmp_path.iterdir())
+
+
+def test_drawing_leaves_the_settings_of_the_user(tmp_path):
+    before = dict(matplotlib.rcParams)
+    save_figure(panel_figure(result(part("dadao"))), tmp_path / "f.pdf")
+    assert dict(matplotlib.rcParams) == before
+    with pytest.raises(ZeroDivisionError), paper():
+        _ = 1 / 0
+    assert dict(matplotlib.rcParams) == before

@@ -1,0 +1,88 @@
+"""Results whose every number is known: errors that decay at given rates."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from dadao_sim.result import CURVE_COLUMNS, Part, Result
+
+TARGET = 1e-8
+
+
+def scenario(**changes: Any) -> dict[str, Any]:
+    report = {
+        "accuracies": [1e-2, 1e-4, 1e-6],
+        "cost": {"gradient": 1.0, "communication": 0.5},
+    }
+    return {"name": "synthetic", "seed": 0, "report": report, **changes}
+
+
+def part(
+    method: str,
+    repeat: int = 0,
+    *,
+    rate: float = 0.1,
+    label: str | None = None,
+    gradients: int = 10,
+    communications: int = 30,
+    end: float = 400.0,
+    samples: int = 401,
+    status: str | None = None,
+) -> Part:
+    """A run with accuracy exp(-rate t), sampled at evenly spaced times and stopped at TARGET.
+
+    `gradients` and `communications` are spent per unit of time. A negative rate diverges.
+    """
+    time = np.linspace(0.0, end, samples)
+    accuracy = np.exp(np.minimum(-rate * time, 700.0))
+    done = np.flatnonzero((accuracy <= TARGET) | (accuracy > 1e12))
+    last = int(done[0]) + 1 if done.size else samples
+    time, accuracy = time[:last], accuracy[:last]
+    if status is None:
+        status = "converged" if accuracy[-1] <= TARGET else "stopped"
+        status = "diverged" if accuracy[-1] > 1 else status
+    label = label or method
+    columns = {
+        "algorithm": label,
+        "method": method,
+        "repeat": repeat,
+        "time": time,
+        "gradients": np.round(gradients * time),
+        "conjugate_gradients": 0.0,
+        "communications": np.round(communications * time).astype(np.int64),
+        "messages": 2 * np.round(communications * time).astype(np.int64),
+        "floats_sent": 0,
+        "bytes_sent": 0,
+        "rounds": 0,
+        "mean_squared_distance": 7.0 * accuracy,
+        "accuracy": accuracy,
+        "suboptimality": 3.0 * accuracy,
+        "consensus_error": accuracy * (1 - np.exp(-time)),
+    }
+    curves = pd.DataFrame(columns, columns=list(CURVE_COLUMNS))
+    final = curves.iloc[-1]
+    run = {
+        "algorithm": label,
+        "method": method,
+        "repeat": repeat,
+        "status": status,
+        "reason": f"rate {rate}, as asked",
+        "events": int(final["gradients"] + final["communications"]),
+        "time": float(final["time"]),
+        "gradients": float(final["gradients"]),
+        "communications": int(final["communications"]),
+    }
+    rng = np.random.default_rng(repeat)
+    states = {"x": rng.standard_normal((4, 3)), "file": np.full((4, 3), float(repeat))}
+    return Part(curves, run, states, {"seconds": 0.5, "events_per_second": 1e6})
+
+
+def result(*parts: Part, **changes: Any) -> Result:
+    """The parts as a result, algorithms in the order of their first part."""
+    labels = list(dict.fromkeys(part.run["algorithm"] for part in parts))
+    keyed = {(p.run["algorithm"], p.run["repeat"]): p for p in parts}
+    manifest = {"scenario": scenario(**changes), "seed": 0, "versions": {"dadao_sim": "0"}}
+    return Result.from_parts(manifest, keyed, labels)

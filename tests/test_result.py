@@ -1,0 +1,258 @@
+"""A result comes back as it was saved, from the same bytes, or says in one line why it cannot."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from synthetic import part, result, scenario
+
+from dadao_sim.errors import InputError
+from dadao_sim.result import CURVE_COLUMNS, RUN_COLUMNS, Result, load_result
+from dadao_sim.summary import summary_csv
+
+
+@pytest.fixture
+def two_methods() -> Result:
+    return result(
+        part("dadao", 0, rate=0.11),
+        part("dadao", 1, rate=0.13),
+        part("msda", 0, label="NA", rate=-0.1),
+        part("my_method", 0, label='Mine, "100 %"\nof it'),
+    )
+
+
+def files_of(folder: Path) -> dict[str, bytes]:
+    paths = (path for path in folder.rglob("*") if path.is_file())
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in paths}
+
+
+# ---- save and load --------------------------------------------------------------------------
+
+
+def test_a_result_comes_back_as_it_was(tmp_path, two_methods):
+    two_methods.save(tmp_path / "r")
+    loaded = load_result(tmp_path / "r")
+    pd.testing.assert_frame_equal(loaded.curves, two_methods.curves, check_exact=True)
+    pd.testing.assert_frame_equal(loaded.runs, two_methods.runs, check_exact=True)
+    pd.testing.assert_frame_equal(loaded.summary, two_methods.summary, check_exact=True)
+    assert loaded.manifest == two_methods.manifest
+    assert loaded.timing == two_methods.timing
+    assert loaded.states.keys() == two_methods.states.keys()
+    for key, state in two_methods.states.items():
+        assert list(loaded.states[key]) == list(state)
+        for name, block in state.items():
+            np.testing.assert_array_equal(loaded.states[key][name], block)
+
+
+def test_columns_are_those_of_the_interface(two_methods):
+    assert tuple(two_methods.curves.columns) == CURVE_COLUMNS
+    assert tuple(two_methods.runs.columns) == RUN_COLUMNS
+    assert two_methods.methods == {
+        "dadao": "dadao",
+        "NA": "msda",
+        'Mine, "100 %"\nof it': "my_method",
+    }
+
+
+def test_parts_are_put_in_the_order_of_the_scenario():
+    parts = {
+        (label, k): part("dadao", k, label=label, samples=5)
+        for label in ("a", "b")
+        for k in (10, 2, 0)
+    }
+    joined = Result.from_parts({}, parts, ["b", "a"])
+    keys = list(zip(joined.runs["algorithm"], joined.runs["repeat"], strict=True))
+    assert keys == [("b", 0), ("b", 2), ("b", 10), ("a", 0), ("a", 2), ("a", 10)]
+    order = joined.curves[["algorithm", "repeat"]].drop_duplicates().to_numpy().tolist()
+    assert [tuple(key) for key in order] == keys
+
+
+def test_saving_twice_gives_the_same_bytes_also_in_another_process(tmp_path, two_methods):
+    two_methods.save(tmp_path / "here")
+    load_result(tmp_path / "here").save(tmp_path / "again")
+    assert files_of(tmp_path / "here") == files_of(tmp_path / "again")
+    code = (
+        "from synthetic import part, result, scenario\n"
+        "result(part('dadao', 0, rate=0.11), part('dadao', 1, rate=0.13),"
+        " part('msda', 0, label='NA', rate=-0.1),"
+        " part('my_method', 0, label='Mine, \"100 %\"\\nof it')).save('there')"
+    )
+    here = Path(__file__).parent
+    path = os.pathsep.join([str(here), str(here.parent)])
+    environment = {**os.environ, "PYTHONPATH": path, "PYTHONHASHSEED": "7", "TZ": "Asia/Tokyo"}
+    subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env=environment, check=True)
+    assert files_of(tmp_path / "there") == files_of(tmp_path / "here")
+
+
+def test_a_result_can_be_saved_over_the_one_it_was_loaded_from(tmp_path, two_methods):
+    two_methods.save(tmp_path)
+    before = files_of(tmp_path)
+    load_result(tmp_path).save(tmp_path)
+    assert files_of(tmp_path) == before
+
+
+def test_a_new_result_leaves_nothing_of_the_old_one(tmp_path, two_methods):
+    other = result(part("msda"))
+    other.save(tmp_path / "alone")
+    two_methods.save(tmp_path / "over")
+    other.save(tmp_path / "over")
+    assert files_of(tmp_path / "over") == files_of(tmp_path / "alone")
+
+
+def test_labels_with_one_slug_keep_their_own_states(tmp_path):
+    both = result(part("dadao", label="A b"), part("dadao", label="a-B"))
+    both.states["a-B", 0] = {"x": np.full((4, 3), 9.0)}
+    both.save(tmp_path)
+    assert sorted(p.name for p in (tmp_path / "final_states").iterdir()) == [
+        "a-b-2-r0.npz",
+        "a-b-r0.npz",
+    ]
+    assert (load_result(tmp_path).states["a-B", 0]["x"] == 9.0).all()
+    assert (load_result(tmp_path).states["A b", 0]["x"] != 9.0).all()
+
+
+def test_saved_summary_is_that_of_the_result(tmp_path, two_methods):
+    two_methods.save(tmp_path)
+    assert (tmp_path / "summary.csv").read_bytes() == summary_csv(two_methods.summary)
+    assert r"\toprule" in (tmp_path / "summary.tex").read_text()
+
+
+def test_a_run_without_samples_or_state_is_kept(tmp_path):
+    whole, empty = part("dadao"), part("msda", status="diverged")
+    both = result(whole, empty)
+    both.curves = both.curves[both.curves["algorithm"] == "dadao"].reset_index(drop=True)
+    del both.states["msda", 0]
+    both.save(tmp_path)
+    loaded = load_result(tmp_path)
+    assert loaded.runs["algorithm"].tolist() == ["dadao", "msda"]
+    assert set(loaded.states) == {("dadao", 0)}
+    assert np.isinf(loaded.summary.query("algorithm == 'msda'")["time_median"]).all()
+
+
+def test_a_result_interrupted_before_its_first_run_can_be_saved(tmp_path):
+    Result.from_parts({"scenario": scenario()}, {}, ["dadao"]).save(tmp_path)
+    loaded = load_result(tmp_path)
+    assert len(loaded.runs) == len(loaded.curves) == len(loaded.summary) == 0
+    assert tuple(loaded.curves.columns) == CURVE_COLUMNS
+    assert "No run has finished" in (tmp_path / "summary.tex").read_text()
+
+
+# ---- what is not a result -------------------------------------------------------------------
+
+
+def one_line(error: pytest.ExceptionInfo[InputError]) -> str:
+    message = str(error.value)
+    assert "\n" not in message
+    return message
+
+
+def test_no_such_folder(tmp_path):
+    with pytest.raises(InputError) as error:
+        load_result(tmp_path / "nowhere")
+    assert "no such folder" in one_line(error)
+
+
+def test_another_folder_is_not_a_result(tmp_path):
+    (tmp_path / "scenario.yaml").write_text("name: x")
+    with pytest.raises(InputError) as error:
+        load_result(tmp_path)
+    assert "not a finished result" in one_line(error)
+
+
+@pytest.mark.parametrize(
+    "text", ["{", "[]", "{}", '{"final_states": 3}', '{"final_states": [{"algorithm": "a"}]}']
+)
+def test_another_manifest_is_not_one_of_a_result(tmp_path, two_methods, text):
+    two_methods.save(tmp_path)
+    (tmp_path / "manifest.json").write_text(text)
+    with pytest.raises(InputError) as error:
+        load_result(tmp_path)
+    assert "manifest.json" in one_line(error)
+
+
+NAMES = ["curves.parquet", "runs.csv", "timing.json", "final_states/dadao-r1.npz"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_missing_file_is_named(tmp_path, two_methods, name):
+    two_methods.save(tmp_path)
+    (tmp_path / name).unlink()
+    with pytest.raises(InputError) as error:
+        load_result(tmp_path)
+    assert f"incomplete: {name} is missing" in one_line(error)
+
+
+@pytest.mark.parametrize("damage", ["empty", "half", "noise"])
+@pytest.mark.parametrize("name", [n for n in NAMES if n != "runs.csv"])
+def test_a_damaged_file_is_named(tmp_path, two_methods, name, damage):
+    two_methods.save(tmp_path)
+    content = (tmp_path / name).read_bytes()
+    noise = np.random.default_rng(0).bytes(500)
+    broken = {"empty": b"", "half": content[: len(content) // 2], "noise": noise}[damage]
+    (tmp_path / name).write_bytes(broken)
+    with pytest.raises(InputError) as error:
+        load_result(tmp_path)
+    assert name in one_line(error)
+
+
+@pytest.mark.parametrize("text", ["", "algorithm,method\ndadao,dadao\n", 'a,b\n"1,2\n3,4,5\n'])
+def test_a_damaged_table_of_runs_is_named(tmp_path, two_methods, text):
+    two_methods.save(tmp_path)
+    (tmp_path / "runs.csv").write_text(text)
+    with pytest.raises(InputError) as error:
+        load_result(tmp_path)
+    assert "runs.csv" in one_line(error)
+
+
+def test_a_damaged_block_is_found_when_it_is_read(tmp_path, two_methods):
+    two_methods.save(tmp_path)
+    path = tmp_path / "final_states/dadao-r0.npz"
+    content = bytearray(path.read_bytes())
+    content[200] ^= 255
+    path.write_bytes(bytes(content))
+    state = load_result(tmp_path).states["dadao", 0]
+    with pytest.raises(InputError) as error:
+        dict(state)
+    assert "dadao-r0.npz" in one_line(error)
+
+
+@pytest.mark.parametrize("fail_at", range(10))
+def test_an_interrupted_save_is_never_taken_for_a_result(
+    tmp_path, two_methods, monkeypatch, fail_at
+):
+    """Stop the save at each of its files in turn, over an older result of other numbers."""
+    result(part("dadao", rate=0.05)).save(tmp_path)
+    replace, calls = os.replace, []
+
+    def failing(source, target):
+        calls.append(target)
+        if len(calls) > fail_at:
+            raise OSError("the disk is full")
+        return replace(source, target)
+
+    monkeypatch.setattr(os, "replace", failing)
+    with pytest.raises(OSError, match="disk is full"):
+        two_methods.save(tmp_path)
+    with pytest.raises(InputError, match="not a finished result"):
+        load_result(tmp_path)
+    assert not [name for name in files_of(tmp_path) if name.endswith(".tmp")]
+
+
+def test_the_save_has_no_more_steps_than_were_interrupted(tmp_path, two_methods):
+    two_methods.save(tmp_path)
+    assert len(files_of(tmp_path)) == 6 + 4  # the last of them, the manifest, ends the save
+
+
+def test_a_scenario_without_a_report_fails_before_anything_is_written(tmp_path, two_methods):
+    two_methods.save(tmp_path)
+    before = files_of(tmp_path)
+    two_methods.manifest = {"scenario": {}}
+    with pytest.raises(InputError, match="report"):
+        two_methods.save(tmp_path)
+    assert files_of(tmp_path) == before
+    shutil.rmtree(tmp_path)

@@ -1,0 +1,172 @@
+"""Every key of a scenario: refused when misspelt, with a suggestion; described by the schema."""
+
+import string
+from typing import Any
+
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+from dadao_sim.errors import InputError
+from dadao_sim.scenario_file import scenario_from_mapping, schema
+
+SYNTHETIC = {
+    "kind": "synthetic",
+    "dim": 3,
+    "samples_per_node": 5,
+    "condition_number": 9,
+    "heterogeneity": 1,
+    "noise": 0,
+}
+SET = {"kind": "digits", "standardise": True, "limit": 9, "intercept": False}
+FILE = {**SET, "kind": "file", "path": "a.csv", "format": "csv", "target": "y"}
+AUTHORS = {"kind": "authors", "dim": 3, "samples_per_node": 5}
+PARTITION = {"kind": "dirichlet", "alpha": 0.5, "sizes": "uneven"}
+EVERYTHING: dict[str, Any] = {
+    "name": "everything",
+    "seed": 0,
+    "repeats": 1,
+    "problem": {"kind": "huber_l2", "delta": 1, "weighting": "uniform", "data": SYNTHETIC},
+    "network": {"graph": "cycle", "nodes": 4, "rates": "uniform"},
+    "algorithms": [
+        {
+            "name": "dadao",
+            "label": "a",
+            "rate_factor": 2,
+            "batch_size": 1,
+            "averaging": "time",
+            "parameters": {},
+        }
+    ],
+    "start": {"kind": "normal", "scale": 2},
+    "stop": {"time": 1, "gradients_per_node": 2, "communications": 3, "accuracy": 0.1},
+    "record": {"points": 5},
+    "report": {"accuracies": [0.1], "cost": {"gradient": 1, "communication": 2}},
+}
+HUBER = {"kind": "huber_l2", "mu": 1}
+VARIANTS: list[dict[str, Any]] = [
+    {},
+    {"problem": {**HUBER, "data": SET, "partition": PARTITION}},
+    {"problem": {**HUBER, "data": FILE, "partition": PARTITION}},
+    {"problem": {**HUBER, "data": AUTHORS}},
+    {"network": {"file": "a.graphml", "rates": {"attribute": "km"}}},
+    {"network": {"sequence": {"files": ["a.graphml"]}, "rates": "uniform"}},
+    {"network": {"sequence": {"graph": "random_geometric", "nodes": 9, "radius": 1, "length": 3}}},
+    {"network": {"graph": "grid_2d", "nodes": 6, "rows": 2, "columns": 3}},
+    {"network": {"graph": "barbell", "nodes": 7, "clique": 3, "bridge": 1}},
+    {"network": {"graph": "lollipop", "nodes": 7, "clique": 3, "tail": 4}},
+    {"network": {"graph": "random_regular", "nodes": 8, "degree": 3}},
+    {"network": {"graph": "barabasi_albert", "nodes": 8, "attach": 2}},
+    {"network": {"graph": "watts_strogatz", "nodes": 8, "neighbours": 4, "probability": 0.5}},
+]
+
+
+def keys_below(part: Any, above: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    if isinstance(part, dict):
+        here = [(*above, key) for key in part]
+        return here + [k for key, value in part.items() for k in keys_below(value, (*above, key))]
+    if isinstance(part, list):
+        return [key for k, value in enumerate(part) for key in keys_below(value, (*above, k))]
+    return []
+
+
+def renamed(part: Any, path: tuple[Any, ...], name: str) -> Any:
+    """``part`` with the key at the end of ``path`` called ``name``, in its place."""
+    if isinstance(part, list):
+        return [renamed(v, path[1:], name) if k == path[0] else v for k, v in enumerate(part)]
+    if len(path) == 1:
+        return {name if key == path[0] else key: value for key, value in part.items()}
+    return {k: renamed(v, path[1:], name) if k == path[0] else v for k, v in part.items()}
+
+
+def misspellings(word: str) -> set[str]:
+    """Everything that one letter left out, put in, replaced, or exchanged with the next, makes."""
+    letters = string.ascii_lowercase + "_"
+    cuts = [(word[:k], word[k:]) for k in range(len(word) + 1)]
+    left_out = {a + b[1:] for a, b in cuts if b}
+    put_in = {a + c + b for a, b in cuts for c in letters}
+    replaced = {a + c + b[1:] for a, b in cuts if b for c in letters}
+    exchanged = {a + b[1] + b[0] + b[2:] for a, b in cuts if len(b) > 1}
+    return (left_out | put_in | replaced | exchanged) - {word, ""}
+
+
+def known_keys(text: str) -> list[str]:
+    return text.rsplit("(known: ", 1)[1].removesuffix(")").split(", ")
+
+
+VALID = [{**EVERYTHING, **variant} for variant in VARIANTS]
+MISSPELLABLE = sorted(
+    {
+        (number, path)
+        for number, (variant, mapping) in enumerate(zip(VARIANTS, VALID, strict=True))
+        for path in keys_below(mapping)
+        if not variant or path[0] in variant
+    },
+    key=str,
+)
+
+
+@pytest.mark.parametrize("mapping", VALID)
+def test_the_scenarios_to_misspell_are_right(mapping: dict[str, Any]):
+    made = scenario_from_mapping(mapping)
+    assert scenario_from_mapping(made.to_mapping()) == made
+
+
+def test_the_scenarios_to_misspell_have_every_key():
+    written = {str(path[-1]) for _, path in MISSPELLABLE}
+    in_schema = {key for part in object_schemas(schema()) for key in part["properties"]}
+    assert written == in_schema
+
+
+@given(st.sampled_from(MISSPELLABLE), st.data())
+@settings(max_examples=400, deadline=None)
+def test_a_misspelt_key_is_refused_with_the_right_suggestion(
+    place: tuple[int, tuple[Any, ...]], data: st.DataObject
+):
+    number, path = place
+    wrong = data.draw(st.sampled_from(sorted(misspellings(path[-1]))), label="misspelling")
+    with pytest.raises(InputError) as caught:
+        scenario_from_mapping(renamed(VALID[number], path, wrong))
+    text = str(caught.value)
+    known = known_keys(text)
+    # As near to another key of the same mapping: either suggestion is right.
+    assume(not any(wrong in misspellings(key) for key in known if key != path[-1]))
+    where = ".".join(map(str, (*path[:-1], wrong)))
+    assert text.startswith(f"{where}: unknown key; did you mean {path[-1]!r}? (known: ")
+
+
+# ---- JSON Schema ---------------------------------------------------------------------------------
+
+
+def object_schemas(whole: dict[str, Any]) -> list[dict[str, Any]]:
+    return [whole, *(part for part in whole["$defs"].values() if part["type"] == "object")]
+
+
+def test_schema_describes_every_key_and_allows_no_other():
+    whole = schema()
+    assert whole["$schema"] == "https://json-schema.org/draft/2020-12/schema"
+    assert whole["required"] == ["name", "problem", "network", "algorithms", "stop"]
+    for part in object_schemas(whole):
+        assert part["additionalProperties"] is False, part["title"]
+        assert part["description"], part["title"]
+        for name, key in part["properties"].items():
+            assert key.get("description"), (part["title"], name)
+
+
+def test_schema_knows_that_algorithms_are_names_or_mappings():
+    name, mapping = schema()["properties"]["algorithms"]["items"]["anyOf"]
+    assert name["type"] == "string"
+    assert {"dadao", "msda", "adom_plus_multi_consensus"} <= set(name["examples"])
+    assert mapping == {"$ref": "#/$defs/AlgorithmSpec"}
+    assert schema()["$defs"]["AlgorithmSpec"]["required"] == ["name"]
+
+
+def test_schema_against_a_validator():
+    jsonschema = pytest.importorskip("jsonschema")
+    validator = jsonschema.Draft202012Validator(schema())
+    validator.check_schema(schema())
+    for mapping in VALID:
+        validator.validate(mapping)
+    for number, path in MISSPELLABLE:
+        assert not validator.is_valid(renamed(VALID[number], path, path[-1] + "x")), path
+    assert not validator.is_valid({**EVERYTHING, "stop": {"accuracy": 0.1}})
