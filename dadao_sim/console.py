@@ -117,7 +117,7 @@ class _Bars:
 
 
 def print_summary(summary: "DataFrame") -> None:
-    """The cost to each accuracy: medians; of the communications also the 10-90 % range."""
+    """The cost to each accuracy, as medians over the repeats; summary.csv has the ranges."""
     table = Table(box=None, pad_edge=False)
     scenario = "scenario" in summary
     titles = ("algorithm", "accuracy", "reached", "communications", "gradients", "time", "cost")
@@ -129,7 +129,6 @@ def print_summary(summary: "DataFrame") -> None:
         cells += [display_name(row["algorithm"], row["method"]), f"{row['accuracy']:.0e}"]
         cells.append(f"{row['reached']}/{row['repeats']}")
         cells += [_cost(row, name) for name in titles[3:]]
-        cells[-len(titles[3:])] += _range(row, "communications")
         table.add_row(*cells, row["status"])
     console.print(table)
 
@@ -137,11 +136,6 @@ def print_summary(summary: "DataFrame") -> None:
 def _cost(row: Mapping[Any, Any], name: str) -> str:
     median = row[f"{name}_median"]
     return f"{median:,.0f}" if math.isfinite(median) else "not reached"
-
-
-def _range(row: Mapping[Any, Any], name: str) -> str:
-    low, high = row[f"{name}_p10"], row[f"{name}_p90"]
-    return "" if low == high else f" ({low:,.0f}-{high:,.0f})".replace("inf", "never")
 
 
 def print_network(report: dict[str, Any]) -> None:

@@ -47,7 +47,7 @@ def estimate(plan: Plan, parts: Parts) -> Estimate:
         memory=array_bytes([player.state, player.objective, parts])
         + player.state.values.nbytes
         + 4 * estimates.nbytes,
-        seconds=per_event * total + per_sample * plan.horizon / plan.interval,
+        seconds=per_event * total + per_sample * plan.points,
         events=total,
     )
 

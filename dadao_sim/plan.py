@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -18,6 +18,7 @@ from dadao_sim.networks import GraphSequence, Network
 from dadao_sim.problems import Problem
 from dadao_sim.result import CURVE_COLUMNS, Part, RunKey
 from dadao_sim.run import Limits, run
+from dadao_sim.sampling import sample_times
 from dadao_sim.scenario import AlgorithmSpec, Scenario
 
 AVERAGINGS = ("none", "events", "time")  # by the code that methods know them under
@@ -36,16 +37,20 @@ class Parts:
 
 @dataclass(frozen=True)
 class Plan:
-    """One algorithm ready to run on the parts of one repeat; ``interval`` is the time between
-    samples.
-    """
+    """One algorithm ready for one repeat; ``horizon`` is when it ends if it does not converge."""
 
     spec: AlgorithmSpec
     method: Method
     tuning: Tuning
     limits: Limits
-    interval: float
     horizon: float
+    points: int
+    spacing: str
+
+    def sample_times(self) -> Iterator[float]:
+        """When to sample; see ``sampling``."""
+        whole = isinstance(self.method, SynchronousMethod)
+        return sample_times(self.horizon, self.points, self.spacing, whole=whole)
 
 
 def make_plan(scenario: Scenario, spec: AlgorithmSpec, parts: Parts) -> Plan:
@@ -76,10 +81,8 @@ def make_plan(scenario: Scenario, spec: AlgorithmSpec, parts: Parts) -> Plan:
     horizon = limits.horizon(
         gradient_rate(method, tuning, spec, parts.problem), tuning.communications
     )
-    interval = horizon / scenario.record.points
-    if isinstance(method, SynchronousMethod):
-        interval = max(1, math.ceil(interval))
-    return Plan(spec, method, tuning, limits, interval, horizon)
+    record = scenario.record
+    return Plan(spec, method, tuning, limits, horizon, record.points, record.spacing)
 
 
 def gradient_rate(method: Method, tuning: Tuning, spec: AlgorithmSpec, problem: Problem) -> float:
@@ -128,7 +131,7 @@ def run_plan(
         counter,
         Errors(parts.problem, parts.x0),
         plan.limits,
-        plan.interval,
+        plan.sample_times(),
         (lambda now, accuracy: tick(key, now / plan.horizon, accuracy))
         if tick
         else lambda *_: None,

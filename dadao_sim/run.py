@@ -1,7 +1,7 @@
 """One run: a clock, a player, a counter and the errors, from time 0 to the first limit."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -47,11 +47,10 @@ def run(
     counter: Any,
     errors: Any,
     limits: Limits,
-    interval: float,
+    times: Iterator[float],
     tick: Callable[[float, float], None] = lambda time, accuracy: None,
 ) -> Outcome:
-    """Play ``clock`` to the first of ``limits``, with a sample every ``interval`` of time and one
-    at the end.
+    """Play ``clock`` to the first of ``limits``, sampled at ``times`` and at the end.
 
     The samples never touch the events: windows are drawn whole. Accuracy is tested at samples; the
     other limits end the run at the very event that reaches them. ``tick(time, accuracy)`` is called
@@ -76,7 +75,7 @@ def run(
 
     if ended(0.0, 0):
         return outcome
-    number = 1
+    due = min(next(times), limits.time)
     while True:
         events = clock.window()
         counter.load(events)
@@ -86,9 +85,6 @@ def run(
         )
         row = 0
         while True:
-            due = number * interval
-            if due > limits.time * (1 - 1e-9):  # rounding makes no extra sample just before the end
-                due = limits.time
             until = int(np.searchsorted(events.time, due, side="right"))
             stop = min(until, last)
             player.play(events, row, stop)
@@ -105,4 +101,4 @@ def run(
             if due >= limits.time:
                 outcome.reason = "limit of time"
                 return outcome
-            number += 1
+            due = min(next(times), limits.time)

@@ -114,7 +114,10 @@ class RecordSpec(StrictModel):
     """What is kept of a run."""
 
     points: Annotated[int, Field(ge=2)] = Field(
-        default=200, description="samples of the curves of a run"
+        default=200, description="samples of a run that goes to its limits"
+    )
+    spacing: Literal["geometric", "linear"] = Field(
+        default="geometric", description="of the samples in time: equal ratios, or equal steps"
     )
 
 

@@ -108,14 +108,14 @@ def as_scenario(scenario: Scenario | Mapping[str, Any] | str | Path) -> Scenario
     return load_scenario(scenario)
 
 
-@one_blas_thread
+@one_blas_thread()
 def check_scenario(scenario: Scenario, **given: Any) -> list[Plan]:
     """Tune every algorithm on the parts of the first repeat; InputError for what cannot run."""
     parts = _parts(scenario, 0, given)
     return [make_plan(scenario, spec, parts) for spec in scenario.algorithms]
 
 
-@one_blas_thread
+@one_blas_thread()
 def estimate_scenario(scenario: Scenario, **given: Any) -> Estimate:
     """Memory of one process, and time and events of all runs in turn, if all go to their limits."""
     parts = _parts(scenario, 0, given)
@@ -201,7 +201,7 @@ def _parts(scenario: Scenario, repeat: int, given: Mapping[str, Any]) -> Parts:
     return _parts_of(scenario.model_dump_json(), repeat)
 
 
-@one_blas_thread
+@one_blas_thread()
 def _run_key(
     scenario: Scenario, key: RunKey, given: Mapping[str, Any], tick: Tick | None = None
 ) -> tuple[RunKey, Part]:

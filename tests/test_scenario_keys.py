@@ -40,7 +40,7 @@ EVERYTHING: dict[str, Any] = {
     ],
     "start": {"kind": "normal", "scale": 2},
     "stop": {"time": 1, "gradients_per_node": 2, "communications": 3, "accuracy": 0.1},
-    "record": {"points": 5},
+    "record": {"points": 5, "spacing": "linear"},
     "report": {"accuracies": [0.1], "cost": {"gradient": 1, "communication": 2}},
 }
 HUBER = {"kind": "huber_l2", "mu": 1}

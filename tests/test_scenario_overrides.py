@@ -67,8 +67,14 @@ def test_overrides_leave_the_mapping_as_it_is():
         ("a.b=1", "a: unknown key (known: name,"),
         ("stop.tme=1", "stop.tme: unknown key; did you mean 'time'? (known: time,"),
         ("report.cots.gradient=1", "report.cots: unknown key; did you mean 'cost'? (known: acc"),
-        ("record.point=5", "record.point: unknown key; did you mean 'points'? (known: points)"),
-        ("record={point: 5}", "record.point: unknown key; did you mean 'points'? (known: points)"),
+        (
+            "record.point=5",
+            "record.point: unknown key; did you mean 'points'? (known: points, spacing)",
+        ),
+        (
+            "record={point: 5}",
+            "record.point: unknown key; did you mean 'points'? (known: points, spacing)",
+        ),
         ("seed=x", "seed: must be an integer, got 'x'"),
         ("algorithms.4.label=x", "algorithms has no entry '4', only 0 to 2"),
         ("algorithms.-1.label=x", "algorithms has no entry '-1', only 0 to 2"),

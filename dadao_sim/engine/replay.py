@@ -192,7 +192,7 @@ def make_player(
     return AsynchronousPlayer(method, tuning, objective, state)
 
 
-@one_blas_thread
+@one_blas_thread()
 def replay(
     algorithm: str | Method,
     problem: Any,

@@ -3,19 +3,24 @@
 lambda_2 is bounded from below and lambda_max from above, so chi1 and chi2 are never underestimated.
 """
 
+from collections.abc import Callable
 from functools import cached_property
 
 import numpy as np
-from scipy.sparse import csr_array
-from scipy.sparse.linalg import ArpackNoConvergence, LinearOperator, eigsh, splu
+from scipy.sparse import csr_array, diags_array
+from scipy.sparse.linalg import ArpackNoConvergence, LinearOperator, cg, eigsh, splu
 from threadpoolctl import threadpool_limits
 
 from dadao_sim.networks.local_resistance import resistance_bounds
 
+Solver = Callable[[np.ndarray], np.ndarray]
+
 LANCZOS_VECTORS = 24
 LANCZOS_RESTARTS = 40
-LANCZOS_TOLERANCE = 2e-3  # residual over eigenvalue at which plain Lanczos stops
-INVERSE_TOLERANCE = 1e-8  # the same with the factorised Laplacian, where every step is worth more
+TOLERANCE = 2e-3  # residual over eigenvalue at which Lanczos stops, on the Laplacian
+INVERSE_TOLERANCE = 1e-4  # and on its pseudo-inverse, where a step is worth more
+SOLVER_STEPS = 300  # of conjugate gradients; beyond them the Laplacian is factorised
+SOLVER_TOLERANCE = 1e-10
 ROUNDING = 1e-9  # allowance for floating point, relative
 
 # A Ritz value lies within its residual of *some* eigenvalue. Where eigenvalues cluster at the edge
@@ -38,12 +43,14 @@ class SparseSpectrum:
     @cached_property
     def lambda_2(self) -> float:
         """Lower bound of the smallest positive eigenvalue."""
+        laplacian = self._laplacian
         # One thread: the bits of a parameter must not depend on the machine's load.
         with threadpool_limits(limits=1, user_api="blas"):
-            try:
-                return lambda_2_by_lanczos(self._laplacian)
-            except ArpackNoConvergence:
-                return lambda_2_by_inverse(self._laplacian)
+            bound = lambda_2_by_lanczos(laplacian)
+            if bound is not None:
+                return bound
+            solve = solver_by_conjugate_gradients(laplacian) or solver_by_factors(laplacian)
+            return lambda_2_by_inverse(laplacian, solve)
 
     @cached_property
     def lambda_max(self) -> float:
@@ -52,10 +59,8 @@ class SparseSpectrum:
         i, j = self._edges.T
         anderson_morley = float((degree[i] + degree[j]).max())
         with threadpool_limits(limits=1, user_api="blas"):
-            try:
-                return min(anderson_morley, lambda_max_by_lanczos(self._laplacian))
-            except ArpackNoConvergence:
-                return anderson_morley
+            by_lanczos = lambda_max_by_lanczos(self._laplacian)
+        return min(anderson_morley, by_lanczos or anderson_morley)
 
     @property
     def resistances(self) -> np.ndarray:
@@ -77,10 +82,10 @@ class SparseSpectrum:
         return lower * (1 - ROUNDING), upper * (1 + ROUNDING)
 
 
-def lambda_2_by_lanczos(laplacian: csr_array) -> float:
-    """Lower bound of lambda_2 from Lanczos on the Laplacian itself.
+def lambda_2_by_lanczos(laplacian: csr_array) -> float | None:
+    """Lower bound of lambda_2 from Lanczos on the Laplacian itself: for expanders.
 
-    Raises ArpackNoConvergence after LANCZOS_RESTARTS restarts (small spectral gap).
+    None if LANCZOS_RESTARTS restarts do not suffice.
     """
     n = laplacian.shape[0]
     # The zero eigenvalue is moved to the mean of the positive ones: lambda_2 is now the smallest.
@@ -88,16 +93,47 @@ def lambda_2_by_lanczos(laplacian: csr_array) -> float:
     deflated = LinearOperator(
         (n, n), matvec=lambda v: laplacian @ v + shift * v.mean(), dtype=np.float64
     )
-    value, residual = _extreme_pair(deflated, "SA", LANCZOS_TOLERANCE, LANCZOS_RESTARTS)
-    if residual > 2 * LANCZOS_TOLERANCE * value:
-        raise ArpackNoConvergence(
-            "the residual is larger than ARPACK says", np.empty(0), np.empty(0)
-        )
+    try:
+        vector = _extreme_vector(deflated, "SA", TOLERANCE, LANCZOS_RESTARTS)
+    except ArpackNoConvergence:
+        return None
+    value, residual = _ritz_pair(laplacian, vector)
+    if residual > 2 * TOLERANCE * value:
+        return None
     return (value - RESIDUALS * residual) * (1 - ROUNDING)
 
 
-def lambda_2_by_inverse(laplacian: csr_array) -> float:
-    """Lower bound of lambda_2 from Lanczos on the pseudo-inverse, by a sparse factorisation.
+def lambda_2_by_inverse(laplacian: csr_array, solve: Solver) -> float:
+    """Lower bound of lambda_2 from Lanczos on the pseudo-inverse: for small spectral gaps."""
+    n = laplacian.shape[0]
+
+    def pseudo_inverse(v: np.ndarray) -> np.ndarray:
+        solution = solve(v.ravel() - v.mean())
+        return solution - solution.mean()
+
+    inverse = LinearOperator((n, n), matvec=pseudo_inverse, dtype=np.float64)
+    vector = _extreme_vector(inverse, "LA", INVERSE_TOLERANCE, restarts=1000)
+    value, residual = _ritz_pair(inverse, vector)
+    return (1 - ROUNDING) / (value + RESIDUALS * residual)
+
+
+def solver_by_conjugate_gradients(laplacian: csr_array) -> Solver | None:
+    """x with L x = b for b of sum zero, by conjugate gradients with the diagonal as preconditioner.
+
+    For expanders with hubs, whose factors would be full. None if it takes too many steps.
+    """
+    preconditioner = diags_array(1 / laplacian.diagonal())
+
+    def attempt(b: np.ndarray, most_steps: int) -> tuple[np.ndarray, int]:
+        return cg(laplacian, b, rtol=SOLVER_TOLERANCE, M=preconditioner, maxiter=most_steps)
+
+    start = _start(laplacian.shape[0])
+    _, failed = attempt(start - start.mean(), SOLVER_STEPS)
+    return None if failed else lambda b: attempt(b, 10 * SOLVER_STEPS)[0]
+
+
+def solver_by_factors(laplacian: csr_array) -> Solver:
+    """x with L x = b for b of sum zero, by a sparse factorisation.
 
     With one node grounded the Laplacian is a positive definite M-matrix: its LU needs no pivoting.
     """
@@ -111,41 +147,51 @@ def lambda_2_by_inverse(laplacian: csr_array) -> float:
         options={"SymmetricMode": True},
     )
 
-    def pseudo_inverse(v: np.ndarray) -> np.ndarray:
-        v = v.ravel()
+    def solve(b: np.ndarray) -> np.ndarray:
         solution = np.zeros(n)
-        solution[kept] = factor.solve((v - v.mean())[kept])
-        return solution - solution.mean()
+        solution[kept] = factor.solve(b[kept])
+        return solution
 
-    inverse = LinearOperator((n, n), matvec=pseudo_inverse, dtype=np.float64)
-    value, residual = _extreme_pair(inverse, "LA", INVERSE_TOLERANCE, restarts=1000)
-    return (1 - ROUNDING) / (value + RESIDUALS * residual)
+    return solve
 
 
-def lambda_max_by_lanczos(laplacian: csr_array) -> float:
-    """Upper bound of lambda_max; raises ArpackNoConvergence as lambda_2_by_lanczos."""
-    value, residual = _extreme_pair(laplacian, "LA", LANCZOS_TOLERANCE, LANCZOS_RESTARTS)
+def lambda_max_by_lanczos(laplacian: csr_array) -> float | None:
+    """Upper bound of lambda_max; None if LANCZOS_RESTARTS restarts do not suffice."""
+    try:
+        vector = _extreme_vector(laplacian, "LA", TOLERANCE, LANCZOS_RESTARTS)
+    except ArpackNoConvergence:
+        return None
+    value, residual = _ritz_pair(laplacian, vector)
     return (value + RESIDUALS * residual) * (1 + ROUNDING)
 
 
-def _extreme_pair(
-    operator: csr_array | LinearOperator, which: str, tolerance: float, restarts: int
-) -> tuple[float, float]:
-    """Ritz value at one end of the spectrum, and the norm of its residual."""
-    n = operator.shape[0]
-    start = np.random.default_rng(0).standard_normal(n)
-    start -= start.mean()
-    _, vectors = eigsh(
-        operator,
-        k=1,
-        which=which,
-        v0=start,
-        ncv=min(n - 1, LANCZOS_VECTORS),
-        tol=tolerance,
-        maxiter=restarts,
-    )
-    vector = vectors[:, 0] - vectors[:, 0].mean()
+def _ritz_pair(operator: csr_array | LinearOperator, vector: np.ndarray) -> tuple[float, float]:
+    """Rayleigh quotient of the vector (without its mean) and the norm of the residual."""
+    vector = vector - vector.mean()
     vector /= np.linalg.norm(vector)
     image = operator @ vector
     value = float(vector @ image)
     return value, float(np.linalg.norm(image - value * vector))
+
+
+def _extreme_vector(
+    operator: csr_array | LinearOperator, which: str, tolerance: float, restarts: int
+) -> np.ndarray:
+    """Approximate eigenvector at one end of the spectrum; may raise ArpackNoConvergence."""
+    n = operator.shape[0]
+    vectors: np.ndarray
+    _, vectors = eigsh(
+        operator,
+        k=1,
+        which=which,
+        v0=_start(n),
+        ncv=min(n - 1, LANCZOS_VECTORS),
+        tol=tolerance,
+        maxiter=restarts,
+    )
+    return vectors[:, 0]
+
+
+def _start(n: int) -> np.ndarray:
+    """Always the same random vector: the bounds are the same bytes in every run."""
+    return np.random.default_rng(0).standard_normal(n)

@@ -7,6 +7,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import ArrayLike
 
+from dadao_sim.engine.threads import one_blas_thread
 from dadao_sim.errors import InputError
 from dadao_sim.problems import linear_model as lm
 from dadao_sim.problems.arrays import offsets_of, stacked, where_in
@@ -21,7 +22,7 @@ from dadao_sim.problems.problem import (
     require_positive,
 )
 from dadao_sim.problems.quadratic import Quadratic, quadratic, with_inverse
-from dadao_sim.problems.spectra import one_blas_thread, spectra
+from dadao_sim.problems.spectra import spectra
 
 LOSSES = {
     "least_squares": lm.SQUARE,

@@ -22,8 +22,9 @@ TOLERANCE = 1e-12
 class Problem(ABC):
     """Minimise F(x) = (1/n) sum_i f_i(x), with f_i held by node i, L-smooth and mu-strongly convex.
 
-    Made by :meth:`from_arrays`, :meth:`averaging` or :meth:`from_objectives`. A kind of problem is
-    a subclass with an ``objective`` for the engine and the few methods that only it knows.
+    Made by :meth:`from_arrays`, :meth:`quadratic`, :meth:`averaging` or :meth:`from_objectives`. A
+    kind of problem is a subclass with an ``objective`` for the engine and the few methods that only
+    it knows.
     """
 
     kind: str
@@ -196,6 +197,16 @@ class Problem(ABC):
         from dadao_sim.problems.averaging import averaging_problem
 
         return averaging_problem(centres)
+
+    @staticmethod
+    def quadratic(H: ArrayLike, c: ArrayLike) -> "Problem":
+        """f_i(x) = x^T H_i x/2 - c_i^T x, for symmetric ``H`` (n, d, d) and ``c`` (n, d).
+
+        mu and L are the extreme eigenvalues over the nodes; InputError where mu would be 0.
+        """
+        from dadao_sim.problems.quadratic_problem import quadratic_problem
+
+        return quadratic_problem(H, c)
 
     @staticmethod
     def from_objectives(

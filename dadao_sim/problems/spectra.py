@@ -1,23 +1,12 @@
 """Extreme eigenvalues of the nodes' Gram matrices, for the exact mu and L."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 import numpy as np
 
+from dadao_sim.engine.threads import one_blas_thread
 from dadao_sim.problems.linear_model import LinearModel
 from dadao_sim.problems.quadratic import fill_gram
 
 NODES_AT_ONCE = 4096
-
-
-@contextmanager
-def one_blas_thread() -> Iterator[None]:
-    """One BLAS thread inside: what is computed there has the same bits on any number of cores."""
-    from threadpoolctl import threadpool_limits
-
-    with threadpool_limits(1, user_api="blas"):
-        yield
 
 
 def spectra(model: LinearModel) -> tuple[np.ndarray, np.ndarray]:

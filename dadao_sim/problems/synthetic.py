@@ -4,9 +4,9 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from dadao_sim.engine.threads import one_blas_thread
 from dadao_sim.errors import InputError
 from dadao_sim.problems.problem import FloatArray
-from dadao_sim.problems.spectra import one_blas_thread
 
 NODES_AT_ONCE = 4096
 """Nodes drawn together: bounds the memory of the draws, and fixes their order."""

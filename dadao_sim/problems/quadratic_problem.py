@@ -1,0 +1,102 @@
+"""Quadratics given by their Hessians: f_i(x) = x^T H_i x/2 - c_i^T x."""
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from dadao_sim.engine.threads import one_blas_thread
+from dadao_sim.errors import InputError
+from dadao_sim.problems.problem import FloatArray, IntArray, Problem
+from dadao_sim.problems.quadratic import Quadratic, with_inverse
+
+NODES_AT_ONCE = 4096
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class QuadraticProblem(Problem):
+    """Holds nothing but the Hessians, so that a million nodes fit."""
+
+    form: Quadratic
+
+    @property
+    def objective(self) -> Quadratic:
+        """The Hessians."""
+        return self.form
+
+    @property
+    def nodes(self) -> int:
+        """Number of nodes n."""
+        return self.form.c.shape[0]
+
+    @property
+    def dimension(self) -> int:
+        """Dimension d of x."""
+        return self.form.c.shape[1]
+
+    def with_conjugate(self) -> Quadratic:
+        """Inverse Hessians besides."""
+        with one_blas_thread():
+            return with_inverse(self.objective)
+
+    def value(self, i: int, x: ArrayLike) -> float:
+        """f_i(x), for x (d,)."""
+        point, node = self._point(x), self._node(i)
+        return float(point @ (0.5 * self.form.H[node] @ point - self.form.c[node]))
+
+    def suboptimality(self, x: ArrayLike) -> float:
+        """F(x) - F(x*) = (x - x*)^T H (x - x*)/2 with the mean Hessian H, for x (d,)."""
+        image = self._root.T @ (self._point(x) - self.x_star)
+        return float(0.5 * (image @ image))
+
+    @cached_property
+    def _root(self) -> FloatArray:
+        """Cholesky factor of the Hessian of F."""
+        with one_blas_thread():
+            return np.linalg.cholesky(self.form.H.mean(axis=0))
+
+    def _constants(self) -> tuple[float, float]:
+        least, largest = np.inf, 0.0
+        with one_blas_thread():
+            for first in range(0, self.nodes, NODES_AT_ONCE):
+                eigenvalues = np.linalg.eigvalsh(self.form.H[first : first + NODES_AT_ONCE])
+                least = min(least, float(eigenvalues[:, 0].min()))
+                largest = max(largest, float(eigenvalues[:, -1].max()))
+                if least <= self.dimension * np.finfo(float).eps * largest:
+                    node = first + int(eigenvalues[:, 0].argmin())
+                    raise InputError(
+                        f"H of node {node}: is not positive definite, so that mu = 0;"
+                        " add a multiple of the identity"
+                    )
+        return least, largest
+
+    def _optimum(self) -> FloatArray:
+        with one_blas_thread():
+            return np.linalg.solve(self.form.H.mean(axis=0), self.form.c.mean(axis=0))
+
+    def _relabelled(self, order: IntArray) -> "QuadraticProblem":
+        form = self.form._replace(H=self.form.H[order], c=self.form.c[order])
+        return replace(self, form=form, given_mu=self.mu, given_L=self.L, given_x_star=self.x_star)
+
+
+def quadratic_problem(H: ArrayLike, c: ArrayLike) -> QuadraticProblem:
+    """See :meth:`Problem.quadratic`."""
+    hessians = np.ascontiguousarray(H, dtype=np.float64)
+    linear = np.ascontiguousarray(c, dtype=np.float64)
+    if linear.ndim != 2 or 0 in linear.shape or hessians.shape != (*linear.shape, linear.shape[1]):
+        raise InputError(
+            f"H, c: shapes {hessians.shape} and {linear.shape} given; (n, d, d) and (n, d) "
+            "are needed"
+        )
+    for name, array in (("H", hessians), ("c", linear)):
+        if not np.isfinite(array).all():
+            node = int(np.argwhere(~np.isfinite(array))[0, 0])
+            raise InputError(f"{name}: nan or infinite at node {node}; give finite numbers")
+    if not np.array_equal(hessians, hessians.transpose(0, 2, 1)):
+        raise InputError("H: not symmetric; give (H + H^T)/2")
+    d = linear.shape[1]
+    none = np.empty((0, d, d)), np.empty((0, d))
+    return QuadraticProblem(
+        kind="quadratic", form=Quadratic(hessians, linear, inverse=none[0], minimiser=none[1])
+    )
