@@ -132,7 +132,7 @@ def run_plan(
         Errors(parts.problem, parts.x0),
         plan.limits,
         plan.sample_times(),
-        (lambda now, accuracy: tick(key, now / plan.horizon, accuracy))
+        (lambda now, accuracy: tick(key, min(now / plan.horizon, 0.999), accuracy))
         if tick
         else lambda *_: None,
     )

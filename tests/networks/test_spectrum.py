@@ -129,18 +129,18 @@ def test_sparse_resistances_bracket_the_dense_ones(case, uniform):
     np.testing.assert_array_equal(sparse.resistances, upper)
 
 
-@pytest.mark.parametrize("seed", [0, 2])
-def test_expanders_with_hubs_need_the_preconditioner(seed):
+@pytest.mark.parametrize("seed", range(5))
+def test_expanders_with_hubs_are_solved_by_conjugate_gradients(seed):
     """Preferential attachment: the gap is large, hubs stretch the spectrum, LU would fill up.
 
     Small parts hung on by few edges have eigenvectors of their own: none may be overlooked.
     """
-    network = build("barabasi_albert", 3000, np.random.default_rng(seed))
+    network = build("barabasi_albert", 900, np.random.default_rng(seed))
     laplacian = network.laplacian()
-    assert lambda_2_by_lanczos(laplacian) is None
-    assert solver_by_conjugate_gradients(laplacian) is not None
-    exact = np.linalg.eigvalsh(laplacian.toarray())[1]
-    assert exact * (1 - 1e-2) <= network.lambda_2() <= exact
+    solve = solver_by_conjugate_gradients(laplacian)
+    assert solve is not None
+    exact = network.lambda_2()
+    assert exact * (1 - 1e-3) <= lambda_2_by_inverse(laplacian, solve) <= exact
 
 
 def test_bounds_hold_where_hubs_are_not_read(monkeypatch):

@@ -1,0 +1,268 @@
+"""The engine: delayed events, objectives in Python, slots, and the cache of compiled code."""
+
+import os
+import shutil
+import subprocess
+import sys
+import textwrap
+
+import numpy as np
+import pytest
+from conftest import lollipop, small_problem
+from numpy.testing import assert_allclose, assert_array_equal
+
+from dadao_sim import Events, Problem, replay
+from dadao_sim.algorithms.registry import METHODS
+from dadao_sim.clocks.poisson import PoissonClock
+from dadao_sim.engine.kernel import KEPT_CACHES, cache_folder, source_digest
+from dadao_sim.engine.replay import make_player
+from dadao_sim.errors import InputError
+from dadao_sim.events import (
+    ARRIVE_I,
+    ARRIVE_J,
+    GOSSIP,
+    GRADIENT,
+    GRADIENT_END,
+    GRADIENT_START,
+    LOST,
+    SEND,
+)
+
+
+def atomic_log(name, network, problem, count=400):
+    rates = METHODS[name].tune(problem, network, {}).clock
+    clock = PoissonClock(rates.nodes, rates.edges, network.edges, np.random.SeedSequence(8))
+    return clock.window()[:count]
+
+
+def with_delays(log, network, delay_of=lambda row: 0.0):
+    """The same log with every event split into its halves, the second ``delay_of(row)`` later."""
+    rows = []  # time, tie-breaker, kind, i, j, mark, number of the atomic row it belongs to
+    for k in range(len(log)):
+        time, i, j, mark = log.time[k], log.i[k], log.j[k], log.mark[k]
+        if log.kind[k] == GRADIENT:
+            rows.append((time, len(rows), GRADIENT_START, i, j, mark, k))
+            rows.append((time + delay_of(k), len(rows), GRADIENT_END, i, j, mark, k))
+        else:
+            rows.append((time, len(rows), SEND, i, j, mark, k))
+            rows.append((time + delay_of(k), len(rows), ARRIVE_I, i, j, mark, k))
+            rows.append((time + delay_of(k), len(rows), ARRIVE_J, i, j, mark, k))
+    rows.sort(key=lambda row: row[:2])
+    begun = {}
+    start = np.full(len(rows), -1)
+    for n, row in enumerate(rows):
+        if row[2] in (GRADIENT_START, SEND):
+            begun[row[6]] = n
+        else:
+            start[n] = begun[row[6]]
+    time, _, kind, i, j, mark, _ = zip(*rows, strict=True)
+    return Events.from_arrays(time, kind, i, j, network, mark=mark, start=start)
+
+
+@pytest.mark.parametrize("name", ["dadao", "continuized"])
+def test_without_delay_the_two_halves_are_the_atomic_event(name):
+    network, problem = lollipop(), small_problem(7)
+    log = atomic_log(name, network, problem)
+    whole = replay(name, problem, network, log, np.ones(3))
+    halves = replay(name, problem, network, with_delays(log, network), np.ones(3))
+    for block, value in whole.items():
+        assert_array_equal(halves[block], value, err_msg=block)
+
+
+def test_delayed_events_across_windows_change_nothing():
+    network, problem = lollipop(), small_problem(7)
+    log = atomic_log("dadao", network, problem)
+    rng = np.random.default_rng(0)
+    delays = rng.exponential(0.05, len(log))
+    delayed = with_delays(log, network, lambda row: delays[row])
+    whole = replay("dadao", problem, network, delayed, np.ones(3))
+    tuning = METHODS["dadao"].tune(problem, network, {})
+    player = make_player(METHODS["dadao"], problem, tuning, np.ones((7, 3)), {})
+    for first in range(0, len(delayed), 13):
+        window = delayed[first : first + 13]
+        player.play(window, 0, len(window))
+    for block, value in player.blocks(METHODS["dadao"].blocks).items():
+        assert_array_equal(whole[block], value, err_msg=block)
+    atomic = replay("dadao", problem, network, log, np.ones(3))
+    assert np.abs(atomic["x"] - whole["x"]).max() > 1e-6, "the delays did nothing"
+
+
+def test_a_delayed_exchange_acts_with_the_values_at_sending():
+    """Written out by hand: two nodes, one exchange that arrives after a gradient has changed node
+    0."""
+    network, problem = lollipop(), small_problem(7)
+    start = {name: np.random.default_rng(1).standard_normal((7, 3)) for name in ("x", "y", "z")}
+    time = [0.0, 0.0, 0.0, 0.0]
+    kind = [SEND, GRADIENT, ARRIVE_I, ARRIVE_J]
+    events = Events.from_arrays(
+        time, kind, [0, 0, 0, 0], [1, -1, 1, 1], network, start=[-1, -1, 0, 0]
+    )
+    after = replay("dadao", problem, network, events, **start)
+    m = (start["y"] + start["z"])[0] - (start["y"] + start["z"])[1]
+    assert_allclose(after["z"][0], start["z"][0] - m / 2, rtol=1e-14)
+    assert_allclose(after["z"][1], start["z"][1] + m / 2, rtol=1e-14)
+
+
+def test_a_lost_exchange_does_nothing():
+    network, problem = lollipop(), small_problem(7)
+    events = Events.from_arrays([0.0, 0.0], [SEND, LOST], [0, 0], [1, 1], network, start=[-1, 0])
+    z = np.arange(21.0).reshape(7, 3)
+    assert_array_equal(replay("dadao", problem, network, events, z=z)["z"], z)
+
+
+@pytest.mark.parametrize(
+    ("kinds", "start", "message"),
+    [
+        ([SEND, GRADIENT_END], [-1, 0], "nothing of its kind is under way"),
+        ([SEND, ARRIVE_I, ARRIVE_J, ARRIVE_I], [-1, 0, 0, 0], "nothing of its kind is under way"),
+        ([ARRIVE_I], [-1], "must name an earlier row"),
+        ([SEND, ARRIVE_I], [-1, 1], "must name an earlier row"),
+    ],
+)
+def test_a_log_that_ends_what_never_began_is_refused(kinds, start, message):
+    network, problem = lollipop(), small_problem(7)
+    zeros = np.zeros(len(kinds))
+
+    def play():
+        events = Events.from_arrays(zeros, kinds, zeros, zeros + 1, network, start=start)
+        replay("dadao", problem, network, events)
+
+    with pytest.raises(InputError, match=message):
+        play()
+
+
+class Quadratic:
+    """A user's own objective, in plain Python."""
+
+    def __init__(self, A, b):
+        self.A, self.b = A, b
+
+    def value(self, x):
+        return ((self.A @ x - self.b) ** 2).mean()
+
+    def gradient(self, x):
+        return 2 / len(self.b) * self.A.T @ (self.A @ x - self.b)
+
+    def conjugate_gradient(self, y):
+        return np.linalg.solve(self.A.T @ self.A, len(self.b) / 2 * y + self.A.T @ self.b)
+
+
+@pytest.mark.parametrize("name", list(METHODS))
+def test_an_objective_in_python_gives_the_numbers_of_the_built_in_one(name):
+    network = lollipop()
+    rng = np.random.default_rng(3)
+    A, b = rng.standard_normal((7, 8, 3)), rng.standard_normal((7, 8))
+    own = Problem.from_arrays(A, b, "least_squares")
+    users = Problem.from_objectives(
+        [Quadratic(*pair) for pair in zip(A, b, strict=True)], own.mu, own.L, 3
+    )
+    assert_allclose(users.x_star, own.x_star, rtol=1e-10)
+    if METHODS[name].tune(own, network, {}).clock is None:
+        from dadao_sim.clocks.rounds import RoundClock
+
+        log = RoundClock(np.random.SeedSequence(0)).window()[:50]
+    else:
+        log = atomic_log(name, network, own)
+    expected = replay(name, own, network, log, np.ones(3))
+    found = replay(name, users, network, log, np.ones(3))
+    for block, value in expected.items():
+        assert_allclose(found[block], value, rtol=0, atol=1e-9 * np.abs(value).max(), err_msg=block)
+
+
+def test_a_method_of_the_dual_says_that_it_needs_the_conjugate():
+    class Half:
+        def value(self, x):
+            return x @ x / 2
+
+        def gradient(self, x):
+            return x
+
+    problem = Problem.from_objectives([Half()] * 7, 1.0, 1.0, 3)
+    events = Events.from_arrays([], [], [])
+    with pytest.raises(InputError, match="continuized needs the conjugate gradient"):
+        replay("continuized", problem, lollipop(), events)
+
+
+# ---- the cache of compiled code
+# -------------------------------------------------------------------
+
+
+def test_the_digest_covers_names_and_contents(tmp_path):
+    (tmp_path / "a.py").write_text("x = 1\n")
+    first = source_digest(tmp_path)
+    (tmp_path / "a.py").write_text("x = 2\n")
+    second = source_digest(tmp_path)
+    (tmp_path / "a.py").rename(tmp_path / "b.py")
+    third = source_digest(tmp_path)
+    assert len({first, second, third}) == 3
+
+
+def test_an_edit_of_a_called_file_is_never_answered_from_the_cache(tmp_path):
+    """What numba alone gets wrong: the caller is cached, the callee in another file changes."""
+    package = tmp_path / "dadao_sim"
+    (package / "engine").mkdir(parents=True)
+    (package / "__init__.py").write_text("")
+    (package / "engine" / "__init__.py").write_text("")
+    import dadao_sim.engine.kernel as kernel_module
+
+    shutil.copy(kernel_module.__file__, package / "engine" / "kernel.py")
+    (package / "caller.py").write_text(
+        textwrap.dedent("""
+            from dadao_sim.engine.kernel import kernel
+            from dadao_sim import callee
+            inner = kernel(callee.inner)
+
+            @kernel
+            def outer(x):
+                return inner(x) + 1
+        """)
+    )
+
+    def answer(body):
+        (package / "callee.py").write_text(f"def inner(x):\n    return {body}\n")
+        program = (
+            "from dadao_sim.caller import outer;"
+            "print(outer(10), sum(outer.stats.cache_hits.values()))"
+        )
+        environment = {
+            **os.environ,
+            "NUMBA_CACHE_DIR": str(tmp_path / "cache"),
+            "PYTHONPATH": str(tmp_path),
+        }
+        environment.pop("NUMBA_DISABLE_JIT", None)
+        out = subprocess.run(
+            [sys.executable, "-c", program],
+            env=environment,
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        return out.stdout.split()
+
+    assert answer("x") == ["11", "0"]
+    assert answer("x") == ["11", "1"], "the second process reads what the first compiled"
+    assert answer("2 * x") == ["21", "0"]
+
+
+def test_the_oldest_caches_are_removed(tmp_path, monkeypatch):
+    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path))
+    root = tmp_path / "dadao_sim_kernels"
+    for age in range(6):
+        (root / f"old{age}").mkdir(parents=True)
+        os.utime(root / f"old{age}", (1e9 - age, 1e9 - age))
+    folder = cache_folder.__wrapped__()
+    kept = {path.name for path in root.iterdir()}
+    assert kept == {folder.name, *(f"old{age}" for age in range(KEPT_CACHES - 1))}
+
+
+def test_gossip_at_the_same_instant_keeps_the_order_of_the_rows():
+    network, problem = lollipop(), small_problem(7)
+    y = np.random.default_rng(0).standard_normal((7, 3))
+    for rows in ([0, 1], [1, 0]):
+        i, j = np.array([0, 1])[rows], np.array([1, 2])[rows]
+        events = Events.from_arrays([1.0, 1.0], [GOSSIP, GOSSIP], i, j, network)
+        after = replay("dadao", problem, network, events, y=y)["z"]
+        if rows == [0, 1]:
+            first = after
+    assert np.abs(first - after).max() > 1e-3

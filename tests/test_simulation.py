@@ -1,0 +1,295 @@
+"""Whole simulations: the same bytes everywhere, fair counts, interruptions, and a user's own
+parts."""
+
+import hashlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import lollipop, small_problem
+
+from dadao_sim import load_scenario, simulate
+from dadao_sim.algorithms.registry import METHODS
+from dadao_sim.errors import InputError
+from dadao_sim.result import load_result
+from dadao_sim.scenario_file import scenario_from_mapping
+from dadao_sim.simulation import UNFINISHED, estimate_scenario
+
+SCENARIO = {
+    "name": "small",
+    "seed": 3,
+    "repeats": 2,
+    "problem": {
+        "kind": "least_squares",
+        "data": {"kind": "synthetic", "dim": 4, "samples_per_node": 10, "condition_number": 10},
+    },
+    "network": {"graph": "random_geometric", "nodes": 8},
+    "algorithms": list(METHODS),
+    "stop": {"time": 60},
+    "record": {"points": 20},
+}
+
+
+def changed(**changes):
+    return {**SCENARIO, **changes}
+
+
+def digest(folder):
+    names = ("curves.parquet", "summary.csv", "runs.csv", "summary.tex")
+    return {name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in names}
+
+
+# ---- reproducibility
+# ------------------------------------------------------------------------------
+
+
+def test_the_same_bytes_in_another_process_and_with_other_jobs(tmp_path):
+    simulate(SCENARIO, out=tmp_path / "here")
+    simulate(SCENARIO, out=tmp_path / "two", jobs=2)
+    scenario = tmp_path / "small.json"
+    scenario.write_text(json.dumps(SCENARIO))
+    subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "dadao_sim.cli",
+            "run",
+            str(scenario),
+            "--out",
+            str(tmp_path / "there"),
+        ],
+        env={**os.environ, "OMP_NUM_THREADS": "2"},
+        check=True,
+        capture_output=True,
+    )
+    assert digest(tmp_path / "here") == digest(tmp_path / "two") == digest(tmp_path / "there")
+
+
+def test_another_seed_differs_and_so_does_another_repeat():
+    one, other = simulate(SCENARIO).curves, simulate(changed(seed=4)).curves
+    for label in SCENARIO["algorithms"]:
+        a, b = (
+            c[(c.algorithm == label) & (c.repeat == 0)].accuracy.to_numpy() for c in (one, other)
+        )
+        assert not np.array_equal(a, b), label
+        again = one[(one.algorithm == label) & (one.repeat == 1)].accuracy.to_numpy()
+        assert not np.array_equal(a, again), label
+
+
+def test_an_algorithm_does_not_disturb_the_others():
+    alone = simulate(changed(algorithms=["dadao"])).curves
+    among = simulate(SCENARIO).curves
+    among = among[among.algorithm == "dadao"].reset_index(drop=True)
+    assert alone.equals(among)
+
+
+def test_the_recording_does_not_touch_the_run():
+    few, many = (simulate(changed(algorithms=["dadao"], record={"points": p})) for p in (3, 50))
+    for key, blocks in few.states.items():
+        for name, value in blocks.items():
+            np.testing.assert_array_equal(value, many.states[key][name])
+
+
+def test_the_manifest_runs_again_to_the_same_numbers():
+    first = simulate(SCENARIO)
+    again = simulate(json.loads(json.dumps(first.manifest))["scenario"])
+    assert again.curves.equals(first.curves)
+
+
+# ---- counts
+# ---------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def result():
+    return simulate(SCENARIO)
+
+
+def ends(result):
+    return result.curves.groupby("algorithm", sort=False).last()
+
+
+def test_each_method_is_counted_as_its_paper_counts(result):
+    end = ends(result)
+    nodes, dimension, rounds = 8, 4, 60
+    edges = {
+        repeat: len(simulation_network(repeat).edges) for repeat in range(SCENARIO["repeats"])
+    }[1]
+    for name in ("msda", "adom_plus", "adom_plus_multi_consensus"):
+        row = end.loc[name]
+        tuning = result.manifest["runs"]
+        constants = next(
+            r["constants"] for r in tuning if r["algorithm"] == name and r["repeat"] == 1
+        )
+        gossip = {"msda": constants.get("K"), "adom_plus": 1}.get(name, constants.get("T"))
+        vectors = 1 if name == "msda" else 2
+        assert row.rounds == rounds
+        assert row.gradients == nodes * rounds
+        assert row.conjugate_gradients == (nodes * rounds if name == "msda" else 0)
+        assert row.communications == gossip * edges * rounds
+        assert row.messages == 2 * row.communications
+        assert row.floats_sent == row.messages * vectors * dimension
+        assert row.bytes_sent == 8 * row.floats_sent
+    row = end.loc["continuized"]
+    assert row.gradients == row.conjugate_gradients == 2 * row.communications
+    row = end.loc["dadao"]
+    assert row.conjugate_gradients == row.rounds == 0
+
+
+def simulation_network(repeat):
+    from dadao_sim.simulation import build_parts
+
+    return build_parts(scenario_from_mapping(SCENARIO), repeat).network
+
+
+def test_dadao_computes_and_communicates_at_its_rates():
+    """Counts over a long time against the Poisson law, four standard deviations."""
+    scenario = changed(algorithms=["dadao"], repeats=1, stop={"time": 5000})
+    result = simulate(scenario)
+    end = result.curves.iloc[-1]
+    rate = result.manifest["runs"][0]["constants"]["total_rate"]
+    assert abs(end.gradients - 8 * 5000) < 4 * np.sqrt(8 * 5000)
+    assert abs(end.communications - rate * 5000) < 4 * np.sqrt(rate * 5000)
+
+
+@pytest.mark.parametrize(("name", "value"), [("gradients_per_node", 7), ("communications", 123)])
+def test_a_limit_ends_a_run_at_the_event_that_reaches_it(name, value):
+    end = ends(simulate(changed(algorithms=["dadao", "msda", "continuized"], stop={name: value})))
+    column, limit = ("gradients", 7 * 8) if name == "gradients_per_node" else (name, 123)
+    assert end.loc["dadao"][column] == limit
+    assert limit <= end.loc["continuized"][column] < limit + 2
+    step = end.loc["msda"][column] / end.loc["msda"].rounds
+    assert limit <= end.loc["msda"][column] < limit + step
+
+
+def test_a_minibatch_counts_its_share():
+    scenario = changed(
+        algorithms=[{"name": "dadao", "batch_size": 2}], stop={"gradients_per_node": 10}
+    )
+    result = simulate(scenario)
+    assert result.curves.iloc[-1].gradients == pytest.approx(80, abs=0.2)
+    assert result.curves.iloc[-1].time == pytest.approx(50, rel=0.2)
+
+
+def test_the_first_sample_is_the_start(result):
+    first = result.curves.groupby("algorithm").first()
+    assert (first.time == 0).all()
+    assert (first.communications == 0).all()
+    assert first.accuracy["dadao"] == 1.0
+
+
+# ---- interruptions
+# --------------------------------------------------------------------------------
+
+
+def test_an_interrupted_run_leaves_what_was_finished_and_goes_on(tmp_path):
+    whole = simulate(SCENARIO)
+    done = []
+
+    def stop_after_three(key, share, accuracy):
+        if share >= 1:
+            done.append(key)
+            if len(done) == 3:
+                raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        simulate(SCENARIO, out=tmp_path / "r", tick=stop_after_three)
+    partial = load_result(tmp_path / "r")
+    assert partial.manifest["interrupted"] is True
+    assert len(partial.runs) == 3
+    with pytest.raises(InputError, match="add --resume or --overwrite"):
+        simulate(SCENARIO, out=tmp_path / "r")
+    with pytest.raises(InputError, match="holds runs of another scenario"):
+        simulate(changed(seed=9), out=tmp_path / "r", resume=True)
+    ran = set()
+    resumed = simulate(SCENARIO, out=tmp_path / "r", resume=True, tick=lambda key, *_: ran.add(key))
+    assert not ran & set(done), "a finished run was run again"
+    assert resumed.curves.equals(whole.curves)
+    assert resumed.manifest["interrupted"] is False
+    assert not (tmp_path / "r" / UNFINISHED).exists()
+
+
+def test_ctrl_c_on_the_command_line(tmp_path):
+    scenario = tmp_path / "long.json"
+    scenario.write_text(
+        json.dumps(changed(algorithms=["msda", "dadao"], repeats=1, stop={"time": 1e7}))
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-m", "dadao_sim.cli", "run", str(scenario), "--out", str(tmp_path / "r")],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    deadline = time.monotonic() + 120
+    while not (tmp_path / "r" / UNFINISHED).is_dir() and time.monotonic() < deadline:
+        time.sleep(0.1)
+    time.sleep(0.5)
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 130, err
+    assert "go on with --resume" in out
+    assert "Traceback" not in err
+    assert load_result(tmp_path / "r").manifest["interrupted"] is True
+
+
+def test_a_diverging_run_does_not_stop_the_others():
+    scenario = changed(
+        algorithms=[{"name": "dadao", "label": "too slow", "rate_factor": 0.1}, "msda"],
+        network={"graph": "path", "nodes": 8},
+        stop={"time": 3000, "accuracy": 1e-8},
+    )
+    result = simulate(scenario)
+    status = result.runs.groupby("algorithm").status.unique()
+    assert list(status["too slow"]) == ["diverged"]
+    assert list(status["msda"]) == ["converged"]
+    summary = result.summary.set_index("algorithm")
+    assert np.isinf(summary.loc["too slow"].communications_median).all()
+
+
+# ---- a user's own parts
+# ---------------------------------------------------------------------------
+
+
+def test_objects_made_in_python_take_the_place_of_sections():
+    problem, network = small_problem(7), lollipop()
+    result = simulate(changed(stop={"time": 400}), problem=problem, network=network)
+    assert (result.curves.groupby("algorithm").accuracy.last() < 1e-2).all()
+    assert result.manifest["given_in_python"] == ["network", "problem"]
+
+
+def test_a_network_and_a_problem_of_different_sizes_are_refused():
+    with pytest.raises(InputError, match="network: has 7 nodes, but the problem has 5"):
+        simulate(SCENARIO, problem=small_problem(5), network=lollipop())
+
+
+def test_the_optimum_is_no_start():
+    problem = small_problem(7, "ridge")
+    centred = type(problem).averaging(np.array([[1.0], [-1.0]]))
+    with pytest.raises(InputError, match="start: x0 is the optimum itself"):
+        simulate(
+            changed(network={"graph": "path", "nodes": 2}, algorithms=["dadao"]), problem=centred
+        )
+
+
+# ---- the estimate
+# ---------------------------------------------------------------------------------
+
+
+def test_the_estimate_counts_the_events_and_the_arrays():
+    scenario = scenario_from_mapping(changed(algorithms=["dadao"], repeats=1, stop={"time": 1000}))
+    estimate = estimate_scenario(scenario)
+    result = simulate(scenario)
+    assert result.runs.events[0] == pytest.approx(estimate.events, rel=0.1)
+    assert estimate.memory > 2 * sum(block.nbytes for block in result.states["dadao", 0].values())
+    assert estimate.seconds > 0
+
+
+def test_load_scenario_and_simulate_take_a_path():
+    path = Path(__file__).parents[1] / "scenarios" / "quickstart.yaml"
+    assert load_scenario(path).name == "quickstart"
