@@ -4,9 +4,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from dadao_sim.engine.replay import replay as replay
     from dadao_sim.events import Events as Events
     from dadao_sim.networks import Network as Network
+    from dadao_sim.player import replay as replay
     from dadao_sim.problems import Problem as Problem
     from dadao_sim.scenario_file import load_scenario as load_scenario
     from dadao_sim.simulation import simulate as simulate
@@ -19,7 +19,7 @@ _HOMES = {
     "Network": "networks",
     "Problem": "problems",
     "load_scenario": "scenario_file",
-    "replay": "engine.replay",
+    "replay": "player",
     "simulate": "simulation",
 }
 __all__ = [

@@ -129,6 +129,9 @@ def network(
         typer.Option("--set", metavar="OPTION=VALUE", help="An option of the graph."),
     ] = None,
     seed: Annotated[int, typer.Option(help="Of a random graph.")] = 0,
+    rates: Annotated[
+        str | None, typer.Option(help="Edge attribute of the file with relative gossip rates.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     figure: Annotated[Path | None, typer.Option(help="Draw it to this file.")] = None,
 ) -> None:
@@ -145,8 +148,10 @@ def network(
     if file is not None:
         if nodes is not None or sets:
             raise InputError("network: --nodes and --set go with --graph, not with a file")
-        built = read_graphml(file)
+        built = read_graphml(file, rates)
     else:
+        if rates is not None:
+            raise InputError("network: --rates goes with a file, which holds them")
         rng = np.random.default_rng(stream(seed, 0, "graph"))
         built = build(graph or "", nodes, rng, **_options(sets or []))
     report = network_report(built)
@@ -158,7 +163,7 @@ def network(
         from dadao_sim.plotting.networks import network_figure
         from dadao_sim.plotting.style import save_figure
 
-        save_figure(network_figure(built), figure)
+        save_figure(network_figure(built, built.shape if rates else None), figure)
         console.say(f"figure: {figure}")
 
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from dadao_sim.engine.replay import make_player
 from dadao_sim.plan import Parts, Plan, make_clock
+from dadao_sim.player import make_player
 
 TRIAL_EVENTS = 4096
 TRIAL_ROUNDS = 2

@@ -3,7 +3,7 @@
 import math
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 import numpy as np
@@ -12,9 +12,10 @@ from dadao_sim.algorithms.contract import Method, SynchronousMethod, Tuning
 from dadao_sim.algorithms.registry import get_method
 from dadao_sim.clocks.poisson import PoissonClock
 from dadao_sim.clocks.rounds import RoundClock
-from dadao_sim.engine.replay import make_player
+from dadao_sim.errors import InputError
 from dadao_sim.metrics import Counter, Errors
 from dadao_sim.networks import GraphSequence, Network
+from dadao_sim.player import make_player
 from dadao_sim.problems import Problem
 from dadao_sim.result import CURVE_COLUMNS, Part, RunKey
 from dadao_sim.run import Limits, run
@@ -64,17 +65,13 @@ def make_plan(scenario: Scenario, spec: AlgorithmSpec, parts: Parts) -> Plan:
     )
     if spec.batch_size is not None:
         parts.problem.stochastic_objective(spec.batch_size)
-    overrides: dict[str, float] = dict(spec.parameters)
-    if spec.rate_factor != 1.0:
-        overrides["rate_factor"] = spec.rate_factor
-    if spec.averaging != "none":
-        overrides["averaging"] = AVERAGINGS.index(spec.averaging)
-    tuning = method.tune(parts.problem, parts.network, overrides)
+    tuning = method.tuned(parts.problem, parts.network, overrides_of(spec))
+    if scenario.clock.node_rates is not None:
+        tuning = with_node_rates(tuning, method, np.array(scenario.clock.node_rates))
     stop = scenario.stop
-    nodes = parts.problem.nodes
     limits = Limits(
         time=stop.time or math.inf,
-        gradients=(stop.gradients_per_node or math.inf) * nodes,
+        gradients=(stop.gradients_per_node or math.inf) * parts.problem.nodes,
         communications=stop.communications or math.inf,
         accuracy=stop.accuracy or 0.0,
     )
@@ -83,6 +80,30 @@ def make_plan(scenario: Scenario, spec: AlgorithmSpec, parts: Parts) -> Plan:
     )
     record = scenario.record
     return Plan(spec, method, tuning, limits, horizon, record.points, record.spacing)
+
+
+def overrides_of(spec: AlgorithmSpec) -> dict[str, float]:
+    """What the scenario sets of a method's constants."""
+    overrides: dict[str, float] = dict(spec.parameters)
+    if spec.rate_factor != 1.0:
+        overrides["rate_factor"] = spec.rate_factor
+    if spec.averaging != "none":
+        overrides["averaging"] = AVERAGINGS.index(spec.averaging)
+    return overrides
+
+
+def with_node_rates(tuning: Tuning, method: Method, rates: np.ndarray) -> Tuning:
+    """The tuning with nodes that compute at ``rates`` (n,) times its own; it does not know."""
+    where = "clock.node_rates"
+    if tuning.clock is None or not tuning.clock.nodes.any():
+        raise InputError(
+            f"{where}: {method.name} has no clocks at its nodes; leave one of them out"
+        )
+    if rates.shape != tuning.clock.nodes.shape:
+        raise InputError(
+            f"{where}: {len(rates)} given for {len(tuning.clock.nodes)} nodes; give one per node"
+        )
+    return replace(tuning, clock=replace(tuning.clock, nodes=tuning.clock.nodes * rates))
 
 
 def gradient_rate(method: Method, tuning: Tuning, spec: AlgorithmSpec, problem: Problem) -> float:

@@ -84,6 +84,15 @@ class StartSpec(StrictModel):
         return self
 
 
+class ClockSpec(StrictModel):
+    """How fast the nodes compute."""
+
+    node_rates: Annotated[tuple[Positive, ...], Strict(False), Field(min_length=1)] | None = Field(
+        default=None,
+        description="gradients per unit of time of each node, one number per node; 1 if absent",
+    )
+
+
 class StopSpec(StrictModel):
     """When a run ends: at whichever comes first."""
 
@@ -161,6 +170,7 @@ class Scenario(StrictModel):
         description="the methods to compare: names, or mappings with overrides and a label"
     )
     start: StartSpec = Field(default=StartSpec(), description="x0 of every node")
+    clock: ClockSpec = Field(default=ClockSpec(), description="how fast the nodes compute")
     stop: StopSpec = Field(description="when a run ends: at whichever comes first")
     record: RecordSpec = Field(default=RecordSpec(), description="what is kept of a run")
     report: ReportSpec = Field(default=ReportSpec(), description="what the tables show")

@@ -2,7 +2,7 @@
 
 import platform
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from importlib.metadata import version
 from pathlib import Path
@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 
 import dadao_sim
+from dadao_sim.algorithms.contract import Method
+from dadao_sim.algorithms.registry import get_method, register
 from dadao_sim.engine.threads import one_blas_thread
 from dadao_sim.errors import InputError
 from dadao_sim.estimate import Estimate, estimate
@@ -20,7 +22,7 @@ from dadao_sim.problems import Problem, build_problem
 from dadao_sim.randomness import PARTS, stream
 from dadao_sim.result import Part, Result, RunKey, load_result
 from dadao_sim.run_store import RunStore, fingerprint
-from dadao_sim.scenario import Scenario
+from dadao_sim.scenario import BUILT_IN_ALGORITHMS, Scenario
 from dadao_sim.scenario_file import load_scenario, scenario_from_mapping
 
 UNFINISHED = "unfinished_runs"
@@ -203,9 +205,15 @@ def _parts(scenario: Scenario, repeat: int, given: Mapping[str, Any]) -> Parts:
 
 @one_blas_thread()
 def _run_key(
-    scenario: Scenario, key: RunKey, given: Mapping[str, Any], tick: Tick | None = None
+    scenario: Scenario,
+    key: RunKey,
+    given: Mapping[str, Any],
+    tick: Tick | None = None,
+    methods: Sequence[Method] = (),
 ) -> tuple[RunKey, Part]:
-    """One run from scratch: what a worker process does."""
+    """One run from scratch: what a worker process does, which has to be told a user's methods."""
+    for method in methods:
+        register(method)
     label, repeat = key
     parts = _parts(scenario, repeat, given)
     spec = next(spec for spec in scenario.algorithms if spec.label == label)
@@ -223,5 +231,7 @@ def _run_all(
         return
     from joblib import Parallel, delayed
 
-    tasks = (delayed(_run_key)(scenario, key, given) for key in keys)
+    methods = {spec.name: get_method(spec.name) for spec in scenario.algorithms}
+    own = [method for name, method in methods.items() if name not in BUILT_IN_ALGORITHMS]
+    tasks = (delayed(_run_key)(scenario, key, given, None, own) for key in keys)
     yield from Parallel(n_jobs=jobs, return_as="generator_unordered")(tasks)

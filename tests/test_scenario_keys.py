@@ -39,6 +39,7 @@ EVERYTHING: dict[str, Any] = {
         }
     ],
     "start": {"kind": "normal", "scale": 2},
+    "clock": {"node_rates": [1, 2, 1, 0.5]},
     "stop": {"time": 1, "gradients_per_node": 2, "communications": 3, "accuracy": 0.1},
     "record": {"points": 5, "spacing": "linear"},
     "report": {"accuracies": [0.1], "cost": {"gradient": 1, "communication": 2}},

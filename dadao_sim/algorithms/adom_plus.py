@@ -71,8 +71,8 @@ def tune(
     c = Constants("adom_plus" + "_multi_consensus" * multi_consensus, overrides)
     c.mu, c.L = problem.mu, problem.L
     c.chi = condition_number(network)
-    c.T = rounds_of_multi_consensus(c.chi) if multi_consensus else 1
-    chi = 2.0 if c.T > 1 else c.chi
+    T = c.whole("T", rounds_of_multi_consensus(c.chi)) if multi_consensus else 1
+    chi = 2.0 if T > 1 else c.chi
     c.tau1 = 1 / (math.sqrt(c.L / c.mu) + 1 / 2)
     c.tau2 = math.sqrt(c.mu / c.L)
     c.sigma2 = c.tau2 / (16 * chi)
@@ -87,10 +87,10 @@ def tune(
     return Tuning(
         params=c.fill(Params),
         constants=c.values,
-        communications=c.T * edges,
-        design_rate=c.T * edges,
-        gossip_rounds=int(c.T),
-        gossip=Mixing.normalised_laplacians(network.graphs, rounds=int(c.T)),
+        communications=T * edges,
+        design_rate=T * edges,
+        gossip_rounds=T,
+        gossip=Mixing.normalised_laplacians(network.graphs, rounds=T),
     )
 
 

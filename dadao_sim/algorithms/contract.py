@@ -77,8 +77,8 @@ class Method:
     name: str
     blocks: tuple[str, ...]
     tune: Callable[[Any, Any, Mapping[str, float]], Tuning]
-    optimum: Callable[[Any, Any, Tuning], dict[str, np.ndarray]]
     reference: str
+    optimum: Callable[[Any, Any, Tuning], dict[str, np.ndarray]] | None = None
     start_block: str | None = None
     invariant: tuple[str, ...] = ()
     drifting: tuple[str, ...] = ()
@@ -87,6 +87,9 @@ class Method:
     stochastic: bool = False
     averaging: bool = False
     costs: Costs = field(default_factory=Costs)
+
+    def install(self) -> None:
+        """Make the engine know the method; called when it is made, and in each new process."""
 
     def check_supported(
         self, problem: Any, network: Any, *, stochastic: bool = False, averaging: str = "none"
@@ -106,6 +109,18 @@ class Method:
             raise InputError(f"{where} has no form for stochastic gradients; leave out batch_size")
         if averaging != "none" and not self.averaging:
             raise InputError(f"{where} keeps no average of its iterates; leave out averaging")
+
+    def tuned(self, problem: Any, network: Any, overrides: Mapping[str, float]) -> Tuning:
+        """``tune``, with an InputError where the overridden constants make no sense together."""
+        try:
+            return self.tune(problem, network, overrides)
+        except InputError:
+            raise
+        except (ArithmeticError, ValueError) as error:
+            given = ", ".join(f"{name}: {value:g}" for name, value in overrides.items())
+            raise InputError(
+                f"algorithms: {self.name}: the method has no constants with {{{given}}} ({error})"
+            ) from error
 
     def initial_values(
         self, nodes: int, dimension: int, x0: np.ndarray, given: Mapping[str, np.ndarray]
@@ -141,9 +156,11 @@ class AsynchronousMethod(Method):
     observe: Callable[..., None]
 
     def __post_init__(self) -> None:
-        for verb in (
-            *("flow", "gradient", "apply_gradient", "message", "apply_message", "observe"),
-        ):
+        self.install()
+
+    def install(self) -> None:
+        """Give the engine's verbs their meaning for ``params``."""
+        for verb in ("flow", "gradient", "apply_gradient", "message", "apply_message", "observe"):
             getattr(handlers, verb).register(self.params, getattr(self, verb))
 
 
@@ -185,6 +202,17 @@ class Constants:
         if name not in vars(self).get("values", {}):
             raise AttributeError(name)
         return self.values[name]
+
+    def whole(self, name: str, value: int) -> int:
+        """Assign a count; InputError where an override is no whole number of at least 1."""
+        setattr(self, name, value)
+        count = self.values[name]
+        if count != int(count) or count < 1:
+            raise InputError(
+                f"algorithms: {self._method}: parameter {name!r} must be a whole number of at "
+                f"least 1, not {count:g}"
+            )
+        return int(count)
 
     def fill(self, params: Any, **arrays: Any) -> Any:
         """An instance of the NamedTuple ``params`` from the constants and ``arrays``.

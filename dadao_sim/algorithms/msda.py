@@ -54,18 +54,18 @@ def tune(problem: Any, network: Any, overrides: Mapping[str, float]) -> Tuning:
     c.c1 = (1 - math.sqrt(c.g)) / (1 + math.sqrt(c.g))
     c.c2 = (1 + c.g) / (1 - c.g) if c.g < 1 else math.inf
     c.c3 = 2 / ((1 + c.g) * c.lambda_max)
-    c.K = max(1, math.floor(1 / math.sqrt(c.g) + 1e-9))
-    kappa, c1K = c.L / c.mu, c.c1**c.K
+    K = c.whole("K", max(1, math.floor(1 / math.sqrt(c.g) + 1e-9)))
+    kappa, c1K = c.L / c.mu, c.c1**K
     c.eta = c.mu * (1 + c1K**2) / (1 + c1K) ** 2
     root = (1 + c1K) * math.sqrt(kappa)
     c.momentum = (root - 1 + c1K) / (root + 1 - c1K)
-    communications = c.K * len(network.edges)
+    communications = K * len(network.edges)
     return Tuning(
         params=c.fill(Params),
         constants=c.values,
         communications=communications,
         design_rate=communications,
-        gossip_rounds=int(c.K),
+        gossip_rounds=K,
         gossip=network.laplacian(),
     )
 

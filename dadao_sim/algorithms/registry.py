@@ -24,6 +24,7 @@ def register(method: Method) -> Method:
 
     An installed package adds its own by an entry point in the group ``dadao_sim.algorithms``.
     """
+    method.install()
     METHODS[method.name] = method
     return method
 

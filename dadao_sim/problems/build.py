@@ -89,8 +89,9 @@ def _split(
     X, y = _samples(spec.data, data_rng, points=False)
     assert y is not None
     if spec.kind == "logistic_l2" and not (np.abs(y) == 1).all():
-        found = ", ".join(f"{value:g}" for value in np.unique(y)[:3])
-        raise InputError(f"problem.data: logistic_l2 needs labels -1 and 1; found {found}, ...")
+        labels = np.unique(y)
+        found = ", ".join(f"{value:g}" for value in labels[:3]) + ", ..." * (len(labels) > 3)
+        raise InputError(f"problem.data: logistic_l2 needs labels -1 and 1; found {found}")
     options = (
         {}
         if spec.partition is None

@@ -14,9 +14,10 @@ from dadao_sim import Events, Problem, replay, simulate
 from dadao_sim.algorithms import dadao
 from dadao_sim.algorithms.registry import get_method
 from dadao_sim.engine.handlers import State
-from dadao_sim.engine.replay import make_player
+from dadao_sim.errors import InputError
 from dadao_sim.events import GRADIENT
 from dadao_sim.networks import build
+from dadao_sim.player import make_player
 
 
 def params_for(kappa, network, overrides=None):
@@ -153,6 +154,30 @@ def test_half_of_the_least_rate_diverges_on_a_path():
     assert runs.time["half"] < 4000.0
 
 
+@pytest.mark.parametrize(("slower", "status"), [(10, "converged"), (100, "diverged")])
+def test_the_slowest_node_sets_the_unit_of_time(slower, status):
+    """A node somewhat slower than its clock says does no harm; far slower, and DADAO diverges."""
+    scenario = quadratic_scenario(10.0, 4000.0, repeats=1)
+    scenario["network"] = {"graph": "cycle", "nodes": 16}
+    scenario["clock"] = {"node_rates": [1 / slower] + [1.0] * 15}
+    result = simulate(scenario)
+    assert result.runs.status[0] == status
+    gradients = result.curves.gradients.iloc[-1]
+    expected = result.curves.time.iloc[-1] * (15 + 1 / slower)
+    assert gradients == pytest.approx(expected, abs=5 * np.sqrt(expected))
+
+
+def test_methods_without_clocks_at_nodes_refuse_node_rates():
+    scenario = quadratic_scenario(10.0, 10.0, algorithms=["msda"])
+    scenario["clock"] = {"node_rates": [1.0] * 10}
+    with pytest.raises(InputError, match=r"clock\.node_rates: msda has no clocks at its nodes"):
+        simulate(scenario)
+    scenario = quadratic_scenario(10.0, 10.0)
+    scenario["clock"] = {"node_rates": [1.0] * 9}
+    with pytest.raises(InputError, match=r"clock\.node_rates: 9 given for 10 nodes"):
+        simulate(scenario)
+
+
 def test_an_override_reaches_what_follows_from_it():
     network = build("path", 16, None)
     plain, doubled = (params_for(10.0, network, o) for o in ({}, {"nu": 2 * 0.5}))
@@ -176,8 +201,6 @@ def test_stochastic_gradients_reach_a_neighbourhood_that_averaging_shrinks():
 
 
 def test_replay_refuses_what_it_cannot_play():
-    from dadao_sim.errors import InputError
-
     network, problem = build("path", 4, None), small_problem(4)
     events = Events.from_arrays([1.0], [GRADIENT], [0])
     with pytest.raises(InputError, match="did you mean 'alpha_tilde'"):

@@ -221,7 +221,7 @@ def replay(
         raise InputError(f"events.kind: {method.name} plays a log of {wanted}")
     if not rounds.any():
         events.check(network.nodes)
-    tuning = method.tune(problem, network, overrides or {})
+    tuning = method.tuned(problem, network, overrides or {})
     rows = start_rows(x0, problem.nodes, problem.dimension)
     player = make_player(method, problem, tuning, rows, blocks)
     player.play(events, 0, len(events))

@@ -15,7 +15,6 @@ from dadao_sim import Events, Problem, replay
 from dadao_sim.algorithms.registry import METHODS
 from dadao_sim.clocks.poisson import PoissonClock
 from dadao_sim.engine.kernel import KEPT_CACHES, cache_folder, source_digest
-from dadao_sim.engine.replay import make_player
 from dadao_sim.errors import InputError
 from dadao_sim.events import (
     ARRIVE_I,
@@ -27,6 +26,7 @@ from dadao_sim.events import (
     LOST,
     SEND,
 )
+from dadao_sim.player import make_player
 
 
 def atomic_log(name, network, problem, count=400):

@@ -1,0 +1,282 @@
+"""The command line: what it prints, where it writes, and one line for every kind of bad input."""
+
+import json
+import subprocess
+import sys
+
+import networkx as nx
+import numpy as np
+import pytest
+
+from dadao_sim import cli
+from dadao_sim.result import load_result
+
+DATA = "{kind: synthetic, dim: 3, samples_per_node: 5, condition_number: 5}"
+PROBLEM = f"problem: {{kind: least_squares, data: {DATA}}}"
+GOOD = f"""
+name: small
+{PROBLEM}
+network: {{graph: path, nodes: 4}}
+algorithms: [dadao, msda]
+stop: {{time: 30}}
+record: {{points: 10}}
+"""
+
+
+@pytest.fixture
+def dadao_sim(capsys, monkeypatch, tmp_path):
+    """Run a command in an empty folder: exit code, standard output, standard error."""
+    monkeypatch.chdir(tmp_path)
+
+    def call(*arguments):
+        monkeypatch.setattr(sys, "argv", ["dadao-sim", *map(str, arguments)])
+        code = 0
+        try:
+            cli.main()
+        except SystemExit as end:
+            code = end.code or 0
+        out, err = capsys.readouterr()
+        return code, out, err
+
+    return call
+
+
+@pytest.fixture
+def scenario(tmp_path):
+    """Write a scenario, with parts of the good one replaced; its path."""
+
+    def write(*replacements):
+        text = GOOD
+        for old, new in replacements:
+            assert old in text
+            text = text.replace(old, new)
+        path = tmp_path / "s.yaml"
+        path.write_text(text)
+        return path
+
+    return write
+
+
+# ---- what it does
+# ---------------------------------------------------------------------------------
+
+
+def test_run_writes_everything(dadao_sim, scenario, tmp_path):
+    code, out, err = dadao_sim(
+        "run", scenario(), "--seed", 5, "--repeats", 2, "--set", "stop.time=20"
+    )
+    assert (code, err) == (0, "")
+    folder = tmp_path / "results" / "small"
+    assert "small: 2 algorithms x 2 repeats; at most" in out
+    assert "MiB of arrays" in out
+    files = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
+    assert files == {
+        *("manifest.json", "timing.json", "curves.parquet", "runs.csv", "summary.csv"),
+        *("summary.tex", "figures/curves.png", "figures/curves.pdf"),
+        *(f"final_states/{name}-r{k}.npz" for name in ("dadao", "msda") for k in (0, 1)),
+    }
+    manifest = json.loads((folder / "manifest.json").read_text())
+    assert (manifest["seed"], manifest["scenario"]["repeats"]) == (5, 2)
+    assert manifest["scenario"]["stop"]["time"] == 20
+    assert load_result(folder).curves.time.max() == 20
+
+
+def test_compare_and_plot_read_results(dadao_sim, scenario, tmp_path):
+    dadao_sim("run", scenario(), "--out", "a")
+    dadao_sim("run", scenario(), "--out", "b", "--seed", 1)
+    code, out, _ = dadao_sim("compare", "a", "b", "--accuracy", "0.5", "--figure", "c.png")
+    assert code == 0
+    assert [line.split()[:2] for line in out.splitlines() if "DADAO" in line] == [
+        ["a", "DADAO"],
+        ["b", "DADAO"],
+    ]
+    assert (tmp_path / "c.png").read_bytes()[:4] == b"\x89PNG"
+    code, out, _ = dadao_sim(
+        "plot", "a", "--x", "time", "--y", "consensus_error", "--format", "svg"
+    )
+    assert code == 0
+    assert "<svg" in (tmp_path / "a/figures/consensus_error-time.svg").read_text()
+
+
+@pytest.mark.parametrize(
+    ("graph", "nodes", "expected"),
+    [
+        ("star", 300, {"dadao": 299, "continuized": 299, "msda": 5083, "adom_plus": 299,
+                       "adom_plus_multi_consensus": 62192}),
+        ("path", 16, {"dadao": 76.517, "msda": 150, "adom_plus": 15,
+                      "adom_plus_multi_consensus": 1080}),
+    ],
+)  # fmt: skip
+def test_network_prints_the_rates_of_the_papers(dadao_sim, graph, nodes, expected):
+    code, out, _ = dadao_sim("network", "--graph", graph, "--nodes", nodes, "--json")
+    report = json.loads(out)
+    assert code == 0
+    assert (report["n"], report["edges"]) == (nodes, nodes - 1)
+    tolerance = 1e-6 if graph == "star" else 1e-3
+    for name, rate in expected.items():
+        assert report["methods"][name]["design_rate"] == pytest.approx(rate, abs=tolerance), name
+    assert report["methods"]["continuized"]["communications_per_round"] == nodes / 2
+
+
+def test_network_of_a_file(dadao_sim, tmp_path):
+    nx.write_graphml(nx.path_graph(5), tmp_path / "p.graphml")
+    code, out, _ = dadao_sim("network", "p.graphml", "--figure", "p.png")
+    assert code == 0
+    assert "5 nodes, 4 edges" in out
+    assert (tmp_path / "p.png").exists()
+
+
+def test_cite_list_schema_validate(dadao_sim, scenario):
+    assert dadao_sim("cite", "dadao")[1].startswith("@inproceedings{nabli2023dadao")
+    names = dadao_sim("list")[1]
+    assert all(word in names for word in ("adom_plus_multi_consensus", "hypercube", "quickstart"))
+    assert json.loads(dadao_sim("schema")[1])["additionalProperties"] is False
+    assert "valid; 2 algorithms, 1 repeats" in dadao_sim("validate", scenario())[1]
+
+
+def test_help_imports_nothing_heavy():
+    heavy = ("numpy", "numba", "pandas", "scipy", "matplotlib", "networkx", "sklearn", "pydantic")
+    program = (
+        "import sys; sys.argv = ['dadao-sim', '--help']\n"
+        "from dadao_sim import cli\n"
+        "try: cli.main()\n"
+        "except SystemExit: pass\n"
+        f"print(*(name for name in {heavy} if name in sys.modules), file=sys.stderr)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    assert "compare" in done.stdout
+    assert done.stderr.strip() == ""
+
+
+# ---- bad input
+# ------------------------------------------------------------------------------------
+
+FILE = "problem: {kind: KIND, EXTRA data: {kind: file, path: data.npz}}"
+BAD = {
+    "wrong type": ([("time: 30", "time: soon")], "s.yaml:6: stop.time: must be a number"),
+    "unknown key": ([("stop:", "stopp:")], "s.yaml:6: stopp: unknown key; did you mean 'stop'?"),
+    "bad YAML": ([("[dadao, msda]", "[dadao, msda")], "s.yaml:6"),
+    "unknown method": ([("msda", "msdaa")], "algorithms: 'msdaa' is unknown; did you mean 'msda'?"),
+    "unknown constant": (
+        [("dadao,", "{name: dadao, parameters: {betta: 1.0}},")],
+        "parameter 'betta' is unknown; did you mean 'beta'?",
+    ),
+    "a count the graph cannot have": (
+        [("path, nodes: 4", "grid_2d, nodes: 5")],
+        "network.nodes: 5 is not possible",
+    ),
+    "too few samples": (
+        [("samples_per_node: 5", "samples_per_node: 2")],
+        "samples_per_node: 2",
+    ),
+    "mu": ([(PROBLEM, "problem: {kind: ridge, mu: 0, data: {kind: diabetes}}")], "problem.mu: "
+    "must"),
+    "no end": ([("{time: 30}", "{accuracy: 1.0e-3}")], "stop: a run might never end"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", BAD)
+@pytest.mark.parametrize("command", ["run", "validate"])
+def test_a_bad_scenario_is_one_line(dadao_sim, scenario, tmp_path, case, command):
+    replacements, message = BAD[case]
+    code, _, err = dadao_sim(command, scenario(*replacements))
+    assert_one_line(code, err, message)
+    assert not (tmp_path / "results").exists()
+
+
+def assert_one_line(code, err, *parts):
+    assert code == 2
+    assert err.count("\n") == 1, err
+    assert err.startswith("dadao-sim: ")
+    for part in parts:
+        assert part in err, err
+
+
+def with_data(scenario, tmp_path, kind, A, b, extra=""):
+    np.savez(tmp_path / "data.npz", A=A, b=b)
+    problem = FILE.replace("KIND", kind).replace("EXTRA", extra)
+    return scenario((PROBLEM, problem))
+
+
+def test_nan_in_the_data(dadao_sim, scenario, tmp_path):
+    A = np.ones((20, 2))
+    A[7, 1] = np.nan
+    path = with_data(scenario, tmp_path, "ridge", A, np.ones(20), "mu: 0.1,")
+    assert_one_line(*dadao_sim("run", path)[::2], "problem.data: sample 7", "nan")
+
+
+def test_labels_that_are_no_labels(dadao_sim, scenario, tmp_path):
+    A, b = np.ones((20, 2)), np.repeat([0.0, 1.0], 10)
+    path = with_data(scenario, tmp_path, "logistic_l2", A, b, "mu: 0.1,")
+    assert_one_line(*dadao_sim("run", path)[::2], "labels -1 and 1; found 0, 1")
+
+
+def test_fewer_samples_than_the_nodes_need(dadao_sim, scenario, tmp_path):
+    path = with_data(scenario, tmp_path, "ridge", np.ones((3, 2)), np.ones(3), "mu: 0.1,")
+    assert_one_line(*dadao_sim("run", path)[::2], "3 samples", "4 nodes")
+
+
+def test_a_missing_scenario_and_a_missing_data_file(dadao_sim, scenario):
+    assert_one_line(*dadao_sim("run", "nowhere.yaml")[::2], "nowhere.yaml")
+    path = scenario((PROBLEM, FILE.replace("KIND", "ridge").replace("EXTRA", "mu: 0.1,")))
+    assert_one_line(*dadao_sim("run", path)[::2], "data.npz")
+
+
+def graphml(tmp_path, graph):
+    nx.write_graphml(graph, tmp_path / "g.graphml")
+    return ("{graph: path, nodes: 4}", "{file: g.graphml, rates: {attribute: rate}}")
+
+
+def test_a_rate_of_zero(dadao_sim, scenario, tmp_path):
+    graph = nx.path_graph(4)
+    nx.set_edge_attributes(graph, {(0, 1): 1.0, (1, 2): 0.0, (2, 3): 1.0}, "rate")
+    path = scenario(graphml(tmp_path, graph))
+    assert_one_line(*dadao_sim("run", path)[::2], "network.rates", "edge 1 is 0.0", "> 0")
+
+
+def test_a_disconnected_graph(dadao_sim, tmp_path):
+    nx.write_graphml(nx.Graph([(0, 1), (2, 3)]), tmp_path / "g.graphml")
+    code, _, err = dadao_sim("network", "g.graphml")
+    assert_one_line(code, err, "not connected", "2 components")
+
+
+def test_a_folder_that_exists_is_kept(dadao_sim, scenario, tmp_path):
+    dadao_sim("run", scenario(), "--out", "r")
+    before = {path: path.read_bytes() for path in (tmp_path / "r").rglob("*") if path.is_file()}
+    for options in ([], ["--resume"], ["--resume", "--overwrite"]):
+        code, _, err = dadao_sim("run", scenario(), "--out", "r", *options)
+        assert_one_line(code, err)
+    code, _, err = dadao_sim("run", scenario(("dadao,", "nobody,")), "--out", "r", "--overwrite")
+    assert_one_line(code, err, "'nobody' is unknown")
+    assert before == {path: path.read_bytes() for path in before}
+    assert dadao_sim("run", scenario(), "--out", "r", "--overwrite")[0] == 0
+
+
+def test_overwrite_spares_what_is_no_result(dadao_sim, scenario, tmp_path):
+    (tmp_path / "thesis").mkdir()
+    (tmp_path / "thesis" / "chapter.tex").write_text("years of work")
+    code, _, err = dadao_sim("run", scenario(), "--out", "thesis", "--overwrite")
+    assert_one_line(code, err, "thesis", "choose another --out")
+    assert (tmp_path / "thesis" / "chapter.tex").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["compare", "nothing"], "nothing: no such folder"),
+        (["plot", "nothing"], "nothing: no such folder"),
+        (["cite", "nobody"], "'nobody' is unknown"),
+        (["network"], "give either a GraphML file or --graph"),
+        (["network", "--graph", "starr", "--nodes", "4"], "network.graph: 'starr' is not known"),
+        (["network", "--graph", "star"], "network.nodes"),
+        (["network", "--graph", "star", "--nodes", "1"], "network.nodes"),
+        (["network", "--graph", "path", "--nodes", "4", "--set", "degree=3"], "no such option"),
+        (["network", "--graph", "path", "--nodes", "4", "--set", "degree=x"], "OPTION=NUMBER"),
+        (["network", "no.graphml"], "no.graphml"),
+    ],
+)
+def test_a_bad_argument_is_one_line(dadao_sim, arguments, message):
+    code, _, err = dadao_sim(*arguments)
+    assert_one_line(code, err, message)
