@@ -122,10 +122,13 @@ def make_clock(plan: Plan, parts: Parts, seed: np.random.SeedSequence) -> Poisso
     rates = plan.tuning.clock
     if rates is None:
         return RoundClock(seed)
-    members = parts.network.members if isinstance(parts.network, GraphSequence) else ()
+    graphs: tuple[tuple[np.ndarray, np.ndarray], ...] = ()
+    if isinstance(parts.network, GraphSequence):
+        members = parts.network.members
+        graphs = tuple(zip(members, (g.shape for g in parts.network.graphs), strict=True))
     return PoissonClock(
         *(rates.nodes, rates.edges, parts.network.edges, seed),
-        members=members,
+        graphs=graphs,
         switching=rates.switching,
     )
 

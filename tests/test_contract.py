@@ -44,10 +44,12 @@ def log(method, network, tuning, count=600, seed=1):
     if not isinstance(method, AsynchronousMethod):
         return RoundClock(seed).window()[:count]
     rates = tuning.clock
-    members = network.members if len(network.graphs) > 1 else ()
+    graphs = ()
+    if len(network.graphs) > 1:
+        graphs = [(m, g.shape) for m, g in zip(network.members, network.graphs, strict=True)]
     clock = PoissonClock(
         *(rates.nodes, rates.edges, network.edges, seed),
-        members=members,
+        graphs=graphs,
         switching=rates.switching,
     )
     return clock.window()[:count]

@@ -4,6 +4,7 @@ parts."""
 import hashlib
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -288,6 +289,40 @@ def test_the_estimate_counts_the_events_and_the_arrays():
     assert result.runs.events[0] == pytest.approx(estimate.events, rel=0.1)
     assert estimate.memory > 2 * sum(block.nbytes for block in result.states["dadao", 0].values())
     assert estimate.seconds > 0
+
+
+def test_the_quickstart_methods_converge_linearly():
+    """log(accuracy) is a line in time, from 1e-3 to the 1e-10 that the scenario stops at."""
+    path = Path(__file__).parents[1] / "scenarios" / "quickstart.yaml"
+    result = simulate(load_scenario(path, ["repeats=1"]))
+    assert set(result.runs.status) == {"converged"}
+    for label, curve in result.curves.groupby("algorithm"):
+        assert curve.accuracy.iloc[-1] <= 1e-10
+        late = curve[curve.accuracy < 1e-3]
+        correlation = np.corrcoef(late.time, np.log(late.accuracy))[0, 1]
+        assert correlation < -0.99, label
+
+
+def test_a_users_method_runs_in_other_processes(tmp_path):
+    """A script registers the README's method in its main module, which no worker can import."""
+    readme = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
+    block = next(b for b in re.findall(r"```python\n(.*?)```", readme, re.DOTALL) if "dgd" in b)
+    method = block[: block.index("scenario = ")]
+    script = tmp_path / "own.py"
+    script.write_text(
+        f"{method}\n"
+        "import sys, json\n"
+        "from dadao_sim import simulate\n"
+        "if __name__ == '__main__':\n"
+        "    scenario = json.loads(sys.argv[1])\n"
+        "    one, two = (simulate(scenario, jobs=jobs).curves for jobs in (1, 2))\n"
+        "    print(one.equals(two), set(one.algorithm))\n"
+    )
+    scenario = json.dumps(changed(algorithms=["dgd"]))
+    done = subprocess.run(
+        [sys.executable, str(script), scenario], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.split() == ["True", "{'dgd'}"]
 
 
 def test_load_scenario_and_simulate_take_a_path():

@@ -4,6 +4,8 @@ The union of independent Poisson processes is one of the summed rate, each of wh
 to clock k with probability rate_k / sum, independently of everything else.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from dadao_sim.engine.kernel import kernel
@@ -85,18 +87,26 @@ def fill_window(gaps, uniforms, now, first_row, key, total, accept, alias, edges
 
 
 @kernel
-def redirect_window(uniforms, switching, members, begins, edges, columns):
-    """Give each exchange an edge of the graph present at its time: graph floor(t ``switching``) mod
-    K.
+def redirect_window(uniforms, switching, members, cumulative, begins, edges, columns):
+    """Give each exchange an edge of the graph present at its time, floor(t ``switching``) mod K.
+
+    ``members`` lists the edges of one graph after the other, from ``begins``; ``cumulative`` (as long) sums
+    up their rates within each graph.
     """
     time, kind, i, j, edge, _ = columns
     graphs = begins.shape[0] - 1
     for row in range(time.shape[0]):
         if kind[row] == GOSSIP:
             graph = int(time[row] * switching) % graphs
-            size = begins[graph + 1] - begins[graph]
-            pick = min(int(uniforms[row] * size), size - 1)
-            edge[row] = members[begins[graph] + pick]
+            first, last = begins[graph], begins[graph + 1] - 1
+            target = uniforms[row] * cumulative[last]
+            while first < last:
+                middle = (first + last) // 2
+                if cumulative[middle] > target:
+                    last = middle
+                else:
+                    first = middle + 1
+            edge[row] = members[first]
             i[row] = edges[edge[row], 0]
             j[row] = edges[edge[row], 1]
 
@@ -105,8 +115,9 @@ class PoissonClock:
     """A source of windows of ``WINDOW`` events each, the same for the same seed sequence.
 
     ``node_rates`` (n,) and ``edge_rates`` (|E|,) are in events per unit of time, >= 0; ``edges``
-    (|E|, 2). With ``members`` (for each graph of a sequence the ids of its edges) an exchange takes
-    a uniform edge of the present graph; ``switching`` is the number of graphs per unit of time.
+    (|E|, 2). With ``graphs`` (of each graph of a sequence the ids of its edges and their relative
+    rates) an exchange takes an edge of the present graph; ``switching`` is the number of graphs per
+    unit of time.
     """
 
     def __init__(
@@ -116,7 +127,7 @@ class PoissonClock:
         edges: np.ndarray,
         seed: np.random.SeedSequence,
         *,
-        members: tuple[np.ndarray, ...] = (),
+        graphs: Sequence[tuple[np.ndarray, np.ndarray]] = (),
         switching: float = 0.0,
     ):
         rates = np.concatenate([node_rates, edge_rates])
@@ -130,8 +141,10 @@ class PoissonClock:
         self.rng = np.random.Generator(np.random.PCG64(seed))
         self.key = self.rng.integers(0, 2**64, dtype=np.uint64)
         self.switching = switching
-        self.members = np.concatenate(members).astype(np.int32) if members else None
-        self.begins = np.cumsum([0, *map(len, members)])
+        self.begins = np.cumsum([0, *(len(members) for members, _ in graphs)])
+        if graphs:
+            self.members = np.concatenate([members for members, _ in graphs]).astype(np.int32)
+            self.cumulative = np.concatenate([np.cumsum(shares) for _, shares in graphs])
         self.now = 0.0
         self.first_row = 0
 
@@ -148,9 +161,12 @@ class PoissonClock:
                 *(gaps, uniforms, self.now, self.first_row, self.key, self.total),
                 *(self.accept, self.alias, self.edges, columns),
             )
-        if self.members is not None:
+        if len(self.begins) > 1:
             picks = self.rng.random(WINDOW)
-            redirect_window(picks, self.switching, self.members, self.begins, self.edges, columns)
+            redirect_window(
+                *(picks, self.switching, self.members, self.cumulative, self.begins),
+                *(self.edges, columns),
+            )
         events = Events(**arrays, start=start, first_row=self.first_row)
         self.now = now
         self.first_row += WINDOW

@@ -120,11 +120,12 @@ def test_the_alias_table_holds_the_rates_exactly(rates):
 
 
 def test_a_sequence_of_graphs_takes_its_turns():
-    graphs = (Network(4, EDGES[[0, 1, 2]]), Network(4, EDGES[[3, 4, 1]]))
+    shapes = (np.array([1.0, 5.0, 2.0]), np.ones(3))
+    graphs = (Network(4, EDGES[[0, 1, 2]], shapes[0]), Network(4, EDGES[[3, 4, 1]], shapes[1]))
     network = GraphSequence(graphs)
     source = PoissonClock(
         *(np.ones(4), np.full(len(network.edges), 2.0), network.edges, np.random.SeedSequence(2)),
-        members=network.members,
+        graphs=[(m, g.shape) for m, g in zip(network.members, graphs, strict=True)],
         switching=3.0,
     )
     log = source.window()
@@ -134,7 +135,8 @@ def test_a_sequence_of_graphs_takes_its_turns():
         used = log.edge[gossip][graph == q]
         counts = np.bincount(used, minlength=len(network.edges))
         assert set(np.flatnonzero(counts)) == set(network.members[q])
-        assert stats.chisquare(counts[network.members[q]]).pvalue > LEVEL
+        expected = len(used) * graphs[q].shape / graphs[q].shape.sum()
+        assert stats.chisquare(counts[network.members[q]], expected).pvalue > LEVEL
 
 
 @pytest.mark.parametrize("bad", [-1.0, np.nan, np.inf])
