@@ -90,8 +90,8 @@ def fill_window(gaps, uniforms, now, first_row, key, total, accept, alias, edges
 def redirect_window(uniforms, switching, members, cumulative, begins, edges, columns):
     """Give each exchange an edge of the graph present at its time, floor(t ``switching``) mod K.
 
-    ``members`` lists the edges of one graph after the other, from ``begins``; ``cumulative`` (as long) sums
-    up their rates within each graph.
+    ``members`` lists the edges of one graph after the other, from ``begins``; ``cumulative``
+    (as long) sums up their rates within each graph.
     """
     time, kind, i, j, edge, _ = columns
     graphs = begins.shape[0] - 1
