@@ -229,7 +229,8 @@ def observe(state, p, objective, i, t, work, out):
     h = t - state.last[i]
     s = state.values[i]
     if p.averaging == EVENT_AVERAGE or (p.averaging == TIME_AVERAGE and h <= 0.0):
-        out[:] = s[AVERAGE]
+        for k in range(out.shape[0]):
+            out[k] = s[AVERAGE, k]
     elif p.averaging == TIME_AVERAGE:
         for k in range(out.shape[0]):
             out[k] = s[AVERAGE, k] + h / t * (mean_x(s, p, h, k) - s[AVERAGE, k])

@@ -119,8 +119,8 @@ def play(state, p, objective, log, slots, step, parcel, work, first, stop):
         elif kind == ARRIVE_J:
             j = log.j[row]
             advance(state, p, j, t)
-            parcel[:] = slots[log.slot[row], : parcel.shape[0]]
-            negate(parcel)
+            for c in range(parcel.shape[0]):
+                parcel[c] = -slots[log.slot[row], c]
             apply_message(state, p, log.edge[row], j, parcel)
 
 

@@ -1,0 +1,294 @@
+"""Make the gallery: run the shipped scenarios, draw the figures, and write README.md beside them.
+
+    python plots/make_gallery.py [--jobs N] [--again]
+
+Results are kept in results/gallery and used again as long as the scenario is the same. They do not
+know of changes of the program: ask for --again after one.
+"""
+
+import argparse
+import math
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+import dadao_sim
+from dadao_sim import bundled
+from dadao_sim.files import atomic_write
+from dadao_sim.names import display_name
+from dadao_sim.networks import build, read_graphml
+from dadao_sim.plotting.comparison import comparison_figure, comparison_table
+from dadao_sim.plotting.curves import panel_figure
+from dadao_sim.plotting.networks import network_figure
+from dadao_sim.plotting.style import save_figure
+from dadao_sim.randomness import stream
+from dadao_sim.result import Result, load_result
+from dadao_sim.scenario_file import load_scenario
+from dadao_sim.simulation import simulate
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+PLOTS = Path(__file__).resolve().parent
+ROOT = PLOTS.parent
+RESULTS = ROOT / "results" / "gallery"
+
+ACCURACY = 1e-6
+GRAPHS = ("star", "complete", "cycle", "path", "grid", "barbell", "time-varying")
+CONDITION_NUMBERS = (10, 40, 160)
+
+# A scenario by its name, and the values to --set in it.
+Run = tuple[str, ...]
+ResultOf = Callable[[Run], Result]
+
+
+@dataclass(frozen=True)
+class Picture:
+    """One figure of the gallery: NAME.png, what it shows, and the command that draws it."""
+
+    name: str
+    title: str
+    caption: str
+    command: str
+    draw: Callable[[ResultOf], "Figure"]
+    table: Callable[[ResultOf], str] = lambda result_of: ""
+
+
+def scenario_picture(name: str) -> Picture:
+    """The standard figure of a scenario; its caption is the comment that the scenario begins with.
+
+    ``name`` is as `dadao-sim list` prints it, such as paper/star-regression.
+    """
+    return Picture(
+        name=Path(name).name,
+        title=name,
+        caption=caption(name),
+        command=f"dadao-sim run scenarios/{name}.yaml",
+        draw=lambda result_of: panel_figure(result_of((name,))),
+    )
+
+
+def caption(name: str) -> str:
+    """The question in bold, then what to look for."""
+    lines = bundled.scenarios()[name].read_text(encoding="utf-8").splitlines()
+    end = next(k for k, line in enumerate(lines) if not line.startswith("#"))
+    question, *more = (line.removeprefix("# ") for line in lines[1:end])
+    return "\n".join([f"**{question}**", *more])
+
+
+def comparison_picture(
+    name: str, title: str, caption: str, rows: Mapping[str, Run], command: str
+) -> Picture:
+    """What each method communicated to reach ACCURACY, and a table of it; a row per run."""
+
+    def results(result_of: ResultOf) -> dict[str, Result]:
+        return {row: result_of(run) for row, run in rows.items()}
+
+    return Picture(
+        name=name,
+        title=title,
+        caption=caption,
+        command=command,
+        draw=lambda result_of: comparison_figure(results(result_of), ACCURACY, width=4.5),
+        table=lambda result_of: median_table(results(result_of)),
+    )
+
+
+def median_table(results: Mapping[str, Result]) -> str:
+    """Median communications to ACCURACY in Markdown: a row per result, a column per method."""
+    table = comparison_table(results, ACCURACY)
+    methods = dict(zip(table["algorithm"], table["method"], strict=True))
+    medians = table.set_index(["scenario", "algorithm"])["communications_median"].to_dict()
+    names = [display_name(label, method) for label, method in methods.items()]
+    lines = ["| | " + " | ".join(names) + " |", "|---" * (len(names) + 1) + "|"]
+    for scenario in results:
+        cells = [_cell(medians.get((scenario, label), math.nan)) for label in methods]
+        lines.append(f"| {scenario} | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def _cell(median: float) -> str:
+    if math.isnan(median):
+        return ""  # the scenario does not have this method
+    return f"{median:,.0f}" if math.isfinite(median) else "not reached"
+
+
+def paper_comparison(kind: str) -> Picture:
+    """All graphs for one kind of regression."""
+    folders = f"results/{{{','.join(GRAPHS)}}}-{kind}"
+    return comparison_picture(
+        name=f"paper-{kind}",
+        title=f"All graphs, {'linear' if kind == 'regression' else 'logistic'} regression",
+        caption="Communications to accuracy 1e-6: medians, 10-90 % ranges and, in the table, the\n"
+        "medians in full. Hollow: the scenario's limits came first.",
+        rows={graph: (f"paper/{graph}-{kind}",) for graph in GRAPHS},
+        command=f"for g in {' '.join(GRAPHS)}; do\n"
+        f"  dadao-sim run scenarios/paper/$g-{kind}.yaml\ndone\n"
+        f"dadao-sim compare {folders} \\\n  --accuracy 1e-6 --figure plots/paper-{kind}.png",
+    )
+
+
+def condition_numbers() -> Picture:
+    """One scenario at several condition numbers."""
+    key = "problem.data.condition_number"
+    numbers = " ".join(map(str, CONDITION_NUMBERS))
+    return comparison_picture(
+        name="condition-numbers",
+        title="The condition number",
+        caption="Communications to accuracy 1e-6 on one grid, at three condition numbers L/mu,\n"
+        "each four times the one before it.",
+        rows={f"L/mu = {k}": ("condition-number", f"{key}={k}") for k in CONDITION_NUMBERS},
+        command=f"for k in {numbers}; do\n"
+        f"  dadao-sim run scenarios/condition-number.yaml --set {key}=$k \\\n"
+        "    --out results/condition-number-$k\ndone\n"
+        f"dadao-sim compare results/condition-number-{{{numbers.replace(' ', ',')}}} \\\n"
+        "  --accuracy 1e-6 --figure plots/condition-numbers.png",
+    )
+
+
+def partitions() -> Picture:
+    """One data set split in two ways."""
+    names = ("breast-cancer-geant2012", "breast-cancer-sorted")
+    return comparison_picture(
+        name="partitions",
+        title="The partition of a data set",
+        caption="Communications to accuracy 1e-6 on the breast cancer data, shuffled over the\n"
+        "nodes and sorted by diagnosis.",
+        rows={"shuffled": names[:1], "sorted": names[1:]},
+        command="\n".join(f"dadao-sim run scenarios/{name}.yaml" for name in names)
+        + f"\ndadao-sim compare results/{names[0]} results/{names[1]} \\\n"
+        "  --accuracy 1e-6 --figure plots/partitions.png",
+    )
+
+
+def graph_picture(graph: str, nodes: int, title: str, caption: str) -> Picture:
+    """A graph by its name."""
+    name = f"network-{graph.replace('_', '-')}"
+    rng = np.random.default_rng(stream(0, 0, "graph"))
+    return Picture(
+        name=name,
+        title=title,
+        caption=caption,
+        command=f"dadao-sim network --graph {graph} --nodes {nodes} --figure plots/{name}.png",
+        draw=lambda result_of: network_figure(build(graph, nodes, rng)),
+    )
+
+
+def map_picture(file: str, title: str, caption: str) -> Picture:
+    """A real network, where it lies."""
+    return Picture(
+        name=f"network-{file}",
+        title=title,
+        caption=caption,
+        command=f"dadao-sim network graphs/{file}.graphml --figure plots/network-{file}.png",
+        draw=lambda result_of: network_figure(read_graphml(ROOT / f"graphs/{file}.graphml")),
+    )
+
+
+def sections() -> dict[str, list[Picture]]:
+    """The whole gallery in its order. A scenario with no place of its own comes at the end."""
+    paper = [f"paper/{graph}-{kind}" for graph in GRAPHS for kind in ("regression", "logistic")]
+    dadao = ["gossip-rate", "stochastic-averaging", "condition-number"]
+    real = ["breast-cancer-geant2012", "breast-cancer-sorted"]
+    placed = ["quickstart", *paper, *dadao, *real]
+    others = [name for name in bundled.scenarios() if name not in placed]
+    gallery = {
+        "In a minute": [scenario_picture("quickstart")],
+        "The comparison of the paper": [
+            *(paper_comparison(kind) for kind in ("regression", "logistic")),
+            *map(scenario_picture, paper),
+        ],
+        "What the rate depends on": [*map(scenario_picture, dadao), condition_numbers()],
+        "Real data on a real network": [*map(scenario_picture, real), partitions()],
+        "Networks": [
+            map_picture("geant2012", "GEANT", "The research network of Europe as of 2012."),
+            graph_picture(
+                *("barbell", 40, "Barbell"),
+                "The network of paper/barbell-regression: two cliques of 20, and one bridge.",
+            ),
+            graph_picture(
+                *("random_geometric", 50, "Random geometric graph"),
+                "The first of the ten graphs of the first repeat of paper/time-varying-regression.",
+            ),
+        ],
+    }
+    return gallery | ({"Others": [*map(scenario_picture, others)]} if others else {})
+
+
+INTRODUCTION = """\
+# Gallery
+
+Made by `make gallery` (`plots/make_gallery.py`), this page included. The figure of a scenario
+shows the mean squared distance of the nodes to x*, relative to that of the start, against what was
+spent: communications (activations of an edge), local gradients (of all nodes; conjugate gradients
+for Continuized and MSDA) and time (mean gradient intervals of a node; a round of a synchronous
+method is one). Lines are medians over the repeats, bands their 10-90 % range. The command under a
+figure draws it alone; `dadao-sim run` leaves it in `results/NAME/figures/curves.png`.
+"""
+
+
+def entry(picture: Picture) -> str:
+    """What the page says of a picture, its table aside."""
+    image = f"![{picture.title}]({picture.name}.png)"
+    command = f"```sh\n{picture.command}\n```"
+    return f"### {picture.title}\n\n{picture.caption}\n\n{image}\n\n{command}\n"
+
+
+def page(gallery: Mapping[str, Sequence[Picture]], result_of: ResultOf) -> str:
+    """README.md."""
+    parts = [INTRODUCTION]
+    for title, pictures in gallery.items():
+        parts.append(f"## {title}\n")
+        for picture in pictures:
+            table = picture.table(result_of)
+            parts += [entry(picture), *([table + "\n"] if table else [])]
+    return "\n".join(parts)
+
+
+def current_result(run: Run, jobs: int, again: bool) -> Result:
+    """The result of a scenario: the one in results/gallery if it is of the same scenario."""
+    name, *changes = run
+    scenario = load_scenario(bundled.scenarios()[name], changes)
+    folder = RESULTS / "-".join([scenario.name, *(c.rpartition("=")[2] for c in changes)])
+    if not again and (folder / "manifest.json").is_file():
+        result = load_result(folder)
+        same_version = result.manifest["versions"]["dadao_sim"] == dadao_sim.__version__
+        same = same_version and result.manifest["scenario"] == scenario.to_mapping()
+        if same and not result.manifest["interrupted"]:
+            return result
+        if same:
+            return simulate(scenario, out=folder, jobs=jobs, resume=True)
+    return simulate(scenario, out=folder, jobs=jobs, overwrite=True)
+
+
+def main() -> None:
+    """Draw every picture, write the page, and remove the pictures that left the gallery."""
+    parser = argparse.ArgumentParser(description=str(__doc__).partition("\n")[0])
+    parser.add_argument("--jobs", type=int, default=2, help="runs at once (default: 2)")
+    parser.add_argument("--again", action="store_true", help="run everything again")
+    options = parser.parse_args()
+    results: dict[Run, Result] = {}
+
+    def result_of(run: Run) -> Result:
+        if run not in results:
+            begun = time.perf_counter()
+            results[run] = current_result(run, options.jobs, options.again)
+            print(f"{' '.join(run)}: {time.perf_counter() - begun:.0f} s", flush=True)
+        return results[run]
+
+    gallery = sections()
+    drawn = set()
+    for picture in (picture for pictures in gallery.values() for picture in pictures):
+        drawn.add(PLOTS / f"{picture.name}.png")
+        save_figure(picture.draw(result_of), PLOTS / f"{picture.name}.png")
+    atomic_write(PLOTS / "README.md", page(gallery, result_of).encode())
+    for stale in set(PLOTS.glob("*.png")) - drawn:
+        stale.unlink()
+
+
+if __name__ == "__main__":
+    main()

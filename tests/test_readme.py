@@ -1,0 +1,63 @@
+"""The README's Python runs as written, and computes what it says."""
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from dadao_sim import bundled
+from dadao_sim.algorithms.registry import METHODS
+from dadao_sim.scenario import BUILT_IN_ALGORITHMS
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+BLOCKS = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
+
+
+@pytest.fixture(scope="module")
+def readme():
+    """The names that the blocks leave, run one after the other at the top of the repository."""
+    names = {}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(ROOT)
+        for block in BLOCKS:
+            exec(compile(block, "README.md", "exec"), names)
+    yield names
+    del METHODS["dgd"]
+
+
+def test_the_method_of_the_readme_is_dgd(readme):
+    """Against the equation written with dense matrices."""
+    A, b, network = readme["A"], readme["b"], readme["network"]
+    laplacian = network.laplacian().toarray()
+    W = np.eye(16) - laplacian / np.linalg.eigvalsh(laplacian)[-1]
+    step = 1 / (10 * max(2 / 20 * np.linalg.eigvalsh(a.T @ a)[-1] for a in A))
+    X = np.zeros((16, 5))
+    for _ in range(300):
+        residuals = np.einsum("imd,id->im", A, X) - b
+        X = W @ X - step * 2 / 20 * np.einsum("imd,im->id", A, residuals)
+    found = readme["result"].states["dgd", 0]["x"]
+    np.testing.assert_allclose(found, X, rtol=1e-10)
+
+
+def test_dgd_is_counted_like_the_others(readme):
+    end = readme["result"].curves.query("algorithm == 'dgd'").iloc[-1]
+    assert (end.rounds, end.gradients, end.communications) == (300, 16 * 300, 16 * 300)
+
+
+def test_the_table_of_methods_is_the_registry():
+    listed = re.findall(r"^\| `(\w+)` \|", README, flags=re.MULTILINE)
+    assert tuple(listed) == BUILT_IN_ALGORITHMS
+    assert set(listed) == {name for name in METHODS if name != "dgd"}
+
+
+def test_what_the_readme_links_to_is_there():
+    for target in re.findall(r"\]\((?!http)([^)#]+)\)", README):
+        assert (ROOT / target).exists(), target
+
+
+def test_the_scenarios_and_networks_travel_with_the_package():
+    assert "quickstart" in bundled.scenarios()
+    assert bundled.scenario_path("quickstart").is_file()
+    assert (bundled.folder("graphs") / "geant2012.graphml").is_file()
