@@ -134,9 +134,7 @@ def million_part(program):
     # 2/3 (a vertex in a short cycle more): given here, for the spectrum is timed apart.
     shape = len(network.edges)
     chi1, chi2 = shape / (4 - 2 * np.sqrt(3)) * 1.05, shape / 2
-    rate = np.sqrt(2 * chi1 * chi2)
-    chi = {"total_rate": rate, "chi1": chi1 / rate, "chi2": chi2 / rate}
-    setting = Setting(network, dimension, chi)
+    setting = Setting(network, dimension, {"shape_chi1": chi1, "shape_chi2": chi2})
     setting.problem.x_star  # noqa: B018
     if program == "fused":
         Setting(build("cycle", 5, None), dimension).fused(100)

@@ -219,8 +219,11 @@ def main() -> None:
     """Run the command; what a user got wrong is one line on standard error and exit code 2."""
     try:
         app()
-    except InputError as error:
+    except (InputError, OSError) as error:
         print(f"dadao-sim: {error}", file=sys.stderr)
+        sys.exit(2)
+    except MemoryError as error:
+        print(f"dadao-sim: not enough memory: {error}", file=sys.stderr)
         sys.exit(2)
 
 

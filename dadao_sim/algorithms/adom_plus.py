@@ -69,8 +69,7 @@ def tune(
 ) -> Tuning:
     """Constants for ``problem`` on ``network``, whose gossip has unit weights."""
     c = Constants("adom_plus" + "_multi_consensus" * multi_consensus, overrides)
-    c.mu, c.L = problem.mu, problem.L
-    c.chi = condition_number(network)
+    c.measure(mu=lambda: problem.mu, L=lambda: problem.L, chi=lambda: condition_number(network))
     T = c.whole("T", rounds_of_multi_consensus(c.chi)) if multi_consensus else 1
     chi = 2.0 if T > 1 else c.chi
     c.tau1 = 1 / (math.sqrt(c.L / c.mu) + 1 / 2)

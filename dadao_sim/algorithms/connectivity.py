@@ -4,15 +4,14 @@ import math
 from typing import Any
 
 
-def gossip_connectivity(network: Any) -> tuple[float, float]:
-    """chi1 and chi2 of the shape of the gossip rates scaled to a total of 1, worst over the
-    sequence.
+def shape_chi1(network: Any) -> float:
+    """chi1 of the gossip rates scaled to a total of 1; at a total rate c it is c times smaller."""
+    return max(graph.chi1(graph.shape / graph.shape.sum()) for graph in network.graphs)
 
-    Both are homogeneous of degree -1 in the rates: at a total rate c they are c times smaller.
-    """
-    shapes = [graph.shape / graph.shape.sum() for graph in network.graphs]
-    pairs = list(zip(network.graphs, shapes, strict=True))
-    return max(g.chi1(w) for g, w in pairs), max(g.chi2(w) for g, w in pairs)
+
+def shape_chi2(network: Any) -> float:
+    """chi2 of the gossip rates scaled to a total of 1; at a total rate c it is c times smaller."""
+    return max(graph.chi2(graph.shape / graph.shape.sum()) for graph in network.graphs)
 
 
 def condition_number(network: Any) -> float:

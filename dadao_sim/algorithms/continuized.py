@@ -28,7 +28,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from dadao_sim.algorithms.connectivity import gossip_connectivity
+from dadao_sim.algorithms.connectivity import shape_chi1, shape_chi2
 from dadao_sim.algorithms.contract import (
     AsynchronousMethod,
     Constants,
@@ -56,9 +56,8 @@ def tune(problem: Any, network: Any, overrides: Mapping[str, float]) -> Tuning:
     """Constants for ``problem`` on ``network``, whose rate shape gives the probabilities p_e."""
     c = Constants("continuized", overrides)
     p = network.shape / network.shape.sum()
-    chi1, chi2 = gossip_connectivity(network)
-    c.mu, c.L = problem.mu, problem.L
-    c.mu_g, c.R = 1 / chi1, 2 * chi2
+    c.measure(mu=lambda: problem.mu, L=lambda: problem.L)
+    c.measure(mu_g=lambda: 1 / shape_chi1(network), R=lambda: 2 * shape_chi2(network))
     c.eta = math.sqrt(c.mu_g / c.R) * math.sqrt(c.mu / c.L)
     c.gamma = c.mu / (2 * c.R)
     c.gamma_tilde = math.sqrt(c.L * c.mu / (2 * c.mu_g * c.R))
@@ -69,7 +68,7 @@ def tune(problem: Any, network: Any, overrides: Mapping[str, float]) -> Tuning:
         constants=c.values,
         communications=c.total_rate,
         # What the authors' table prints, floor(sqrt(2 chi1 chi2)); the count is total_rate.
-        design_rate=math.floor(math.sqrt(2 * chi1 * chi2) * (1 + 1e-12)),
+        design_rate=math.floor(math.sqrt(c.R / c.mu_g) * (1 + 1e-12)),
         clock=PoissonRates(nodes=np.zeros(problem.nodes), edges=c.total_rate * p),
     )
 

@@ -203,6 +203,11 @@ class Constants:
             raise AttributeError(name)
         return self.values[name]
 
+    def measure(self, **functions: Callable[[], float]) -> None:
+        """Assign what is dear to compute: a function is called only where no override is given."""
+        for name, function in functions.items():
+            setattr(self, name, self._overrides[name] if name in self._overrides else function())
+
     def whole(self, name: str, value: int) -> int:
         """Assign a count; InputError where an override is no whole number of at least 1."""
         setattr(self, name, value)

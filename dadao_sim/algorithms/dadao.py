@@ -38,7 +38,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numba.extending import register_jitable
 
-from dadao_sim.algorithms.connectivity import gossip_connectivity
+from dadao_sim.algorithms.connectivity import shape_chi1, shape_chi2
 from dadao_sim.algorithms.contract import AsynchronousMethod, Constants, PoissonRates, Tuning
 from dadao_sim.problems import oracles
 
@@ -81,14 +81,15 @@ class Params(NamedTuple):
 def tune(problem: Any, network: Any, overrides: Mapping[str, float]) -> Tuning:
     """Constants for ``problem`` on ``network``.
 
+    ``shape_chi1`` and ``shape_chi2`` belong to the gossip rates scaled to a total of 1;
     ``rate_factor`` multiplies the least total rate; ``averaging`` is 0, 1 (events) or 2 (time).
     """
     c = Constants("dadao", overrides)
-    c.mu, c.L = problem.mu, problem.L
-    shape_chi1, shape_chi2 = gossip_connectivity(network)
+    c.measure(mu=lambda: problem.mu, L=lambda: problem.L)
+    c.measure(shape_chi1=lambda: shape_chi1(network), shape_chi2=lambda: shape_chi2(network))
     c.rate_factor = 1.0
-    c.total_rate = c.rate_factor * math.sqrt(2 * shape_chi1 * shape_chi2)
-    c.chi1, c.chi2 = shape_chi1 / c.total_rate, shape_chi2 / c.total_rate
+    c.total_rate = c.rate_factor * math.sqrt(2 * c.shape_chi1 * c.shape_chi2)
+    c.chi1, c.chi2 = c.shape_chi1 / c.total_rate, c.shape_chi2 / c.total_rate
     c.nu = c.mu / 2
     c.r = math.sqrt(c.nu / c.L)
     c.eta = c.eta_tilde = c.r / 8
@@ -102,7 +103,7 @@ def tune(problem: Any, network: Any, overrides: Mapping[str, float]) -> Tuning:
     clock = PoissonRates(
         nodes=np.ones(problem.nodes),
         edges=c.total_rate * network.shape / network.shape.sum(),
-        switching=shape_chi1 if len(network.graphs) > 1 else 0.0,
+        switching=c.shape_chi1 if len(network.graphs) > 1 else 0.0,
     )
     return Tuning(
         params=c.fill(Params)._replace(averaging=int(c.averaging)),

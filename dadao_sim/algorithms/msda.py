@@ -48,9 +48,8 @@ class Params(NamedTuple):
 def tune(problem: Any, network: Any, overrides: Mapping[str, float]) -> Tuning:
     """Constants for ``problem`` on ``network``, whose gossip has unit weights."""
     c = Constants("msda", overrides)
-    c.mu, c.L = problem.mu, problem.L
-    c.g = 1 / condition_number(network)
-    c.lambda_max = network.lambda_max()
+    c.measure(mu=lambda: problem.mu, L=lambda: problem.L)
+    c.measure(g=lambda: 1 / condition_number(network), lambda_max=network.lambda_max)
     c.c1 = (1 - math.sqrt(c.g)) / (1 + math.sqrt(c.g))
     c.c2 = (1 + c.g) / (1 - c.g) if c.g < 1 else math.inf
     c.c3 = 2 / ((1 + c.g) * c.lambda_max)
