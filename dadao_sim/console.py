@@ -123,7 +123,7 @@ def print_summary(summary: "DataFrame") -> None:
     titles = ("algorithm", "accuracy", "reached", "communications", "gradients", "time", "cost")
     for title in (("scenario",) if scenario else ()) + titles + ("status",):
         right = title not in ("scenario", "algorithm", "status")
-        table.add_column(title, justify="right" if right else "left")
+        table.add_column(title, justify="right" if right else "left", no_wrap=right)
     for row in summary.to_dict("records"):
         cells = [row["scenario"]] if scenario else []
         cells += [display_name(row["algorithm"], row["method"]), f"{row['accuracy']:.0e}"]
