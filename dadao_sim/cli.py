@@ -86,6 +86,7 @@ def run(
 def compare(
     folders: Annotated[list[Path], typer.Argument(metavar="DIR...", help="Folders of results.")],
     accuracy: Annotated[float, typer.Option(help="The accuracy whose cost is compared.")] = 1e-6,
+    quantity: Annotated[XAxis, typer.Option(help="What the figure shows.")] = XAxis.communications,
     figure: Annotated[Path | None, typer.Option(help="Draw it to this file.")] = None,
 ) -> None:
     """Put several results side by side: what each method spent to reach an accuracy."""
@@ -94,10 +95,13 @@ def compare(
     from dadao_sim.plotting.style import save_figure
     from dadao_sim.result import load_result
 
-    results = {str(folder): load_result(folder) for folder in folders}
+    names = [folder.name for folder in folders]
+    if len(set(names)) < len(names):
+        names = [str(folder) for folder in folders]  # the same name twice: tell them apart
+    results = {name: load_result(folder) for name, folder in zip(names, folders, strict=True)}
     console.print_summary(comparison_table(results, accuracy))
     if figure is not None:
-        save_figure(comparison_figure(results, accuracy), figure)
+        save_figure(comparison_figure(results, accuracy, quantity), figure)
         console.say(f"figure: {figure}")
 
 

@@ -1,6 +1,7 @@
 """What the command line shows while it runs a scenario, and afterwards."""
 
 import math
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from dadao_sim.scenario import Scenario
 
 INTERRUPTED = 130  # the shell's code for Ctrl-C
-console = Console(highlight=False, soft_wrap=True)
+console = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else 110)
 
 
 def say(text: str) -> None:
@@ -121,15 +122,15 @@ def print_summary(summary: "DataFrame") -> None:
     table = Table(box=None, pad_edge=False)
     scenario = "scenario" in summary
     titles = ("algorithm", "accuracy", "reached", "communications", "gradients", "time", "cost")
-    for title in (("scenario",) if scenario else ()) + titles + ("status",):
-        right = title not in ("scenario", "algorithm", "status")
+    for title in (("scenario",) if scenario else ()) + titles:
+        right = title not in ("scenario", "algorithm")
         table.add_column(title, justify="right" if right else "left", no_wrap=right)
     for row in summary.to_dict("records"):
         cells = [row["scenario"]] if scenario else []
         cells += [display_name(row["algorithm"], row["method"]), f"{row['accuracy']:.0e}"]
         cells.append(f"{row['reached']}/{row['repeats']}")
         cells += [_cost(row, name) for name in titles[3:]]
-        table.add_row(*cells, row["status"])
+        table.add_row(*cells)
     console.print(table)
 
 
@@ -186,8 +187,10 @@ def print_names() -> None:
         options = ", ".join(GRAPH_OPTIONS.get(graph, ()))
         say(f"  {graph:28}{options}")
     say("scenarios")
-    for name, path in bundled.scenarios().items():
-        say(f"  {name:28}{_first_comment(path)}")
+    shipped = bundled.scenarios()
+    width = max(map(len, shipped)) + 2
+    for name, path in shipped.items():
+        say(f"  {name:{width}}{_first_comment(path)}")
 
 
 def _first_comment(path: Path) -> str:

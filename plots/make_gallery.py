@@ -104,7 +104,7 @@ def median_table(results: Mapping[str, Result]) -> str:
     methods = dict(zip(table["algorithm"], table["method"], strict=True))
     medians = table.set_index(["scenario", "algorithm"])["communications_median"].to_dict()
     names = [display_name(label, method) for label, method in methods.items()]
-    lines = ["| | " + " | ".join(names) + " |", "|---" * (len(names) + 1) + "|"]
+    lines = ["| | " + " | ".join(names) + " |", "|---" + "|---:" * len(names) + "|"]
     for scenario in results:
         cells = [_cell(medians.get((scenario, label), math.nan)) for label in methods]
         lines.append(f"| {scenario} | " + " | ".join(cells) + " |")
@@ -168,13 +168,17 @@ def partitions() -> Picture:
 def graph_picture(graph: str, nodes: int, title: str, caption: str) -> Picture:
     """A graph by its name."""
     name = f"network-{graph.replace('_', '-')}"
-    rng = np.random.default_rng(stream(0, 0, "graph"))
+
+    def draw(result_of: ResultOf) -> "Figure":
+        rng = np.random.default_rng(stream(0, 0, "graph"))  # that of the command, at its seed 0
+        return network_figure(build(graph, nodes, rng))
+
     return Picture(
         name=name,
         title=title,
         caption=caption,
         command=f"dadao-sim network --graph {graph} --nodes {nodes} --figure plots/{name}.png",
-        draw=lambda result_of: network_figure(build(graph, nodes, rng)),
+        draw=draw,
     )
 
 
@@ -212,7 +216,7 @@ def sections() -> dict[str, list[Picture]]:
             ),
             graph_picture(
                 *("random_geometric", 50, "Random geometric graph"),
-                "The first of the ten graphs of the first repeat of paper/time-varying-regression.",
+                "The first of the ten graphs of paper/time-varying-regression (first repeat).",
             ),
         ],
     }

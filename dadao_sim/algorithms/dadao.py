@@ -82,7 +82,8 @@ def tune(problem: Any, network: Any, overrides: Mapping[str, float]) -> Tuning:
     """Constants for ``problem`` on ``network``.
 
     ``shape_chi1`` and ``shape_chi2`` belong to the gossip rates scaled to a total of 1;
-    ``rate_factor`` multiplies the least total rate; ``averaging`` is 0, 1 (events) or 2 (time).
+    ``rate_factor`` multiplies the least total rate; ``switching`` is the number of graphs of a
+    sequence that pass in a unit of time; ``averaging`` is 0, 1 (events) or 2 (time).
     """
     c = Constants("dadao", overrides)
     c.measure(mu=lambda: problem.mu, L=lambda: problem.L)
@@ -98,12 +99,14 @@ def tune(problem: Any, network: Any, overrides: Mapping[str, float]) -> Tuning:
     c.beta, c.beta_tilde = 1 / 2, 2 * c.chi1 / c.r
     c.delta, c.delta_tilde = c.r / 4, 1.0
     c.gamma, c.gamma_tilde = 1 / (4 * c.L), 1 / (4 * math.sqrt(c.L * c.nu))
+    # How many graphs of a sequence pass in a unit of time: as in the authors' program.
+    c.switching = c.shape_chi1 if len(network.graphs) > 1 else 0.0
     c.averaging = NO_AVERAGE
     solve_flow(c)
     clock = PoissonRates(
         nodes=np.ones(problem.nodes),
         edges=c.total_rate * network.shape / network.shape.sum(),
-        switching=c.shape_chi1 if len(network.graphs) > 1 else 0.0,
+        switching=c.switching,
     )
     return Tuning(
         params=c.fill(Params)._replace(averaging=int(c.averaging)),

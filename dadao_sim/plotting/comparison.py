@@ -122,14 +122,15 @@ def comparison_figure(
 
 def _cost_axis(axes: Axes, finite: list[float], some_never: bool) -> float:
     """A log axis with, if needed, a strip for infinite costs; return where infinity is drawn."""
-    from matplotlib.ticker import EngFormatter, LogLocator, NullFormatter
+    from matplotlib.ticker import EngFormatter, FixedLocator, LogLocator, NullFormatter
 
     decades = max(math.log10(max(finite) / min(finite)), 0.5)
     left, right = min(finite) / 10 ** (0.08 * decades), max(finite) * 10 ** (0.08 * decades)
     never, edge = right * 10 ** (0.12 * decades), right * 10 ** (0.24 * decades)
     axes.set_xscale("log")
     subs = (1.0,) if decades > 1.5 else (1.0, 2.0, 5.0)
-    axes.xaxis.set_major_locator(LogLocator(subs=subs))
+    ticks = [tick for tick in LogLocator(subs=subs).tick_values(left, right) if tick <= right]
+    axes.xaxis.set_major_locator(FixedLocator(ticks))
     axes.xaxis.set_major_formatter(EngFormatter(sep=""))
     axes.xaxis.set_minor_formatter(NullFormatter())
     axes.set_xlim(left, edge if some_never else right)

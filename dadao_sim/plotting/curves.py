@@ -236,7 +236,7 @@ def _scale_x(axes: Axes, ends: list[float], furthest: float, drawn: list[Run]) -
         axes.xaxis.set_major_formatter(EngFormatter(sep=""))
         return
     first = min(float(run.x[run.x > 0].min()) for run in drawn if run.x[-1] > 0)
-    axes.set_xscale("log")
+    axes.set_xscale("log", nonpositive="mask")
     axes.set_xlim(max(first, min(ends) / LOG_RATIO), 1.2 * furthest)
     axes.xaxis.set_minor_formatter(NullFormatter())
 

@@ -59,7 +59,8 @@ def network_figure(
         axes.set_axis_off()
         axes.set_aspect(aspect)
         if values is None:
-            _draw_lines(axes, positions[network.edges], colors="0.6", linewidths=0.8)
+            thin = 0.8 * min(1.0, math.sqrt(100 / len(network.edges)))
+            _draw_lines(axes, positions[network.edges], colors="0.6", linewidths=thin)
         else:
             _draw_rates(axes, positions[network.edges], values)
         size = float(np.clip(22 / math.sqrt(network.nodes), 0.7, 5))

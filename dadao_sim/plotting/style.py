@@ -94,9 +94,10 @@ def styles(methods: Mapping[str, str]) -> dict[str, Style]:
     Args:
         methods: label -> method, in the order of the result (`Result.methods`).
 
-    A method of METHODS has its own style. A second label of a method keeps the colour and takes the
-    next dash and marker that are free in it; an unknown method takes the next free style, in a
-    colour nobody else has as long as there is one. The same labels always give the same styles.
+    A method of METHODS has its own style. A second label of a method takes another shade of its
+    colour, and the next dash and marker that are free; an unknown method takes the next free
+    style, in a colour nobody else has as long as there is one. The same labels always give the
+    same styles.
 
     """
     chosen: dict[str, Style] = {}
@@ -110,13 +111,23 @@ def styles(methods: Mapping[str, str]) -> dict[str, Style]:
             if method not in colours:
                 unused = (colour for colour in COLOURS if colour not in colours.values())
                 colours[method] = next(unused, COLOURS[len(colours) % len(COLOURS)])
-            chosen[label] = _free_style(colours[method], chosen)
+            family = [chosen[other] for other in chosen if methods[other] == method]
+            colour = _shade(colours[method], len(family))
+            chosen[label] = _free_style(colour, family, chosen)
     return {label: chosen[label] for label in methods}
 
 
-def _free_style(colour: str, chosen: Mapping[str, Style]) -> Style:
+def _shade(colour: str, number: int) -> str:
+    """The colour itself, then darker and lighter ones of the same hue, in turn."""
+    target, share = ((0, 0.0), (0, 0.55), (255, 0.5), (0, 0.8))[number % 4]
+    parts = (int(colour[k : k + 2], 16) for k in (1, 3, 5))
+    return "#" + "".join(f"{round(part + share * (target - part)):02X}" for part in parts)
+
+
+def _free_style(colour: str, family: Sequence[Style], chosen: Mapping[str, Style]) -> Style:
     """The next style in a colour; a dash or marker comes back only when all have been used."""
     dashes = [style.dash for style in chosen.values() if style.colour == colour]
+    dashes += [style.dash for style in family]
     markers = [style.marker for style in chosen.values()]
     return Style(
         colour,

@@ -1,8 +1,10 @@
 """One look per method, wherever it is drawn; files without a date."""
 
+from colorsys import rgb_to_hls
 from itertools import combinations
 
 import matplotlib
+import numpy as np
 import pytest
 from matplotlib.colors import to_rgb
 from synthetic import part, result
@@ -45,10 +47,13 @@ def test_a_method_looks_the_same_in_any_company():
         assert styles(methods)["msda"] == METHODS["msda"]
 
 
-def test_a_second_label_keeps_the_colour_with_another_dash_and_marker():
+def test_a_second_label_takes_a_shade_of_the_colour_with_another_dash_and_marker():
     look = styles({"dadao": "dadao", "half": "dadao", "double": "dadao", "msda": "msda"})
     ours = [look[label] for label in ("dadao", "half", "double")]
-    assert {style.colour for style in ours} == {METHODS["dadao"].colour}
+    assert ours[0].colour == METHODS["dadao"].colour
+    hues, _, _ = np.array([rgb_to_hls(*to_rgb(style.colour)) for style in ours]).T
+    np.testing.assert_allclose(hues, hues[0], atol=0.01)
+    assert len({style.colour for style in ours}) == 3
     assert len({style.dash for style in ours}) == 3
     assert len({style.marker for style in look.values()}) == 4
     assert look["msda"] == METHODS["msda"]
