@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from dadao_sim.events import Events as Events
     from dadao_sim.networks import Network as Network
+    from dadao_sim.networks.rates import optimal_rates as optimal_rates
     from dadao_sim.player import replay as replay
     from dadao_sim.problems import Problem as Problem
     from dadao_sim.scenario_file import load_scenario as load_scenario
@@ -19,6 +20,7 @@ _HOMES = {
     "Network": "networks",
     "Problem": "problems",
     "load_scenario": "scenario_file",
+    "optimal_rates": "networks.rates",
     "replay": "player",
     "simulate": "simulation",
 }
@@ -28,6 +30,7 @@ __all__ = [
     "Problem",
     "__version__",
     "load_scenario",
+    "optimal_rates",
     "replay",
     "simulate",
 ]

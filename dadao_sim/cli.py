@@ -4,10 +4,11 @@ import json
 import sys
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
+from dadao_sim.cli_networks import network, rates
 from dadao_sim.errors import InputError
 
 app = typer.Typer(
@@ -123,66 +124,6 @@ def plot(
     console.say(f"figure: {path}")
 
 
-@app.command()
-def network(
-    file: Annotated[Path | None, typer.Argument(metavar="[FILE.graphml]")] = None,
-    graph: Annotated[str | None, typer.Option(help="Name of a graph; see `list`.")] = None,
-    nodes: Annotated[int | None, typer.Option(help="Number of nodes.")] = None,
-    sets: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="OPTION=VALUE", help="An option of the graph."),
-    ] = None,
-    seed: Annotated[int, typer.Option(help="Of a random graph.")] = 0,
-    rates: Annotated[
-        str | None, typer.Option(help="Edge attribute of the file with relative gossip rates.")
-    ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
-    figure: Annotated[Path | None, typer.Option(help="Draw it to this file.")] = None,
-) -> None:
-    """Size and constants of a network, and what each method communicates on it."""
-    import numpy as np
-
-    from dadao_sim import console
-    from dadao_sim.network_report import network_report
-    from dadao_sim.networks import build, read_graphml
-    from dadao_sim.randomness import stream
-
-    if (file is None) == (graph is None):
-        raise InputError("network: give either a GraphML file or --graph NAME --nodes N")
-    if file is not None:
-        if nodes is not None or sets:
-            raise InputError("network: --nodes and --set go with --graph, not with a file")
-        built = read_graphml(file, rates)
-    else:
-        if rates is not None:
-            raise InputError("network: --rates goes with a file, which holds them")
-        rng = np.random.default_rng(stream(seed, 0, "graph"))
-        built = build(graph or "", nodes, rng, **_options(sets or []))
-    report = network_report(built)
-    if as_json:
-        print(json.dumps(report, indent=2))
-    else:
-        console.print_network(report)
-    if figure is not None:
-        from dadao_sim.plotting.networks import network_figure
-        from dadao_sim.plotting.style import save_figure
-
-        save_figure(network_figure(built, built.shape if rates else None), figure)
-        console.say(f"figure: {figure}")
-
-
-def _options(sets: list[str]) -> dict[str, Any]:
-    """The numbers of ``OPTION=VALUE``."""
-    options = {}
-    for text in sets:
-        name, _, value = text.partition("=")
-        try:
-            options[name.strip()] = json.loads(value)
-        except ValueError:
-            raise InputError(f"--set {text}: must be OPTION=NUMBER, such as degree=4") from None
-    return options
-
-
 @app.command("list")
 def list_names() -> None:
     """The methods, problems, data sets, graphs and shipped scenarios by name."""
@@ -217,6 +158,10 @@ def cite(method: Annotated[str, typer.Argument(metavar="METHOD")]) -> None:
     from dadao_sim.algorithms.registry import get_method
 
     print(get_method(method).reference)
+
+
+app.command()(network)
+app.command()(rates)
 
 
 def main() -> None:

@@ -154,6 +154,30 @@ def print_network(report: dict[str, Any]) -> None:
     console.print(table)
 
 
+def print_rates(report: dict[str, Any]) -> None:
+    """Total rates with their certified gaps."""
+    say(f"{report['name']}: {report['n']:,} nodes, {report['edges']:,} edges")
+    table = Table(box=None, pad_edge=False)
+    table.add_column("rates")
+    for title in ("total rate", "at least", "certified gap", "chi1", "chi2", "edges", "seconds"):
+        table.add_column(title, justify="right", no_wrap=True)
+    for name, row in report["methods"].items():
+        table.add_row(
+            name,
+            f"{row['total_rate']:,.2f}",
+            f"{row['lower_bound']:,.2f}",
+            f"{100 * row['gap']:.2g} %",
+            f"{row['chi1']:.4g}",
+            f"{row['chi2']:.4g}",
+            f"{row['edges']:,}",
+            f"{row['seconds']:.1f}",
+        )
+    console.print(table)
+    for name, row in report["methods"].items():
+        if "unpruned_total" in row:
+            say(f"{name} without pruning: {row['unpruned_total']:,.2f}")
+
+
 def print_names() -> None:
     """Everything that a scenario can name."""
     from typing import get_args

@@ -14,7 +14,7 @@ from dadao_sim.clocks.poisson import PoissonClock
 from dadao_sim.clocks.rounds import RoundClock
 from dadao_sim.errors import InputError
 from dadao_sim.metrics import Counter, Errors
-from dadao_sim.networks import GraphSequence, Network
+from dadao_sim.networks import GraphSequence, Network, with_rates
 from dadao_sim.player import make_player
 from dadao_sim.problems import Problem
 from dadao_sim.result import CURVE_COLUMNS, Part, RunKey
@@ -42,6 +42,7 @@ class Plan:
 
     spec: AlgorithmSpec
     method: Method
+    network: Network | GraphSequence
     tuning: Tuning
     limits: Limits
     horizon: float
@@ -57,15 +58,16 @@ class Plan:
 def make_plan(scenario: Scenario, spec: AlgorithmSpec, parts: Parts) -> Plan:
     """Tune an algorithm; InputError, before anything is compiled, for what it cannot do."""
     method = get_method(spec.name)
+    network = parts.network if spec.rates is None else with_rates(parts.network, spec.rates)
     method.check_supported(
         parts.problem,
-        parts.network,
+        network,
         stochastic=spec.batch_size is not None,
         averaging=spec.averaging,
     )
     if spec.batch_size is not None:
         parts.problem.stochastic_objective(spec.batch_size)
-    tuning = method.tuned(parts.problem, parts.network, overrides_of(spec))
+    tuning = method.tuned(parts.problem, network, overrides_of(spec))
     if scenario.clock.node_rates is not None:
         tuning = with_node_rates(tuning, method, np.array(scenario.clock.node_rates))
     stop = scenario.stop
@@ -79,7 +81,7 @@ def make_plan(scenario: Scenario, spec: AlgorithmSpec, parts: Parts) -> Plan:
         gradient_rate(method, tuning, spec, parts.problem), tuning.communications
     )
     record = scenario.record
-    return Plan(spec, method, tuning, limits, horizon, record.points, record.spacing)
+    return Plan(spec, method, network, tuning, limits, horizon, record.points, record.spacing)
 
 
 def overrides_of(spec: AlgorithmSpec) -> dict[str, float]:
@@ -117,17 +119,17 @@ def gradient_rate(method: Method, tuning: Tuning, spec: AlgorithmSpec, problem: 
     return float(rates.sum()) + costs.conjugates_per_gossip * tuning.communications
 
 
-def make_clock(plan: Plan, parts: Parts, seed: np.random.SeedSequence) -> PoissonClock | RoundClock:
+def make_clock(plan: Plan, seed: np.random.SeedSequence) -> PoissonClock | RoundClock:
     """The source of events that the plan's tuning asks for."""
     rates = plan.tuning.clock
     if rates is None:
         return RoundClock(seed)
     graphs: tuple[tuple[np.ndarray, np.ndarray], ...] = ()
-    if isinstance(parts.network, GraphSequence):
-        members = parts.network.members
-        graphs = tuple(zip(members, (g.shape for g in parts.network.graphs), strict=True))
+    if isinstance(plan.network, GraphSequence):
+        shapes = (graph.shape for graph in plan.network.graphs)
+        graphs = tuple(zip(plan.network.members, shapes, strict=True))
     return PoissonClock(
-        *(rates.nodes, rates.edges, parts.network.edges, seed),
+        *(rates.nodes, rates.edges, plan.network.edges, seed),
         graphs=graphs,
         switching=rates.switching,
     )
@@ -144,10 +146,10 @@ def run_plan(
     player = make_player(
         plan.method, parts.problem, plan.tuning, parts.x0, blocks, plan.spec.batch_size
     )
-    counter = Counter(plan.method, parts.problem, parts.network, plan.tuning, plan.spec.batch_size)
+    counter = Counter(plan.method, parts.problem, plan.network, plan.tuning, plan.spec.batch_size)
     player.warm_up()
-    make_clock(plan, parts, seed).window()  # compiles the clock
-    clock = make_clock(plan, parts, seed)
+    make_clock(plan, seed).window()  # compiles the clock
+    clock = make_clock(plan, seed)
     begun = time.perf_counter()
     outcome = run(
         player,

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, ConfigDict, Field, Strict, field_validator, model_validator
 
-from dadao_sim.scenario_network import NetworkSpec
+from dadao_sim.scenario_network import EdgeAttribute, NetworkSpec, Rates
 from dadao_sim.scenario_problem import ProblemSpec
 from dadao_sim.strict_model import (
     BelowOne,
@@ -40,6 +40,9 @@ class AlgorithmSpec(StrictModel):
         default_factory=lambda data: data["name"],
         description="name in tables and figures, unique in the scenario; the method's if absent",
     )
+    rates: Rates | None = Field(
+        default=None, description="gossip rates for this one only; those of the network if absent"
+    )
     rate_factor: Positive = Field(
         default=1.0, description="gossip rates, in multiples of the method's own"
     )
@@ -52,6 +55,13 @@ class AlgorithmSpec(StrictModel):
     parameters: dict[Text, float] = Field(
         default={}, description="constants of the method to override, under the paper's names"
     )
+
+    @field_validator("rates")
+    @classmethod
+    def _no_attribute(cls, rates: Any) -> Any:
+        if isinstance(rates, EdgeAttribute):
+            raise misuse("edge attributes are read with the network: use network.rates")
+        return rates
 
 
 def _spelt_out(algorithm: Any) -> Any:

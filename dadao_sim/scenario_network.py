@@ -3,7 +3,14 @@
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, Strict, field_validator, model_validator
+from pydantic import (
+    BeforeValidator,
+    Field,
+    Strict,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from dadao_sim.strict_model import (
     Count,
@@ -53,15 +60,49 @@ class EdgeAttribute(StrictModel):
     attribute: Text = Field(description="edge attribute that holds the relative gossip rates (> 0)")
 
 
-def _uniform_or_attribute(rates: Any) -> Any:
+RateMethod = Literal[
+    "uniform",
+    "metropolis",
+    "degree",
+    "effective_resistance",
+    "max_lambda2",
+    "min_resistance",
+    "exact",
+    "first_order",
+    "auto",
+]
+
+
+class ComputedRates(StrictModel):
+    """Gossip rates computed from the graph."""
+
+    method: RateMethod = Field(description="how; auto is the certified optimum")
+    solver: Text | None = Field(default=None, description="exact: an installed solver by name")
+    time_limit: Positive | None = Field(
+        default=None, description="seconds; the best rates found by then are taken"
+    )
+    prune: bool = Field(default=False, description="drop edges of negligible rate, solve again")
+    shared: bool = Field(
+        default=True, description="sequences: one rate per edge for all graphs, or one per graph"
+    )
+
+
+_rates_by_key: Any = one_by_key(method=ComputedRates, attribute=EdgeAttribute).func
+
+
+def _rates_of_some_kind(rates: Any, info: ValidationInfo) -> Any:
     if isinstance(rates, Mapping):
-        return EdgeAttribute.model_validate(rates)
-    if rates == "uniform" or isinstance(rates, EdgeAttribute):
+        return _rates_by_key(rates, info)
+    if rates in ("uniform", "optimal") or isinstance(rates, EdgeAttribute | ComputedRates):
         return rates
-    raise misuse(f"must be uniform or {{attribute: NAME}}, got {shown(rates)}")
+    known = "uniform, optimal, {method: NAME} or {attribute: NAME}"
+    raise misuse(f"must be {known}, got {shown(rates)}")
 
 
-Rates = Annotated[Literal["uniform"] | EdgeAttribute, BeforeValidator(_uniform_or_attribute)]
+Rates = Annotated[
+    Literal["uniform", "optimal"] | ComputedRates | EdgeAttribute,
+    BeforeValidator(_rates_of_some_kind),
+]
 
 
 class _Built(StrictModel):
@@ -106,18 +147,18 @@ class _Built(StrictModel):
         return self
 
 
-class _OnlyUniform(StrictModel):
+class _WithoutAttributes(StrictModel):
     rates: Rates = Field(default="uniform", description="relative gossip rates of the edges")
 
     @field_validator("rates")
     @classmethod
     def _no_attribute(cls, rates: Any) -> Any:
-        if rates != "uniform":
+        if isinstance(rates, EdgeAttribute):
             raise misuse("only a network read from one file has edge attributes; use uniform")
         return rates
 
 
-class BuiltNetwork(_OnlyUniform, _Built):
+class BuiltNetwork(_WithoutAttributes, _Built):
     """A graph made from its name."""
 
 
@@ -142,7 +183,7 @@ class FileSequence(StrictModel):
     )
 
 
-class SequenceNetwork(_OnlyUniform):
+class SequenceNetwork(_WithoutAttributes):
     """A network that changes with time, in a cycle of graphs."""
 
     sequence: Annotated[

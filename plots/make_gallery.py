@@ -20,12 +20,14 @@ import dadao_sim
 from dadao_sim import bundled
 from dadao_sim.files import atomic_write
 from dadao_sim.names import display_name
-from dadao_sim.networks import build, read_graphml
+from dadao_sim.networks import Network, build, read_graphml
+from dadao_sim.networks.rates import optimal_rates
 from dadao_sim.plotting.comparison import comparison_figure, comparison_table
 from dadao_sim.plotting.curves import panel_figure
 from dadao_sim.plotting.networks import network_figure
 from dadao_sim.plotting.style import save_figure
 from dadao_sim.randomness import stream
+from dadao_sim.rates_report import compare_methods, rates_report
 from dadao_sim.result import Result, load_result
 from dadao_sim.scenario_file import load_scenario
 from dadao_sim.simulation import simulate
@@ -64,7 +66,7 @@ def scenario_picture(name: str) -> Picture:
     ``name`` is as `dadao-sim list` prints it, such as paper/star-regression.
     """
     return Picture(
-        name=Path(name).name,
+        name=name.removeprefix("paper/").replace("/", "-"),
         title=name,
         caption=caption(name),
         command=f"dadao-sim run scenarios/{name}.yaml",
@@ -193,12 +195,42 @@ def map_picture(file: str, title: str, caption: str) -> Picture:
     )
 
 
+def rates_picture(name: str, title: str, source: str, network: Callable[[], Network]) -> Picture:
+    """A network with edges as wide as their optimal rate, and what the methods come to on it."""
+
+    def table(result_of: ResultOf) -> str:
+        report = rates_report(network(), compare_methods(network(), None))
+        rows = [
+            f"| {method} | {row['total_rate']:,.2f} | {row['lower_bound']:,.2f} |"
+            for method, row in report["methods"].items()
+        ]
+        return "\n".join(["| rates | total rate | at least |", "|---|---:|---:|", *rows])
+
+    def draw(result_of: ResultOf) -> "Figure":
+        best = optimal_rates(network())
+        assert isinstance(best.network, Network)
+        return network_figure(best.network, best.rates)
+
+    return Picture(
+        name=f"rates-{name}",
+        title=title,
+        caption="Edges as wide and dark as their optimal gossip rate, in exchanges per mean\n"
+        "gradient interval. In the table the total rate that DADAO needs with the rates of each\n"
+        "method, and the certified bound that no rates can go below.",
+        command=f"dadao-sim rates {source} --figure plots/rates-{name}.png",
+        draw=draw,
+        table=table,
+    )
+
+
 def sections() -> dict[str, list[Picture]]:
     """The whole gallery in its order. A scenario with no place of its own comes at the end."""
     paper = [f"paper/{graph}-{kind}" for graph in GRAPHS for kind in ("regression", "logistic")]
     dadao = ["gossip-rate", "stochastic-averaging", "condition-number"]
     real = ["breast-cancer-geant2012", "breast-cancer-sorted"]
-    placed = ["quickstart", *paper, *dadao, *real]
+    graphs = ("barbell", "lollipop", "random-geometric", "geant2012")
+    rates = [f"optimal-rates/{graph}" for graph in graphs]
+    placed = ["quickstart", *paper, *dadao, *real, *rates]
     others = [name for name in bundled.scenarios() if name not in placed]
     gallery = {
         "In a minute": [scenario_picture("quickstart")],
@@ -208,6 +240,17 @@ def sections() -> dict[str, list[Picture]]:
         ],
         "What the rate depends on": [*map(scenario_picture, dadao), condition_numbers()],
         "Real data on a real network": [*map(scenario_picture, real), partitions()],
+        "The best gossip rates": [
+            *map(scenario_picture, rates),
+            rates_picture(
+                *("barbell", "Rates on a barbell", "--graph barbell --nodes 16"),
+                lambda: build("barbell", 16, np.random.default_rng(0)),
+            ),
+            rates_picture(
+                *("geant2012", "Rates on GEANT", "graphs/geant2012.graphml"),
+                lambda: read_graphml(ROOT / "graphs/geant2012.graphml"),
+            ),
+        ],
         "Networks": [
             map_picture("geant2012", "GEANT", "The research network of Europe as of 2012."),
             graph_picture(

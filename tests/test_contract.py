@@ -7,7 +7,7 @@ import sys
 
 import numpy as np
 import pytest
-from conftest import lollipop, sequence, small_problem
+from cases import lollipop, sequence, small_problem
 from numpy.testing import assert_allclose, assert_array_equal
 
 from dadao_sim import Events, replay

@@ -8,7 +8,7 @@ import textwrap
 
 import numpy as np
 import pytest
-from conftest import lollipop, small_problem
+from cases import lollipop, small_problem
 from numpy.testing import assert_allclose, assert_array_equal
 
 from dadao_sim import Events, Problem, replay

@@ -167,7 +167,8 @@ def test_loads(folder: Path):
         (
             "rates: uniform",
             "rates: optmal",
-            "star.yaml:12: network.rates: must be uniform or {attribute: NAME}, got 'optmal'",
+            "star.yaml:12: network.rates: must be uniform, optimal, {method: NAME} or "
+            "{attribute: NAME}, got 'optmal'",
         ),
         (
             "graph: star, nodes: 20, rates: uniform",

@@ -21,6 +21,13 @@ SYNTHETIC = {
 SET = {"kind": "digits", "standardise": True, "limit": 9, "intercept": False}
 FILE = {**SET, "kind": "file", "path": "a.csv", "format": "csv", "target": "y"}
 AUTHORS = {"kind": "authors", "dim": 3, "samples_per_node": 5}
+COMPUTED = {
+    "method": "exact",
+    "solver": "CLARABEL",
+    "time_limit": 1,
+    "prune": True,
+    "shared": True,
+}
 PARTITION = {"kind": "dirichlet", "alpha": 0.5, "sizes": "uneven"}
 EVERYTHING: dict[str, Any] = {
     "name": "everything",
@@ -32,6 +39,7 @@ EVERYTHING: dict[str, Any] = {
         {
             "name": "dadao",
             "label": "a",
+            "rates": "optimal",
             "rate_factor": 2,
             "batch_size": 1,
             "averaging": "time",
@@ -51,6 +59,7 @@ VARIANTS: list[dict[str, Any]] = [
     {"problem": {**HUBER, "data": FILE, "partition": PARTITION}},
     {"problem": {**HUBER, "data": AUTHORS}},
     {"network": {"file": "a.graphml", "rates": {"attribute": "km"}}},
+    {"network": {"graph": "cycle", "nodes": 4, "rates": COMPUTED}},
     {"network": {"sequence": {"files": ["a.graphml"]}, "rates": "uniform"}},
     {"network": {"sequence": {"graph": "random_geometric", "nodes": 9, "radius": 1, "length": 3}}},
     {"network": {"graph": "grid_2d", "nodes": 6, "rows": 2, "columns": 3}},

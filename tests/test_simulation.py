@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import lollipop, small_problem
+from cases import lollipop, small_problem
 
 from dadao_sim import load_scenario, simulate
 from dadao_sim.algorithms.registry import METHODS

@@ -3,7 +3,7 @@
 import math
 
 import pytest
-from conftest import lollipop, small_problem
+from cases import lollipop, small_problem
 
 from dadao_sim.algorithms.contract import Constants
 from dadao_sim.algorithms.registry import METHODS, get_method

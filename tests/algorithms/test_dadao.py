@@ -3,7 +3,7 @@ theory."""
 
 import numpy as np
 import pytest
-from conftest import small_problem
+from cases import small_problem
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose

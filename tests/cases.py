@@ -1,7 +1,6 @@
 """Small problems and networks that many tests share."""
 
 import numpy as np
-import pytest
 
 from dadao_sim import Network, Problem
 from dadao_sim.networks import GraphSequence, build
@@ -28,8 +27,3 @@ def lollipop():
 def sequence():
     rng = np.random.default_rng(5)
     return GraphSequence(tuple(build("random_geometric", 7, rng) for _ in range(3)))
-
-
-@pytest.fixture
-def network():
-    return lollipop()

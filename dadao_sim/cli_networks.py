@@ -1,0 +1,132 @@
+"""The commands about networks alone: their constants, and the best rates of their edges."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from dadao_sim.errors import InputError
+
+if TYPE_CHECKING:
+    from dadao_sim.networks import Network
+
+FileArgument = Annotated[Path | None, typer.Argument(metavar="[FILE.graphml]")]
+GraphOption = Annotated[str | None, typer.Option(help="Name of a graph; see `list`.")]
+NodesOption = Annotated[int | None, typer.Option(help="Number of nodes.")]
+SetOption = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="OPTION=VALUE", help="An option of the graph."),
+]
+SeedOption = Annotated[int, typer.Option(help="Of a random graph.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+FigureOption = Annotated[Path | None, typer.Option(help="Draw it to this file.")]
+
+
+def network(
+    file: FileArgument = None,
+    graph: GraphOption = None,
+    nodes: NodesOption = None,
+    sets: SetOption = None,
+    seed: SeedOption = 0,
+    rates: Annotated[
+        str | None, typer.Option(help="Edge attribute of the file with relative gossip rates.")
+    ] = None,
+    as_json: JsonOption = False,
+    figure: FigureOption = None,
+) -> None:
+    """Size and constants of a network, and what each method communicates on it."""
+    from dadao_sim import console
+    from dadao_sim.network_report import network_report
+
+    built = _network(file, graph, nodes, sets, seed, rates)
+    report = network_report(built)
+    if as_json:
+        print(json.dumps(report, indent=2))
+    else:
+        console.print_network(report)
+    if figure is not None:
+        _draw(built, built.shape if rates else None, figure)
+
+
+def rates(
+    file: FileArgument = None,
+    graph: GraphOption = None,
+    nodes: NodesOption = None,
+    sets: SetOption = None,
+    seed: SeedOption = 0,
+    method: Annotated[
+        str | None, typer.Option(help="Only this one, beside uniform. [default: a comparison]")
+    ] = None,
+    solver: Annotated[str | None, typer.Option(help="For the method exact.")] = None,
+    time_limit: Annotated[float | None, typer.Option(help="Seconds per method.")] = None,
+    prune: Annotated[bool, typer.Option(help="Drop edges of negligible rate.")] = False,
+    out: Annotated[
+        Path | None, typer.Option(help="Write GraphML with the last rates as `gossip_rate`.")
+    ] = None,
+    as_json: JsonOption = False,
+    figure: FigureOption = None,
+) -> None:
+    """The gossip rates of least total, with a certificate, against the usual ones."""
+    from dadao_sim import console
+    from dadao_sim.networks import Network, write_graphml
+    from dadao_sim.rates_report import compare_methods, rates_report
+
+    built = _network(file, graph, nodes, sets, seed, None)
+    found = compare_methods(built, method, solver=solver, time_limit=time_limit, prune=prune)
+    report = rates_report(built, found)
+    if as_json:
+        print(json.dumps(report, indent=2))
+    else:
+        console.print_rates(report)
+    last = found[-1]
+    assert isinstance(last.network, Network)  # as built
+    if out is not None:
+        write_graphml(last.network, out)
+    if figure is not None:
+        _draw(last.network, last.rates, figure)
+
+
+def _network(
+    file: Path | None,
+    graph: str | None,
+    nodes: int | None,
+    sets: list[str] | None,
+    seed: int,
+    rates: str | None,
+) -> "Network":
+    """The network of a file or of a builder."""
+    import numpy as np
+
+    from dadao_sim.networks import build, read_graphml
+    from dadao_sim.randomness import stream
+
+    if (file is None) == (graph is None):
+        raise InputError("network: give either a GraphML file or --graph NAME --nodes N")
+    if file is not None:
+        if nodes is not None or sets:
+            raise InputError("network: --nodes and --set go with --graph, not with a file")
+        return read_graphml(file, rates)
+    if rates is not None:
+        raise InputError("network: --rates goes with a file, which holds them")
+    rng = np.random.default_rng(stream(seed, 0, "graph"))
+    return build(graph or "", nodes, rng, **_options(sets or []))
+
+
+def _options(sets: list[str]) -> dict[str, Any]:
+    """The numbers of ``OPTION=VALUE``."""
+    options = {}
+    for text in sets:
+        name, _, value = text.partition("=")
+        try:
+            options[name.strip()] = json.loads(value)
+        except ValueError:
+            raise InputError(f"--set {text}: must be OPTION=NUMBER, such as degree=4") from None
+    return options
+
+
+def _draw(built: "Network", rates: Any, figure: Path) -> None:
+    from dadao_sim.plotting.networks import network_figure
+    from dadao_sim.plotting.style import save_figure
+
+    save_figure(network_figure(built, rates), figure)

@@ -1,0 +1,162 @@
+"""The methods by name: each takes the problem and its options to a shape and a lower bound."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from dadao_sim.errors import InputError
+from dadao_sim.networks.network import DENSE_NODES, Network
+from dadao_sim.networks.rates import shapes
+from dadao_sim.networks.rates.certificate import certify
+from dadao_sim.networks.rates.conic import MOST_NODES, conic, conic_solvers
+from dadao_sim.networks.rates.dual import lower_bound
+from dadao_sim.networks.rates.first_order import LARGEST, first_order, smooth_dual
+from dadao_sim.networks.rates.interior_point import interior_point
+from dadao_sim.networks.rates.problem import RateProblem
+
+INTERIOR_POINT = "interior_point"
+EXACT_EDGES = 3000  # up to here the interior-point method is fast: an iteration costs their cube
+MOST_EXACT_EDGES = 6000
+CONIC_NODES, CONIC_EDGES = 50, 150  # up to here a conic solver needs a second or two
+ONE_SIDED = 1e-6  # theta that stands for "lambda_2 alone"
+CLOSED_FORMS = ("uniform", "metropolis", "degree", "effective_resistance")
+BOUND_TOLERANCE = 1e-5  # of a lower bound that is not the method's own
+
+
+@dataclass(frozen=True)
+class Options:
+    """``deadline`` is a time of time.perf_counter, ``tolerance`` a relative gap."""
+
+    solver: str | None
+    deadline: float
+    tolerance: float
+
+
+@dataclass(frozen=True, eq=False)
+class Outcome:
+    """A shape (m,), a lower bound on the least total rate (None: not sought), what computed it."""
+
+    shape: np.ndarray
+    lower_bound: float | None
+    solver: str
+
+
+Method = Callable[[RateProblem, Options], Outcome]
+
+
+def in_closed_form(shape: Callable[[Network], np.ndarray]) -> Method:
+    """The method that gives every graph this shape (shared rates: their mean)."""
+
+    def method(problem: RateProblem, options: Options) -> Outcome:
+        return Outcome(problem.averaged([shape(g) for g in problem.graphs]), None, "closed form")
+
+    return method
+
+
+def max_lambda2(problem: RateProblem, options: Options) -> Outcome:
+    """Largest lambda_2: the fastest mixing Markov process (Sun et al. 2006); E-optimal design."""
+    return _one_sided(problem, options, ONE_SIDED)
+
+
+def min_resistance(problem: RateProblem, options: Options) -> Outcome:
+    """Smallest largest resistance over an edge: G-optimal design, n - 1 at total rate 1."""
+    return _one_sided(problem, options, 1 - ONE_SIDED)
+
+
+def exact(problem: RateProblem, options: Options) -> Outcome:
+    """The optimum, by a conic solver where it is small and by our interior-point method beyond."""
+    solver = options.solver
+    if solver is None:
+        small = problem.nodes <= CONIC_NODES and problem.constraints <= CONIC_EDGES
+        solver = "CLARABEL" if small else INTERIOR_POINT
+    if solver != INTERIOR_POINT:
+        return _by_conic_solver(problem, options, solver)
+    if not fits(problem, MOST_EXACT_EDGES):
+        raise InputError(
+            f"network.rates.method: exact takes at most {MOST_EXACT_EDGES} edges and {DENSE_NODES} "
+            f"nodes, not {problem.constraints} and {problem.nodes}; use first_order"
+        )
+    shape, points = interior_point(problem, options.tolerance, options.deadline)
+    return Outcome(_better(problem, shape), lower_bound(problem, points), INTERIOR_POINT)
+
+
+def by_first_order(problem: RateProblem, options: Options) -> Outcome:
+    """The optimum, nearly, by descent on a smoothed objective; certified by a small conic problem.
+
+    Of a time limit, a quarter is kept for the certificate. Above LARGEST nodes it is the best of
+    the closed forms.
+    """
+    if problem.nodes > LARGEST:
+        closed = [METHODS[name](problem, options) for name in CLOSED_FORMS]
+        return min(closed, key=lambda outcome: problem.least_total(outcome.shape))
+    now = time.perf_counter()
+    shape = _better(problem, first_order(problem, now + 0.75 * (options.deadline - now)))
+    return Outcome(shape, certify(problem, shape, options.deadline), "L-BFGS")
+
+
+def auto(problem: RateProblem, options: Options) -> Outcome:
+    """``exact`` by the interior-point method up to 3000 edges, ``first_order`` beyond."""
+    if not fits(problem, EXACT_EDGES):
+        return by_first_order(problem, options)
+    return exact(problem, Options(INTERIOR_POINT, options.deadline, options.tolerance))
+
+
+METHODS: dict[str, Method] = {
+    "uniform": in_closed_form(shapes.uniform),
+    "metropolis": in_closed_form(shapes.metropolis),
+    "degree": in_closed_form(shapes.degree),
+    "effective_resistance": in_closed_form(shapes.effective_resistance),
+    "max_lambda2": max_lambda2,
+    "min_resistance": min_resistance,
+    "exact": exact,
+    "first_order": by_first_order,
+    "auto": auto,
+}
+
+
+def solvers() -> list[str]:
+    """What ``solver`` may be for ``exact``: our own, and the installed conic solvers."""
+    return [INTERIOR_POINT, *conic_solvers()]
+
+
+def fits(problem: RateProblem, most_edges: int) -> bool:
+    """Whether the interior-point method can take the problem."""
+    return problem.constraints <= most_edges and problem.nodes <= DENSE_NODES
+
+
+def bound_of(problem: RateProblem, shape: np.ndarray, deadline: float) -> float:
+    """A lower bound for a method that brings none: the best of the graph, not of the shape, as long
+    as the interior-point method is fast.
+    """
+    if not fits(problem, EXACT_EDGES):
+        return certify(problem, shape, deadline)
+    return lower_bound(problem, interior_point(problem, BOUND_TOLERANCE, deadline)[1])
+
+
+def _by_conic_solver(problem: RateProblem, options: Options, solver: str) -> Outcome:
+    start = np.ones(problem.size)
+    if problem.nodes <= MOST_NODES:  # else `conic` refuses
+        start = first_order(problem, options.deadline)
+    found, duals = conic(problem, start, solver, options.deadline)
+    shape = min([*found, start, np.ones(problem.size)], key=problem.least_total)
+    duals.append(smooth_dual(problem, shape))
+    return Outcome(shape, max(lower_bound(problem, points) for points in duals), solver)
+
+
+def _one_sided(problem: RateProblem, options: Options, theta: float) -> Outcome:
+    if fits(problem, EXACT_EDGES):
+        shape, _ = interior_point(problem, options.tolerance, options.deadline, theta)
+        return Outcome(shape, None, INTERIOR_POINT)
+    if problem.nodes > LARGEST:
+        raise InputError(
+            f"network.rates.method: max_lambda2 and min_resistance take at most {LARGEST} nodes, "
+            f"not {problem.nodes}; use auto"
+        )
+    return Outcome(first_order(problem, options.deadline, theta), None, "L-BFGS")
+
+
+def _better(problem: RateProblem, shape: np.ndarray) -> np.ndarray:
+    """The shape, or uniform rates if they are better: by the numbers that the simulation uses."""
+    return min(shape, np.ones(problem.size), key=problem.least_total)

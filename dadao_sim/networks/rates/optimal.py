@@ -1,0 +1,194 @@
+"""``optimal_rates``: rates of least total with chi1 chi2 = 1/2, and how far from least they are."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+import numpy as np
+from threadpoolctl import threadpool_limits
+
+from dadao_sim.errors import InputError
+from dadao_sim.networks.network import Network
+from dadao_sim.networks.rates import cache as disk
+from dadao_sim.networks.rates.methods import METHODS, Options, bound_of, solvers
+from dadao_sim.networks.rates.problem import RateProblem
+from dadao_sim.networks.sequence import GraphSequence
+
+
+@dataclass(frozen=True, eq=False)
+class Rates:
+    """Gossip rates of a network, with a certificate.
+
+    - rates: (m,) actual rates lambda_e > 0, in events per unit of time, of least total with
+      chi1 chi2 = 1/2 for their shape: one per edge of ``network``. A sequence has one per edge of
+      the union (``shared``), or those of its graphs one after the other.
+    - by_graph: the rates of each graph's edges; of a fixed network (rates,).
+    - chi1, chi2: of these rates, the worst over the graphs.
+    - total_rate: their sum; for a sequence the mean over its graphs of the sum over their edges.
+    - lower_bound: no rates on this network, of whatever shape, have a smaller total.
+    - method, solver: what was asked for, and what computed it.
+    - seconds: that the computation took, when it was made.
+    - network: the network (or sequence), with the rates as shape.
+    - kept: with pruning, the ids in the given network of the edges of ``network``; else None.
+    - unpruned_total: with pruning, the total rate without it; else None.
+
+    ``lower_bound`` of a pruned network speaks of the edges that were kept.
+    """
+
+    rates: np.ndarray
+    by_graph: tuple[np.ndarray, ...]
+    chi1: float
+    chi2: float
+    total_rate: float
+    lower_bound: float
+    method: str
+    solver: str
+    seconds: float
+    network: Network | GraphSequence
+    kept: np.ndarray | None = None
+    unpruned_total: float | None = None
+
+    @property
+    def gap(self) -> float:
+        """total_rate / lower_bound - 1: certified distance from the optimum, relative."""
+        return self.total_rate / self.lower_bound - 1 if self.lower_bound > 0 else math.inf
+
+    @property
+    def pruning_gain(self) -> float:
+        """Part of the total rate that pruning saved; 0 without it."""
+        return 0.0 if self.unpruned_total is None else 1 - self.total_rate / self.unpruned_total
+
+
+def optimal_rates(
+    network: Network | GraphSequence,
+    method: str = "auto",
+    *,
+    solver: str | None = None,
+    time_limit: float | None = None,
+    prune: bool = False,
+    tolerance: float = 1e-6,
+    shared: bool = True,
+    cache: bool = True,
+) -> Rates:
+    """Rates by a method of METHODS, scaled to the least total with chi1 chi2 = 1/2.
+
+    Args:
+        network: a network, or a sequence; its shape is not looked at.
+        method: a name in METHODS; by default the optimum.
+        solver: for ``exact``: interior_point (our own), or an installed solver of cvxpy.
+        time_limit: seconds after which a method returns the best rates it has, with their gap.
+        prune: drop edges of negligible rate and solve again (see pruning.py); not for a sequence.
+        tolerance: relative gap at which ``exact`` stops.
+        shared: for a sequence, one rate per edge for all graphs; else rates for each graph.
+        cache: keep and reuse results on disk (see cache.py); time-limited ones never are.
+
+    Raises InputError for an unknown method or solver, a time limit or tolerance that is not
+    positive, pruning of a sequence, and graphs too large for ``exact``.
+
+    """
+    _check(network, method, solver, time_limit, tolerance, prune)
+    problem = RateProblem.of(network, shared)
+    rates = _cached(network, problem, method, solver, time_limit, tolerance, cache)
+    if not prune:
+        return rates
+    from dadao_sim.networks.rates.pruning import pruned
+
+    def solve(smaller: Network) -> Rates:
+        return optimal_rates(
+            smaller, method, solver=solver, time_limit=time_limit, tolerance=tolerance, cache=cache
+        )
+
+    return pruned(rates, solve)
+
+
+def compare_rates(
+    network: Network | GraphSequence,
+    methods: Iterable[str] = METHODS,
+    *,
+    time_limit: float | None = None,
+    cache: bool = True,
+) -> list[Rates]:
+    """``optimal_rates`` by several methods, all against the best of their lower bounds."""
+    found = [optimal_rates(network, m, time_limit=time_limit, cache=cache) for m in methods]
+    best = max((rates.lower_bound for rates in found), default=0.0)
+    return [replace(rates, lower_bound=best) for rates in found]
+
+
+def _cached(
+    network: Network | GraphSequence,
+    problem: RateProblem,
+    method: str,
+    solver: str | None,
+    time_limit: float | None,
+    tolerance: float,
+    cache: bool,
+) -> Rates:
+    cache = cache and time_limit is None
+    name = disk.key(problem, method=method, solver=solver, tolerance=tolerance) if cache else ""
+    stored = disk.load(name) if cache else None
+    if stored is None:
+        start = time.perf_counter()
+        deadline = start + (math.inf if time_limit is None else time_limit)
+        options = Options(solver, deadline, tolerance)
+        with threadpool_limits(limits=1, user_api="blas"):  # the same bits whatever the load
+            outcome = METHODS[method](problem, options)
+            bound = outcome.lower_bound
+            if bound is None:
+                bound = bound_of(problem, outcome.shape, deadline)
+        seconds = time.perf_counter() - start
+        stored = {
+            "rates": problem.least(outcome.shape),
+            "lower_bound": bound,
+            "solver": outcome.solver,
+            "seconds": seconds,
+        }
+        if cache and seconds >= disk.WORTH_KEEPING:
+            disk.store(name, **stored)
+    rates = stored["rates"]
+    chi1, chi2 = problem.connectivity(rates)
+    graphs = problem.with_rates(rates)
+    return Rates(
+        rates=rates,
+        by_graph=problem.by_graph(rates),
+        chi1=chi1,
+        chi2=chi2,
+        total_rate=problem.total(rates),
+        lower_bound=float(stored["lower_bound"]),
+        method=method,
+        solver=str(stored["solver"]),
+        seconds=float(stored["seconds"]),
+        network=graphs[0]
+        if isinstance(network, Network)
+        else GraphSequence(graphs, name=network.name),
+    )
+
+
+def _check(
+    network: Network | GraphSequence,
+    method: str,
+    solver: str | None,
+    time_limit: float | None,
+    tolerance: float,
+    prune: bool,
+) -> None:
+    if method not in METHODS:
+        raise InputError(f"network.rates.method: no {method!r}; use one of {', '.join(METHODS)}")
+    if solver is not None:
+        if method != "exact":
+            raise InputError(f"network.rates.solver: {method} takes no solver; use method exact")
+        if solver not in solvers():
+            raise InputError(
+                f"network.rates.solver: {solver!r} is not installed or cannot solve this; "
+                f"use one of {', '.join(solvers())}"
+            )
+    if time_limit is not None and not time_limit > 0:
+        raise InputError(
+            f"network.rates.time_limit: {time_limit} seconds; it must be positive, or None"
+        )
+    if not 0 < tolerance < 1:
+        raise InputError(f"network.rates.tolerance: {tolerance}; it must lie between 0 and 1")
+    if prune and isinstance(network, GraphSequence):
+        raise InputError("network.rates.prune: a sequence cannot be pruned; leave it out")
