@@ -1,4 +1,4 @@
-"""Optimal rates by a primal-dual interior-point method of our own: exact, up to 3000 edges or so.
+"""Optimal rates by a primal-dual interior-point method: exact, up to a few thousand edges.
 
 As f is homogeneous, its maximum over rates w of cost 1 is that of an unconstrained sum: minimise
 

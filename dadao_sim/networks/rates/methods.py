@@ -17,7 +17,7 @@ from dadao_sim.networks.rates.interior_point import interior_point
 from dadao_sim.networks.rates.problem import RateProblem
 
 INTERIOR_POINT = "interior_point"
-EXACT_EDGES = 3000  # up to here the interior-point method is fast: an iteration costs their cube
+EXACT_EDGES = 4000  # the interior-point method takes minutes: an iteration costs their cube
 MOST_EXACT_EDGES = 6000
 CONIC_NODES, CONIC_EDGES = 50, 150  # up to here a conic solver needs a second or two
 ONE_SIDED = 1e-6  # theta that stands for "lambda_2 alone"
@@ -70,7 +70,7 @@ def exact(problem: RateProblem, options: Options) -> Outcome:
     solver = options.solver
     if solver is None:
         small = problem.nodes <= CONIC_NODES and problem.constraints <= CONIC_EDGES
-        solver = "CLARABEL" if small else INTERIOR_POINT
+        solver = "CLARABEL" if small and "CLARABEL" in conic_solvers() else INTERIOR_POINT
     if solver != INTERIOR_POINT:
         return _by_conic_solver(problem, options, solver)
     if not fits(problem, MOST_EXACT_EDGES):
@@ -97,7 +97,7 @@ def by_first_order(problem: RateProblem, options: Options) -> Outcome:
 
 
 def auto(problem: RateProblem, options: Options) -> Outcome:
-    """``exact`` by the interior-point method up to 3000 edges, ``first_order`` beyond."""
+    """``exact`` by the interior-point method up to 4000 edges, ``first_order`` beyond."""
     if not fits(problem, EXACT_EDGES):
         return by_first_order(problem, options)
     return exact(problem, Options(INTERIOR_POINT, options.deadline, options.tolerance))
