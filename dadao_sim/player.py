@@ -173,9 +173,9 @@ def make_player(
     if batch_size is not None:
         objective = problem.stochastic_objective(batch_size)
     values = method.initial_values(nodes, dimension, x0, blocks)
+    method.start(values)
+    values |= {name: blocks[name] for name in blocks}
     if isinstance(method, SynchronousMethod):
-        method.start(values)
-        values |= {name: blocks[name] for name in blocks}
         # A block's rows side by side: rounds work on whole blocks.
         array = np.empty((len(values), nodes, dimension)).transpose(1, 0, 2)
     else:

@@ -23,7 +23,10 @@ from dadao_sim.strict_model import (
     shown,
 )
 
-BUILT_IN_ALGORITHMS = ("dadao", "continuized", "msda", "adom_plus", "adom_plus_multi_consensus")
+BUILT_IN_ALGORITHMS = (
+    *("dadao", "continuized", "msda", "adom_plus", "adom_plus_multi_consensus"),
+    *("a2cid2", "ad_psgd", "gradient_tracking"),
+)
 # Every run reaches them sooner or later; an accuracy it may never reach.
 STOP_LIMITS = ("time", "gradients_per_node", "communications")
 

@@ -71,7 +71,7 @@ class Method:
     ``tune(problem, network, overrides) -> Tuning``; ``optimum(problem, network, tuning) -> {block:
     (n, d)}`` is a fixed point; ``invariant`` names the blocks whose sum over the nodes gossip
     conserves; ``drifting`` those that the fixed point determines only up to their mean.
-    ``start_block`` is the block that x0 fills.
+    ``start_block`` is the block that x0 fills; ``start`` fills others from it at time 0.
     """
 
     name: str
@@ -87,6 +87,7 @@ class Method:
     stochastic: bool = False
     averaging: bool = False
     costs: Costs = field(default_factory=Costs)
+    start: Callable[[dict[str, np.ndarray]], None] = lambda values: None
 
     def install(self) -> None:
         """Make the engine know the method; called when it is made, and in each new process."""
@@ -169,13 +170,11 @@ class SynchronousMethod(Method):
     """A method of rounds over the stacked rows of all nodes.
 
     ``on_round(state, tuning, objective, k, mark)`` makes step k in place; ``observe(state, tuning,
-    objective)`` returns every node's estimate of x* (n, d). ``start`` fills blocks from the others
-    at time 0.
+    objective)`` returns every node's estimate of x* (n, d).
     """
 
     on_round: Callable[[State, Tuning, Any, int, int], None]
     observe: Callable[[State, Tuning, Any], np.ndarray]
-    start: Callable[[dict[str, np.ndarray]], None] = lambda values: None
 
 
 class Constants:
