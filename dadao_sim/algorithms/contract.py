@@ -16,6 +16,12 @@ from dadao_sim.engine import handlers
 from dadao_sim.engine.handlers import State
 from dadao_sim.errors import InputError
 
+# The functions of an asynchronous method that the engine calls.
+VERBS = (
+    *("flow", "gradient", "apply_gradient", "message", "apply_message"),
+    *("observe", "reset"),
+)
+
 
 @dataclass(frozen=True)
 class PoissonRates:
@@ -143,7 +149,8 @@ class Method:
 class AsynchronousMethod(Method):
     """A method of flows and events; see ``engine/handlers.py`` for the meaning of the functions.
 
-    ``params`` is the class of the tuning's params: it selects these functions in the engine. With
+    ``params`` is the class of the tuning's params: it selects these functions in the engine. A node
+    that lost its state starts from zero in every block, unless ``reset`` says otherwise. With
     ``averaging`` the state has one more block, the running average, and ``params`` a field
     ``averaging``.
     """
@@ -155,13 +162,14 @@ class AsynchronousMethod(Method):
     message: Callable[..., None]
     apply_message: Callable[..., None]
     observe: Callable[..., None]
+    reset: Callable[..., None] = handlers.start_from_zero
 
     def __post_init__(self) -> None:
         self.install()
 
     def install(self) -> None:
         """Give the engine's verbs their meaning for ``params``."""
-        for verb in ("flow", "gradient", "apply_gradient", "message", "apply_message", "observe"):
+        for verb in VERBS:
             getattr(handlers, verb).register(self.params, getattr(self, verb))
 
 
