@@ -230,7 +230,8 @@ def replay(
     if network.nodes != problem.nodes:
         raise InputError(f"network: has {network.nodes} nodes, but the problem has {problem.nodes}")
     rounds = np.isin(events.kind, (ROUND, RESENT))
-    if (isinstance(method, SynchronousMethod) != rounds)[events.kind != RESET].any():
+    wrong = ~rounds if isinstance(method, SynchronousMethod) else rounds
+    if (wrong & (events.kind != RESET)).any():
         wanted = "rounds only" if isinstance(method, SynchronousMethod) else "no rounds"
         raise InputError(f"events.kind: {method.name} plays a log of {wanted}")
     if not rounds.any():
