@@ -12,6 +12,7 @@ from pydantic import BeforeValidator, ConfigDict, Field, Strict, field_validator
 
 from dadao_sim.scenario_network import NetworkSpec
 from dadao_sim.scenario_problem import ProblemSpec
+from dadao_sim.scenario_world import WorldSpec
 from dadao_sim.strict_model import (
     BelowOne,
     Count,
@@ -174,6 +175,9 @@ class Scenario(StrictModel):
     )
     start: StartSpec = Field(default=StartSpec(), description="x0 of every node")
     clock: ClockSpec = Field(default=ClockSpec(), description="how fast the nodes compute")
+    world: WorldSpec | None = Field(
+        default=None, description="the physical world; Poisson clocks and unit rounds if absent"
+    )
     stop: StopSpec = Field(description="when a run ends: at whichever comes first")
     record: RecordSpec = Field(default=RecordSpec(), description="what is kept of a run")
     report: ReportSpec = Field(default=ReportSpec(), description="what the tables show")
@@ -188,6 +192,12 @@ class Scenario(StrictModel):
                 reason = f"{label!r} is the label of {count} algorithms; give each its own"
                 raise misuse(reason, last, "label")
         return algorithms
+
+    @model_validator(mode="after")
+    def _one_of_clock_and_world(self) -> "Scenario":
+        if self.world is not None and self.clock.node_rates is not None:
+            raise misuse("a world has its own; use world.nodes.slowness", "clock", "node_rates")
+        return self
 
     def to_mapping(self) -> dict[str, Any]:
         """Plain data, defaults included, that ``scenario_from_mapping`` makes equal to this."""

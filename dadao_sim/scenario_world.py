@@ -148,6 +148,9 @@ class WorldLinks(StrictModel):
     latency_per_km: NotNegative = Field(
         default=0.0, description="in addition, in seconds per km of length_km (fibre: 4.9e-6)"
     )
+    unknown_length_km: Positive | None = Field(
+        default=None, description="length of the edges that have none in a network that has some"
+    )
     jitter: NotNegative = Field(
         default=0.0, description="sigma of log-normal factors of mean 1 on the latency"
     )
@@ -191,7 +194,8 @@ PRESETS: dict[str, dict[str, Any]] = {
             "pause": {"kind": "constant", "mean": 0.0},
         },
         "links": {
-            **{"latency": 5.0e-4, "latency_per_km": FIBRE, "jitter": 0.1, "bandwidth": 1.25e8},
+            **{"latency": 5.0e-4, "latency_per_km": FIBRE, "unknown_length_km": 500.0},
+            **{"jitter": 0.1, "bandwidth": 1.25e8},
             "loss": {"probability": 1.0e-4},
         },
     },

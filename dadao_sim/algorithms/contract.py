@@ -61,13 +61,15 @@ class Costs(NamedTuple):
     exchange.
 
     ``vectors`` is the number of vectors of length d that each end of an edge sends in one
-    communication.
+    communication; ``in_sequence`` in how many messages, each of which can be sent only after the
+    one before has arrived.
     """
 
     gradients: float = 1.0
     conjugates: float = 0.0
     conjugates_per_gossip: float = 0.0
     vectors: int = 1
+    in_sequence: int = 1
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -90,7 +90,7 @@ METHOD = SynchronousMethod(
     invariant=("h",),
     time_varying=True,
     stochastic=True,
-    costs=Costs(vectors=2),
+    costs=Costs(vectors=2, in_sequence=2),
     tune=tune,
     optimum=optimum,
     on_round=on_round,

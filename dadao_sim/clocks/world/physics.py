@@ -122,13 +122,19 @@ def _latency(spec: WorldSpec, network: Network) -> np.ndarray:
     """Seconds per edge."""
     latency = np.full(len(network.edges), spec.links.latency)
     if spec.links.latency_per_km > 0:
-        lengths = network.lengths_km
-        if lengths is None or np.isnan(lengths).any():
+        if network.lengths_km is None or np.isnan(network.lengths_km).all():
             raise InputError(
                 "world.links.latency_per_km: the network's edges have no length_km; use one of "
                 "the networks in graphs/, or set latency_per_km to 0"
             )
-        latency += spec.links.latency_per_km * lengths
+        unknown = np.isnan(network.lengths_km)
+        if unknown.any() and spec.links.unknown_length_km is None:
+            raise InputError(
+                f"world.links.unknown_length_km: {unknown.sum()} of {len(unknown)} edges have no "
+                "length_km; say how long they are"
+            )
+        assumed = spec.links.unknown_length_km or math.nan
+        latency += spec.links.latency_per_km * np.where(unknown, assumed, network.lengths_km)
     return latency
 
 
