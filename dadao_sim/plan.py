@@ -47,7 +47,7 @@ class Parts:
 class Plan:
     """One algorithm ready for one repeat; ``horizon`` is when it ends if it does not converge.
 
-    ``unit`` is how many mean gradient intervals the method's unit of time lasts in the world;
+    ``unit`` is how many mean gradient intervals the method's unit of time lasts in the ``world``;
     ``limits`` and ``horizon`` are in its units.
     """
 
@@ -58,8 +58,13 @@ class Plan:
     horizon: float
     points: int
     spacing: str
+    world: Physics | None = None
     unit: float = 1.0
-    whole_rounds: bool = False
+
+    @property
+    def whole_rounds(self) -> bool:
+        """Whether the run advances by rounds of one unit of time each."""
+        return isinstance(self.method, SynchronousMethod) and self.world is None
 
     def sample_times(self) -> Iterator[float]:
         """When to sample; see ``sampling``."""
@@ -80,9 +85,11 @@ def make_plan(scenario: Scenario, spec: AlgorithmSpec, parts: Parts) -> Plan:
     tuning = method.tuned(parts.problem, parts.network, overrides_of(spec))
     if scenario.clock.node_rates is not None:
         tuning = with_node_rates(tuning, method, np.array(scenario.clock.node_rates))
-    unit = 1.0
-    if parts.world is not None and tuning.clock is not None:
-        unit = parts.world.stretch(tuning.clock, message_bytes(method, parts))
+    world, unit = parts.world, 1.0
+    if world is not None and spec.time_unit is not None:
+        world = replace(world, spec=world.spec.model_copy(update={"time_unit": spec.time_unit}))
+    if world is not None and tuning.clock is not None:
+        unit = world.stretch(tuning.clock, message_bytes(method, parts))
     stop = scenario.stop
     limits = Limits(
         time=(stop.time or math.inf) / unit,
@@ -94,13 +101,12 @@ def make_plan(scenario: Scenario, spec: AlgorithmSpec, parts: Parts) -> Plan:
         gradient_rate(method, tuning, spec, parts.problem), tuning.communications
     )
     record = scenario.record
-    whole_rounds = isinstance(method, SynchronousMethod) and parts.world is None
     plan = Plan(
         *(spec, method, tuning, limits, horizon, record.points, record.spacing),
+        world=world,
         unit=unit,
-        whole_rounds=whole_rounds,
     )
-    if parts.world is not None:
+    if world is not None:
         make_clock(plan, parts, np.random.SeedSequence(0))  # refuses what the world cannot do
     return plan
 
@@ -149,12 +155,12 @@ def gradient_rate(method: Method, tuning: Tuning, spec: AlgorithmSpec, problem: 
 def make_clock(plan: Plan, parts: Parts, seed: np.random.SeedSequence) -> Clock:
     """The source of events that the plan's tuning asks for, in the world if there is one."""
     rates = plan.tuning.clock
-    if parts.world is not None:
+    if plan.world is not None:
         size = message_bytes(plan.method, parts)
         if rates is not None:
-            return WorldClock(parts.world, rates, size, seed)
+            return WorldClock(plan.world, rates, size, seed)
         exchanges = plan.tuning.gossip_rounds * plan.method.costs.in_sequence
-        return RoundWorld(parts.world, exchanges, size, seed)
+        return RoundWorld(plan.world, exchanges, size, seed)
     if rates is None:
         return RoundClock(seed)
     graphs: tuple[tuple[np.ndarray, np.ndarray], ...] = ()
@@ -208,7 +214,7 @@ def run_plan(
         "reason": outcome.reason,
         "events": outcome.events,
         **{name: float(end[name]) for name in ("time", "gradients", "communications")},
-        "tuning": plan.tuning.constants | ({"time_unit": plan.unit} if parts.world else {}),
+        "tuning": plan.tuning.constants | ({"time_unit": plan.unit} if plan.world else {}),
     }
     timing = {
         "seconds": seconds,

@@ -53,6 +53,9 @@ class AlgorithmSpec(StrictModel):
     averaging: Literal["none", "events", "time"] = Field(
         default="none", description="average reported for a node: over its events, or over time"
     )
+    time_unit: Literal["given", "auto"] | None = Field(
+        default=None, description="in a world, instead of world.time_unit"
+    )
     parameters: dict[Text, float] = Field(
         default={}, description="constants of the method to override, under the paper's names"
     )
@@ -197,6 +200,9 @@ class Scenario(StrictModel):
     def _one_of_clock_and_world(self) -> "Scenario":
         if self.world is not None and self.clock.node_rates is not None:
             raise misuse("a world has its own; use world.nodes.slowness", "clock", "node_rates")
+        for number, algorithm in enumerate(self.algorithms):
+            if self.world is None and algorithm.time_unit is not None:
+                raise misuse("needs a world", "algorithms", number, "time_unit")
         return self
 
     def to_mapping(self) -> dict[str, Any]:

@@ -98,7 +98,7 @@ VARIANTS: list[dict[str, Any]] = [
     {"network": {"graph": "barabasi_albert", "nodes": 8, "attach": 2}},
     {"network": {"graph": "watts_strogatz", "nodes": 8, "neighbours": 4, "probability": 0.5}},
     {"clock": {"node_rates": [1, 2, 1, 0.5]}},
-    {"world": WORLD},
+    {"world": WORLD, "algorithms": [{"name": "dadao", "time_unit": "given"}]},
     *({"world": {"preset": "ideal", "nodes": {"gradient": law}}} for law in LAWS),
     {"world": {"preset": "edge_devices"}},
 ]

@@ -60,6 +60,8 @@ class RoundWorld:
         for late in nodes.late:
             self.ready[late.node] = late.at
         self.computing, self.waiting = np.zeros(network.nodes), np.zeros(network.nodes)
+        # A list here is filled: per round when the nodes began, had computed, and went on, (3, n).
+        self.history: list[np.ndarray] | None = None
 
     def window(self) -> Events:
         """The next ``ROUNDS`` rounds."""
@@ -78,6 +80,8 @@ class RoundWorld:
         for _ in range(self.exchanges):
             self.exchange(resent)
         self.waiting += self.ready - computed
+        if self.history is not None:
+            self.history.append(np.stack([begun, computed, self.ready]))
         end = float(self.ready.max())
         for edge in resent:
             self.write(end, RESENT, edge)
