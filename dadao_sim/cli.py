@@ -124,6 +124,48 @@ def plot(
     console.say(f"figure: {path}")
 
 
+@app.command()
+def world(
+    scenario: ScenarioArgument,
+    algorithm: Annotated[
+        str | None, typer.Option(help="Label of the only one to look at. [default: all]")
+    ] = None,
+    end: Annotated[float | None, typer.Option(help="Until when. [default: stop.time]")] = None,
+    sets: SetOption = None,
+    log: Annotated[Path | None, typer.Option(help="Save the event log (.npz).")] = None,
+    timeline: Annotated[Path | None, typer.Option(help="Draw the nodes' time there.")] = None,
+    begin: Annotated[float, typer.Option(help="Where the timeline begins.")] = 0.0,
+    load: Annotated[Path | None, typer.Option(help="Draw the bytes per link there.")] = None,
+) -> None:
+    """What happens in a scenario's world: work, waiting, staleness, load, losses."""
+    from dadao_sim import bundled, console
+    from dadao_sim.event_files import save_events
+    from dadao_sim.plotting.networks import network_figure
+    from dadao_sim.plotting.style import save_figure
+    from dadao_sim.plotting.timeline import timeline_figure
+    from dadao_sim.scenario_file import load_scenario
+    from dadao_sim.world_report import world_report
+
+    loaded = load_scenario(bundled.scenario_path(scenario), sets or [])
+    labels = [spec.label for spec in loaded.algorithms] if algorithm is None else [algorithm]
+    if len(labels) > 1 and (log or timeline or load):
+        raise InputError("world: --log, --timeline and --load are of one: add --algorithm LABEL")
+    reports = [world_report(loaded, label, end=end) for label in labels]
+    console.print_worlds(reports)
+    report = reports[0]
+    if log is not None:
+        save_events(log, report.events)
+        console.say(f"log: {log}, {len(report.events):,} events")
+    if timeline is not None:
+        save_figure(timeline_figure(report, begin, report.end), timeline)
+        console.say(f"figure: {timeline}")
+    if load is not None:
+        rates = report.link_bytes / report.end
+        what = "Bytes per mean gradient interval"
+        save_figure(network_figure(report.network, rates, label=what), load)
+        console.say(f"figure: {load}")
+
+
 @app.command("list")
 def list_names() -> None:
     """The methods, problems, data sets, graphs and shipped scenarios by name."""

@@ -2,7 +2,7 @@
 
 import math
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from dadao_sim.result import Result, RunKey
     from dadao_sim.scenario import Scenario
+    from dadao_sim.world_report import WorldReport
 
 INTERRUPTED = 130  # the shell's code for Ctrl-C
 console = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else 110)
@@ -176,6 +177,34 @@ def print_rates(report: dict[str, Any]) -> None:
     for name, row in report["methods"].items():
         if "unpruned_total" in row:
             say(f"{name} without pruning: {row['unpruned_total']:,.2f}")
+
+
+def print_worlds(reports: "Sequence[WorldReport]") -> None:
+    """What the world of each algorithm was like: a column each."""
+    table = Table(box=None, pad_edge=False)
+    table.add_column("")
+    for r in reports:
+        table.add_column(r.label, justify="right")
+    rows = {
+        "unit of time": lambda r: f"{r.unit:.4g}",
+        "events": lambda r: f"{len(r.events):,}",
+        "computing, mean": lambda r: f"{r.utilisation.mean():.1%}",
+        "computing, least": lambda r: f"{r.utilisation.min():.1%}",
+        "waiting, mean": lambda r: f"{r.waiting.mean():.3g}",
+        "exchanges in flight": lambda r: f"{r.in_flight:.3g}",
+        "staleness of gradients": lambda r: _mean(r.gradient_staleness),
+        "staleness of messages": lambda r: _mean(r.message_staleness),
+        "bytes per link, mean": lambda r: f"{r.link_bytes.mean():,.0f}",
+        "bytes per link, most": lambda r: f"{r.link_bytes.max():,.0f}",
+        "exchanges lost": lambda r: f"{r.link_losses.sum():,}",
+    }
+    for title, text in rows.items():
+        table.add_row(title, *map(text, reports))
+    console.print(table)
+
+
+def _mean(values: Any) -> str:
+    return f"{values.mean():.3g}" if len(values) else "-"
 
 
 def print_names() -> None:

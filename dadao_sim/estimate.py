@@ -33,7 +33,7 @@ def estimate(plan: Plan, parts: Parts) -> Estimate:
         plan.method, parts.problem, plan.tuning, parts.x0, {}, plan.spec.batch_size
     )
     player.warm_up()
-    events = make_clock(plan, np.random.SeedSequence(0)).window()
+    events = make_clock(plan, parts, np.random.SeedSequence(0)).window()
     count = TRIAL_EVENTS if plan.tuning.clock is not None else TRIAL_ROUNDS
     per_event = _seconds(lambda: player.play(events, 0, count)) / count
     estimates = np.empty_like(parts.x0)

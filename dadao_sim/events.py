@@ -23,9 +23,12 @@ ARRIVE_I = 5  # the exchange begun in row `start` acts on node i
 ARRIVE_J = 6  # the exchange begun in row `start` acts on node j
 LOST = 7  # what was begun in row `start` will act no more
 ROUND = 8  # one step of a synchronous method, all nodes
+RESET = 9  # node i lost its state and starts again from zero
+RESENT = 10  # nodes i and j make an exchange of the coming round once more: a message was lost
+EXCHANGES = (GOSSIP, SEND, ARRIVE_I, ARRIVE_J, RESENT)  # what has an edge and two ends
 KIND_NAMES = (
     *("gradient", "gossip", "gradient_start", "gradient_end"),
-    *("send", "arrive_i", "arrive_j", "lost", "round"),
+    *("send", "arrive_i", "arrive_j", "lost", "round", "reset", "resent"),
 )
 
 TYPES = {
@@ -107,8 +110,10 @@ class Events:
         if not np.isfinite(times).all() or (np.diff(times) < 0).any():
             raise InputError("events.time: must be finite and must not decrease")
         if count and arrays["kind"].max() >= len(KIND_NAMES):
-            raise InputError(f"events.kind: {arrays['kind'].max()} is unknown; the last is {ROUND}")
-        exchanges = np.isin(arrays["kind"], (GOSSIP, SEND, ARRIVE_I, ARRIVE_J))
+            raise InputError(
+                f"events.kind: {arrays['kind'].max()} is unknown; the last is {RESENT}"
+            )
+        exchanges = np.isin(arrays["kind"], EXCHANGES)
         if edge is not None:
             arrays["edge"] = np.ascontiguousarray(edge, dtype=np.int32)
         else:
@@ -123,7 +128,7 @@ class Events:
 
     def check(self, nodes: int | None) -> None:
         """Raise InputError unless every node is in range and every delayed event has its start."""
-        exchanges = np.isin(self.kind, (GOSSIP, SEND, ARRIVE_I, ARRIVE_J))
+        exchanges = np.isin(self.kind, EXCHANGES)
         limit = np.iinfo(np.int32).max if nodes is None else nodes
         for name, rows in (("i", self.kind != ROUND), ("j", exchanges)):
             values = getattr(self, name)[rows]

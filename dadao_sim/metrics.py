@@ -6,7 +6,7 @@ import numpy as np
 
 from dadao_sim.algorithms.contract import Method, SynchronousMethod, Tuning
 from dadao_sim.errors import InputError
-from dadao_sim.events import GOSSIP, GRADIENT, GRADIENT_START, SEND, Events
+from dadao_sim.events import GOSSIP, GRADIENT, GRADIENT_START, RESENT, ROUND, SEND, Events
 
 BYTES_PER_FLOAT = 8
 COUNTED = ("gradients", "conjugate_gradients", "communications", "rounds")
@@ -64,7 +64,7 @@ class Counter:
 
     def load(self, events: Events) -> None:
         """Prepare the running counts of a window, on top of all windows before."""
-        increments = self._of_rounds(len(events)) if self.synchronous else self._of_events(events)
+        increments = self._of_rounds(events) if self.synchronous else self._of_events(events)
         self.before = self.totals
         self.window = {
             name: self.before[name] + np.cumsum(values, dtype=float)
@@ -80,19 +80,22 @@ class Counter:
         conjugates = exchanged * self.costs.conjugates_per_gossip
         return gradients + conjugates, conjugates, exchanged, np.zeros(len(events))
 
-    def _of_rounds(self, count: int) -> tuple[np.ndarray, ...]:
+    def _of_rounds(self, events: Events) -> tuple[np.ndarray, ...]:
         """The same for steps of a synchronous method; their rounds of gossip take the graphs in
-        turn.
+        turn, and what is resent is a communication more.
         """
-        gradients = np.full(count, self.costs.gradients * self.share.sum())
-        conjugates = np.full(count, self.costs.conjugates * self.nodes)
-        first = (self.totals["rounds"] + np.arange(count)).astype(np.int64) * self.gossip_rounds
+        rounds = (events.kind == ROUND).astype(float)
+        gradients = self.costs.gradients * self.share.sum() * rounds
+        conjugates = self.costs.conjugates * self.nodes * rounds
+        step = self.totals["rounds"] + np.cumsum(rounds) - rounds
+        first = step.astype(np.int64) * self.gossip_rounds
         turns, rest = divmod(self.gossip_rounds, len(self.edges))
         in_turn = first[:, None] + np.arange(rest)
         communications = turns * self.edges.sum() + self.edges[in_turn % len(self.edges)].sum(
             axis=1
         )
-        return gradients + conjugates, conjugates, communications, np.ones(count)
+        exchanged = rounds * communications + (events.kind == RESENT)
+        return gradients + conjugates, conjugates, exchanged, rounds
 
     def after(self, row: int) -> dict[str, float]:
         """The counts after the first ``row`` rows of the window loaded last."""

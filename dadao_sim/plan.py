@@ -12,8 +12,11 @@ from dadao_sim.algorithms.contract import Method, SynchronousMethod, Tuning
 from dadao_sim.algorithms.registry import get_method
 from dadao_sim.clocks.poisson import PoissonClock
 from dadao_sim.clocks.rounds import RoundClock
+from dadao_sim.clocks.world.clock import WorldClock
+from dadao_sim.clocks.world.physics import Physics
+from dadao_sim.clocks.world.rounds import RoundWorld
 from dadao_sim.errors import InputError
-from dadao_sim.metrics import Counter, Errors
+from dadao_sim.metrics import BYTES_PER_FLOAT, Counter, Errors
 from dadao_sim.networks import GraphSequence, Network, with_rates
 from dadao_sim.player import make_player
 from dadao_sim.problems import Problem
@@ -24,21 +27,29 @@ from dadao_sim.scenario import AlgorithmSpec, Scenario
 
 AVERAGINGS = ("none", "events", "time")  # by the code that methods know them under
 
+Clock: TypeAlias = PoissonClock | RoundClock | WorldClock | RoundWorld
 Tick: TypeAlias = Callable[[RunKey, float, float], None]
 
 
 @dataclass(frozen=True)
 class Parts:
-    """What every algorithm of one repeat shares. ``x0`` is (n, d)."""
+    """What every algorithm of one repeat shares. ``x0`` is (n, d); without a ``world`` the clocks
+    are those of the paper.
+    """
 
     problem: Problem
     network: Network | GraphSequence
     x0: np.ndarray
+    world: Physics | None = None
 
 
 @dataclass(frozen=True)
 class Plan:
-    """One algorithm ready for one repeat; ``horizon`` is when it ends if it does not converge."""
+    """One algorithm ready for one repeat; ``horizon`` is when it ends if it does not converge.
+
+    ``unit`` is how many mean gradient intervals the method's unit of time lasts in the ``world``;
+    ``limits`` and ``horizon`` are in its units.
+    """
 
     spec: AlgorithmSpec
     method: Method
@@ -48,11 +59,17 @@ class Plan:
     horizon: float
     points: int
     spacing: str
+    world: Physics | None = None
+    unit: float = 1.0
+
+    @property
+    def whole_rounds(self) -> bool:
+        """Whether the run advances by rounds of one unit of time each."""
+        return isinstance(self.method, SynchronousMethod) and self.world is None
 
     def sample_times(self) -> Iterator[float]:
         """When to sample; see ``sampling``."""
-        whole = isinstance(self.method, SynchronousMethod)
-        return sample_times(self.horizon, self.points, self.spacing, whole=whole)
+        return sample_times(self.horizon, self.points, self.spacing, whole=self.whole_rounds)
 
 
 def make_plan(scenario: Scenario, spec: AlgorithmSpec, parts: Parts) -> Plan:
@@ -70,9 +87,19 @@ def make_plan(scenario: Scenario, spec: AlgorithmSpec, parts: Parts) -> Plan:
     tuning = method.tuned(parts.problem, network, overrides_of(spec))
     if scenario.clock.node_rates is not None:
         tuning = with_node_rates(tuning, method, np.array(scenario.clock.node_rates))
+    world, unit = parts.world, 1.0
+    if world is not None and len(network.edges) < len(parts.network.edges):
+        raise InputError(
+            f"algorithms: {spec.label}: rates.prune: a world keeps every link of its network; "
+            "leave prune out, or prune network.rates"
+        )
+    if world is not None and spec.time_unit is not None:
+        world = replace(world, spec=world.spec.model_copy(update={"time_unit": spec.time_unit}))
+    if world is not None and tuning.clock is not None:
+        unit = world.stretch(tuning.clock, message_bytes(method, parts))
     stop = scenario.stop
     limits = Limits(
-        time=stop.time or math.inf,
+        time=(stop.time or math.inf) / unit,
         gradients=(stop.gradients_per_node or math.inf) * parts.problem.nodes,
         communications=stop.communications or math.inf,
         accuracy=stop.accuracy or 0.0,
@@ -81,7 +108,20 @@ def make_plan(scenario: Scenario, spec: AlgorithmSpec, parts: Parts) -> Plan:
         gradient_rate(method, tuning, spec, parts.problem), tuning.communications
     )
     record = scenario.record
-    return Plan(spec, method, network, tuning, limits, horizon, record.points, record.spacing)
+    plan = Plan(
+        *(spec, method, network, tuning, limits, horizon, record.points, record.spacing),
+        world=world,
+        unit=unit,
+    )
+    if world is not None:
+        make_clock(plan, parts, np.random.SeedSequence(0))  # refuses what the world cannot do
+    return plan
+
+
+def message_bytes(method: Method, parts: Parts) -> int:
+    """What each end of an edge sends in one message."""
+    floats = method.costs.vectors * parts.problem.dimension // method.costs.in_sequence
+    return BYTES_PER_FLOAT * floats
 
 
 def overrides_of(spec: AlgorithmSpec) -> dict[str, float]:
@@ -119,9 +159,15 @@ def gradient_rate(method: Method, tuning: Tuning, spec: AlgorithmSpec, problem: 
     return float(rates.sum()) + costs.conjugates_per_gossip * tuning.communications
 
 
-def make_clock(plan: Plan, seed: np.random.SeedSequence) -> PoissonClock | RoundClock:
-    """The source of events that the plan's tuning asks for."""
+def make_clock(plan: Plan, parts: Parts, seed: np.random.SeedSequence) -> Clock:
+    """The source of events that the plan's tuning asks for, in the world if there is one."""
     rates = plan.tuning.clock
+    if plan.world is not None:
+        size = message_bytes(plan.method, parts)
+        if rates is not None:
+            return WorldClock(plan.world, rates, size, seed)
+        exchanges = plan.tuning.gossip_rounds * plan.method.costs.in_sequence
+        return RoundWorld(plan.world, exchanges, size, seed)
     if rates is None:
         return RoundClock(seed)
     graphs: tuple[tuple[np.ndarray, np.ndarray], ...] = ()
@@ -148,8 +194,8 @@ def run_plan(
     )
     counter = Counter(plan.method, parts.problem, plan.network, plan.tuning, plan.spec.batch_size)
     player.warm_up()
-    make_clock(plan, seed).window()  # compiles the clock
-    clock = make_clock(plan, seed)
+    make_clock(plan, parts, seed).window()  # compiles the clock
+    clock = make_clock(plan, parts, seed)
     begun = time.perf_counter()
     outcome = run(
         player,
@@ -165,7 +211,8 @@ def run_plan(
     seconds = time.perf_counter() - begun
     curves = pd.DataFrame(outcome.samples)
     curves = curves.assign(algorithm=label, method=plan.method.name, repeat=repeat)
-    end = outcome.samples[-1]
+    curves["time"] *= plan.unit
+    end = curves.iloc[-1]
     row = {
         "algorithm": label,
         "method": plan.method.name,
@@ -173,8 +220,8 @@ def run_plan(
         "status": outcome.status,
         "reason": outcome.reason,
         "events": outcome.events,
-        **{name: end[name] for name in ("time", "gradients", "communications")},
-        "tuning": plan.tuning.constants,
+        **{name: float(end[name]) for name in ("time", "gradients", "communications")},
+        "tuning": plan.tuning.constants | ({"time_unit": plan.unit} if plan.world else {}),
     }
     timing = {
         "seconds": seconds,

@@ -26,7 +26,17 @@ from dadao_sim.engine.play import (
 from dadao_sim.engine.slots import Slots
 from dadao_sim.engine.threads import one_blas_thread
 from dadao_sim.errors import InputError
-from dadao_sim.events import GOSSIP, GRADIENT, GRADIENT_START, LOST, ROUND, SEND, Events
+from dadao_sim.events import (
+    GOSSIP,
+    GRADIENT,
+    GRADIENT_START,
+    LOST,
+    RESENT,
+    RESET,
+    ROUND,
+    SEND,
+    Events,
+)
 
 __all__ = ["Player", "make_player", "replay"]
 
@@ -130,9 +140,13 @@ class SynchronousPlayer(Player):
     def play(self, events: Events, first: int, stop: int) -> None:
         """See :meth:`Player.play`."""
         with np.errstate(over="ignore", invalid="ignore"):
-            for mark in events.mark[first:stop].tolist():
-                self.method.on_round(self.state, self.tuning, self.objective, self.step, mark)
-                self.step += 1
+            for row in range(first, stop):
+                if events.kind[row] == ROUND:
+                    mark = int(events.mark[row])
+                    self.method.on_round(self.state, self.tuning, self.objective, self.step, mark)
+                    self.step += 1
+                elif events.kind[row] == RESET:
+                    self.state.values[events.i[row]] = 0.0
 
     def observe(self, t: float, out: np.ndarray) -> None:
         """See :meth:`Player.observe`."""
@@ -173,9 +187,9 @@ def make_player(
     if batch_size is not None:
         objective = problem.stochastic_objective(batch_size)
     values = method.initial_values(nodes, dimension, x0, blocks)
+    method.start(values)
+    values |= {name: blocks[name] for name in blocks}
     if isinstance(method, SynchronousMethod):
-        method.start(values)
-        values |= {name: blocks[name] for name in blocks}
         # A block's rows side by side: rounds work on whole blocks.
         array = np.empty((len(values), nodes, dimension)).transpose(1, 0, 2)
     else:
@@ -215,8 +229,9 @@ def replay(
     method.check_supported(problem, network)
     if network.nodes != problem.nodes:
         raise InputError(f"network: has {network.nodes} nodes, but the problem has {problem.nodes}")
-    rounds = events.kind == ROUND
-    if (isinstance(method, SynchronousMethod) != rounds).any():
+    rounds = np.isin(events.kind, (ROUND, RESENT))
+    wrong = ~rounds if isinstance(method, SynchronousMethod) else rounds
+    if (wrong & (events.kind != RESET)).any():
         wanted = "rounds only" if isinstance(method, SynchronousMethod) else "no rounds"
         raise InputError(f"events.kind: {method.name} plays a log of {wanted}")
     if not rounds.any():

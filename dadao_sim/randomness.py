@@ -4,7 +4,7 @@ import numpy as np
 
 from dadao_sim.engine.kernel import kernel
 
-PARTS = ("data", "graph", "start", "events")
+PARTS = ("data", "graph", "start", "events", "world")
 
 
 def stream(seed: int, repeat: int, part: str) -> np.random.SeedSequence:

@@ -12,6 +12,7 @@ from pydantic import BeforeValidator, ConfigDict, Field, Strict, field_validator
 
 from dadao_sim.scenario_network import EdgeAttribute, NetworkSpec, Rates
 from dadao_sim.scenario_problem import ProblemSpec
+from dadao_sim.scenario_world import WorldSpec
 from dadao_sim.strict_model import (
     BelowOne,
     Count,
@@ -23,7 +24,10 @@ from dadao_sim.strict_model import (
     shown,
 )
 
-BUILT_IN_ALGORITHMS = ("dadao", "continuized", "msda", "adom_plus", "adom_plus_multi_consensus")
+BUILT_IN_ALGORITHMS = (
+    *("dadao", "continuized", "msda", "adom_plus", "adom_plus_multi_consensus"),
+    *("a2cid2", "ad_psgd", "gradient_tracking"),
+)
 # Every run reaches them sooner or later; an accuracy it may never reach.
 STOP_LIMITS = ("time", "gradients_per_node", "communications")
 
@@ -51,6 +55,9 @@ class AlgorithmSpec(StrictModel):
     )
     averaging: Literal["none", "events", "time"] = Field(
         default="none", description="average reported for a node: over its events, or over time"
+    )
+    time_unit: Literal["given", "auto"] | None = Field(
+        default=None, description="in a world, instead of world.time_unit"
     )
     parameters: dict[Text, float] = Field(
         default={}, description="constants of the method to override, under the paper's names"
@@ -181,6 +188,9 @@ class Scenario(StrictModel):
     )
     start: StartSpec = Field(default=StartSpec(), description="x0 of every node")
     clock: ClockSpec = Field(default=ClockSpec(), description="how fast the nodes compute")
+    world: WorldSpec | None = Field(
+        default=None, description="the physical world; Poisson clocks and unit rounds if absent"
+    )
     stop: StopSpec = Field(description="when a run ends: at whichever comes first")
     record: RecordSpec = Field(default=RecordSpec(), description="what is kept of a run")
     report: ReportSpec = Field(default=ReportSpec(), description="what the tables show")
@@ -195,6 +205,15 @@ class Scenario(StrictModel):
                 reason = f"{label!r} is the label of {count} algorithms; give each its own"
                 raise misuse(reason, last, "label")
         return algorithms
+
+    @model_validator(mode="after")
+    def _one_of_clock_and_world(self) -> "Scenario":
+        if self.world is not None and self.clock.node_rates is not None:
+            raise misuse("a world has its own; use world.nodes.slowness", "clock", "node_rates")
+        for number, algorithm in enumerate(self.algorithms):
+            if self.world is None and algorithm.time_unit is not None:
+                raise misuse("needs a world", "algorithms", number, "time_unit")
+        return self
 
     def to_mapping(self) -> dict[str, Any]:
         """Plain data, defaults included, that ``scenario_from_mapping`` makes equal to this."""

@@ -1,5 +1,6 @@
 """From a scenario to a result: the only module that knows all the parts."""
 
+import math
 import platform
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
@@ -13,6 +14,7 @@ import numpy as np
 import dadao_sim
 from dadao_sim.algorithms.contract import Method
 from dadao_sim.algorithms.registry import get_method, register
+from dadao_sim.clocks.world.physics import make_physics
 from dadao_sim.engine.threads import one_blas_thread
 from dadao_sim.errors import InputError
 from dadao_sim.estimate import Estimate, estimate
@@ -26,7 +28,10 @@ from dadao_sim.scenario import BUILT_IN_ALGORITHMS, Scenario
 from dadao_sim.scenario_file import load_scenario, scenario_from_mapping
 
 UNFINISHED = "unfinished_runs"
-LIBRARIES = ("numpy", "scipy", "numba", "networkx", "pandas", "pyarrow", "scikit-learn")
+LIBRARIES = (
+    *("numpy", "scipy", "numba", "networkx", "pandas", "pyarrow", "scikit-learn"),
+    "simpy",
+)
 
 
 def simulate(
@@ -167,7 +172,15 @@ def build_parts(
     x0 = np.zeros((problem.nodes, problem.dimension))
     if scenario.start.kind == "normal":
         x0 = scenario.start.scale * rng("start").standard_normal(x0.shape)
-    return Parts(problem, network, x0)
+    world = None
+    if scenario.world is not None:
+        stop = scenario.stop
+        world = make_physics(
+            *(scenario.world, network, rng("world")),
+            accuracy=stop.accuracy is not None,
+            end=stop.time or math.inf,
+        )
+    return Parts(problem, network, x0, world)
 
 
 def make_manifest(

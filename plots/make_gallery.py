@@ -66,7 +66,7 @@ def scenario_picture(name: str) -> Picture:
     ``name`` is as `dadao-sim list` prints it, such as paper/star-regression.
     """
     return Picture(
-        name=name.removeprefix("paper/").replace("/", "-"),
+        name=Path(name).name,
         title=name,
         caption=caption(name),
         command=f"dadao-sim run scenarios/{name}.yaml",
@@ -212,12 +212,12 @@ def rates_picture(name: str, title: str, source: str, network: Callable[[], Netw
         return network_figure(best.network, best.rates)
 
     return Picture(
-        name=f"rates-{name}",
+        name=f"network-{name}-rates",
         title=title,
         caption="Edges as wide and dark as their optimal gossip rate, in exchanges per mean\n"
         "gradient interval. In the table the total rate that DADAO needs with the rates of each\n"
         "method, and the certified bound that no rates can go below.",
-        command=f"dadao-sim rates {source} --figure plots/rates-{name}.png",
+        command=f"dadao-sim rates {source} --figure plots/network-{name}-rates.png",
         draw=draw,
         table=table,
     )
@@ -229,7 +229,7 @@ def sections() -> dict[str, list[Picture]]:
     dadao = ["gossip-rate", "stochastic-averaging", "condition-number"]
     real = ["breast-cancer-geant2012", "breast-cancer-sorted"]
     graphs = ("barbell", "lollipop", "random-geometric", "geant2012")
-    rates = [f"optimal-rates/{graph}" for graph in graphs]
+    rates = [f"rates/{graph}-rates" for graph in graphs]
     placed = ["quickstart", *paper, *dadao, *real, *rates]
     others = [name for name in bundled.scenarios() if name not in placed]
     gallery = {

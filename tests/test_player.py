@@ -24,8 +24,12 @@ from dadao_sim.events import (
     GRADIENT_END,
     GRADIENT_START,
     LOST,
+    RESENT,
+    RESET,
+    ROUND,
     SEND,
 )
+from dadao_sim.metrics import Counter
 from dadao_sim.player import make_player
 
 
@@ -266,3 +270,80 @@ def test_gossip_at_the_same_instant_keeps_the_order_of_the_rows():
         if rows == [0, 1]:
             first = after
     assert np.abs(first - after).max() > 1e-3
+
+
+# ---- nodes that lose their state, messages that reach one end only -------------------------------
+
+
+def test_a_node_that_lost_its_state_starts_from_zero():
+    """Before the reset it is as anyone; after it, as a node that was zero all along."""
+    network, problem = lollipop(), small_problem(7)
+    log = atomic_log("dadao", network, problem)
+    time = np.insert(log.time, 200, log.time[200])
+    columns = {"kind": RESET, "i": 3, "j": -1}
+    kind, i, j = (np.insert(getattr(log, name), 200, value) for name, value in columns.items())
+    mark = np.insert(log.mark, 200, 0)
+    with_reset = Events.from_arrays(time, kind, i, j, network, mark=mark)
+    before = replay("dadao", problem, network, log[:200], np.ones(3))
+    middle = replay("dadao", problem, network, with_reset[:201], np.ones(3))
+    for block in METHODS["dadao"].blocks:
+        assert not middle[block][3].any()
+        others = np.arange(7) != 3
+        assert_array_equal(middle[block][others], before[block][others])
+    after = replay("dadao", problem, network, with_reset, np.ones(3))
+    atomic = replay("dadao", problem, network, log, np.ones(3))
+    assert np.abs(after["x"] - atomic["x"]).max() > 1e-3
+
+
+@pytest.mark.parametrize("name", ["dadao", "a2cid2", "ad_psgd"])
+def test_conservation_counts_what_is_in_flight_and_what_was_lost_at_one_end(name):
+    """Exchanges only, at one instant: what the sums lack is what had not arrived, to the bit of
+    a rounding error."""
+    network, problem = lollipop(), small_problem(7)
+    method = METHODS[name]
+    rng = np.random.default_rng(5)
+    start = {block: rng.standard_normal((7, 3)) for block in method.blocks}
+    edges = network.edges[rng.integers(0, len(network.edges), 60)]
+    kind, i, j, begun, missing = [], [], [], [], []  # missing: start row, who never heard
+    for a, b in edges.tolist():
+        row = len(kind)
+        fate = rng.integers(3)
+        ends = {0: [ARRIVE_I, ARRIVE_J], 1: [ARRIVE_I, LOST], 2: [ARRIVE_J, LOST]}[int(fate)]
+        for k in [SEND, *ends]:
+            kind.append(k)
+            i.append(a)
+            j.append(b)
+            begun.append(-1 if k == SEND else row)
+        if fate:
+            missing.append((row, -1 if fate == 1 else 1))  # the sign at the end that lacks it
+    events = Events.from_arrays(np.zeros(len(kind)), kind, i, j, network, start=begun)
+    after = replay(name, problem, network, events, **start)
+    lost = {block: np.zeros(3) for block in method.blocks}
+    for row, sign in missing:
+        # What the other end would have done with the difference of the messages at sending.
+        now = replay(name, problem, network, events[:row], **start)
+        both = Events.from_arrays([0.0], [GOSSIP], [i[row]], [j[row]], network)
+        then = replay(name, problem, network, both, **now)
+        node = j[row] if sign < 0 else i[row]
+        for block in method.blocks:
+            lost[block] += then[block][node] - now[block][node]
+    assert len(missing) > 10
+    for block in method.invariant:
+        drift = after[block].sum(axis=0) - start[block].sum(axis=0)
+        assert np.abs(drift).max() > 1e-2, "one-sided loss breaks conservation"
+        assert_allclose(drift, -lost[block], rtol=1e-12, atol=1e-12 * np.abs(after[block]).max())
+
+
+def test_rounds_count_what_is_resent_and_skip_it():
+    network, problem = lollipop(), small_problem(7)
+    kinds = [ROUND, RESENT, RESENT, ROUND]
+    log = Events.from_arrays([1.0, 2.0, 2.0, 2.0], kinds, [-1, 0, 3, -1], [-1, 1, 4, -1], network)
+    plain = Events.from_arrays([1.0, 2.0], [ROUND, ROUND], [-1, -1])
+    found, expected = (replay("msda", problem, network, events) for events in (log, plain))
+    assert_array_equal(found["x"], expected["x"])
+    tuning = METHODS["msda"].tune(problem, network, {})
+    counter = Counter(METHODS["msda"], problem, network, tuning, None)
+    counter.load(log)
+    rounds = 2 * tuning.gossip_rounds * len(network.edges)
+    assert counter.after(4)["communications"] == rounds + 2
+    assert counter.after(4)["rounds"] == 2

@@ -40,7 +40,7 @@ def test_the_communications_fall_by_the_predicted_ratio(name):
     """Medians to 1e-6 over ten repeats, within 5 % of the ratio of the least total rates."""
     from dadao_sim import bundled
 
-    scenario = load_scenario(bundled.scenarios()[f"optimal-rates/{name}"], ["stop.accuracy=1.0e-6"])
+    scenario = load_scenario(bundled.scenarios()[f"rates/{name}-rates"], ["stop.accuracy=1.0e-6"])
     result = simulate(scenario)
     summary = result.summary.query("accuracy == 1e-6").set_index("algorithm")
     uniform, optimal = summary.communications_median

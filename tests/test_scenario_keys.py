@@ -47,10 +47,48 @@ EVERYTHING: dict[str, Any] = {
         }
     ],
     "start": {"kind": "normal", "scale": 2},
-    "clock": {"node_rates": [1, 2, 1, 0.5]},
+    "clock": {},
     "stop": {"time": 1, "gradients_per_node": 2, "communications": 3, "accuracy": 0.1},
     "record": {"points": 5, "spacing": "linear"},
     "report": {"accuracies": [0.1], "cost": {"gradient": 1, "communication": 2}},
+}
+LAWS = (
+    {"kind": "lognormal", "mean": 1, "sigma": 0.5},
+    {"kind": "pareto", "mean": 1, "shape": 3},
+    {"kind": "empirical", "values": [1, 2]},
+)
+WORLD: dict[str, Any] = {
+    "preset": "wan",
+    "time_unit": "auto",
+    "barrier": "neighbourhood",
+    "gradient_seconds": 0.2,
+    "nodes": {
+        "gradient": {"kind": "constant", "mean": 1},
+        "pause": {"kind": "exponential", "mean": 0},
+        "slowness": [1, 1, 1, 2],
+        "slowness_spread": 0.1,
+        "slow_periods": {"every": 100, "length": 10, "factor": 5},
+        "exchanges_at_once": 2,
+        "when_busy": "give_up",
+        "crashes": {"every": 100, "length": 10, "state": "lost"},
+        "late": [{"node": 0, "at": 10}],
+    },
+    "links": {
+        "latency": 0.1,
+        "latency_per_km": 1e-6,
+        "unknown_length_km": 500,
+        "jitter": 0.1,
+        "bandwidth": 1e6,
+        "loss": {
+            "probability": 0.1,
+            "noticed": "one",
+            "burst_probability": 0.5,
+            "burst_start": 0.1,
+            "burst_end": 0.1,
+        },
+        "outages": {"every": 100, "length": 10},
+    },
+    "changes": [{"at": 10, "down": [[0, 1]], "up": []}],
 }
 HUBER = {"kind": "huber_l2", "mu": 1}
 VARIANTS: list[dict[str, Any]] = [
@@ -68,6 +106,10 @@ VARIANTS: list[dict[str, Any]] = [
     {"network": {"graph": "random_regular", "nodes": 8, "degree": 3}},
     {"network": {"graph": "barabasi_albert", "nodes": 8, "attach": 2}},
     {"network": {"graph": "watts_strogatz", "nodes": 8, "neighbours": 4, "probability": 0.5}},
+    {"clock": {"node_rates": [1, 2, 1, 0.5]}},
+    {"world": WORLD, "algorithms": [{"name": "dadao", "time_unit": "given"}]},
+    *({"world": {"preset": "ideal", "nodes": {"gradient": law}}} for law in LAWS),
+    {"world": {"preset": "edge_devices"}},
 ]
 
 

@@ -16,6 +16,12 @@ from dadao_sim.engine import handlers
 from dadao_sim.engine.handlers import State
 from dadao_sim.errors import InputError
 
+# The functions of an asynchronous method that the engine calls.
+VERBS = (
+    *("flow", "gradient", "apply_gradient", "message", "apply_message"),
+    *("observe", "reset"),
+)
+
 
 @dataclass(frozen=True)
 class PoissonRates:
@@ -55,13 +61,15 @@ class Costs(NamedTuple):
     exchange.
 
     ``vectors`` is the number of vectors of length d that each end of an edge sends in one
-    communication.
+    communication; ``in_sequence`` in how many messages, each of which can be sent only after the
+    one before has arrived.
     """
 
     gradients: float = 1.0
     conjugates: float = 0.0
     conjugates_per_gossip: float = 0.0
     vectors: int = 1
+    in_sequence: int = 1
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,7 +79,7 @@ class Method:
     ``tune(problem, network, overrides) -> Tuning``; ``optimum(problem, network, tuning) -> {block:
     (n, d)}`` is a fixed point; ``invariant`` names the blocks whose sum over the nodes gossip
     conserves; ``drifting`` those that the fixed point determines only up to their mean.
-    ``start_block`` is the block that x0 fills.
+    ``start_block`` is the block that x0 fills; ``start`` fills others from it at time 0.
     """
 
     name: str
@@ -87,6 +95,7 @@ class Method:
     stochastic: bool = False
     averaging: bool = False
     costs: Costs = field(default_factory=Costs)
+    start: Callable[[dict[str, np.ndarray]], None] = lambda values: None
 
     def install(self) -> None:
         """Make the engine know the method; called when it is made, and in each new process."""
@@ -142,7 +151,8 @@ class Method:
 class AsynchronousMethod(Method):
     """A method of flows and events; see ``engine/handlers.py`` for the meaning of the functions.
 
-    ``params`` is the class of the tuning's params: it selects these functions in the engine. With
+    ``params`` is the class of the tuning's params: it selects these functions in the engine. A node
+    that lost its state starts from zero in every block, unless ``reset`` says otherwise. With
     ``averaging`` the state has one more block, the running average, and ``params`` a field
     ``averaging``.
     """
@@ -154,13 +164,14 @@ class AsynchronousMethod(Method):
     message: Callable[..., None]
     apply_message: Callable[..., None]
     observe: Callable[..., None]
+    reset: Callable[..., None] = handlers.start_from_zero
 
     def __post_init__(self) -> None:
         self.install()
 
     def install(self) -> None:
         """Give the engine's verbs their meaning for ``params``."""
-        for verb in ("flow", "gradient", "apply_gradient", "message", "apply_message", "observe"):
+        for verb in VERBS:
             getattr(handlers, verb).register(self.params, getattr(self, verb))
 
 
@@ -169,13 +180,11 @@ class SynchronousMethod(Method):
     """A method of rounds over the stacked rows of all nodes.
 
     ``on_round(state, tuning, objective, k, mark)`` makes step k in place; ``observe(state, tuning,
-    objective)`` returns every node's estimate of x* (n, d). ``start`` fills blocks from the others
-    at time 0.
+    objective)`` returns every node's estimate of x* (n, d).
     """
 
     on_round: Callable[[State, Tuning, Any, int, int], None]
     observe: Callable[[State, Tuning, Any], np.ndarray]
-    start: Callable[[dict[str, np.ndarray]], None] = lambda values: None
 
 
 class Constants:

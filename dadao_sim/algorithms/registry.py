@@ -3,7 +3,15 @@
 import difflib
 from importlib.metadata import entry_points
 
-from dadao_sim.algorithms import adom_plus, continuized, dadao, msda
+from dadao_sim.algorithms import (
+    a2cid2,
+    ad_psgd,
+    adom_plus,
+    continuized,
+    dadao,
+    gradient_tracking,
+    msda,
+)
 from dadao_sim.algorithms.contract import Method
 from dadao_sim.errors import InputError
 
@@ -15,6 +23,9 @@ METHODS: dict[str, Method] = {
         msda.METHOD,
         adom_plus.METHOD,
         adom_plus.MULTI_CONSENSUS,
+        a2cid2.METHOD,
+        ad_psgd.METHOD,
+        gradient_tracking.METHOD,
     )
 }
 

@@ -56,3 +56,15 @@ def observe(state, p, objective, i, t, work, out):
     """Write node i's estimate of x* at time t into ``out`` (d,); ``work`` (d,) is free; state is
     untouched.
     """
+
+
+@by_type(1)
+def reset(state, p, i):
+    """Node i lost everything it held, and starts again."""
+
+
+def start_from_zero(state, p, i):
+    """The usual ``reset``: every block of the node is zero, as at a start from x0 = 0."""
+    for block in range(state.values.shape[1]):
+        for k in range(state.values.shape[2]):
+            state.values[i, block, k] = 0.0

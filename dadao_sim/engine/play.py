@@ -18,6 +18,7 @@ from dadao_sim.engine.handlers import (
     gradient,
     message,
     observe,
+    reset,
 )
 from dadao_sim.engine.kernel import kernel
 from dadao_sim.events import (
@@ -27,6 +28,7 @@ from dadao_sim.events import (
     GRADIENT,
     GRADIENT_END,
     GRADIENT_START,
+    RESET,
     SEND,
 )
 from dadao_sim.problems import oracles
@@ -122,6 +124,10 @@ def play(state, p, objective, log, slots, step, parcel, work, first, stop):
             for c in range(parcel.shape[0]):
                 parcel[c] = -slots[log.slot[row], c]
             apply_message(state, p, log.edge[row], j, parcel)
+        elif kind == RESET:
+            reset(state, p, i)
+            state.last[i] = t
+            state.seen[i] = 0
 
 
 def observe_all(state, p, objective, t, work, out):

@@ -29,6 +29,7 @@ def network_figure(
     rates: ArrayLike | None = None,
     title: str | None = None,
     width: float = COLUMN_WIDTH,
+    label: str = "Rate of the edge",
 ) -> Figure:
     """The nodes and edges of a network, the faster edges wider and darker.
 
@@ -36,6 +37,7 @@ def network_figure(
         network: drawn at its positions (longitude and latitude if its edges have lengths in
             kilometres), or at those of `layout`.
         rates: (|E|,) communications per unit of time of each edge, or None to draw all alike.
+        label: what the rates are called; they can be any load.
         title: above the figure.
         width: in inches.
 
@@ -62,7 +64,7 @@ def network_figure(
             thin = 0.8 * min(1.0, math.sqrt(100 / len(network.edges)))
             _draw_lines(axes, positions[network.edges], colors="0.6", linewidths=thin)
         else:
-            _draw_rates(axes, positions[network.edges], values)
+            _draw_rates(axes, positions[network.edges], values, label)
         size = float(np.clip(22 / math.sqrt(network.nodes), 0.7, 5))
         dots: dict[str, Any] = {"linestyle": "", "marker": "o", "markeredgecolor": "white"}
         edge = 0.4 if size > 2 else 0.0
@@ -129,7 +131,7 @@ def _checked(rates: ArrayLike, edges: int) -> Array:
     return values
 
 
-def _draw_rates(axes: Axes, segments: Array, rates: Array) -> None:
+def _draw_rates(axes: Axes, segments: Array, rates: Array, label: str) -> None:
     from matplotlib.colors import LinearSegmentedColormap, Normalize
 
     used = np.flatnonzero(rates > NEGLIGIBLE * rates.max())
@@ -146,7 +148,7 @@ def _draw_rates(axes: Axes, segments: Array, rates: Array) -> None:
         linewidths=0.4 + widest * rates[used] / rates.max(),
     )
     bar = axes.figure.colorbar(
-        lines, ax=axes, location="bottom", shrink=0.6, aspect=30, pad=0.02, label="Rate of the edge"
+        lines, ax=axes, location="bottom", shrink=0.6, aspect=30, pad=0.02, label=label
     )
     bar.outline.set_visible(False)
     bar.ax.tick_params(labelsize=7)

@@ -1,0 +1,115 @@
+r"""AD-PSGD: asynchronous decentralised parallel stochastic gradient descent.
+
+Problem
+    minimise (1/n) sum_i f_i(x), each f_i L-smooth, held by node i of a connected graph.
+State
+    per node x, from x0; nothing moves between events.
+Gradient event at i (Poisson, rate 1 per node)
+    x_i -= s grad f_i(x_i)
+Gossip event at e = (i, j)
+    m = x_i - x_j;  x_i -= alpha m  (opposite sign at j): with alpha = 1/2 both take their mean
+Constants
+    ``step`` is s, 1/(16L) by default. The total rate of exchanges is n/2, that of A2CiD2, which is
+    this method with a momentum: a node takes part in one exchange per gradient on average.
+Guarantee
+    For smooth f_i the mean squared gradient norm at the average decays as 1/sqrt(gradients) with a
+    step that decays accordingly. With a constant step and different f_i it stops at a plateau,
+    which grows with s and with the differences between the nodes' rates.
+Reference
+    X. Lian, W. Zhang, C. Zhang, J. Liu, "Asynchronous Decentralized Parallel Stochastic Gradient
+    Descent", ICML 2018, Algorithm 1.
+"""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from dadao_sim.algorithms.contract import AsynchronousMethod, Constants, PoissonRates, Tuning
+from dadao_sim.problems import oracles
+
+
+class Params(NamedTuple):
+    """The constants of the module's docstring."""
+
+    step: float
+    alpha: float
+
+
+def tune(problem: Any, network: Any, overrides: Mapping[str, float]) -> Tuning:
+    """Constants for ``problem`` on ``network``; ``rate_factor`` multiplies the total rate n/2."""
+    c = Constants("ad_psgd", overrides)
+    c.measure(L=lambda: problem.L)
+    c.rate_factor = 1.0
+    c.total_rate = c.rate_factor * problem.nodes / 2
+    c.step = 1 / (16 * c.L)
+    c.alpha = 1 / 2
+    return Tuning(
+        params=c.fill(Params),
+        constants=c.values,
+        communications=c.total_rate,
+        design_rate=c.total_rate,
+        clock=PoissonRates(
+            nodes=np.ones(problem.nodes),
+            edges=c.total_rate * network.shape / network.shape.sum(),
+        ),
+    )
+
+
+def flow(state, p, i, t):
+    """Nothing moves between events."""
+
+
+def gradient(state, p, objective, i, mark, out):
+    """g = grad f_i(x)."""
+    oracles.gradient(objective, i, state.values[i, 0], mark, out)
+
+
+def apply_gradient(state, p, i, g):
+    """x -= s g."""
+    for k in range(g.shape[0]):
+        state.values[i, 0, k] -= p.step * g[k]
+
+
+def message(state, p, objective, i, out):
+    """x."""
+    for k in range(out.shape[0]):
+        out[k] = state.values[i, 0, k]
+
+
+def apply_message(state, p, e, i, m):
+    """x -= alpha m."""
+    for k in range(m.shape[0]):
+        state.values[i, 0, k] -= p.alpha * m[k]
+
+
+def observe(state, p, objective, i, t, work, out):
+    """x."""
+    for k in range(out.shape[0]):
+        out[k] = state.values[i, 0, k]
+
+
+METHOD = AsynchronousMethod(
+    name="ad_psgd",
+    blocks=("x",),
+    start_block="x",
+    invariant=("x",),
+    stochastic=True,
+    params=Params,
+    tune=tune,
+    flow=flow,
+    gradient=gradient,
+    apply_gradient=apply_gradient,
+    message=message,
+    apply_message=apply_message,
+    observe=observe,
+    reference="""@inproceedings{lian2018asynchronous,
+  title     = {Asynchronous Decentralized Parallel Stochastic Gradient Descent},
+  author    = {Lian, Xiangru and Zhang, Wei and Zhang, Ce and Liu, Ji},
+  booktitle = {Proceedings of the 35th International Conference on Machine Learning},
+  series    = {Proceedings of Machine Learning Research},
+  volume    = {80},
+  pages     = {3043--3052},
+  year      = {2018}
+}""",
+)

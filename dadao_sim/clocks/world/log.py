@@ -1,0 +1,66 @@
+"""Where the world writes what happens: one row after the other, taken out in windows."""
+
+import numpy as np
+
+from dadao_sim.engine.kernel import kernel
+from dadao_sim.events import (
+    ARRIVE_I,
+    ARRIVE_J,
+    GOSSIP,
+    LOST,
+    RESENT,
+    SEND,
+    Events,
+)
+from dadao_sim.randomness import splitmix64
+
+# How a row of LOST says what was lost; in the log all are LOST.
+LOST_AT_I, LOST_AT_J, LOST_GRADIENT = 101, 102, 103
+OVER_EDGES = (GOSSIP, SEND, ARRIVE_I, ARRIVE_J, LOST, RESENT, LOST_AT_I, LOST_AT_J)
+
+
+class EventLog:
+    """Rows in the making, as Python lists: ``time``, ``kind``, ``place`` (the edge of an exchange,
+    the node of anything else) and ``start``; ``taken`` rows have been taken out before them.
+
+    An exchange that was lost at one end only names that end as ``i``, and no ``j``.
+    """
+
+    def __init__(self, edges: np.ndarray, stretch: float, rng: np.random.Generator):
+        self.edges, self.stretch = edges, stretch
+        self.key = rng.integers(0, 2**64, dtype=np.uint64)
+        self.time: list[float] = []
+        self.kind: list[int] = []
+        self.place: list[int] = []
+        self.start: list[int] = []
+        self.taken = 0
+
+    def take(self, count: int) -> Events:
+        """Take out the first ``count`` rows, their times in units of ``stretch``."""
+        time = np.array(self.time[:count]) / self.stretch
+        kind = np.array(self.kind[:count], dtype=np.uint8)
+        place = np.array(self.place[:count], dtype=np.int32)
+        start = np.array(self.start[:count], dtype=np.int64)
+        for column in (self.time, self.kind, self.place, self.start):
+            del column[:count]
+        exchange = np.isin(kind, OVER_EDGES)
+        edge = np.where(exchange, place, -1).astype(np.int32)
+        ends = self.edges[edge]
+        i = np.where(exchange, ends[:, 0], place)
+        i = np.where(kind == LOST_AT_J, ends[:, 1], i).astype(np.int32)
+        alone = ~exchange | (kind == LOST_AT_I) | (kind == LOST_AT_J)
+        j = np.where(alone, -1, ends[:, 1]).astype(np.int32)
+        kind[kind > 100] = LOST
+        mark = np.empty(count, dtype=np.uint64)
+        with np.errstate(over="ignore"):  # splitmix64 wraps around, also as plain Python
+            fill_marks(self.key, self.taken, mark)
+        events = Events(time, kind, i, j, edge, mark, start, first_row=self.taken)
+        self.taken += count
+        return events
+
+
+@kernel
+def fill_marks(key, first_row, mark):
+    """The mark of row r is splitmix64(key + r), as in a Poisson log."""
+    for row in range(mark.shape[0]):
+        mark[row] = splitmix64(key + np.uint64(first_row + row))

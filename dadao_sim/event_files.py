@@ -1,0 +1,39 @@
+"""Logs of events on disk and as tables: saved, looked at, replayed."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from dadao_sim.errors import InputError
+from dadao_sim.events import KIND_NAMES, TYPES, Events
+from dadao_sim.states import StoredState, write_state
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+_FIRST_ROW = "first_row"
+
+
+def save_events(path: str | Path, events: Events) -> None:
+    """Write a log to a .npz file, atomically; equal logs give equal bytes."""
+    columns = {name: getattr(events, name) for name in TYPES}
+    write_state(Path(path), {**columns, _FIRST_ROW: np.array(events.first_row)})
+
+
+def load_events(path: str | Path) -> Events:
+    """Read a log written by ``save_events``. InputError for a file that is none, or is damaged."""
+    stored = StoredState(Path(path))
+    if set(stored) != {*TYPES, _FIRST_ROW}:
+        raise InputError(f"{path}: is no log of events; it has {', '.join(sorted(stored))}")
+    columns = {name: np.ascontiguousarray(stored[name], dtype=TYPES[name]) for name in TYPES}
+    return Events(**columns, first_row=int(stored[_FIRST_ROW]))
+
+
+def event_table(events: Events) -> "DataFrame":
+    """A log as a DataFrame, one row per event under its number, the kinds by their names."""
+    import pandas as pd
+
+    rows = pd.RangeIndex(events.first_row, events.first_row + len(events), name="row")
+    columns = {name: getattr(events, name) for name in TYPES}
+    return pd.DataFrame(columns | {"kind": np.array(KIND_NAMES)[events.kind]}, index=rows)

@@ -1,0 +1,175 @@
+"""What happens in a world, whatever is computed: work, waiting, staleness, load.
+
+Everything comes from the event log, except the waiting, which the world itself adds up.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from dadao_sim.clocks.world.clock import WorldClock
+from dadao_sim.clocks.world.rounds import RoundWorld
+from dadao_sim.errors import InputError
+from dadao_sim.events import (
+    ARRIVE_I,
+    ARRIVE_J,
+    GOSSIP,
+    GRADIENT,
+    GRADIENT_END,
+    GRADIENT_START,
+    LOST,
+    RESENT,
+    RESET,
+    ROUND,
+    SEND,
+    Events,
+    concatenate,
+)
+from dadao_sim.networks import Network
+from dadao_sim.plan import make_clock, make_plan, message_bytes
+from dadao_sim.randomness import stream
+from dadao_sim.scenario import Scenario
+from dadao_sim.simulation import build_parts
+
+
+@dataclass(frozen=True)
+class WorldReport:
+    """One algorithm's world up to the time ``end``; times in mean gradient intervals.
+
+    - events: the log up to then, in the method's units of time, each ``unit`` long.
+    - utilisation (n,): share of the time in which a node computes.
+    - waiting (n,): of a synchronous method, share of the time in which a node waits at barriers
+      and for messages; else the mean number of its exchanges that wait for a place.
+    - in_flight: mean number of exchanges under way.
+    - gradient_staleness, message_staleness: for each gradient and each message that acted, how
+      often its node had changed since the gradient began or the message was sent.
+    - link_bytes, link_losses (|E|,): bytes sent over each edge, both ways, and exchanges lost.
+    - history: of a synchronous method, per round begun when each node began to compute, had
+      computed, and went on, (rounds, 3, n); else None.
+    """
+
+    label: str
+    network: Network
+    events: Events
+    unit: float
+    end: float
+    utilisation: np.ndarray
+    waiting: np.ndarray
+    in_flight: float
+    gradient_staleness: np.ndarray
+    message_staleness: np.ndarray
+    link_bytes: np.ndarray
+    link_losses: np.ndarray
+    history: np.ndarray | None = None
+
+
+def world_report(
+    scenario: Scenario, label: str, repeat: int = 0, end: float | None = None
+) -> WorldReport:
+    """Let the world of an algorithm run to the time ``end`` (the scenario's limit by default).
+
+    The log is that of ``simulate``. Raises InputError where the scenario has no world or no such
+    algorithm, or no end is given.
+    """
+    spec = next((s for s in scenario.algorithms if s.label == label), None)
+    if spec is None:
+        labels = ", ".join(s.label for s in scenario.algorithms)
+        raise InputError(f"algorithms: {label!r} is none of this scenario's ({labels})")
+    end = end or scenario.stop.time
+    if scenario.world is None:
+        raise InputError("world: the scenario has none; add world: {preset: ...}")
+    if end is None:
+        raise InputError("world: give an end in time, for the scenario has no stop.time")
+    parts = build_parts(scenario, repeat)
+    plan = make_plan(scenario, spec, parts)
+    clock = make_clock(plan, parts, stream(scenario.seed, repeat, "events"))
+    assert isinstance(clock, WorldClock | RoundWorld)
+    assert isinstance(parts.network, Network)
+    if isinstance(clock, RoundWorld):
+        clock.history = []
+    windows = [clock.window()]
+    while windows[-1].time[-1] * plan.unit < end:
+        windows.append(clock.window())
+    events = concatenate(windows)
+    events = events[: int(np.searchsorted(events.time, end / plan.unit, side="right"))]
+
+    edges = parts.network.edges
+    size = 2 * message_bytes(plan.method, parts)
+    history: np.ndarray | None = None
+    if isinstance(clock, RoundWorld):
+        assert clock.history is not None
+        rounds = int((events.kind == ROUND).sum())
+        utilisation, waiting = clock.computing / clock.ready, clock.waiting / clock.ready
+        history = np.array([h for h in clock.history if h[0].min() < end])
+        per_round = plan.tuning.gossip_rounds * plan.method.costs.in_sequence
+        losses = per_edge(events, (RESENT,), len(edges))
+        exchanges = losses + per_round * rounds
+    else:
+        utilisation = busy_share(events, parts.problem.nodes, end / plan.unit)
+        waited = np.array(clock.now.waited) / clock.env.now
+        at_ends = np.bincount(edges.ravel(), np.repeat(waited, 2), minlength=len(utilisation))
+        waiting = at_ends.astype(float)
+        exchanges = per_edge(events, (SEND, GOSSIP), len(edges))
+        losses = per_edge(events, (LOST,), len(edges))
+    return WorldReport(
+        label=label,
+        network=parts.network,
+        events=events,
+        unit=plan.unit,
+        end=end,
+        utilisation=utilisation,
+        waiting=waiting,
+        in_flight=float(flights(events)[1].sum() / (end / plan.unit)),
+        gradient_staleness=staleness(events, (GRADIENT_END,)),
+        message_staleness=staleness(events, (ARRIVE_I, ARRIVE_J)),
+        link_bytes=exchanges * size,
+        link_losses=losses,
+        history=history,
+    )
+
+
+def per_edge(events: Events, kinds: tuple[int, ...], edges: int) -> np.ndarray:
+    """How many events of ``kinds`` each edge has, (|E|,)."""
+    rows = np.isin(events.kind, kinds) & (events.edge >= 0)
+    return np.bincount(events.edge[rows], minlength=edges)
+
+
+def spans(events: Events, begin: int, ends: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
+    """The rows in which what began as ``begin`` began, and when it was over (nan: not yet); the
+    log is whole from its first row.
+    """
+    over = np.full(len(events), np.nan)
+    last = np.flatnonzero(np.isin(events.kind, ends))
+    over[events.start[last]] = events.time[last]  # of several ends the last stays
+    rows = np.flatnonzero(events.kind == begin)
+    return rows, over[rows]
+
+
+def busy_share(events: Events, nodes: int, end: float) -> np.ndarray:
+    """The share of the time up to ``end`` in which each node has a gradient under way, (n,)."""
+    rows, over = spans(events, GRADIENT_START, (GRADIENT_END, LOST))
+    lengths = np.where(np.isnan(over), end, over) - events.time[rows]
+    return np.bincount(events.i[rows], lengths, minlength=nodes) / end
+
+
+def flights(events: Events) -> tuple[np.ndarray, np.ndarray]:
+    """The rows of SEND, and how long each exchange was under way up to the end of the log."""
+    rows, over = spans(events, SEND, (ARRIVE_I, ARRIVE_J, LOST))
+    if not len(rows):
+        return rows, np.zeros(0)
+    return rows, np.where(np.isnan(over), events.time[-1], over) - events.time[rows]
+
+
+def staleness(events: Events, ends: tuple[int, ...]) -> np.ndarray:
+    """For each event of ``ends``, how often its node changed between its start and itself."""
+    rows = np.flatnonzero(np.isin(events.kind, ends))
+    node = np.where(events.kind[rows] == ARRIVE_J, events.j[rows], events.i[rows])
+    at_i = np.isin(events.kind, (GRADIENT, GRADIENT_END, GOSSIP, ARRIVE_I, RESET))
+    at_j = np.isin(events.kind, (GOSSIP, ARRIVE_J))
+    found = np.zeros(len(rows), dtype=np.int64)
+    for k in np.unique(node):
+        changes = np.flatnonzero((at_i & (events.i == k)) | (at_j & (events.j == k)))
+        mine = node == k
+        before = np.searchsorted(changes, rows[mine], side="left")
+        found[mine] = before - np.searchsorted(changes, events.start[rows[mine]], side="right")
+    return found

@@ -1,0 +1,168 @@
+"""Rounds in the world: against processes of SimPy, closed forms, and laws of loss."""
+
+import numpy as np
+import pytest
+import simpy
+from cases import lollipop
+from numpy.testing import assert_allclose, assert_array_equal
+
+from dadao_sim.clocks.world.draws import generators, unit_block
+from dadao_sim.clocks.world.physics import make_physics
+from dadao_sim.clocks.world.rounds import ROUNDS, RoundWorld
+from dadao_sim.errors import InputError
+from dadao_sim.events import RESENT, RESET, ROUND, TYPES, concatenate
+from dadao_sim.networks import build
+from dadao_sim.scenario_world import LogNormal, WorldSpec
+
+UNIT = {"gradient": {"kind": "constant", "mean": 1.0}}
+
+
+def world(network=None, exchanges=1, size=8.0, seed=1, **spec):
+    made = WorldSpec.model_validate(spec)
+    rng = np.random.default_rng(0)
+    physics = make_physics(made, network or lollipop(), rng, accuracy=False, end=1e9)
+    return RoundWorld(physics, exchanges, size, np.random.SeedSequence(seed))
+
+
+def round_times(clock, windows=1):
+    log = concatenate([clock.window() for _ in range(windows)])
+    assert (np.diff(log.time) >= 0).all()
+    return log.time[log.kind == ROUND]
+
+
+def test_without_physics_a_round_takes_one_unit():
+    assert_array_equal(round_times(world()), np.arange(1, ROUNDS + 1))
+
+
+@pytest.mark.parametrize("barrier", ["global", "neighbourhood"])
+def test_a_round_is_the_slowest_node_and_the_messages_in_turn(barrier):
+    nodes = {**UNIT, "slowness": [1.0, 1.0, 2.5, 1.0, 1.0, 1.0, 1.0]}
+    links = {"latency": 0.25, "bandwidth": 32.0}
+    clock = world(exchanges=3, nodes=nodes, links=links, barrier=barrier)
+    assert_allclose(np.diff(round_times(clock))[20:], 2.5 + 3 * 0.5, rtol=1e-9)
+
+
+def simpy_rounds(network, durations, latency, rounds):
+    """Neighbourhood barriers as processes that send each other messages; when each round was
+    over."""
+    env = simpy.Environment()
+    edges = network.edges.tolist()
+    neighbours = [[] for _ in range(network.nodes)]
+    for e, (i, j) in enumerate(edges):
+        neighbours[i].append((j, e))
+        neighbours[j].append((i, e))
+    heard = {
+        (k, i, j): env.event()
+        for k in range(rounds)
+        for i in range(network.nodes)
+        for j, _ in neighbours[i]
+    }
+    over = np.zeros((rounds, network.nodes))
+
+    def carry(k, sender, receiver, e):
+        yield env.timeout(latency[e])
+        heard[k, receiver, sender].succeed()
+
+    def node(i):
+        for k in range(rounds):
+            yield env.timeout(durations[k, i])
+            for j, e in neighbours[i]:
+                env.process(carry(k, i, j, e))
+            yield env.all_of([heard[k, i, j] for j, _ in neighbours[i]])
+            over[k, i] = env.now
+
+    for i in range(network.nodes):
+        env.process(node(i))
+    env.run()
+    return over.max(axis=1)
+
+
+def test_neighbourhood_barriers_are_those_of_processes():
+    from dadao_sim import Network
+
+    base = lollipop()
+    network = Network(7, base.edges, lengths_km=np.arange(1.0, 10.0))
+    law = {"kind": "lognormal", "sigma": 0.6}
+    clock = world(
+        network,
+        seed=9,
+        nodes={"gradient": law},
+        links={"latency_per_km": 0.1},
+        barrier="neighbourhood",
+    )
+    rng = generators(np.random.SeedSequence(9))["durations"]
+    durations = np.array([unit_block(LogNormal(**law), rng, 7) for _ in range(60)])
+    expected = simpy_rounds(network, durations, 0.1 * network.lengths_km, 60)
+    assert_allclose(round_times(clock)[:60], expected, rtol=1e-12)
+
+
+def test_a_global_barrier_is_no_faster():
+    nodes = {"gradient": {"kind": "exponential"}}
+    slow = round_times(world(nodes=nodes, links={"latency": 0.1}))
+    fast = round_times(world(nodes=nodes, links={"latency": 0.1}, barrier="neighbourhood"))
+    assert (fast <= slow + 1e-9).all()
+    assert fast[-1] < 0.9 * slow[-1]
+    # The mean of the longest of seven exponential times is the seventh harmonic number.
+    assert slow[-1] / ROUNDS == pytest.approx(sum(1 / k for k in range(1, 8)) + 0.1, rel=0.08)
+
+
+@pytest.mark.parametrize("noticed", ["both", "one"])
+def test_what_is_lost_is_resent(noticed):
+    links = {"latency": 0.1, "loss": {"probability": 0.25, "noticed": noticed}}
+    clock = world(nodes=UNIT, links=links)
+    log = concatenate([clock.window() for _ in range(4)])
+    resent = (log.kind == RESENT).sum() / (9 * (log.kind == ROUND).sum())
+    assert resent == pytest.approx(0.25 / 0.75, rel=0.06)
+    steps = np.diff(log.time[log.kind == ROUND], prepend=0.0)
+    worst = np.zeros(len(steps))
+    for row in np.flatnonzero(log.kind == RESENT):
+        number = (log.kind[:row] == ROUND).sum()
+        same = (log.kind == RESENT) & (log.edge == log.edge[row]) & (log.time == log.time[row])
+        worst[number] = max(worst[number], same.sum())
+    assert_allclose(steps, 1 + 0.1 * (1 + 2 * worst), rtol=1e-9)
+
+
+def test_a_hub_with_one_exchange_at_once_serves_its_leaves_in_turn():
+    clock = world(
+        build("star", 6, None), nodes={**UNIT, "exchanges_at_once": 1}, links={"latency": 0.2}
+    )
+    assert_allclose(np.diff(round_times(clock)), 1 + 5 * 0.2, rtol=1e-9)
+
+
+def test_a_round_waits_for_the_crashed_and_the_late():
+    crashes = {"every": 50.0, "length": 10.0, "state": "lost"}
+    clock = world(nodes={**UNIT, "crashes": crashes, "late": [{"node": 5, "at": 30.0}]})
+    log = concatenate([clock.window() for _ in range(8)])
+    times = log.time[log.kind == ROUND]
+    assert times[0] >= 31
+    resets = np.bincount(log.i[log.kind == RESET], minlength=7)
+    # A node lives through one cycle of mean 60 after another, whatever the others do.
+    assert_allclose(resets, times[-1] / 60, rtol=0.35)
+    assert times[-1] > 1.5 * len(times)
+    assert_allclose(clock.computing + clock.waiting + [0, 0, 0, 0, 0, 30, 0], times[-1], rtol=1e-9)
+
+
+def test_a_cut_link_stops_the_rounds_until_it_is_back():
+    changes = [{"at": 10.5, "down": [[3, 4]]}, {"at": 40.0, "up": [[3, 4]]}]
+    times = round_times(world(nodes=UNIT, changes=changes))
+    assert_allclose(times[9:12], [10.0, 40.0, 41.0])
+    with pytest.raises(InputError, match="cut for ever stops a synchronous method"):
+        world(nodes=UNIT, changes=changes[:1])
+
+
+def test_outages_put_messages_off():
+    outages = {"every": 20.0, "length": 5.0}
+    found = round_times(world(nodes=UNIT, links={"outages": outages}))
+    assert found[-1] > 1.3 * ROUNDS
+
+
+def test_a_node_that_never_gets_done_is_reported():
+    crashes = {"every": 0.01, "length": 0.01}
+    with pytest.raises(InputError, match="never gets a gradient done between two crashes"):
+        world(nodes={**UNIT, "crashes": crashes}).window()
+
+
+def test_same_seed_same_rounds():
+    one, same = (world(preset="edge_devices").window() for _ in range(2))
+    for name in TYPES:
+        assert_array_equal(getattr(one, name), getattr(same, name))

@@ -1,0 +1,166 @@
+"""Whole simulations in the world: presets, units of time, comparable clocks, and refusals."""
+
+import numpy as np
+import pytest
+
+from dadao_sim import simulate
+from dadao_sim.algorithms.registry import METHODS
+from dadao_sim.errors import InputError
+from dadao_sim.scenario import BUILT_IN_ALGORITHMS
+from dadao_sim.scenario_file import scenario_from_mapping
+from dadao_sim.scenario_world import PRESETS
+
+SCENARIO = {
+    "name": "physical",
+    "seed": 1,
+    "problem": {
+        "kind": "least_squares",
+        "data": {"kind": "synthetic", "dim": 4, "samples_per_node": 10, "condition_number": 5},
+    },
+    "network": {"file": "geant2012.graphml"},
+    "algorithms": list(BUILT_IN_ALGORITHMS),
+    "stop": {"time": 30},
+    "record": {"points": 10},
+}
+SMALL = {**SCENARIO, "network": {"graph": "star", "nodes": 8}}
+
+
+def run(base=SMALL, **changes):
+    from dadao_sim import bundled
+
+    scenario = {**base, **changes}
+    folder = bundled.folder("graphs")
+    return simulate(scenario_from_mapping(scenario, folder=folder))
+
+
+@pytest.mark.parametrize("preset", list(PRESETS))
+def test_every_preset_runs_every_method_and_says_what_it_holds(preset):
+    stop = {"time": 300}
+    result = run(SCENARIO, world={"preset": preset, "time_unit": "auto"}, stop=stop)
+    end = result.curves.groupby("algorithm").last()
+    assert set(end.index) == set(BUILT_IN_ALGORITHMS)
+    assert (end.gradients > 0).all()
+    assert (end.time <= 300 + 1e-9).all()
+    world = result.manifest["scenario"]["world"]
+    assert world["preset"] == preset
+    assert world["links"].keys() >= {"latency", "jitter"}
+    again = run(SCENARIO, world=world, stop=stop)
+    assert again.curves.equals(result.curves)
+
+
+def test_a_key_of_the_world_replaces_the_presets_and_leaves_the_others():
+    made = scenario_from_mapping(
+        {**SMALL, "world": {"preset": "edge_devices", "nodes": {"exchanges_at_once": 2}}}
+    ).world
+    assert made is not None
+    assert made.nodes.exchanges_at_once == 2
+    assert made.nodes.gradient.kind == "pareto"
+    assert made.links.loss is not None
+
+
+def test_the_ideal_world_is_the_paper():
+    """As accurate, within what other random numbers do; and synchronous methods exactly."""
+    stop = {"time": 400}
+    algorithms = ["dadao", "msda", "adom_plus"]
+    base = {**SMALL, "algorithms": algorithms, "stop": stop, "repeats": 3}
+    plain, ideal = run(base), run(base, world={"preset": "ideal"})
+    for name in ("msda", "adom_plus"):
+        ends = [r.curves[r.curves.algorithm == name].accuracy.iloc[-1] for r in (plain, ideal)]
+        assert ends[0] == ends[1]
+    slopes = []
+    for result in (plain, ideal):
+        curve = result.curves[(result.curves.algorithm == "dadao")]
+        slopes.append(np.log(curve.groupby("repeat").accuracy.last()).mean())
+    assert slopes[0] < -10
+    assert slopes[1] == pytest.approx(slopes[0], rel=0.15)
+
+
+def test_dadao_diverges_under_latency_as_given_and_converges_rescaled():
+    world = {"links": {"latency": 0.1}}
+    base = {**SMALL, "network": {"graph": "star", "nodes": 16}, "algorithms": ["dadao"]}
+    stop = {"time": 20_000, "accuracy": 1e-8}
+    as_given = run(base, world=world, stop=stop)
+    assert as_given.runs.status[0] == "diverged"
+    rescaled = run(base, world={**world, "time_unit": "auto"}, stop=stop)
+    assert rescaled.runs.status[0] == "converged"
+    constants = rescaled.manifest["runs"][0]["constants"]
+    # Every exchange of a star is one of its hub: latency times the total rate over a tenth.
+    assert constants["time_unit"] == pytest.approx(0.1 * constants["total_rate"] / 0.1)
+    assert as_given.manifest["runs"][0]["constants"]["time_unit"] == 1.0
+
+
+def test_dadao_diverges_with_a_straggler_as_given_and_converges_rescaled():
+    world = {
+        "nodes": {
+            "gradient": {"kind": "exponential", "mean": 1.0},
+            "pause": {"kind": "constant", "mean": 0.0},
+            "slowness": [30.0] + [1.0] * 15,
+        }
+    }
+    base = {**SMALL, "network": {"graph": "cycle", "nodes": 16}, "algorithms": ["dadao"]}
+    stop = {"time": 30_000, "accuracy": 1e-8}
+    assert run(base, world=world, stop=stop).runs.status[0] == "diverged"
+    rescaled = run(base, world={**world, "time_unit": "auto"}, stop=stop)
+    assert rescaled.runs.status[0] == "converged"
+    assert rescaled.manifest["runs"][0]["constants"]["time_unit"] == 30.0
+
+
+def test_time_is_comparable_a_synchronous_method_waits_for_the_straggler():
+    world = {
+        "nodes": {"gradient": {"kind": "constant"}, "slowness": [10.0] + [1.0] * 7},
+        "links": {"latency": 0.5},
+    }
+    result = run(algorithms=["gradient_tracking", "msda"], world=world, stop={"time": 500})
+    end = result.curves.groupby("algorithm").last()
+    msda = METHODS["msda"]
+    K = next(r["constants"]["K"] for r in result.manifest["runs"] if r["algorithm"] == msda.name)
+    assert end.rounds["msda"] == int(500 / (10 + K * 0.5))
+    assert end.rounds["gradient_tracking"] == int(500 / (10 + 2 * 0.5))
+
+
+def test_bytes_cost_time_where_bandwidth_is_limited():
+    """Two vectors of ADOM+ against one of DADAO on the same link."""
+    world = {"nodes": {"gradient": {"kind": "constant"}}, "links": {"bandwidth": 32.0}}
+    result = run(algorithms=["adom_plus"], world=world, stop={"time": 90})
+    assert result.curves.rounds.iloc[-1] == int(90 / (1 + 2 * 4 * 8 / 32.0))
+
+
+@pytest.mark.parametrize(
+    ("world", "message"),
+    [
+        ({"links": {"bandwidth": 0.0}}, r"world\.links\.bandwidth: must be above 0"),
+        ({"nodes": {"slowness": [0.0] * 8}}, r"world\.nodes\.slowness\.0: must be above 0"),
+        ({"nodes": {"slowness": [1.0] * 7 + [1e9]}}, "would hardly ever compute"),
+        ({"nodes": {"late": [{"node": 1, "at": 30}]}}, "node 1 would never compute"),
+        ({"nodes": {"pause": {"kind": "constant", "mean": 0}}}, "both take no time"),
+        ({"links": {"loss": {"probability": 1.0}}}, "must be below 1"),
+        ({"changes": [{"at": 3, "down": [[0, 1]]}]}, "in 2 parts for ever"),
+        ({"preset": "wan"}, "the network's edges have no length_km"),
+    ],
+)
+def test_impossible_settings_are_refused_in_one_line(world, message):
+    with pytest.raises(InputError, match=message) as caught:
+        run(world=world, stop={"time": 30, "accuracy": 1e-3})
+    assert "\n" not in str(caught.value)
+
+
+def test_a_synchronous_method_is_refused_where_a_link_stays_cut():
+    changes = [{"at": 3, "down": [[0, 1]]}]
+    with pytest.raises(InputError, match="stops a synchronous method for ever"):
+        run(world={"changes": changes}, algorithms=["msda"])
+    result = run(world={"changes": changes}, algorithms=["dadao"])
+    assert result.runs.status[0] == "stopped"
+
+
+def test_edges_of_unknown_length_are_not_guessed():
+    links = {"latency_per_km": 4.9e-6}
+    with pytest.raises(InputError, match=r"unknown_length_km: \d+ of 61 edges have no length_km"):
+        run(SCENARIO, world={"links": links})
+
+
+def test_node_rates_and_sequences_are_of_other_clocks():
+    with pytest.raises(InputError, match=r"clock\.node_rates: a world has its own"):
+        run(world={}, clock={"node_rates": [1.0] * 8})
+    sequence = {"sequence": {"graph": "random_geometric", "nodes": 8, "length": 2}}
+    with pytest.raises(InputError, match="world: a sequence of graphs has no links that last"):
+        run(world={}, network=sequence, algorithms=["dadao"])
