@@ -28,10 +28,7 @@ from dadao_sim.scenario import BUILT_IN_ALGORITHMS, Scenario
 from dadao_sim.scenario_file import load_scenario, scenario_from_mapping
 
 UNFINISHED = "unfinished_runs"
-LIBRARIES = (
-    *("numpy", "scipy", "numba", "networkx", "pandas", "pyarrow", "scikit-learn"),
-    "simpy",
-)
+LIBRARIES = "numpy scipy numba networkx pandas pyarrow scikit-learn simpy".split()
 
 
 def simulate(
@@ -61,32 +58,24 @@ def simulate(
     both: dict[str, Any] = {"problem": problem, "network": network}
     given = {name: part for name, part in both.items() if part is not None}
     folder = None if out is None else Path(out)
+    if resume and given:
+        raise InputError(
+            "resume: a problem or network given in Python cannot be compared with that of the "
+            "interrupted run; run again with overwrite"
+        )
     if folder is not None:
         check_folder(folder, resume=resume, overwrite=overwrite)
     check_scenario(scenario, **given)
     if folder is not None and overwrite:
         shutil.rmtree(folder, ignore_errors=True)
 
-    labels = [spec.label for spec in scenario.algorithms]
-    keys = [(label, repeat) for repeat in range(scenario.repeats) for label in labels]
-    store = finished = None
+    store = None
     parts: dict[RunKey, Part] = {}
     if folder is not None:
         identity = fingerprint(scenario.to_mapping(), dadao_sim.__version__)
         store = RunStore(folder / UNFINISHED, identity)
-        finished = set(store.finished())
-        parts = {key: store.load_part(key) for key in keys if key in finished}
-
-    def result(interrupted: bool) -> Result:
-        runs = [
-            {"algorithm": k[0], "repeat": k[1], "constants": parts[k].run["tuning"]}
-            for k in keys
-            if k in parts
-        ]
-        manifest = make_manifest(scenario, sorted(given), runs) | {"interrupted": interrupted}
-        return Result.from_parts(manifest, parts, labels)
-
-    todo = [key for key in keys if key not in parts]
+        parts = {key: store.load_part(key) for key in store.finished()}
+    todo = [key for key in run_keys(scenario) if key not in parts]
     try:
         for key, part in _run_all(scenario, todo, given, jobs, tick):
             if store is not None:
@@ -97,13 +86,33 @@ def simulate(
                 tick(key, 1.0, float(part.curves["accuracy"].iloc[-1]))
     except KeyboardInterrupt:
         if folder is not None:
-            result(interrupted=True).save(folder)
+            make_result(scenario, sorted(given), parts, interrupted=True).save(folder)
         raise
+    result = make_result(scenario, sorted(given), parts, interrupted=False)
     if folder is None or store is None:
-        return result(interrupted=False)
-    result(interrupted=False).save(folder)
+        return result
+    result.save(folder)
     store.clear()
     return load_result(folder)
+
+
+def run_keys(scenario: Scenario) -> list[RunKey]:
+    """Every run of a scenario, repeat by repeat."""
+    labels = [spec.label for spec in scenario.algorithms]
+    return [(label, repeat) for repeat in range(scenario.repeats) for label in labels]
+
+
+def make_result(
+    scenario: Scenario, given: list[str], parts: Mapping[RunKey, Part], *, interrupted: bool
+) -> Result:
+    """The result of the runs there are; ``given`` names the sections given in Python."""
+    runs = [
+        {"algorithm": key[0], "repeat": key[1], "constants": parts[key].run["tuning"]}
+        for key in run_keys(scenario)
+        if key in parts
+    ]
+    manifest = make_manifest(scenario, given, runs) | {"interrupted": interrupted}
+    return Result.from_parts(manifest, parts, [spec.label for spec in scenario.algorithms])
 
 
 def as_scenario(scenario: Scenario | Mapping[str, Any] | str | Path) -> Scenario:

@@ -264,6 +264,11 @@ def test_objects_made_in_python_take_the_place_of_sections():
     assert result.manifest["given_in_python"] == ["network", "problem"]
 
 
+def test_parts_given_in_python_are_not_resumed(tmp_path):
+    with pytest.raises(InputError, match="resume: a problem or network given in Python"):
+        simulate(SCENARIO, problem=small_problem(7), out=tmp_path, resume=True)
+
+
 def test_a_network_and_a_problem_of_different_sizes_are_refused():
     with pytest.raises(InputError, match="network: has 7 nodes, but the problem has 5"):
         simulate(SCENARIO, problem=small_problem(5), network=lollipop())
