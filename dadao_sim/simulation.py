@@ -28,7 +28,7 @@ from dadao_sim.scenario import BUILT_IN_ALGORITHMS, Scenario
 from dadao_sim.scenario_file import load_scenario, scenario_from_mapping
 
 UNFINISHED = "unfinished_runs"
-LIBRARIES = "numpy scipy numba networkx pandas pyarrow scikit-learn simpy".split()
+LIBRARIES = ["numpy", "scipy", "numba", "networkx", "pandas", "pyarrow", "scikit-learn", "simpy"]
 
 
 def simulate(
