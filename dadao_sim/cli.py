@@ -86,6 +86,9 @@ def run(
 def compare(
     folders: Annotated[list[Path], typer.Argument(metavar="DIR...", help="Folders of results.")],
     accuracy: Annotated[float, typer.Option(help="The accuracy whose cost is compared.")] = 1e-6,
+    quantity: Annotated[XAxis, typer.Option(help="What the figure compares.")] = (
+        XAxis.communications
+    ),
     figure: Annotated[Path | None, typer.Option(help="Draw it to this file.")] = None,
 ) -> None:
     """Put several results side by side: what each method spent to reach an accuracy."""
@@ -97,7 +100,7 @@ def compare(
     results = {str(folder): load_result(folder) for folder in folders}
     console.print_summary(comparison_table(results, accuracy))
     if figure is not None:
-        save_figure(comparison_figure(results, accuracy), figure)
+        save_figure(comparison_figure(results, accuracy, quantity), figure)
         console.say(f"figure: {figure}")
 
 

@@ -1,7 +1,12 @@
 """The SimPy world of asynchronous methods: against the Poisson sampler, a simulator of its own
 written in thirty lines, and conservation laws."""
 
+import hashlib
 import heapq
+import os
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -143,6 +148,34 @@ def test_same_seed_same_log_and_windows_follow_each_other():
     log = world_log(windows=3, **spec)
     assert (np.diff(log.time) >= 0).all()
     log.check(7)
+
+
+DIGEST_PROGRAM = """
+import hashlib, sys
+sys.path.insert(0, {tests!r})
+from clocks.test_world import digest_of_a_log
+print(digest_of_a_log())
+"""
+
+
+def digest_of_a_log():
+    log = world_log(preset="edge_devices")
+    return hashlib.sha256(b"".join(getattr(log, name).tobytes() for name in TYPES)).hexdigest()
+
+
+def test_another_process_makes_the_same_log():
+    tests = str(Path(__file__).parents[1])
+    environment = {**os.environ, "PYTHONHASHSEED": "7", "NUMBA_DISABLE_JIT": "1"}
+    program = DIGEST_PROGRAM.format(tests=tests)
+    other = subprocess.run(
+        [sys.executable, "-c", program],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=Path(__file__).parents[2],
+    )
+    assert other.stdout.strip() == digest_of_a_log()
 
 
 def test_ties_are_broken_by_the_order_of_scheduling():
@@ -441,6 +474,13 @@ def test_impossible_worlds_are_refused_in_one_line(spec, message):
         physics(accuracy=True, end=100.0, **spec)
     assert "\n" not in str(caught.value)
     assert str(caught.value).startswith("world.")
+
+
+def test_a_run_that_might_never_end_is_refused():
+    network = lollipop()
+    edges = [[int(i), int(j)] for i, j in network.edges]
+    with pytest.raises(InputError, match="they cut every link for ever"):
+        physics(network, end=np.inf, changes=[{"at": 5.0, "down": edges}])
 
 
 def test_a_world_in_which_nothing_happens_ends():

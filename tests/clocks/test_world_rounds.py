@@ -162,6 +162,12 @@ def test_a_node_that_never_gets_done_is_reported():
         world(nodes={**UNIT, "crashes": crashes}).window()
 
 
+def test_a_message_that_never_arrives_is_reported():
+    loss = {"probability": 0.0, "burst_probability": 1.0, "burst_start": 0.5, "burst_end": 1e-12}
+    with pytest.raises(InputError, match="lost 10000 times in a row"):
+        world(nodes=UNIT, links={"latency": 0.1, "loss": loss}).window()
+
+
 def test_same_seed_same_rounds():
     one, same = (world(preset="edge_devices").window() for _ in range(2))
     for name in TYPES:
