@@ -11,6 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from conftest import lollipop, small_problem
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import stats
 
@@ -35,6 +37,8 @@ from dadao_sim.events import (
     TYPES,
     concatenate,
 )
+from dadao_sim.networks import build
+from dadao_sim.player import make_player
 from dadao_sim.randomness import splitmix64
 from dadao_sim.scenario_world import WorldSpec
 
@@ -335,6 +339,42 @@ def test_conservation_under_delay_and_loss(name, loss):
     assert lost == 0 if loss == "none" else lost > 20
 
 
+@pytest.mark.parametrize("loss", ["none", "both", "one"])
+def test_dadao_conserves_its_dual_sum_in_a_world_as_it_runs(loss):
+    """Gradients, flow, delays and losses together: the flow of a node keeps alpha~ z + alpha z~,
+    gradients do not touch it, and so its sum moves by one-sided exchanges alone."""
+    network, problem = lollipop(), small_problem(7)
+    asked = METHODS["dadao"].tune(problem, network, {})
+    p = asked.params
+    links = {"latency": 0.01, "jitter": 0.5}
+    if loss != "none":
+        links["loss"] = {"probability": 0.3, "noticed": loss}
+    made = physics(network, nodes=COMPUTES, links=links)
+    log = WorldClock(made, asked.clock, 24.0, np.random.SeedSequence(2)).window()[:500]
+    start = {"x": np.ones((7, 3))}
+
+    def dual(state):
+        return p.alpha_tilde * state["z"] + p.alpha * state["z_tilde"]
+
+    after = replay("dadao", problem, network, log, **start)
+    expected = np.zeros(3)
+    acted = dict.fromkeys(np.flatnonzero(log.kind == SEND), 0)
+    for kind, sign in ((ARRIVE_I, 1), (ARRIVE_J, -1)):
+        for row in log.start[log.kind == kind]:
+            acted[row] += sign
+    for row, sign in acted.items():
+        if sign:  # what the end that heard has added, from the values at sending
+            player = make_player(METHODS["dadao"], problem, asked, start["x"], {})
+            player.play(log[: row + 1], 0, row + 1)  # SEND brings both ends to its time
+            now = player.blocks(METHODS["dadao"].blocks)
+            m = (now["y"] + now["z"])[log.i[row]] - (now["y"] + now["z"])[log.j[row]]
+            expected -= sign * (p.alpha_tilde * p.beta + p.alpha * p.beta_tilde) * m
+    scale = np.abs(dual(after)).max()
+    assert_allclose(dual(after).sum(axis=0), expected, atol=1e-12 * max(1.0, scale))
+    if loss == "one":
+        assert np.abs(expected).max() > 1e-3
+
+
 # ---- limits, crashes, outages, changes -----------------------------------------------------------
 
 
@@ -365,6 +405,16 @@ def test_no_node_has_more_exchanges_than_it_can(when_busy):
     assert most == 2
     free = world_log(network, links={"latency": 0.8, "jitter": 0.5})
     assert (log.kind == SEND).sum() / log.time[-1] < 0.9 * (free.kind == SEND).sum() / free.time[-1]
+
+
+def test_a_busy_hub_serves_its_leaves_alike():
+    network = build("star", 8, None)
+    nodes = {"exchanges_at_once": 1}
+    log = world_log(network, windows=4, per_edge=5.0, nodes=nodes, links={"latency": 0.3})
+    counts = np.bincount(log.edge[log.kind == SEND])
+    assert counts.sum() * 0.3 > 0.95 * log.time[-1], "the hub is never idle"
+    # First come, first served: the leaves take turns, more evenly than independent choices would.
+    assert counts.std() < 0.5 * np.sqrt(counts.mean())
 
 
 def test_waiting_keeps_more_exchanges_than_giving_up():
@@ -426,6 +476,69 @@ def test_slow_periods_slow_nodes_down():
     took = log.time[ends] - log.time[log.start[ends]]
     assert set(np.round(took, 9)) == {1.0, 9.0}
     assert (log.kind == GRADIENT_START).sum() / (7 * log.time[-1]) < 0.9
+
+
+LAWS = st.sampled_from(
+    [
+        {"kind": "constant", "mean": 0.0},
+        {"kind": "constant", "mean": 0.5},
+        {"kind": "exponential", "mean": 1.0},
+        {"kind": "pareto", "mean": 1.0, "shape": 1.5},
+    ]
+)
+ANY_WORLD = st.fixed_dictionaries(
+    {
+        "time_unit": st.sampled_from(["given", "auto"]),
+        "nodes": st.fixed_dictionaries(
+            {
+                "gradient": LAWS,
+                "pause": st.just({"kind": "exponential", "mean": 0.3}),
+                "slowness_spread": st.sampled_from([0.0, 1.0]),
+                "exchanges_at_once": st.sampled_from([None, 1, 3]),
+                "when_busy": st.sampled_from(["wait", "give_up"]),
+                "crashes": st.sampled_from(
+                    [None, *({"every": 5.0, "length": 2.0, "state": s} for s in ("kept", "lost"))]
+                ),
+                "late": st.sampled_from([[], [{"node": 3, "at": 7.0}]]),
+            }
+        ),
+        "links": st.fixed_dictionaries(
+            {
+                "latency": st.sampled_from([0.0, 0.2, 3.0]),
+                "jitter": st.sampled_from([0.0, 1.0]),
+                "loss": st.sampled_from(
+                    [None, *({"probability": 0.3, "noticed": n} for n in ("both", "one"))]
+                ),
+                "outages": st.sampled_from([None, {"every": 3.0, "length": 1.0}]),
+            }
+        ),
+    }
+)
+
+
+@given(ANY_WORLD, st.integers(0, 5))
+@settings(max_examples=40, deadline=None)
+def test_whatever_the_world_the_log_is_whole(spec, seed):
+    """Every delayed thing is begun once and over at most once; the engine plays all of it."""
+    network, problem = lollipop(), small_problem(7)
+    log = world_log(network, seed=seed, **spec)
+    log.check(7)
+    assert (np.diff(log.time) >= 0).all()
+    for kinds, begins in (
+        ((GRADIENT_END,), GRADIENT_START),
+        ((ARRIVE_I,), SEND),
+        ((ARRIVE_J,), SEND),
+    ):
+        ends = log.start[np.isin(log.kind, kinds)]
+        assert (log.kind[ends] == begins).all()
+        assert len(np.unique(ends)) == len(ends)
+        assert_array_equal(log.edge[ends], log.edge[np.isin(log.kind, kinds)])
+    # Of one node one gradient at a time.
+    for node in range(7):
+        mine = (log.i == node) & ((log.edge < 0) & (log.kind != GRADIENT) & (log.kind != RESET))
+        assert (np.diff((log.kind[mine] == GRADIENT_START).astype(int)) != 0).all()
+    x = replay("ad_psgd", problem, network, log, np.ones(3), {"step": 0.0, "alpha": 1e-3})["x"]
+    assert np.isfinite(x).all()
 
 
 # ---- the unit of time ----------------------------------------------------------------------------

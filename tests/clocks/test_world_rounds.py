@@ -150,6 +150,12 @@ def test_a_cut_link_stops_the_rounds_until_it_is_back():
         world(nodes=UNIT, changes=changes[:1])
 
 
+def test_a_slow_period_of_one_node_slows_the_round():
+    slow = {"factor": 9.0, "every": 200.0, "length": 10.0}
+    steps = np.diff(round_times(world(nodes={**UNIT, "slow_periods": slow}), windows=4))
+    assert set(np.round(steps, 9)) == {1.0, 9.0}
+
+
 def test_outages_put_messages_off():
     outages = {"every": 20.0, "length": 5.0}
     found = round_times(world(nodes=UNIT, links={"outages": outages}))
