@@ -82,7 +82,8 @@ class Counter:
 
     def _of_rounds(self, events: Events) -> tuple[np.ndarray, ...]:
         """The same for steps of a synchronous method; their rounds of gossip take the graphs in
-        turn, and what is resent is a communication more (or a part, where one has several messages).
+        turn, and what is resent is a communication more (a part of one, where it has several
+        messages).
         """
         rounds = (events.kind == ROUND).astype(float)
         gradients = self.costs.gradients * self.share.sum() * rounds

@@ -1,4 +1,4 @@
-"""The ideal world of SimPy: against the Poisson sampler, and a simulator of its own in thirty lines;
+"""The ideal world of SimPy: against the Poisson sampler, and a simulator in thirty lines;
 the unit of time; what cannot be."""
 
 import hashlib
