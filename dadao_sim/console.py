@@ -192,8 +192,8 @@ def print_worlds(reports: "Sequence[WorldReport]") -> None:
         "computing, least": lambda r: f"{r.utilisation.min():.1%}",
         "waiting, mean": lambda r: f"{r.waiting.mean():.3g}",
         "exchanges in flight": lambda r: f"{r.in_flight:.3g}",
-        "staleness of gradients": lambda r: _mean(r.gradient_staleness),
-        "staleness of messages": lambda r: _mean(r.message_staleness),
+        "staleness of gradients": lambda r: _mean_and_tail(r.gradient_staleness),
+        "staleness of messages": lambda r: _mean_and_tail(r.message_staleness),
         "bytes per link, mean": lambda r: f"{r.link_bytes.mean():,.0f}",
         "bytes per link, most": lambda r: f"{r.link_bytes.max():,.0f}",
         "exchanges lost": lambda r: f"{r.link_losses.sum():,}",
@@ -203,8 +203,11 @@ def print_worlds(reports: "Sequence[WorldReport]") -> None:
     console.print(table)
 
 
-def _mean(values: Any) -> str:
-    return f"{values.mean():.3g}" if len(values) else "-"
+def _mean_and_tail(values: Any) -> str:
+    """The mean, and what one value in a hundred exceeds."""
+    import numpy as np
+
+    return f"{values.mean():.3g} (99 %: {np.percentile(values, 99):.0f})" if len(values) else "-"
 
 
 def print_names() -> None:

@@ -39,7 +39,9 @@ def estimate(plan: Plan, parts: Parts) -> Estimate:
     estimates = np.empty_like(parts.x0)
     per_sample = _seconds(lambda: player.observe(events.time[count - 1], estimates))
     rate = 1.0
-    if plan.tuning.clock is not None:
+    if plan.world is not None:
+        rate = len(events) / float(events.time[-1])
+    elif plan.tuning.clock is not None:
         rate = plan.tuning.clock.nodes.sum() + plan.tuning.communications
     total = plan.horizon * rate
     return Estimate(

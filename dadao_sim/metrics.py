@@ -82,7 +82,8 @@ class Counter:
 
     def _of_rounds(self, events: Events) -> tuple[np.ndarray, ...]:
         """The same for steps of a synchronous method; their rounds of gossip take the graphs in
-        turn, and what is resent is a communication more.
+        turn, and what is resent is a communication more (a part of one, where it has several
+        messages).
         """
         rounds = (events.kind == ROUND).astype(float)
         gradients = self.costs.gradients * self.share.sum() * rounds
@@ -94,7 +95,8 @@ class Counter:
         communications = turns * self.edges.sum() + self.edges[in_turn % len(self.edges)].sum(
             axis=1
         )
-        exchanged = rounds * communications + (events.kind == RESENT)
+        resent = (events.kind == RESENT) / self.costs.in_sequence
+        exchanged = rounds * communications + resent
         return gradients + conjugates, conjugates, exchanged, rounds
 
     def after(self, row: int) -> dict[str, float]:

@@ -95,6 +95,8 @@ def world_report(
 
     edges = parts.network.edges
     size = 2 * message_bytes(plan.method, parts)
+    utilisation: np.ndarray
+    waiting: np.ndarray
     history: np.ndarray | None = None
     if isinstance(clock, RoundWorld):
         assert clock.history is not None

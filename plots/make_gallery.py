@@ -7,27 +7,23 @@ know of changes of the program: ask for --again after one.
 """
 
 import argparse
-import math
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+from pictures import Picture, ResultOf, Run, comparison_picture, scenario_picture
+from rates_pictures import RATES_SCENARIOS, rates_pictures
+from world_pictures import WORLD_SCENARIOS, world_pictures
 
 import dadao_sim
 from dadao_sim import bundled
 from dadao_sim.files import atomic_write
-from dadao_sim.names import display_name
-from dadao_sim.networks import Network, build, read_graphml
-from dadao_sim.networks.rates import optimal_rates
-from dadao_sim.plotting.comparison import comparison_figure, comparison_table
-from dadao_sim.plotting.curves import panel_figure
+from dadao_sim.networks import build, read_graphml
 from dadao_sim.plotting.networks import network_figure
 from dadao_sim.plotting.style import save_figure
 from dadao_sim.randomness import stream
-from dadao_sim.rates_report import compare_methods, rates_report
 from dadao_sim.result import Result, load_result
 from dadao_sim.scenario_file import load_scenario
 from dadao_sim.simulation import simulate
@@ -39,84 +35,8 @@ PLOTS = Path(__file__).resolve().parent
 ROOT = PLOTS.parent
 RESULTS = ROOT / "results" / "gallery"
 
-ACCURACY = 1e-6
 GRAPHS = ("star", "complete", "cycle", "path", "grid", "barbell", "time-varying")
 CONDITION_NUMBERS = (10, 40, 160)
-
-# A scenario by its name, and the values to --set in it.
-Run = tuple[str, ...]
-ResultOf = Callable[[Run], Result]
-
-
-@dataclass(frozen=True)
-class Picture:
-    """One figure of the gallery: NAME.png, what it shows, and the command that draws it."""
-
-    name: str
-    title: str
-    caption: str
-    command: str
-    draw: Callable[[ResultOf], "Figure"]
-    table: Callable[[ResultOf], str] = lambda result_of: ""
-
-
-def scenario_picture(name: str) -> Picture:
-    """The standard figure of a scenario; its caption is the comment that the scenario begins with.
-
-    ``name`` is as `dadao-sim list` prints it, such as paper/star-regression.
-    """
-    return Picture(
-        name=Path(name).name,
-        title=name,
-        caption=caption(name),
-        command=f"dadao-sim run scenarios/{name}.yaml",
-        draw=lambda result_of: panel_figure(result_of((name,))),
-    )
-
-
-def caption(name: str) -> str:
-    """The question in bold, then what to look for."""
-    lines = bundled.scenarios()[name].read_text(encoding="utf-8").splitlines()
-    end = next(k for k, line in enumerate(lines) if not line.startswith("#"))
-    question, *more = (line.removeprefix("# ") for line in lines[1:end])
-    return "\n".join([f"**{question}**", *more])
-
-
-def comparison_picture(
-    name: str, title: str, caption: str, rows: Mapping[str, Run], command: str
-) -> Picture:
-    """What each method communicated to reach ACCURACY, and a table of it; a row per run."""
-
-    def results(result_of: ResultOf) -> dict[str, Result]:
-        return {row: result_of(run) for row, run in rows.items()}
-
-    return Picture(
-        name=name,
-        title=title,
-        caption=caption,
-        command=command,
-        draw=lambda result_of: comparison_figure(results(result_of), ACCURACY, width=4.5),
-        table=lambda result_of: median_table(results(result_of)),
-    )
-
-
-def median_table(results: Mapping[str, Result]) -> str:
-    """Median communications to ACCURACY in Markdown: a row per result, a column per method."""
-    table = comparison_table(results, ACCURACY)
-    methods = dict(zip(table["algorithm"], table["method"], strict=True))
-    medians = table.set_index(["scenario", "algorithm"])["communications_median"].to_dict()
-    names = [display_name(label, method) for label, method in methods.items()]
-    lines = ["| | " + " | ".join(names) + " |", "|---" + "|---:" * len(names) + "|"]
-    for scenario in results:
-        cells = [_cell(medians.get((scenario, label), math.nan)) for label in methods]
-        lines.append(f"| {scenario} | " + " | ".join(cells) + " |")
-    return "\n".join(lines)
-
-
-def _cell(median: float) -> str:
-    if math.isnan(median):
-        return ""  # the scenario does not have this method
-    return f"{median:,.0f}" if math.isfinite(median) else "not reached"
 
 
 def paper_comparison(kind: str) -> Picture:
@@ -195,42 +115,12 @@ def map_picture(file: str, title: str, caption: str) -> Picture:
     )
 
 
-def rates_picture(name: str, title: str, source: str, network: Callable[[], Network]) -> Picture:
-    """A network with edges as wide as their optimal rate, and what the methods come to on it."""
-
-    def table(result_of: ResultOf) -> str:
-        report = rates_report(network(), compare_methods(network(), None))
-        rows = [
-            f"| {method} | {row['total_rate']:,.2f} | {row['lower_bound']:,.2f} |"
-            for method, row in report["methods"].items()
-        ]
-        return "\n".join(["| rates | total rate | at least |", "|---|---:|---:|", *rows])
-
-    def draw(result_of: ResultOf) -> "Figure":
-        best = optimal_rates(network())
-        assert isinstance(best.network, Network)
-        return network_figure(best.network, best.rates)
-
-    return Picture(
-        name=f"network-{name}-rates",
-        title=title,
-        caption="Edges as wide and dark as their optimal gossip rate, in exchanges per mean\n"
-        "gradient interval. In the table the total rate that DADAO needs with the rates of each\n"
-        "method, and the certified bound that no rates can go below.",
-        command=f"dadao-sim rates {source} --figure plots/network-{name}-rates.png",
-        draw=draw,
-        table=table,
-    )
-
-
 def sections() -> dict[str, list[Picture]]:
     """The whole gallery in its order. A scenario with no place of its own comes at the end."""
     paper = [f"paper/{graph}-{kind}" for graph in GRAPHS for kind in ("regression", "logistic")]
     dadao = ["gossip-rate", "stochastic-averaging", "condition-number"]
     real = ["breast-cancer-geant2012", "breast-cancer-sorted"]
-    graphs = ("barbell", "lollipop", "random-geometric", "geant2012")
-    rates = [f"rates/{graph}-rates" for graph in graphs]
-    placed = ["quickstart", *paper, *dadao, *real, *rates]
+    placed = ["quickstart", *paper, *dadao, *real, *RATES_SCENARIOS, *WORLD_SCENARIOS]
     others = [name for name in bundled.scenarios() if name not in placed]
     gallery = {
         "In a minute": [scenario_picture("quickstart")],
@@ -240,17 +130,8 @@ def sections() -> dict[str, list[Picture]]:
         ],
         "What the rate depends on": [*map(scenario_picture, dadao), condition_numbers()],
         "Real data on a real network": [*map(scenario_picture, real), partitions()],
-        "The best gossip rates": [
-            *map(scenario_picture, rates),
-            rates_picture(
-                *("barbell", "Rates on a barbell", "--graph barbell --nodes 16"),
-                lambda: build("barbell", 16, np.random.default_rng(0)),
-            ),
-            rates_picture(
-                *("geant2012", "Rates on GEANT", "graphs/geant2012.graphml"),
-                lambda: read_graphml(ROOT / "graphs/geant2012.graphml"),
-            ),
-        ],
+        "The best gossip rates": rates_pictures(),
+        "The network as it is": world_pictures(),
         "Networks": [
             map_picture("geant2012", "GEANT", "The research network of Europe as of 2012."),
             graph_picture(

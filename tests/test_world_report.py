@@ -58,6 +58,15 @@ def test_the_report_is_of_the_run():
     assert end.bytes_sent == report.link_bytes.sum()
 
 
+@pytest.mark.parametrize("name", ["gradient_tracking", "msda", "adom_plus"])
+def test_bytes_of_rounds_are_those_of_the_run_also_where_they_are_resent(name):
+    made = scenario({"links": {"latency": 0.1, "loss": {"probability": 0.3}}}, [name], 100.0)
+    report = world_report(made, name)
+    assert report.link_losses.sum() > 20
+    end = simulate(made).curves.iloc[-1]
+    assert end.bytes_sent == report.link_bytes.sum()
+
+
 def test_losses_and_queues_are_counted():
     world = {
         "nodes": {"exchanges_at_once": 1},

@@ -9,6 +9,7 @@ from dadao_sim.errors import InputError
 from dadao_sim.scenario import BUILT_IN_ALGORITHMS
 from dadao_sim.scenario_file import scenario_from_mapping
 from dadao_sim.scenario_world import PRESETS
+from dadao_sim.simulation import estimate_scenario
 
 SCENARIO = {
     "name": "physical",
@@ -116,6 +117,19 @@ def test_time_is_comparable_a_synchronous_method_waits_for_the_straggler():
     K = next(r["constants"]["K"] for r in result.manifest["runs"] if r["algorithm"] == msda.name)
     assert end.rounds["msda"] == int(500 / (10 + K * 0.5))
     assert end.rounds["gradient_tracking"] == int(500 / (10 + 2 * 0.5))
+
+
+def test_the_estimate_counts_the_events_of_the_world():
+    made = scenario_from_mapping(
+        {
+            **SMALL,
+            "world": {"preset": "datacenter"},
+            "algorithms": ["a2cid2"],
+            "stop": {"time": 2000},
+        }
+    )
+    events = simulate(made).runs.events[0]
+    assert estimate_scenario(made).events == pytest.approx(events, rel=0.03)
 
 
 def test_bytes_cost_time_where_bandwidth_is_limited():

@@ -4,6 +4,7 @@ ends them.
 
 import numpy as np
 
+from dadao_sim.engine.kernel import kernel
 from dadao_sim.errors import InputError
 from dadao_sim.events import (
     ARRIVE_I,
@@ -16,7 +17,55 @@ from dadao_sim.events import (
     Events,
 )
 
-ENDS_OF = {GRADIENT_START: {GRADIENT_END, LOST}, SEND: {ARRIVE_I, ARRIVE_J, LOST}}
+OVER = -1
+
+
+@kernel
+def assign_slots(kind, start, first_row, old, arrivals, slot, free, count, total):
+    """Write the ``slot`` of every row of a window; ``arrivals`` of each row counts what has heard
+    of the exchange that it began, OVER where nothing is under way.
+
+    ``old`` (4, k) has the rows, slots, kinds and arrivals of what began before the window, in order
+    of rows. ``free[:count]`` are free slots of ``total`` in all. Returns the first row that ends
+    what is not under way (-1 if none does), and the new ``count`` and ``total``.
+    """
+    for row in range(kind.shape[0]):
+        what = kind[row]
+        if what in (GRADIENT_START, SEND):
+            if count > 0:
+                count -= 1
+                slot[row] = free[count]
+            else:
+                slot[row] = total
+                total += 1
+            arrivals[row] = 0
+        elif what in (GRADIENT_END, ARRIVE_I, ARRIVE_J, LOST):
+            began = start[row] - first_row
+            place = -1
+            if began < 0:
+                place = np.searchsorted(old[0], start[row])
+                if place == old.shape[1] or old[0, place] != start[row]:
+                    return row, count, total
+                begun_as, heard, where = old[2, place], old[3, place], old[1, place]
+            elif began < row:
+                begun_as, heard, where = np.int64(kind[began]), arrivals[began], slot[began]
+            else:
+                return row, count, total
+            exchange = what in (ARRIVE_I, ARRIVE_J)
+            of_its_kind = what == LOST or (begun_as == SEND) == exchange
+            if heard == OVER or not of_its_kind:
+                return row, count, total
+            heard += 1
+            if not exchange or heard == 2:
+                heard = OVER
+                free[count] = where
+                count += 1
+            if place >= 0:
+                old[3, place] = heard
+            else:
+                arrivals[began] = heard
+            slot[row] = where
+    return -1, count, total
 
 
 class Slots:
@@ -28,39 +77,34 @@ class Slots:
 
     def __init__(self, width: int):
         self.vectors = np.zeros((1, width))
-        self._free: list[int] = [0]
-        self._open: dict[int, tuple[int, int, int]] = {}  # start row -> slot, kind, arrivals
+        self._free = np.zeros(1, dtype=np.int64)
+        self._open = np.zeros((4, 0), dtype=np.int64)  # start row, slot, kind, arrivals
 
     def assign(self, events: Events) -> np.ndarray:
         """The slot of every row (int64), -1 for atomic events.
 
         Raises InputError where a row ends what is not under way.
         """
-        slot = np.full(len(events), -1, dtype=np.int64)
-        for row in np.flatnonzero((events.kind >= GRADIENT_START) & (events.kind <= LOST)):
-            kind = int(events.kind[row])
-            if kind in ENDS_OF:
-                slot[row] = self._take()
-                self._open[events.first_row + int(row)] = (int(slot[row]), kind, 0)
-                continue
-            start = int(events.start[row])
-            if start not in self._open or kind not in ENDS_OF[self._open[start][1]]:
-                raise InputError(
-                    f"events.start: row {events.first_row + row} ({KIND_NAMES[kind]}) ends "
-                    f"row {start}, where nothing of its kind is under way"
-                )
-            slot[row], begun_as, arrivals = self._open[start]
-            arrivals += 1
-            if kind in (LOST, GRADIENT_END) or arrivals == 2:
-                del self._open[start]
-                self._free.append(int(slot[row]))
-            else:
-                self._open[start] = (int(slot[row]), begun_as, arrivals)
+        rows = len(events)
+        slot, arrivals = np.full((2, rows), OVER, dtype=np.int64)
+        free = np.concatenate([self._free, np.zeros(len(self.vectors) + rows, dtype=np.int64)])
+        wrong, count, total = assign_slots(
+            *(events.kind, events.start, events.first_row, self._open, arrivals, slot),
+            *(free, len(self._free), len(self.vectors)),
+        )
+        if wrong >= 0:
+            raise InputError(
+                f"events.start: row {events.first_row + wrong} ({KIND_NAMES[events.kind[wrong]]}) "
+                f"ends row {events.start[wrong]}, where nothing of its kind is under way"
+            )
+        self._free = free[:count]
+        begun = np.flatnonzero(arrivals != OVER)
+        now = np.stack([events.first_row + begun, slot[begun], events.kind[begun], arrivals[begun]])
+        self._open = np.hstack([self._open[:, self._open[3] != OVER], now])
+        if total > len(self.vectors):
+            more = np.zeros((max(total, 2 * len(self.vectors)), self.vectors.shape[1]))
+            more[: len(self.vectors)] = self.vectors
+            spare = np.arange(total, len(more))
+            self._free = np.concatenate([self._free, spare])
+            self.vectors = more
         return slot
-
-    def _take(self) -> int:
-        if not self._free:
-            count = len(self.vectors)
-            self.vectors = np.concatenate([self.vectors, np.zeros_like(self.vectors)])
-            self._free = list(range(count, 2 * count))
-        return self._free.pop()

@@ -150,6 +150,12 @@ def test_a_cut_link_stops_the_rounds_until_it_is_back():
         world(nodes=UNIT, changes=changes[:1])
 
 
+def test_a_slow_period_of_one_node_slows_the_round():
+    slow = {"factor": 9.0, "every": 200.0, "length": 10.0}
+    steps = np.diff(round_times(world(nodes={**UNIT, "slow_periods": slow}), windows=4))
+    assert set(np.round(steps, 9)) == {1.0, 9.0}
+
+
 def test_outages_put_messages_off():
     outages = {"every": 20.0, "length": 5.0}
     found = round_times(world(nodes=UNIT, links={"outages": outages}))
@@ -160,6 +166,12 @@ def test_a_node_that_never_gets_done_is_reported():
     crashes = {"every": 0.01, "length": 0.01}
     with pytest.raises(InputError, match="never gets a gradient done between two crashes"):
         world(nodes={**UNIT, "crashes": crashes}).window()
+
+
+def test_a_message_that_never_arrives_is_reported():
+    loss = {"probability": 0.0, "burst_probability": 1.0, "burst_start": 0.5, "burst_end": 1e-12}
+    with pytest.raises(InputError, match="lost 10000 times in a row"):
+        world(nodes=UNIT, links={"latency": 0.1, "loss": loss}).window()
 
 
 def test_same_seed_same_rounds():

@@ -1,5 +1,7 @@
 """The world of asynchronous methods: nodes that compute and links that carry, on SimPy."""
 
+from functools import partial
+
 import numpy as np
 import simpy
 
@@ -44,47 +46,66 @@ class WorldClock:
         message_bytes: float,
         seed: np.random.SeedSequence,
     ):
-        spec, network = physics.spec, physics.network
-        rng = generators(seed)
+        self.physics = physics
         self.stretch = physics.stretch(rates, message_bytes)
+        rng = generators(seed)
         self.env = simpy.Environment()
-        self.log = EventLog(network.edges, self.stretch, rng["marks"])
-        self.now = Situation.at_the_start(network.edges, physics.slowness)
-        resume, stop = start_nodes(
-            *(self.env, self.log, self.now),
-            _pauses(physics, rates, self.stretch).tolist(),
-            spec.nodes.gradient.mean,
-            unit_draws(spec.nodes.pause, rng["pauses"])
-            if spec.nodes.pause.mean > 0
-            else exponentials(rng["pauses"]),
-            unit_draws(spec.nodes.gradient, rng["durations"]),
-        )
-        computes = (rates.nodes > 0).tolist()
-        begin = lambda i: resume(i) if computes[i] else None  # noqa: E731
-        late = {joins.node: joins.at for joins in spec.nodes.late}
-        for i in range(network.nodes):
-            if i in late:
-                faults.leave(self.now, stop, i)
-                arrive = lambda i=i: faults.come(self.now, begin, i)  # noqa: E731
-                faults.call_at(self.env, late[i], arrive)
-            else:
-                begin(i)
+        self.log = EventLog(physics.network.edges, self.stretch, rng["marks"])
+        self.now = Situation.at_the_start(physics.network.edges, physics.slowness)
+        resume, stop = self._start_nodes(rates, rng)
         with np.errstate(divide="ignore"):
             pauses = self.stretch / rates.edges
         links = _links(physics, message_bytes, pauses, rng)
         start_links(self.env, self.log, self.now, links, exponentials(rng["exchanges"]))
-        faults.start_changes(self.env, self.now, physics.cuts)
+        self._start_faults(rng, resume, stop)
+
+    def _start_nodes(
+        self, rates: PoissonRates, rng: dict[str, np.random.Generator]
+    ) -> tuple[faults.NodeAction, faults.NodeAction]:
+        """Let the nodes compute, those that are late later; how to resume and stop one."""
+        nodes = self.physics.spec.nodes
+        draw_pause = (
+            unit_draws(nodes.pause, rng["pauses"])
+            if nodes.pause.mean > 0
+            else exponentials(rng["pauses"])  # of the pauses that a stretched unit adds
+        )
+        resume_computing, stop = start_nodes(
+            *(self.env, self.log, self.now),
+            *(_pauses(self.physics, rates, self.stretch).tolist(), nodes.gradient.mean),
+            *(draw_pause, unit_draws(nodes.gradient, rng["durations"])),
+        )
+        computes = (rates.nodes > 0).tolist()
+
+        def resume(i: int) -> None:
+            if computes[i]:
+                resume_computing(i)
+
+        late = {joins.node: joins.at for joins in nodes.late}
+        for i in range(self.physics.network.nodes):
+            if i in late:
+                faults.leave(self.now, stop, i)
+                faults.call_at(self.env, late[i], partial(faults.come, self.now, resume, i))
+            else:
+                resume(i)
+        return resume, stop
+
+    def _start_faults(
+        self,
+        rng: dict[str, np.random.Generator],
+        resume: faults.NodeAction,
+        stop: faults.NodeAction,
+    ) -> None:
+        env, now, spec = self.env, self.now, self.physics.spec
+        faults.start_changes(env, now, self.physics.cuts)
         if spec.nodes.crashes is not None:
             draw = exponentials(rng["crashes"])
-            faults.start_crashes(
-                *(self.env, self.log, self.now, spec.nodes.crashes, draw, begin, stop)
-            )
+            faults.start_crashes(env, self.log, now, spec.nodes.crashes, draw, resume, stop)
         if spec.nodes.slow_periods is not None:
             draw = exponentials(rng["slow_periods"])
-            faults.start_slow_periods(self.env, self.now, spec.nodes.slow_periods, draw)
+            faults.start_slow_periods(env, now, spec.nodes.slow_periods, draw)
         if spec.links.outages is not None:
             draw = exponentials(rng["outages"])
-            faults.start_outages(self.env, self.now, spec.links.outages, draw)
+            faults.start_outages(env, now, spec.links.outages, draw)
 
     def window(self) -> Events:
         """The next ``WINDOW`` events. InputError where nothing happens any more."""

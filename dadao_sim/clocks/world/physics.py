@@ -114,7 +114,7 @@ def make_physics(
         slowness=slowness,
         latency=_latency(spec, network) / spec.gradient_seconds,
         time_per_byte=1 / (spec.links.bandwidth or math.inf) / spec.gradient_seconds,
-        cuts=_cuts(spec, network, accuracy=accuracy),
+        cuts=_cuts(spec, network, accuracy=accuracy, end=end),
     )
 
 
@@ -139,7 +139,7 @@ def _latency(spec: WorldSpec, network: Network) -> np.ndarray:
 
 
 def _cuts(
-    spec: WorldSpec, network: Network, *, accuracy: bool
+    spec: WorldSpec, network: Network, *, accuracy: bool, end: float
 ) -> tuple[tuple[float, int, int], ...]:
     cuts = []
     down = np.zeros(len(network.edges), dtype=bool)
@@ -161,5 +161,10 @@ def _cuts(
         raise InputError(
             f"world.changes: they leave the network in {parts} parts for ever, and stop.accuracy "
             "may never be reached; bring links back, or leave out stop.accuracy"
+        )
+    if down.all() and end == math.inf:
+        raise InputError(
+            "world.changes: they cut every link for ever, and a run might never end; "
+            "bring links back, or give stop.time"
         )
     return tuple(cuts)

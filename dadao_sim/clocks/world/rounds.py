@@ -20,7 +20,7 @@ from dadao_sim.events import RESENT, RESET, ROUND, Events
 from dadao_sim.scenario_world import LogNormal
 
 ROUNDS = 256  # rounds in a window, beside what was resent or reset in them
-ATTEMPTS = 10_000  # of one gradient between crashes, after which it is given up
+ATTEMPTS = 10_000  # of a gradient between crashes, or of an exchange, after which it is hopeless
 
 
 class RoundWorld:
@@ -165,6 +165,11 @@ class RoundWorld:
             while self.draw_loss() < self.chance(e):
                 counts[e] += 1
                 resent.append(e)
+                if counts[e] > ATTEMPTS:
+                    raise InputError(
+                        f"world.links.loss: an exchange was lost {ATTEMPTS} times in a row; "
+                        "make losses rarer or bursts shorter"
+                    )
         return counts
 
     def opened(self, at: np.ndarray) -> np.ndarray:

@@ -1,0 +1,99 @@
+"""What a picture of the gallery is, and the two kinds there are most of."""
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from dadao_sim import bundled
+from dadao_sim.names import display_name
+from dadao_sim.plotting.comparison import comparison_figure, comparison_table
+from dadao_sim.plotting.curves import panel_figure
+from dadao_sim.result import Result
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+ACCURACY = 1e-6
+
+# A scenario by its name, and the values to --set in it.
+Run = tuple[str, ...]
+ResultOf = Callable[[Run], Result]
+
+
+@dataclass(frozen=True)
+class Picture:
+    """One figure of the gallery: NAME.png, what it shows, and the command that draws it."""
+
+    name: str
+    title: str
+    caption: str
+    command: str
+    draw: Callable[[ResultOf], "Figure"]
+    table: Callable[[ResultOf], str] = lambda result_of: ""
+
+
+def scenario_picture(name: str) -> Picture:
+    """The standard figure of a scenario; its caption is the comment that the scenario begins with.
+
+    ``name`` is as `dadao-sim list` prints it, such as paper/star-regression.
+    """
+    return Picture(
+        name=Path(name).name,
+        title=name,
+        caption=caption(name),
+        command=f"dadao-sim run scenarios/{name}.yaml",
+        draw=lambda result_of: panel_figure(result_of((name,))),
+    )
+
+
+def caption(name: str) -> str:
+    """The question in bold, then what to look for."""
+    lines = bundled.scenarios()[name].read_text(encoding="utf-8").splitlines()
+    end = next(k for k, line in enumerate(lines) if not line.startswith("#"))
+    question, *more = (line.removeprefix("# ") for line in lines[1:end])
+    return "\n".join([f"**{question}**", *more])
+
+
+def comparison_picture(
+    name: str,
+    title: str,
+    caption: str,
+    rows: Mapping[str, Run],
+    command: str,
+    accuracy: float = ACCURACY,
+    quantity: str = "communications",
+) -> Picture:
+    """What each method spent to reach an accuracy, and a table of it; a row per run."""
+
+    def results(result_of: ResultOf) -> dict[str, Result]:
+        return {row: result_of(run) for row, run in rows.items()}
+
+    return Picture(
+        name=name,
+        title=title,
+        caption=caption,
+        command=command,
+        draw=lambda result_of: comparison_figure(results(result_of), accuracy, quantity, width=4.5),
+        table=lambda result_of: median_table(results(result_of), accuracy, quantity),
+    )
+
+
+def median_table(results: Mapping[str, Result], accuracy: float, quantity: str) -> str:
+    """Medians of what it cost in Markdown: a row per result, a column per method."""
+    table = comparison_table(results, accuracy)
+    methods = dict(zip(table["algorithm"], table["method"], strict=True))
+    medians = table.set_index(["scenario", "algorithm"])[f"{quantity}_median"].to_dict()
+    names = [display_name(label, method) for label, method in methods.items()]
+    lines = ["| | " + " | ".join(names) + " |", "|---" * (len(names) + 1) + "|"]
+    for scenario in results:
+        cells = [_cell(medians.get((scenario, label), math.nan)) for label in methods]
+        lines.append(f"| {scenario} | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def _cell(median: float) -> str:
+    if math.isnan(median):
+        return ""  # the scenario does not have this method
+    return f"{median:,.0f}" if math.isfinite(median) else "not reached"

@@ -1,0 +1,63 @@
+"""The pictures of the gallery about gossip rates: what the best save, and what they look like."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from pictures import Picture, ResultOf, scenario_picture
+
+from dadao_sim.networks import Network, build, read_graphml
+from dadao_sim.networks.rates import optimal_rates
+from dadao_sim.plotting.networks import network_figure
+from dadao_sim.rates_report import compare_methods, rates_report
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+GEANT = Path(__file__).resolve().parents[1] / "graphs" / "geant2012.graphml"
+GRAPHS = ("barbell", "lollipop", "random-geometric", "geant2012")
+RATES_SCENARIOS = [f"rates/{graph}-rates" for graph in GRAPHS]
+
+
+def rates_pictures() -> list[Picture]:
+    """Uniform against optimal rates, and two networks drawn with the optimal ones."""
+    return [
+        *map(scenario_picture, RATES_SCENARIOS),
+        rates_picture(
+            *("barbell", "Rates on a barbell", "--graph barbell --nodes 16"),
+            lambda: build("barbell", 16, np.random.default_rng(0)),
+        ),
+        rates_picture(
+            *("geant2012", "Rates on GEANT", "graphs/geant2012.graphml"),
+            lambda: read_graphml(GEANT),
+        ),
+    ]
+
+
+def rates_picture(name: str, title: str, source: str, network: Callable[[], Network]) -> Picture:
+    """A network with edges as wide as their optimal rate, and what the methods come to on it."""
+
+    def table(result_of: ResultOf) -> str:
+        report = rates_report(network(), compare_methods(network(), None))
+        rows = [
+            f"| {method} | {row['total_rate']:,.2f} | {row['lower_bound']:,.2f} |"
+            for method, row in report["methods"].items()
+        ]
+        return "\n".join(["| rates | total rate | at least |", "|---|---:|---:|", *rows])
+
+    def draw(result_of: ResultOf) -> "Figure":
+        best = optimal_rates(network())
+        assert isinstance(best.network, Network)
+        return network_figure(best.network, best.rates)
+
+    return Picture(
+        name=f"network-{name}-rates",
+        title=title,
+        caption="Edges as wide and dark as their optimal gossip rate, in exchanges per mean\n"
+        "gradient interval. In the table the total rate that DADAO needs with the rates of each\n"
+        "method, and the certified bound that no rates can go below.",
+        command=f"dadao-sim rates {source} --figure plots/network-{name}-rates.png",
+        draw=draw,
+        table=table,
+    )
