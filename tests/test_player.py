@@ -290,6 +290,10 @@ def test_a_node_that_lost_its_state_starts_from_zero():
         assert not middle[block][3].any()
         others = np.arange(7) != 3
         assert_array_equal(middle[block][others], before[block][others])
+    tuning = METHODS["dadao"].tune(problem, network, {})
+    player = make_player(METHODS["dadao"], problem, tuning, np.ones((7, 3)), {})
+    player.play(with_reset, 0, 201)
+    assert (player.state.seen[3], player.state.last[3]) == (0, log.time[200])
     after = replay("dadao", problem, network, with_reset, np.ones(3))
     atomic = replay("dadao", problem, network, log, np.ones(3))
     assert np.abs(after["x"] - atomic["x"]).max() > 1e-3

@@ -104,6 +104,8 @@ def test_dadao_diverges_with_a_straggler_as_given_and_converges_rescaled():
     rescaled = run(base, world={**world, "time_unit": "auto"}, stop=stop)
     assert rescaled.runs.status[0] == "converged"
     assert rescaled.manifest["runs"][0]["constants"]["time_unit"] == 30.0
+    end = rescaled.curves.iloc[-1]
+    assert end.gradients == pytest.approx(16 * end.time / 30, rel=0.1), "time is the world's"
 
 
 def test_time_is_comparable_a_synchronous_method_waits_for_the_straggler():

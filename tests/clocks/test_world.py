@@ -13,7 +13,7 @@ import pytest
 from cases import lollipop, small_problem
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import stats
-from world_cases import LEVEL, equal, physics, rates, world_log
+from world_cases import COMPUTES, LEVEL, equal, physics, rates, world_log
 
 from dadao_sim import Events, replay
 from dadao_sim.algorithms.contract import PoissonRates
@@ -168,6 +168,12 @@ def test_the_unit_is_stretched_until_latency_times_exchanges_is_a_tenth():
     assert sends == pytest.approx(9 * 0.7, rel=0.03), "per unit, as the method asks"
     ends = log.kind == ARRIVE_I
     assert_allclose((log.time[ends] - log.time[log.start[ends]]) * clock.stretch, 0.2, rtol=1e-6)
+
+
+def test_the_unit_is_stretched_by_slow_periods_on_average():
+    nodes = {**COMPUTES, "slow_periods": {"factor": 9.0, "every": 30.0, "length": 10.0}}
+    made = physics(time_unit="auto", nodes=nodes)
+    assert made.stretch(rates(lollipop()), 8.0) == pytest.approx(0.75 * 1 + 0.25 * 9)
 
 
 def test_the_unit_is_stretched_to_the_slowest_node_and_all_are_paced():

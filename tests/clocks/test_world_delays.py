@@ -107,6 +107,16 @@ def test_losses_come_as_often_as_asked():
     log = world_log(windows=3, links={"latency": 0.1, "jitter": 0.5, "loss": one})
     assert loss_rate(log) == pytest.approx(0.36, abs=0.015)  # of two messages at least one
     alone = (log.kind == LOST) & (log.j < 0)
+    # It names the end that did not hear: the other one did.
+    heard = {
+        (int(log.start[row]), int(log.i[row] if log.kind[row] == ARRIVE_I else log.j[row]))
+        for row in np.flatnonzero(np.isin(log.kind, (ARRIVE_I, ARRIVE_J)))
+    }
+    for row in np.flatnonzero(alone):
+        begun, end = int(log.start[row]), int(log.i[row])
+        other = int(log.i[begun] + log.j[begun] - end)
+        assert (begun, end) not in heard
+        assert (begun, other) in heard
     assert alone.sum() / (log.kind == SEND).sum() == pytest.approx(0.32, abs=0.015)
 
 

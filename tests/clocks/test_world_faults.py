@@ -5,10 +5,12 @@ import pytest
 from cases import lollipop, small_problem
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from numpy.testing import assert_array_equal
-from world_cases import COMPUTES, world_log
+from numpy.testing import assert_allclose, assert_array_equal
+from world_cases import COMPUTES, physics, rates, world_log
 
 from dadao_sim import replay
+from dadao_sim.clocks.world.clock import WorldClock
+from dadao_sim.clocks.world.draws import generators
 from dadao_sim.events import (
     ARRIVE_I,
     ARRIVE_J,
@@ -64,6 +66,28 @@ def test_a_busy_hub_serves_its_leaves_alike():
     assert counts.std() < 0.5 * np.sqrt(counts.mean())
 
 
+def test_first_come_is_first_served():
+    """Rebuilt from the log on a star: which edges wait, since when, from the clocks' own draws."""
+    network = build("star", 5, None)
+    nodes = {"exchanges_at_once": 1}
+    made = physics(network, nodes=nodes, links={"latency": 0.4})
+    clock = WorldClock(made, rates(network, 1.0), 8.0, np.random.SeedSequence(3))
+    log = clock.window()
+    draws = iter(generators(np.random.SeedSequence(3))["exchanges"].standard_exponential(4096))
+    due = [(float(next(draws)), e) for e in range(4)]
+    free_at, expected = 0.0, []
+    while len(expected) < 500:
+        due.sort()  # the clock that ticked first has waited longest, or begins at its tick
+        tick, e = due.pop(0)
+        begun = max(tick, free_at)
+        expected.append((begun, e))
+        free_at = begun + 0.4
+        due.append((begun + float(next(draws)), e))
+    sends = np.flatnonzero(log.kind == SEND)[:500]
+    assert_array_equal(log.edge[sends], [e for _, e in expected])
+    assert_allclose(log.time[sends], [time for time, _ in expected], rtol=1e-12)
+
+
 def test_waiting_keeps_more_exchanges_than_giving_up():
     found = {}
     for when_busy in ("wait", "give_up"):
@@ -83,6 +107,9 @@ def test_a_crashed_node_is_gone_and_loses_its_state():
     share = (log.kind == GRADIENT_END).sum() / (7 * log.time[-1])
     # While it is there it ends one gradient per unit, less the one that the crash takes.
     assert share == pytest.approx(20 / 25, rel=0.1)
+    # An exchange needs both ends.
+    exchanges = (log.kind == SEND).sum() / (9 * 0.7 * log.time[-1])
+    assert exchanges == pytest.approx((20 / 25) ** 2, rel=0.1)
     lost = log.kind == LOST
     assert (lost & (log.edge < 0)).sum() > 20, "gradients are lost"
     assert (lost & (log.edge >= 0)).sum() > 2, "and what was sent to the node"
