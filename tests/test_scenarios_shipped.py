@@ -3,10 +3,10 @@
 Every scenario is checked down to the constants of its methods; all together that takes seconds.
 """
 
-import importlib.util
 import json
 from pathlib import Path
 
+import make_gallery as gallery
 import pytest
 
 from dadao_sim import bundled
@@ -19,17 +19,7 @@ SCENARIOS = bundled.scenarios()
 PAPER = ("dadao", "continuized", "msda", "adom_plus", "adom_plus_multi_consensus")
 
 
-@pytest.fixture(scope="module")
-def gallery():
-    spec = importlib.util.spec_from_file_location("make_gallery", PLOTS / "make_gallery.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-def pictures(gallery):
+def pictures():
     return [picture for section in gallery.sections().values() for picture in section]
 
 
@@ -90,19 +80,19 @@ def test_below_its_least_rate_dadao_diverges():
     }
 
 
-def test_gallery_shows_every_scenario(gallery):
-    shown = {picture.title for picture in pictures(gallery)}
+def test_gallery_shows_every_scenario():
+    shown = {picture.title for picture in pictures()}
     assert set(SCENARIOS) <= shown
 
 
-def test_gallery_page_is_up_to_date(gallery):
+def test_gallery_page_is_up_to_date():
     page = (PLOTS / "README.md").read_text(encoding="utf-8")
     assert page.startswith(gallery.INTRODUCTION)
-    for picture in pictures(gallery):
+    for picture in pictures():
         assert gallery.entry(picture) in page, f"make gallery: {picture.name} has changed"
 
 
-def test_figures_are_those_of_the_gallery(gallery):
-    names = [f"{picture.name}.png" for picture in pictures(gallery)]
+def test_figures_are_those_of_the_gallery():
+    names = [f"{picture.name}.png" for picture in pictures()]
     assert len(set(names)) == len(names)
     assert {path.name for path in PLOTS.glob("*.png")} == set(names)
