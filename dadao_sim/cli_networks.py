@@ -1,6 +1,7 @@
 """The commands about networks alone: their constants, and the best rates of their edges."""
 
 import json
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -18,7 +19,7 @@ SetOption = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="OPTION=VALUE", help="An option of the graph."),
 ]
-SeedOption = Annotated[int, typer.Option(help="Of a random graph.")]
+SeedOption = Annotated[int, typer.Option(min=0, help="Of a random graph.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 FigureOption = Annotated[Path | None, typer.Option(help="Draw it to this file.")]
 
@@ -119,9 +120,14 @@ def _options(sets: list[str]) -> dict[str, Any]:
     for text in sets:
         name, _, value = text.partition("=")
         try:
-            options[name.strip()] = json.loads(value)
+            number = json.loads(value)
         except ValueError:
-            raise InputError(f"--set {text}: must be OPTION=NUMBER, such as degree=4") from None
+            number = None
+        if type(number) not in (int, float) or not math.isfinite(number):
+            raise InputError(f"--set {text}: must be OPTION=NUMBER, such as degree=4")
+        if name.strip() in ("nodes", "rng"):
+            raise InputError(f"--set {text}: the number of nodes is --nodes, the seed --seed")
+        options[name.strip()] = number
     return options
 
 

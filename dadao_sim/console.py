@@ -48,8 +48,8 @@ def run(scenario: "Scenario", folder: Path, *, jobs: int, resume: bool, overwrit
             say(
                 f"{run.algorithm}, repeat {run.repeat}: diverged at time {run.time:g}: {run.reason}"
             )
-    draw(result, folder)
     say(f"result: {folder}")
+    draw(result, folder)
     return 0
 
 

@@ -4,7 +4,7 @@ A clock produces a log, the engine replays an algorithm over it. Rows are in ord
 the same time happen in the order in which they stand, so the log is total.
 """
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
@@ -145,6 +145,25 @@ class Events:
                 f"events.start: row {row} ({KIND_NAMES[self.kind[row]]}) must name an earlier row, "
                 f"not {self.start[row]}"
             )
+
+    def on(self, network: "Network | GraphSequence") -> "Events":
+        """The log with the ``edge`` of every exchange, looked up where it is -1.
+
+        Raises InputError where two nodes have no edge, or another than the log says.
+        """
+        exchanges = np.flatnonzero(np.isin(self.kind, EXCHANGES))
+        found = network.edge_indices(self.i[exchanges], self.j[exchanges])
+        given = self.edge[exchanges]
+        wrong = (given != -1) & (given != found)
+        if wrong.any():
+            row = int(wrong.argmax())
+            raise InputError(
+                f"events.edge: row {exchanges[row]} says {given[row]}, but nodes "
+                f"{self.i[exchanges[row]]} and {self.j[exchanges[row]]} have edge {found[row]}"
+            )
+        edge = self.edge.copy()
+        edge[exchanges] = found
+        return replace(self, edge=edge)
 
     def relabelled(self, order: np.ndarray, network: "Network | GraphSequence") -> "Events":
         """The same log on the relabelled network, whose node k is node ``order[k]`` of this

@@ -75,6 +75,11 @@ class Plan:
 def make_plan(scenario: Scenario, spec: AlgorithmSpec, parts: Parts) -> Plan:
     """Tune an algorithm; InputError, before anything is compiled, for what it cannot do."""
     method = get_method(spec.name)
+    if spec.rates is not None and isinstance(method, SynchronousMethod):
+        raise InputError(
+            f"algorithms: {spec.label}: rates: {method.name} gossips with unit weights in rounds; "
+            "leave rates out"
+        )
     network = parts.network if spec.rates is None else with_rates(parts.network, spec.rates)
     method.check_supported(
         parts.problem,

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from dadao_sim.algorithms.contract import (
+    VERBS,
     AsynchronousMethod,
     Method,
     SynchronousMethod,
@@ -82,7 +83,10 @@ class AsynchronousPlayer(Player):
         self.compiled_objective = isinstance(objective, tuple)
         own = all(
             kind.__module__.startswith("dadao_sim.")
-            for kind in (method.params, *([type(objective)] if self.compiled_objective else []))
+            for kind in (
+                *(method.params, *(getattr(method, verb) for verb in VERBS)),
+                *([type(objective)] if self.compiled_objective else []),
+            )
         )
         self._play, self._observe = (PLAY_CACHED, OBSERVE_CACHED) if own else (PLAY, OBSERVE)
         self._window: tuple[Events, Log] | None = None
@@ -234,8 +238,8 @@ def replay(
     if (wrong & (events.kind != RESET)).any():
         wanted = "rounds only" if isinstance(method, SynchronousMethod) else "no rounds"
         raise InputError(f"events.kind: {method.name} plays a log of {wanted}")
-    if not rounds.any():
-        events.check(network.nodes)
+    events.check(network.nodes)
+    events = events.on(network)
     tuning = method.tuned(problem, network, overrides or {})
     rows = start_rows(x0, problem.nodes, problem.dimension)
     player = make_player(method, problem, tuning, rows, blocks)

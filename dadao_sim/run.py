@@ -68,7 +68,11 @@ def run(
         bound = DIVERGED * max(1.0, outcome.samples[0]["accuracy"])
         if not sample["accuracy"] <= bound:
             outcome.status = FAILED
-            outcome.reason = f"the error passed {DIVERGED:.0e} times that of the start"
+            outcome.reason = (
+                "the state is not a number"
+                if math.isnan(sample["accuracy"])
+                else f"the error passed {DIVERGED:.0e} times that of the start"
+            )
         elif sample["accuracy"] <= limits.accuracy:
             outcome.status, outcome.reason = CONVERGED, f"accuracy {limits.accuracy:g}"
         return outcome.status != STOPPED

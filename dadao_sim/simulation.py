@@ -1,5 +1,7 @@
 """From a scenario to a result: the only module that knows all the parts."""
 
+import hashlib
+import json
 import math
 import platform
 import shutil
@@ -28,6 +30,10 @@ from dadao_sim.scenario import BUILT_IN_ALGORITHMS, Scenario
 from dadao_sim.scenario_file import load_scenario, scenario_from_mapping
 
 UNFINISHED = "unfinished_runs"
+RESULT_FILES = (
+    *("manifest.json", "timing.json", "curves.parquet", "runs.csv", "summary.csv", "summary.tex"),
+)
+RESULT_FOLDERS = ("final_states", "figures", UNFINISHED)
 LIBRARIES = ["numpy", "scipy", "numba", "networkx", "pandas", "pyarrow", "scikit-learn", "simpy"]
 
 
@@ -58,6 +64,10 @@ def simulate(
     both: dict[str, Any] = {"problem": problem, "network": network}
     given = {name: part for name, part in both.items() if part is not None}
     folder = None if out is None else Path(out)
+    if not isinstance(jobs, int) or jobs < 1:
+        raise InputError(f"jobs: {jobs!r} given; a whole number of at least 1 is needed")
+    if resume and overwrite:
+        raise InputError("resume and overwrite exclude each other")
     if resume and given:
         raise InputError(
             "resume: a problem or network given in Python cannot be compared with that of the "
@@ -67,12 +77,14 @@ def simulate(
         check_folder(folder, resume=resume, overwrite=overwrite)
     check_scenario(scenario, **given)
     if folder is not None and overwrite:
-        shutil.rmtree(folder, ignore_errors=True)
+        remove_result(folder)
 
     store = None
     parts: dict[RunKey, Part] = {}
     if folder is not None:
-        identity = fingerprint(scenario.to_mapping(), dadao_sim.__version__)
+        identity = fingerprint(
+            {**scenario.to_mapping(), "files": input_digest(scenario)}, dadao_sim.__version__
+        )
         store = RunStore(folder / UNFINISHED, identity)
         parts = {key: store.load_part(key) for key in store.finished()}
     todo = [key for key in run_keys(scenario) if key not in parts]
@@ -149,7 +161,7 @@ def check_folder(folder: Path, *, resume: bool, overwrite: bool) -> None:
         return
     if resume and (folder / UNFINISHED).is_dir():
         return
-    if overwrite and ((folder / UNFINISHED).is_dir() or (folder / "manifest.json").is_file()):
+    if overwrite and is_ours(folder):
         return
     if resume:
         raise InputError(f"{folder}: nothing to resume there; its runs are finished or not ours")
@@ -192,6 +204,37 @@ def build_parts(
     return Parts(problem, network, x0, world)
 
 
+def is_ours(folder: Path) -> bool:
+    """Whether a folder holds a result, finished or not."""
+    if (folder / UNFINISHED / "simulation").is_file():
+        return True
+    try:
+        manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    return isinstance(manifest, dict) and {"scenario", "streams", "versions"} <= set(manifest)
+
+
+def remove_result(folder: Path) -> None:
+    """Remove what a result consists of, and nothing else that may be in the folder."""
+    for name in RESULT_FILES:
+        (folder / name).unlink(missing_ok=True)
+    for name in RESULT_FOLDERS:
+        shutil.rmtree(folder / name, ignore_errors=True)
+
+
+def input_digest(scenario: Scenario) -> str:
+    """Digest of the files that a scenario reads: a result is of their content, not their names."""
+    digest = hashlib.sha256()
+    network, data = scenario.network, scenario.problem.data
+    sequence = getattr(network, "sequence", None)
+    names = [getattr(network, "file", None), *(getattr(sequence, "files", None) or ())]
+    for name in [*names, getattr(data, "path", None)]:
+        if name is not None and Path(name).is_file():
+            digest.update(hashlib.sha256(Path(name).read_bytes()).digest())
+    return digest.hexdigest()
+
+
 def make_manifest(
     scenario: Scenario, given: list[str], runs: list[dict[str, Any]]
 ) -> dict[str, Any]:
@@ -214,7 +257,7 @@ def make_manifest(
 
 
 @lru_cache(maxsize=2)
-def _parts_of(scenario_json: str, repeat: int) -> Parts:
+def _parts_of(scenario_json: str, files: str, repeat: int) -> Parts:
     return build_parts(Scenario.model_validate_json(scenario_json), repeat)
 
 
@@ -222,7 +265,7 @@ def _parts(scenario: Scenario, repeat: int, given: Mapping[str, Any]) -> Parts:
     """The parts of a repeat; those of the last two are kept, for the algorithms share them."""
     if given:
         return build_parts(scenario, repeat, **given)
-    return _parts_of(scenario.model_dump_json(), repeat)
+    return _parts_of(scenario.model_dump_json(), input_digest(scenario), repeat)
 
 
 @one_blas_thread()

@@ -75,6 +75,8 @@ def world_report(
     if spec is None:
         labels = ", ".join(s.label for s in scenario.algorithms)
         raise InputError(f"algorithms: {label!r} is none of this scenario's ({labels})")
+    if end is not None and not end > 0:
+        raise InputError(f"world: --end {end:g}; it must be above 0")
     end = end or scenario.stop.time
     if scenario.world is None:
         raise InputError("world: the scenario has none; add world: {preset: ...}")

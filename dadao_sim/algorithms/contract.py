@@ -172,7 +172,20 @@ class AsynchronousMethod(Method):
     def install(self) -> None:
         """Give the engine's verbs their meaning for ``params``."""
         for verb in VERBS:
+            known = getattr(handlers, verb).implementations.get(self.params)
+            if known is not None and not _same_function(known, getattr(self, verb)):
+                raise InputError(
+                    f"algorithms: {self.name}: {self.params.__qualname__} already selects another "
+                    f"{verb}; define a Params class of its own for each method, and again after "
+                    "each edit"
+                )
+        for verb in VERBS:
             getattr(handlers, verb).register(self.params, getattr(self, verb))
+
+
+def _same_function(one: Callable[..., Any], other: Callable[..., Any]) -> bool:
+    """By content: a worker process unpickles a new object for every task."""
+    return one is other or getattr(one, "__code__", one) == getattr(other, "__code__", other)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -40,6 +40,7 @@ from numba.extending import register_jitable
 
 from dadao_sim.algorithms.connectivity import shape_chi1, shape_chi2
 from dadao_sim.algorithms.contract import AsynchronousMethod, Constants, PoissonRates, Tuning
+from dadao_sim.errors import InputError
 from dadao_sim.problems import oracles
 
 X, XT, Y, YT, Z, ZT, AVERAGE = range(7)
@@ -102,6 +103,8 @@ def tune(problem: Any, network: Any, overrides: Mapping[str, float]) -> Tuning:
     # How many graphs of a sequence pass in a unit of time: as in the authors' program.
     c.switching = c.shape_chi1 if len(network.graphs) > 1 else 0.0
     c.averaging = NO_AVERAGE
+    if c.averaging not in (NO_AVERAGE, EVENT_AVERAGE, TIME_AVERAGE):
+        raise InputError(f"algorithms: dadao: averaging must be 0, 1 or 2, not {c.averaging:g}")
     solve_flow(c)
     clock = PoissonRates(
         nodes=np.ones(problem.nodes),

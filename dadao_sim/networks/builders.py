@@ -22,6 +22,7 @@ from dadao_sim.networks.random_graphs import (
 )
 
 Builder = Callable[..., Network]
+FRACTIONS = ("probability", "radius")  # the options that are no counts
 
 
 def build(name: str, nodes: int | None, rng: np.random.Generator, **options: Any) -> Network:
@@ -39,6 +40,10 @@ def build(name: str, nodes: int | None, rng: np.random.Generator, **options: Any
         if key not in taken:
             says = f"it takes {', '.join(taken)}" if taken else "it takes no options"
             raise InputError(f"network.{key}: the graph {name!r} has no such option; {says}")
+    for key in ("nodes", *(key for key in given if key not in FRACTIONS)):
+        value = nodes if key == "nodes" else given[key]
+        if value is not None and (isinstance(value, bool) or not isinstance(value, int)):
+            raise InputError(f"network.{key}: {value!r} is not possible; it must be an integer")
     for key, value in {"nodes": nodes, **given}.items():
         if value is not None and isinstance(value, int) and value < (0 if key == "bridge" else 1):
             raise InputError(f"network.{key}: {value} is not possible; it must be positive")

@@ -44,11 +44,21 @@ class PythonObjectives:
 
     def gradient(self, i: int, x: FloatArray, mark: object, out: FloatArray) -> None:
         """Write grad f_i(x) into out (d,)."""
-        out[:] = self.objectives[i].gradient(x.copy())
+        self._write(i, "gradient", self.objectives[i].gradient(x.copy()), out)
 
     def conjugate_gradient(self, i: int, y: FloatArray, out: FloatArray) -> None:
         """Write grad f_i*(y) into out (d,)."""
-        out[:] = self.objectives[i].conjugate_gradient(y.copy())  # type: ignore[attr-defined]
+        answer = self.objectives[i].conjugate_gradient(y.copy())  # type: ignore[attr-defined]
+        self._write(i, "conjugate_gradient", answer, out)
+
+    @staticmethod
+    def _write(i: int, name: str, answer: object, out: FloatArray) -> None:
+        values = np.asarray(answer, dtype=float)
+        if values.shape != out.shape:
+            raise InputError(
+                f"objectives: {name} of node {i} has shape {values.shape}; {out.shape} is needed"
+            )
+        out[:] = values
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
