@@ -8,6 +8,7 @@ from typing import TypeAlias
 
 import numpy as np
 
+from dadao_sim.algorithms.connectivity import graph_totals
 from dadao_sim.algorithms.contract import Method, SynchronousMethod, Tuning
 from dadao_sim.algorithms.registry import get_method
 from dadao_sim.clocks.poisson import PoissonClock
@@ -176,12 +177,15 @@ def make_clock(plan: Plan, parts: Parts, seed: np.random.SeedSequence) -> Clock:
     if rates is None:
         return RoundClock(seed)
     graphs: tuple[tuple[np.ndarray, np.ndarray], ...] = ()
+    totals = None
     if isinstance(plan.network, GraphSequence):
         shapes = (graph.shape for graph in plan.network.graphs)
         graphs = tuple(zip(plan.network.members, shapes, strict=True))
+        totals = graph_totals(plan.network)
     return PoissonClock(
         *(rates.nodes, rates.edges, plan.network.edges, seed),
         graphs=graphs,
+        totals=totals,
         switching=rates.switching,
     )
 

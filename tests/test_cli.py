@@ -254,12 +254,26 @@ def test_a_folder_that_exists_is_kept(dadao_sim, scenario, tmp_path):
     assert dadao_sim("run", scenario(), "--out", "r", "--overwrite")[0] == 0
 
 
+def test_overwrite_spares_a_folder_with_a_manifest_of_something_else(dadao_sim, scenario, tmp_path):
+    (tmp_path / "extension").mkdir()
+    (tmp_path / "extension" / "manifest.json").write_text('{"name": "my extension"}')
+    code, _, err = dadao_sim("run", scenario(), "--out", "extension", "--overwrite")
+    assert_one_line(code, err, "no result of ours")
+    dadao_sim("run", scenario(), "--out", "r")
+    (tmp_path / "r" / "notes.txt").write_text("what I thought of it")
+    assert dadao_sim("run", scenario(), "--out", "r", "--overwrite")[0] == 0
+    assert (tmp_path / "r" / "notes.txt").exists(), "not a part of the result"
+
+
 def test_overwrite_spares_what_is_no_result(dadao_sim, scenario, tmp_path):
     (tmp_path / "thesis").mkdir()
     (tmp_path / "thesis" / "chapter.tex").write_text("years of work")
     code, _, err = dadao_sim("run", scenario(), "--out", "thesis", "--overwrite")
     assert_one_line(code, err, "thesis", "choose another --out")
     assert (tmp_path / "thesis" / "chapter.tex").exists()
+
+
+REGULAR = ["network", "--graph", "random_regular", "--nodes", "8"]
 
 
 @pytest.mark.parametrize(
@@ -275,6 +289,15 @@ def test_overwrite_spares_what_is_no_result(dadao_sim, scenario, tmp_path):
         (["network", "--graph", "path", "--nodes", "4", "--set", "degree=3"], "no such option"),
         (["network", "--graph", "path", "--nodes", "4", "--set", "degree=x"], "OPTION=NUMBER"),
         (["network", "no.graphml"], "no.graphml"),
+        (["network", "--graph", "path", "--nodes", "4", "--set", "nodes=4"], "is --nodes"),
+        (
+            ["network", "--graph", "random_regular", "--nodes", "8", "--set", "degree=2.5"],
+            "integer",
+        ),
+        (
+            ["network", "--graph", "random_regular", "--nodes", "8", "--set", "degree=true"],
+            "NUMBER",
+        ),
     ],
 )
 def test_a_bad_argument_is_one_line(dadao_sim, arguments, message):

@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 import textwrap
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -351,3 +352,49 @@ def test_rounds_count_what_is_resent_and_skip_it():
     rounds = 2 * tuning.gossip_rounds * len(network.edges)
     assert counter.after(4)["communications"] == rounds + 2
     assert counter.after(4)["rounds"] == 2
+
+
+# ---- what a log and a method may not be ----------------------------------------------------------
+
+
+def test_edges_of_a_log_are_looked_up_and_checked():
+    network, problem = lollipop(), small_problem(7)
+    y = np.random.default_rng(0).standard_normal((7, 3))
+    with_edges = Events.from_arrays([1.0], [GOSSIP], [0], [1], network)
+    without = Events.from_arrays([1.0], [GOSSIP], [0], [1])
+    expected, found = (
+        replay("continuized", problem, network, log, y=y)["y"] for log in (with_edges, without)
+    )
+    assert_array_equal(found, expected)
+    wrong = Events.from_arrays([1.0], [GOSSIP], [0], [1], network, edge=[77777777])
+    with pytest.raises(InputError, match=r"events\.edge: row 0 says 77777777"):
+        replay("continuized", problem, network, wrong, y=y)
+    no_edge = Events.from_arrays([1.0], [GOSSIP], [0], [6])
+    with pytest.raises(InputError, match="no edge"):
+        replay("continuized", problem, network, no_edge, y=y)
+
+
+def test_a_variant_of_a_method_needs_params_of_its_own():
+    def nothing(state, p, i, g):
+        pass
+
+    with pytest.raises(InputError, match="define a Params class of its own"):
+        replace(METHODS["dadao"], name="lazy", apply_gradient=nothing)
+
+
+def test_a_gradient_of_another_shape_is_refused():
+    class Wrong:
+        def __init__(self):
+            self.calls = 0
+
+        def value(self, x):
+            return x @ x / 2
+
+        def gradient(self, x):
+            self.calls += 1
+            return x if self.calls < 5 else 5.0
+
+    problem = Problem.from_objectives([Wrong() for _ in range(7)], 1.0, 1.0, 3, x_star=np.zeros(3))
+    log = atomic_log("dadao", lollipop(), problem)
+    with pytest.raises(InputError, match="objectives: gradient of node"):
+        replay("dadao", problem, lollipop(), log, np.ones(3))

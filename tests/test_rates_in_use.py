@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 
 from dadao_sim import cli, simulate
+from dadao_sim.events import GOSSIP, concatenate
 from dadao_sim.networks import GraphSequence, build, read_graphml, with_rates
 from dadao_sim.networks.rates import optimal_rates
+from dadao_sim.plan import Parts, make_clock
 from dadao_sim.scenario_file import load_scenario
 from dadao_sim.simulation import build_parts, check_scenario, scenario_from_mapping
 
@@ -79,6 +81,29 @@ def test_an_algorithm_may_have_rates_of_its_own():
     back = {"name": "dadao", "label": "back", "rates": "uniform"}
     _, uniform = check_scenario(small("optimal", ["dadao", back]))
     assert np.ptp(uniform.tuning.clock.edges) == pytest.approx(0, abs=1e-12)
+
+
+def test_dadao_on_a_sequence_is_tuned_to_what_was_certified():
+    """The rates keep their proportions across the graphs, in the tuning and in the clock."""
+    for graphs in (("star", "path"), ("barbell", "path")):
+        sequence = GraphSequence([build(name, 8, None) for name in graphs])
+        best = optimal_rates(sequence)
+        (plan,) = check_scenario(
+            small("uniform", ["dadao"]), network=best.network, problem=problem_for(sequence)
+        )
+        assert plan.tuning.constants["total_rate"] == pytest.approx(best.total_rate, rel=1e-9)
+        assert best.lower_bound <= plan.tuning.constants["total_rate"] * (1 + 1e-12)
+        parts = Parts(problem_for(sequence), best.network, np.zeros((8, 1)))
+        clock = make_clock(plan, parts, np.random.SeedSequence(0))
+        log = concatenate([clock.window() for _ in range(8)])
+        gossip = log.time[log.kind == GOSSIP]
+        switching = plan.tuning.clock.switching
+        totals = [rates.sum() for rates in best.by_graph]
+        for q, total in enumerate(totals):
+            count = (np.floor(gossip * switching) % 2 == q).sum()
+            expected = total * log.time[-1] / 2
+            assert abs(count - expected) < 5 * np.sqrt(expected)
+        assert len(np.unique(log.mark)) == len(log)
 
 
 @pytest.mark.parametrize("shared", [True, False])

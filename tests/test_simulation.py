@@ -264,6 +264,39 @@ def test_objects_made_in_python_take_the_place_of_sections():
     assert result.manifest["given_in_python"] == ["network", "problem"]
 
 
+def test_a_result_is_of_the_content_of_its_files(tmp_path):
+    rng = np.random.default_rng(0)
+    file = tmp_path / "d.npz"
+    problem = {"kind": "least_squares", "data": {"kind": "file", "path": str(file)}}
+    scenario = changed(problem=problem, algorithms=["dadao"], repeats=2)
+    ends = []
+    for _ in range(2):
+        np.savez(file, A=rng.standard_normal((80, 2)), b=rng.standard_normal(80))
+        ends.append(simulate(scenario).curves.mean_squared_distance.iloc[-1])
+    assert ends[0] != ends[1], "the second run used the first one's data"
+
+    def stop(key, share, accuracy):
+        if share >= 1:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        simulate(scenario, out=tmp_path / "r", tick=stop)
+    np.savez(file, A=rng.standard_normal((80, 2)), b=rng.standard_normal(80))
+    with pytest.raises(InputError, match="holds runs of another scenario"):
+        simulate(scenario, out=tmp_path / "r", resume=True)
+
+
+@pytest.mark.parametrize("jobs", [0, -1, 1.5])
+def test_jobs_are_a_count(jobs):
+    with pytest.raises(InputError, match="jobs"):
+        simulate(SCENARIO, jobs=jobs)
+
+
+def test_rates_of_its_own_are_refused_where_gossip_has_unit_weights():
+    with pytest.raises(InputError, match="msda gossips with unit weights"):
+        simulate(changed(algorithms=[{"name": "msda", "rates": "optimal"}]))
+
+
 def test_parts_given_in_python_are_not_resumed(tmp_path):
     with pytest.raises(InputError, match="resume: a problem or network given in Python"):
         simulate(SCENARIO, problem=small_problem(7), out=tmp_path, resume=True)

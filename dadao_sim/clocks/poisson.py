@@ -116,8 +116,9 @@ class PoissonClock:
 
     ``node_rates`` (n,) and ``edge_rates`` (|E|,) are in events per unit of time, >= 0; ``edges``
     (|E|, 2). With ``graphs`` (of each graph of a sequence the ids of its edges and their relative
-    rates) an exchange takes an edge of the present graph; ``switching`` is the number of graphs per
-    unit of time.
+    rates) an exchange takes an edge of the present graph; ``totals`` are the gossip rates of the
+    graphs relative to their mean (equal by default), ``switching`` the number of graphs per unit of
+    time.
     """
 
     def __init__(
@@ -128,8 +129,14 @@ class PoissonClock:
         seed: np.random.SeedSequence,
         *,
         graphs: Sequence[tuple[np.ndarray, np.ndarray]] = (),
+        totals: np.ndarray | None = None,
         switching: float = 0.0,
     ):
+        self.keep: np.ndarray | None = None
+        if totals is not None and np.ptp(totals) > 0:
+            # The clock ticks as in the busiest graph; in the others ticks are left out.
+            self.keep = totals / totals.max()
+            edge_rates = edge_rates * totals.max()
         rates = np.concatenate([node_rates, edge_rates])
         if not np.isfinite(rates).all() or (rates < 0).any() or rates.sum() <= 0:
             raise InputError("clock: rates must be finite, not negative, and not all zero")
@@ -146,7 +153,7 @@ class PoissonClock:
             self.members = np.concatenate([members for members, _ in graphs]).astype(np.int32)
             self.cumulative = np.concatenate([np.cumsum(shares) for _, shares in graphs])
         self.now = 0.0
-        self.first_row = 0
+        self.first_row = self.drawn = 0
 
     def window(self) -> Events:
         """The next ``WINDOW`` events."""
@@ -158,7 +165,7 @@ class PoissonClock:
         columns = tuple(arrays.values())
         with np.errstate(over="ignore"):  # splitmix64 wraps around, also as plain Python
             now = fill_window(
-                *(gaps, uniforms, self.now, self.first_row, self.key, self.total),
+                *(gaps, uniforms, self.now, self.drawn, self.key, self.total),
                 *(self.accept, self.alias, self.edges, columns),
             )
         if len(self.begins) > 1:
@@ -167,7 +174,14 @@ class PoissonClock:
                 *(picks, self.switching, self.members, self.cumulative, self.begins),
                 *(self.edges, columns),
             )
-        events = Events(**arrays, start=start, first_row=self.first_row)
+        arrays["start"] = start
+        if self.keep is not None:
+            graph = (arrays["time"] * self.switching).astype(np.int64) % len(self.keep)
+            left_out = self.rng.random(WINDOW) >= self.keep[graph]
+            stays = ~(left_out & (arrays["kind"] == GOSSIP))
+            arrays = {name: values[stays] for name, values in arrays.items()}
+        events = Events(**arrays, first_row=self.first_row)
         self.now = now
-        self.first_row += WINDOW
+        self.drawn += WINDOW
+        self.first_row += len(events)
         return events

@@ -6,6 +6,7 @@ The deterministic ones are here, the random ones in ``random_graphs``.
 
 import inspect
 from collections.abc import Callable
+from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -42,10 +43,14 @@ def build(name: str, nodes: int | None, rng: np.random.Generator, **options: Any
             raise InputError(f"network.{key}: the graph {name!r} has no such option; {says}")
     for key in ("nodes", *(key for key in given if key not in FRACTIONS)):
         value = nodes if key == "nodes" else given[key]
-        if value is not None and (isinstance(value, bool) or not isinstance(value, int)):
+        if value is not None and (isinstance(value, bool) or not isinstance(value, Integral)):
             raise InputError(f"network.{key}: {value!r} is not possible; it must be an integer")
     for key, value in {"nodes": nodes, **given}.items():
-        if value is not None and isinstance(value, int) and value < (0 if key == "bridge" else 1):
+        if (
+            value is not None
+            and isinstance(value, Integral)
+            and value < (0 if key == "bridge" else 1)
+        ):
             raise InputError(f"network.{key}: {value} is not possible; it must be positive")
     return builder(nodes, rng, **given)
 

@@ -21,7 +21,7 @@ class GraphSequence:
     - nodes: number of nodes n, the same in every graph.
     - edges: (|E|, 2) int32, the union of the graphs' edges, sorted as in a Network.
     - members: per graph, the ids in ``edges`` of its own edges, in its own order.
-    - shape: ones (|E|,): the rates of a sequence are uniform within each graph.
+    - shape: ones (|E|,); the relative rates of a graph's edges are the shape of that graph.
 
     Raises InputError for no graph at all and for graphs that differ in their number of nodes.
     """
