@@ -290,14 +290,8 @@ REGULAR = ["network", "--graph", "random_regular", "--nodes", "8"]
         (["network", "--graph", "path", "--nodes", "4", "--set", "degree=x"], "OPTION=NUMBER"),
         (["network", "no.graphml"], "no.graphml"),
         (["network", "--graph", "path", "--nodes", "4", "--set", "nodes=4"], "is --nodes"),
-        (
-            ["network", "--graph", "random_regular", "--nodes", "8", "--set", "degree=2.5"],
-            "integer",
-        ),
-        (
-            ["network", "--graph", "random_regular", "--nodes", "8", "--set", "degree=true"],
-            "NUMBER",
-        ),
+        ([*REGULAR, "--set", "degree=2.5"], "integer"),
+        ([*REGULAR, "--set", "degree=true"], "NUMBER"),
     ],
 )
 def test_a_bad_argument_is_one_line(dadao_sim, arguments, message):
