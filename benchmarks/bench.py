@@ -130,8 +130,8 @@ def million_part(program):
     begun = time.perf_counter()
     network = build("random_regular", nodes, np.random.default_rng(0), degree=4)
     graph = time.perf_counter() - begun
-    # lambda_2 of a random 4-regular graph tends to 4 - 2 sqrt 3, its largest resistance to about
-    # 2/3 (a vertex in a short cycle more): given here, for the spectrum is timed apart.
+    # Given here, for the spectrum is timed apart: lambda_2 of a random 4-regular graph tends to
+    # 4 - 2 sqrt 3, and no resistance over an edge of rate 1 is above 1.
     shape = len(network.edges)
     chi1, chi2 = shape / (4 - 2 * np.sqrt(3)) * 1.05, shape / 2
     setting = Setting(network, dimension, {"shape_chi1": chi1, "shape_chi2": chi2})

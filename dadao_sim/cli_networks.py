@@ -74,6 +74,8 @@ def rates(
     from dadao_sim.rates_report import compare_methods, rates_report
 
     built = _network(file, graph, nodes, sets, seed, None)
+    if out is not None and out.is_dir():  # said before minutes of work, not after
+        raise InputError(f"rates: --out {out} is a folder; name a GraphML file")
     found = compare_methods(built, method, solver=solver, time_limit=time_limit, prune=prune)
     report = rates_report(built, found)
     if as_json:

@@ -122,7 +122,8 @@ def _text(path: Path) -> str:
 def _files_beside(path: Path) -> str:
     if not path.parent.is_dir():
         return f", nor is there a folder {path.parent}"
-    names = sorted(file.name for file in path.parent.iterdir() if file.suffix in (".yaml", ".yml"))
+    files = (file.name for file in path.parent.iterdir() if file.suffix in (".yaml", ".yml"))
+    names = sorted(name for name in files if not name.startswith("."))
     return suggestion(path.name, names) if names else f"; there is no scenario in {path.parent}"
 
 

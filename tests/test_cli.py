@@ -8,7 +8,6 @@ import networkx as nx
 import numpy as np
 import pytest
 
-from dadao_sim import cli
 from dadao_sim.result import load_result
 
 DATA = "{kind: synthetic, dim: 3, samples_per_node: 5, condition_number: 5}"
@@ -21,24 +20,6 @@ algorithms: [dadao, msda]
 stop: {{time: 30}}
 record: {{points: 10}}
 """
-
-
-@pytest.fixture
-def dadao_sim(capsys, monkeypatch, tmp_path):
-    """Run a command in an empty folder: exit code, standard output, standard error."""
-    monkeypatch.chdir(tmp_path)
-
-    def call(*arguments):
-        monkeypatch.setattr(sys, "argv", ["dadao-sim", *map(str, arguments)])
-        code = 0
-        try:
-            cli.main()
-        except SystemExit as end:
-            code = end.code or 0
-        out, err = capsys.readouterr()
-        return code, out, err
-
-    return call
 
 
 @pytest.fixture

@@ -1,13 +1,12 @@
 """Optimal rates where they are used: scenarios, the command line, the clock, and what they save."""
 
 import json
-import sys
 
 import networkx as nx
 import numpy as np
 import pytest
 
-from dadao_sim import cli, simulate
+from dadao_sim import simulate
 from dadao_sim.events import GOSSIP, concatenate
 from dadao_sim.networks import GraphSequence, build, read_graphml, with_rates
 from dadao_sim.networks.rates import optimal_rates
@@ -19,22 +18,6 @@ from dadao_sim.simulation import build_parts, check_scenario, scenario_from_mapp
 @pytest.fixture(autouse=True)
 def _no_cache(monkeypatch):
     monkeypatch.setenv("DADAO_SIM_RATES_CACHE", "off")
-
-
-@pytest.fixture
-def dadao_sim(capsys, monkeypatch, tmp_path):
-    monkeypatch.chdir(tmp_path)
-
-    def call(*arguments):
-        monkeypatch.setattr(sys, "argv", ["dadao-sim", *map(str, arguments)])
-        code = 0
-        try:
-            cli.main()
-        except SystemExit as end:
-            code = end.code or 0
-        return (code, *capsys.readouterr())
-
-    return call
 
 
 @pytest.mark.parametrize("name", ["barbell", "geant2012"])
@@ -172,6 +155,7 @@ def test_the_table_for_people(dadao_sim):
     [
         (["--method", "best"], "network.rates.method: no 'best'"),
         (["--method", "exact", "--solver", "MAGIC"], "'MAGIC' is not installed"),
+        (["--out", "."], "--out . is a folder"),
         (["--time-limit", "-1"], "network.rates.time_limit: -1.0 seconds"),
     ],
 )
