@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from dadao_sim.archives import StoredState, write_state
 from dadao_sim.errors import InputError
 from dadao_sim.events import KIND_NAMES, TYPES, Events
-from dadao_sim.states import StoredState, write_state
 
 if TYPE_CHECKING:
     from pandas import DataFrame

@@ -21,10 +21,10 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
+from dadao_sim.archives import StoredState, write_state
 from dadao_sim.errors import InputError
 from dadao_sim.files import atomic_write, json_bytes, read_json, unique_slugs, unreadable
 from dadao_sim.latex import summary_table
-from dadao_sim.states import StoredState, write_state
 from dadao_sim.summary import summarise, summary_csv
 
 if TYPE_CHECKING:

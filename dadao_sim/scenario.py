@@ -14,7 +14,7 @@ from dadao_sim.scenario_local_step import LocalStepSpec
 from dadao_sim.scenario_network import EdgeAttribute, NetworkSpec, Rates
 from dadao_sim.scenario_problem import ProblemSpec
 from dadao_sim.scenario_world import WorldSpec
-from dadao_sim.strict_model import (
+from dadao_sim.strict import (
     BelowOne,
     Count,
     NotNegative,

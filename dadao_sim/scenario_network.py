@@ -12,7 +12,7 @@ from pydantic import (
     model_validator,
 )
 
-from dadao_sim.strict_model import (
+from dadao_sim.strict import (
     Count,
     FilePath,
     Positive,

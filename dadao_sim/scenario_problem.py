@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from dadao_sim.strict_model import (
+from dadao_sim.strict import (
     Count,
     FilePath,
     NotNegative,

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, Strict, model_validator
 
-from dadao_sim.strict_model import (
+from dadao_sim.strict import (
     Count,
     NotNegative,
     Positive,

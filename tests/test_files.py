@@ -8,8 +8,8 @@ import time
 import numpy as np
 import pytest
 
+from dadao_sim.archives import StoredState, write_state
 from dadao_sim.files import atomic_write, json_bytes, slug, unique_slugs
-from dadao_sim.states import StoredState, write_state
 
 # ---- atomic files ---------------------------------------------------------------------------
 

@@ -16,7 +16,7 @@ from dadao_sim.errors import InputError
 from dadao_sim.problems import images
 from dadao_sim.problems.build import picture
 from dadao_sim.scenario_problem import ProblemSpec
-from dadao_sim.strict_model import sentence
+from dadao_sim.strict import sentence
 
 
 def rng(seed: int = 0) -> np.random.Generator:
