@@ -13,6 +13,7 @@ from dadao_sim.algorithms.contract import (
     Tuning,
 )
 from dadao_sim.algorithms.registry import get_method
+from dadao_sim.compiled.threads import one_blas_thread
 from dadao_sim.engine.handlers import State
 from dadao_sim.engine.play import (
     OBSERVE,
@@ -25,7 +26,6 @@ from dadao_sim.engine.play import (
     play,
 )
 from dadao_sim.engine.slots import Slots
-from dadao_sim.engine.threads import one_blas_thread
 from dadao_sim.errors import InputError
 from dadao_sim.events import (
     GOSSIP,

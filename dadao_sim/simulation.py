@@ -15,7 +15,7 @@ import dadao_sim
 from dadao_sim.algorithms.contract import Method
 from dadao_sim.algorithms.registry import get_method, register
 from dadao_sim.clocks.world.physics import make_physics
-from dadao_sim.engine.threads import one_blas_thread
+from dadao_sim.compiled.threads import one_blas_thread
 from dadao_sim.errors import InputError
 from dadao_sim.estimate import Estimate, estimate
 from dadao_sim.local_steps.build import build_local_step

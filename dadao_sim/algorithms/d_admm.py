@@ -34,8 +34,8 @@ import numpy as np
 
 from dadao_sim.algorithms.constants import Constants
 from dadao_sim.algorithms.contract import Costs, SynchronousMethod, Tuning
+from dadao_sim.compiled.kernel import kernel
 from dadao_sim.engine.handlers import State
-from dadao_sim.engine.kernel import kernel
 from dadao_sim.errors import InputError
 from dadao_sim.problems import oracles
 

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from dadao_sim.engine.dispatch import by_type
+from dadao_sim.compiled.dispatch import by_type
 
 
 class State(NamedTuple):

@@ -11,6 +11,7 @@ import numba
 import numpy as np
 from numba.extending import register_jitable
 
+from dadao_sim.compiled.kernel import kernel
 from dadao_sim.engine.handlers import (
     apply_gradient,
     apply_message,
@@ -20,7 +21,6 @@ from dadao_sim.engine.handlers import (
     observe,
     reset,
 )
-from dadao_sim.engine.kernel import kernel
 from dadao_sim.events import (
     ARRIVE_I,
     ARRIVE_J,

@@ -4,7 +4,7 @@ ends them.
 
 import numpy as np
 
-from dadao_sim.engine.kernel import kernel
+from dadao_sim.compiled.kernel import kernel
 from dadao_sim.errors import InputError
 from dadao_sim.events import (
     ARRIVE_I,

@@ -6,7 +6,7 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from dadao_sim.engine.threads import one_blas_thread
+from dadao_sim.compiled.threads import one_blas_thread
 from dadao_sim.local_steps.local_step import Callback, LocalStep
 from dadao_sim.local_steps.options import matrix_shape, positive, whole
 

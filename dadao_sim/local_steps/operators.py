@@ -5,7 +5,7 @@ compiled engine. An operator that sorts or iterates keeps its workspace in array
 belongs to one thread.
 """
 
-from dadao_sim.engine.dispatch import by_type
+from dadao_sim.compiled.dispatch import by_type
 
 
 @by_type(0)

@@ -1,6 +1,6 @@
 """The k-th largest of an array, in place: expected linear time, no allocation."""
 
-from dadao_sim.engine.kernel import kernel
+from dadao_sim.compiled.kernel import kernel
 
 
 @kernel

@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from dadao_sim.engine.kernel import kernel
+from dadao_sim.compiled.kernel import kernel
 from dadao_sim.errors import InputError
 from dadao_sim.local_steps import operators, options
 from dadao_sim.local_steps.groups import norm

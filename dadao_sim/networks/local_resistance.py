@@ -16,7 +16,7 @@ Where the way round an edge is long, neither sees it: a few such edges are solve
 import numpy as np
 from scipy.sparse import csr_array
 
-from dadao_sim.engine.kernel import kernel
+from dadao_sim.compiled.kernel import kernel
 
 FIRST_BALL = 32
 LARGEST_BALL = 512

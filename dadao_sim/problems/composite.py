@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from dadao_sim.engine.kernel import kernel
+from dadao_sim.compiled.kernel import kernel
 from dadao_sim.errors import InputError
 from dadao_sim.local_steps import operators
 from dadao_sim.local_steps.local_step import LocalStep

@@ -14,9 +14,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from dadao_sim.engine.kernel import kernel
+from dadao_sim.compiled.kernel import kernel
+from dadao_sim.compiled.splitmix import splitmix64
 from dadao_sim.problems import oracles
-from dadao_sim.randomness import splitmix64
 
 SQUARE, LOGISTIC, HUBER = 0, 1, 2
 CURVATURE = (2.0, 0.25, 1.0)

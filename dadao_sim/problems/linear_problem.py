@@ -7,7 +7,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import ArrayLike
 
-from dadao_sim.engine.threads import one_blas_thread
+from dadao_sim.compiled.threads import one_blas_thread
 from dadao_sim.errors import InputError
 from dadao_sim.problems import linear_model as lm
 from dadao_sim.problems.arrays import offsets_of, stacked, where_in

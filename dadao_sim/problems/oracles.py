@@ -7,8 +7,8 @@ the compiled engine; or any Python object with methods of the same names and arg
 
 import numpy as np
 
-from dadao_sim.engine.dispatch import by_type
-from dadao_sim.engine.kernel import kernel
+from dadao_sim.compiled.dispatch import by_type
+from dadao_sim.compiled.kernel import kernel
 
 
 @by_type(0)

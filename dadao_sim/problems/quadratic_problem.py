@@ -6,7 +6,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import ArrayLike
 
-from dadao_sim.engine.threads import one_blas_thread
+from dadao_sim.compiled.threads import one_blas_thread
 from dadao_sim.errors import InputError
 from dadao_sim.problems.problem import FloatArray, IntArray, Problem
 from dadao_sim.problems.quadratic import Quadratic, with_inverse

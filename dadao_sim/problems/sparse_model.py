@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from dadao_sim.engine.kernel import kernel
+from dadao_sim.compiled.kernel import kernel
 from dadao_sim.problems import oracles
 
 

@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike
 from scipy.sparse import csr_array, vstack
 from scipy.sparse.linalg import LinearOperator, cg, eigsh
 
-from dadao_sim.engine.threads import one_blas_thread
+from dadao_sim.compiled.threads import one_blas_thread
 from dadao_sim.errors import InputError
 from dadao_sim.problems import sparse_model
 from dadao_sim.problems.arrays import offsets_of, where_in

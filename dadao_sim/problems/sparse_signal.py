@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from dadao_sim.engine.threads import one_blas_thread
+from dadao_sim.compiled.threads import one_blas_thread
 from dadao_sim.errors import InputError
 from dadao_sim.problems.problem import FloatArray
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from dadao_sim.engine.threads import one_blas_thread
+from dadao_sim.compiled.threads import one_blas_thread
 from dadao_sim.problems.linear_model import LinearModel
 from dadao_sim.problems.quadratic import fill_gram
 

@@ -20,6 +20,7 @@ from dadao_sim.algorithms.contract import PoissonRates
 from dadao_sim.clocks.poisson import PoissonClock
 from dadao_sim.clocks.world.clock import WorldClock
 from dadao_sim.clocks.world.draws import generators
+from dadao_sim.compiled.splitmix import splitmix64
 from dadao_sim.errors import InputError
 from dadao_sim.events import (
     ARRIVE_I,
@@ -30,7 +31,6 @@ from dadao_sim.events import (
     TYPES,
     concatenate,
 )
-from dadao_sim.randomness import splitmix64
 
 # ---- the ideal world -----------------------------------------------------------------------------
 

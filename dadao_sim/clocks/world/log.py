@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from dadao_sim.engine.kernel import kernel
+from dadao_sim.compiled.kernel import kernel
+from dadao_sim.compiled.splitmix import splitmix64
 from dadao_sim.events import (
     ARRIVE_I,
     ARRIVE_J,
@@ -12,7 +13,6 @@ from dadao_sim.events import (
     SEND,
     Events,
 )
-from dadao_sim.randomness import splitmix64
 
 # How a row of LOST says what was lost; in the log all are LOST.
 LOST_AT_I, LOST_AT_J, LOST_GRADIENT = 101, 102, 103

@@ -16,7 +16,7 @@ from zipfile import BadZipFile
 import numpy as np
 from platformdirs import user_cache_path
 
-from dadao_sim.engine.kernel import source_digest
+from dadao_sim.compiled.kernel import source_digest
 from dadao_sim.files import atomic_write
 from dadao_sim.networks.rates.problem import RateProblem
 

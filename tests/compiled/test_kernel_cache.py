@@ -6,7 +6,7 @@ import subprocess
 import sys
 import textwrap
 
-from dadao_sim.engine.kernel import KEPT_CACHES, cache_folder, source_digest
+from dadao_sim.compiled.kernel import KEPT_CACHES, cache_folder, source_digest
 
 
 def test_the_digest_covers_names_and_contents(tmp_path):
@@ -22,15 +22,15 @@ def test_the_digest_covers_names_and_contents(tmp_path):
 def test_an_edit_of_a_called_file_is_never_answered_from_the_cache(tmp_path):
     """What numba alone gets wrong: the caller is cached, the callee in another file changes."""
     package = tmp_path / "dadao_sim"
-    (package / "engine").mkdir(parents=True)
+    (package / "compiled").mkdir(parents=True)
     (package / "__init__.py").write_text("")
-    (package / "engine" / "__init__.py").write_text("")
-    import dadao_sim.engine.kernel as kernel_module
+    (package / "compiled" / "__init__.py").write_text("")
+    import dadao_sim.compiled.kernel as kernel_module
 
-    shutil.copy(kernel_module.__file__, package / "engine" / "kernel.py")
+    shutil.copy(kernel_module.__file__, package / "compiled" / "kernel.py")
     (package / "caller.py").write_text(
         textwrap.dedent("""
-            from dadao_sim.engine.kernel import kernel
+            from dadao_sim.compiled.kernel import kernel
             from dadao_sim import callee
             inner = kernel(callee.inner)
 

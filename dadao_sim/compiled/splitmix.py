@@ -1,0 +1,18 @@
+"""The mixer that makes random numbers of a mark, in compiled code and in plain Python."""
+
+import numpy as np
+
+from dadao_sim.compiled.kernel import kernel
+
+
+@kernel
+def splitmix64(state):
+    """Steele, Lea and Flood's (2014) 64-bit mixer: uint64 -> uint64, without state.
+
+    It wraps around; where the kernels run as plain Python, callers silence NumPy's overflow
+    warning.
+    """
+    z = state + np.uint64(0x9E3779B97F4A7C15)
+    z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return z ^ (z >> np.uint64(31))
