@@ -10,7 +10,7 @@ from functools import partial
 
 import numpy as np
 
-from dadao_sim.local_steps import operators
+from dadao_sim.engine import operators
 from dadao_sim.local_steps.build import make
 
 RUNS = 5

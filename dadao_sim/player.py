@@ -14,7 +14,7 @@ from dadao_sim.algorithms.contract import (
 )
 from dadao_sim.algorithms.registry import get_method
 from dadao_sim.compiled.threads import one_blas_thread
-from dadao_sim.engine.handlers import State
+from dadao_sim.engine.node import State
 from dadao_sim.engine.play import (
     OBSERVE,
     OBSERVE_CACHED,

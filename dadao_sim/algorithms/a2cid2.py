@@ -32,7 +32,7 @@ import numpy as np
 from dadao_sim.algorithms.connectivity import shape_chi1, shape_chi2
 from dadao_sim.algorithms.constants import Constants
 from dadao_sim.algorithms.contract import AsynchronousMethod, PoissonRates, Tuning
-from dadao_sim.problems import oracles
+from dadao_sim.engine import oracles
 
 X, XT = range(2)
 

@@ -27,7 +27,7 @@ import numpy as np
 
 from dadao_sim.algorithms.constants import Constants
 from dadao_sim.algorithms.contract import AsynchronousMethod, PoissonRates, Tuning
-from dadao_sim.problems import oracles
+from dadao_sim.engine import oracles
 
 
 class Params(NamedTuple):

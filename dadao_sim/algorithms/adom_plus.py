@@ -42,7 +42,7 @@ from dadao_sim.algorithms.connectivity import condition_number, rounds_of_multi_
 from dadao_sim.algorithms.constants import Constants
 from dadao_sim.algorithms.contract import Costs, SynchronousMethod, Tuning
 from dadao_sim.algorithms.mixing import Mixing
-from dadao_sim.engine.handlers import State
+from dadao_sim.engine.node import State
 
 BLOCKS = ("x", "y", "z", "m", "x_f", "y_f", "z_f")
 

@@ -31,7 +31,7 @@ import numpy as np
 from dadao_sim.algorithms.connectivity import shape_chi1, shape_chi2
 from dadao_sim.algorithms.constants import Constants
 from dadao_sim.algorithms.contract import AsynchronousMethod, Costs, PoissonRates, Tuning
-from dadao_sim.problems import oracles
+from dadao_sim.engine import oracles
 
 Y, Z = range(2)
 BLOCKS = ("y", "z")

@@ -12,8 +12,8 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
-from dadao_sim.engine import handlers
-from dadao_sim.engine.handlers import State
+from dadao_sim.engine import node
+from dadao_sim.engine.node import State
 from dadao_sim.errors import InputError
 
 # The functions of an asynchronous method that the engine calls.
@@ -179,7 +179,7 @@ class Method:
 
 @dataclass(frozen=True, kw_only=True)
 class AsynchronousMethod(Method):
-    """A method of flows and events; see ``engine/handlers.py`` for the meaning of the functions.
+    """A method of flows and events; see ``engine/node.py`` for the meaning of the functions.
 
     ``params`` is the class of the tuning's params: it selects these functions in the engine. A node
     that lost its state starts from zero in every block, unless ``reset`` says otherwise. With
@@ -194,7 +194,7 @@ class AsynchronousMethod(Method):
     message: Callable[..., None]
     apply_message: Callable[..., None]
     observe: Callable[..., None]
-    reset: Callable[..., None] = handlers.start_from_zero
+    reset: Callable[..., None] = node.start_from_zero
 
     def __post_init__(self) -> None:
         self.install()
@@ -202,7 +202,7 @@ class AsynchronousMethod(Method):
     def install(self) -> None:
         """Give the engine's verbs their meaning for ``params``."""
         for verb in VERBS:
-            known = getattr(handlers, verb).implementations.get(self.params)
+            known = getattr(node, verb).implementations.get(self.params)
             if known is not None and not _same_function(known, getattr(self, verb)):
                 raise InputError(
                     f"algorithms: {self.name}: {self.params.__qualname__} already selects another "
@@ -210,7 +210,7 @@ class AsynchronousMethod(Method):
                     "each edit"
                 )
         for verb in VERBS:
-            getattr(handlers, verb).register(self.params, getattr(self, verb))
+            getattr(node, verb).register(self.params, getattr(self, verb))
 
 
 def _same_function(one: Callable[..., Any], other: Callable[..., Any]) -> bool:

@@ -35,9 +35,9 @@ import numpy as np
 from dadao_sim.algorithms.constants import Constants
 from dadao_sim.algorithms.contract import Costs, SynchronousMethod, Tuning
 from dadao_sim.compiled.kernel import kernel
-from dadao_sim.engine.handlers import State
+from dadao_sim.engine import oracles
+from dadao_sim.engine.node import State
 from dadao_sim.errors import InputError
-from dadao_sim.problems import oracles
 
 X, ALPHA = range(2)
 TOLERANCE = 1e-15

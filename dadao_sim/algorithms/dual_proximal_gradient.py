@@ -37,7 +37,7 @@ import numpy as np
 
 from dadao_sim.algorithms.constants import Constants
 from dadao_sim.algorithms.contract import AsynchronousMethod, Costs, PoissonRates, Tuning
-from dadao_sim.problems import oracles
+from dadao_sim.engine import oracles
 
 X, Y, XI = range(3)
 BLOCKS = ("x", "y", "xi")

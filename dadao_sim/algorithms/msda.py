@@ -31,7 +31,7 @@ from dadao_sim.algorithms import stacked
 from dadao_sim.algorithms.connectivity import condition_number
 from dadao_sim.algorithms.constants import Constants
 from dadao_sim.algorithms.contract import Costs, SynchronousMethod, Tuning
-from dadao_sim.engine.handlers import State
+from dadao_sim.engine.node import State
 
 X, Y = range(2)
 BLOCKS = ("x", "y")

@@ -29,7 +29,7 @@ from dadao_sim.algorithms import stacked
 from dadao_sim.algorithms.constants import Constants
 from dadao_sim.algorithms.contract import SynchronousMethod, Tuning
 from dadao_sim.algorithms.mixing import one_round_per_step
-from dadao_sim.engine.handlers import State
+from dadao_sim.engine.node import State
 
 
 class Params(NamedTuple):

@@ -38,7 +38,7 @@ from dadao_sim.algorithms.contract import Costs, SynchronousMethod, Tuning
 from dadao_sim.algorithms.mixing import one_round_per_step
 from dadao_sim.compiled.kernel import kernel
 from dadao_sim.compiled.splitmix import splitmix64
-from dadao_sim.engine.handlers import State
+from dadao_sim.engine.node import State
 
 BITS = 2
 MOST_BITS = 52  # of a double; its messages would be no shorter

@@ -36,7 +36,7 @@ from dadao_sim.algorithms.connectivity import condition_number
 from dadao_sim.algorithms.constants import Constants
 from dadao_sim.algorithms.contract import Costs, SynchronousMethod, Tuning
 from dadao_sim.algorithms.mixing import one_round_per_step
-from dadao_sim.engine.handlers import State
+from dadao_sim.engine.node import State
 
 
 class Params(NamedTuple):

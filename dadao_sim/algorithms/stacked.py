@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from dadao_sim.problems import oracles
+from dadao_sim.engine import oracles
 
 NODE_STRIDE = np.uint64(0xD1342543DE82EF95)  # odd: the marks of different nodes never meet
 

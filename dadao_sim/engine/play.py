@@ -12,7 +12,8 @@ import numpy as np
 from numba.extending import register_jitable
 
 from dadao_sim.compiled.kernel import kernel
-from dadao_sim.engine.handlers import (
+from dadao_sim.engine import oracles
+from dadao_sim.engine.node import (
     apply_gradient,
     apply_message,
     flow,
@@ -31,7 +32,6 @@ from dadao_sim.events import (
     RESET,
     SEND,
 )
-from dadao_sim.problems import oracles
 
 
 class Log(NamedTuple):

@@ -4,7 +4,7 @@ import math
 from typing import NamedTuple
 
 from dadao_sim.compiled.kernel import kernel
-from dadao_sim.local_steps import operators
+from dadao_sim.engine import operators
 from dadao_sim.local_steps.local_step import LocalStep
 from dadao_sim.local_steps.options import positive
 

@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from dadao_sim.compiled.kernel import kernel
-from dadao_sim.local_steps import operators, options
+from dadao_sim.engine import operators
+from dadao_sim.local_steps import options
 from dadao_sim.local_steps.local_step import LocalStep
 
 # A sum of squares below this may have lost digits, to squares smaller than floats can be.

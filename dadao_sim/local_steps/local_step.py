@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from dadao_sim.engine import operators
 from dadao_sim.errors import InputError
-from dadao_sim.local_steps import operators
 from dadao_sim.local_steps.options import positive, vector, whole_dimension
 
 FloatArray = NDArray[np.float64]

@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from dadao_sim.compiled.kernel import kernel
+from dadao_sim.engine import operators
 from dadao_sim.errors import InputError
-from dadao_sim.local_steps import operators
 from dadao_sim.local_steps.groups import norm
 from dadao_sim.local_steps.local_step import LocalStep
 from dadao_sim.local_steps.options import WHERE, numbers, positive

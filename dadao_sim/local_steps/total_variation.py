@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from dadao_sim.compiled.kernel import kernel
-from dadao_sim.local_steps import operators
+from dadao_sim.engine import operators
 from dadao_sim.local_steps.local_step import LocalStep
 from dadao_sim.local_steps.options import matrix_shape, positive
 

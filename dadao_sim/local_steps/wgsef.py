@@ -16,8 +16,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from dadao_sim.compiled.kernel import kernel
+from dadao_sim.engine import operators
 from dadao_sim.errors import InputError
-from dadao_sim.local_steps import operators, options
+from dadao_sim.local_steps import options
 from dadao_sim.local_steps.groups import norm
 from dadao_sim.local_steps.local_step import LocalStep
 

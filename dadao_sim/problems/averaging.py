@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from dadao_sim.compiled.kernel import kernel
+from dadao_sim.engine import oracles
 from dadao_sim.errors import InputError
-from dadao_sim.problems import oracles
 from dadao_sim.problems.problem import FloatArray, IntArray, Problem
 
 

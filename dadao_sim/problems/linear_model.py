@@ -16,7 +16,7 @@ import numpy as np
 
 from dadao_sim.compiled.kernel import kernel
 from dadao_sim.compiled.splitmix import splitmix64
-from dadao_sim.problems import oracles
+from dadao_sim.engine import oracles
 
 SQUARE, LOGISTIC, HUBER = 0, 1, 2
 CURVATURE = (2.0, 0.25, 1.0)

@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from dadao_sim.compiled.kernel import kernel
-from dadao_sim.problems import oracles
+from dadao_sim.engine import oracles
 from dadao_sim.problems.linear_model import (
     LinearModel,
     divergence,

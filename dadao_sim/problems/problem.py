@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from dadao_sim.engine import oracles
 from dadao_sim.errors import InputError
 from dadao_sim.local_steps.local_step import LocalStep
-from dadao_sim.problems import oracles
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from dadao_sim.compiled.kernel import kernel
-from dadao_sim.problems import oracles
+from dadao_sim.engine import oracles
 
 
 class SparseLeastSquares(NamedTuple):

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from dadao_sim.engine import operators
 from dadao_sim.errors import InputError
-from dadao_sim.local_steps import operators
 from dadao_sim.local_steps.build import make
 from dadao_sim.local_steps.local_step import from_callable
 

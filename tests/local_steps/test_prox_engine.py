@@ -11,10 +11,9 @@ import pytest
 from numba.core.runtime import _nrt_python, rtsys
 from operator_cases import case, options
 
-from dadao_sim.local_steps import operators
+from dadao_sim.engine import operators, oracles
 from dadao_sim.local_steps.build import KINDS, make
 from dadao_sim.local_steps.selection import largest
-from dadao_sim.problems import oracles
 
 PROGRAM = """
 import numpy as np

@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import minimize
 
-from dadao_sim.problems import Problem, build_problem, oracles
+from dadao_sim.engine import oracles
+from dadao_sim.problems import Problem, build_problem
 
 
 @pytest.mark.parametrize("size", [0.0, 1e-8, 1.0, 1e3, 1e8])

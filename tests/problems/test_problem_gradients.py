@@ -8,8 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.special import huber as scipy_huber
 
+from dadao_sim.engine import oracles
 from dadao_sim.errors import InputError
-from dadao_sim.problems import Problem, oracles
+from dadao_sim.problems import Problem
 from dadao_sim.problems.linear_model import LinearModel
 from dadao_sim.problems.quadratic import Quadratic
 

@@ -12,9 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.sparse import coo_array, csr_array, eye_array, random_array
 
+from dadao_sim.engine import oracles
 from dadao_sim.errors import InputError
 from dadao_sim.local_steps import from_callable
-from dadao_sim.problems import Problem, images, oracles, sparse_problem
+from dadao_sim.problems import Problem, images, sparse_problem
 from dadao_sim.problems.sparse_problem import SparseProblem, largest_eigenvalue
 
 UNEVEN = (4, 11, 1, 7)
