@@ -18,7 +18,7 @@ import numpy as np
 from fused_dadao import run as fused
 
 from dadao_sim import Problem
-from dadao_sim.algorithms.registry import get_method
+from dadao_sim.algorithms.contract.registry import get_method
 from dadao_sim.clocks.poisson import PoissonClock
 from dadao_sim.events import concatenate
 from dadao_sim.metrics import Counter, Errors

@@ -8,8 +8,8 @@ import time
 import numpy as np
 
 from dadao_sim import Problem
-from dadao_sim.algorithms.contract import PoissonRates
-from dadao_sim.algorithms.registry import get_method
+from dadao_sim.algorithms.contract.method import PoissonRates
+from dadao_sim.algorithms.contract.registry import get_method
 from dadao_sim.clocks.poisson import PoissonClock
 from dadao_sim.clocks.world.clock import WorldClock
 from dadao_sim.clocks.world.physics import make_physics

@@ -199,7 +199,7 @@ def validate(scenario: ScenarioArgument, sets: SetOption = None) -> None:
 @app.command()
 def cite(method: Annotated[str, typer.Argument(metavar="METHOD")]) -> None:
     """Print the BibTeX entry of a method."""
-    from dadao_sim.algorithms.registry import get_method
+    from dadao_sim.algorithms.contract.registry import get_method
 
     print(get_method(method).reference)
 

@@ -216,7 +216,7 @@ def print_names() -> None:
     from typing import get_args
 
     from dadao_sim import bundled
-    from dadao_sim.algorithms.registry import METHODS
+    from dadao_sim.algorithms.contract.registry import METHODS
     from dadao_sim.scenario_local_step import PROX_MODELS
     from dadao_sim.scenario_network import GRAPH_OPTIONS, GraphName
     from dadao_sim.scenario_problem import (

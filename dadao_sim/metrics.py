@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from dadao_sim.algorithms.contract import Method, SynchronousMethod, Tuning
+from dadao_sim.algorithms.contract.method import Method, SynchronousMethod, Tuning
 from dadao_sim.errors import InputError
 from dadao_sim.events import GOSSIP, GRADIENT, GRADIENT_START, RESENT, ROUND, SEND, Events
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from dadao_sim.algorithms.registry import METHODS
+from dadao_sim.algorithms.contract.registry import METHODS
 from dadao_sim.errors import InputError
 from dadao_sim.networks import GraphSequence, Network
 from dadao_sim.problems import Problem

@@ -8,9 +8,9 @@ from typing import TypeAlias
 
 import numpy as np
 
-from dadao_sim.algorithms.connectivity import graph_totals
-from dadao_sim.algorithms.contract import Method, SynchronousMethod, Tuning
-from dadao_sim.algorithms.registry import get_method
+from dadao_sim.algorithms.contract.connectivity import graph_totals
+from dadao_sim.algorithms.contract.method import Method, SynchronousMethod, Tuning
+from dadao_sim.algorithms.contract.registry import get_method
 from dadao_sim.clocks.poisson import PoissonClock
 from dadao_sim.clocks.rounds import RoundClock
 from dadao_sim.clocks.world.clock import WorldClock

@@ -5,14 +5,14 @@ from typing import Any
 
 import numpy as np
 
-from dadao_sim.algorithms.contract import (
+from dadao_sim.algorithms.contract.method import (
     VERBS,
     AsynchronousMethod,
     Method,
     SynchronousMethod,
     Tuning,
 )
-from dadao_sim.algorithms.registry import get_method
+from dadao_sim.algorithms.contract.registry import get_method
 from dadao_sim.compiled.threads import one_blas_thread
 from dadao_sim.engine.node import State
 from dadao_sim.engine.play import (

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 
 import dadao_sim
-from dadao_sim.algorithms.contract import Method
-from dadao_sim.algorithms.registry import get_method, register
+from dadao_sim.algorithms.contract.method import Method
+from dadao_sim.algorithms.contract.registry import get_method, register
 from dadao_sim.clocks.world.physics import make_physics
 from dadao_sim.compiled.threads import one_blas_thread
 from dadao_sim.errors import InputError

@@ -12,8 +12,8 @@ from cases import lollipop, sequence, small_problem
 from numpy.testing import assert_allclose, assert_array_equal
 
 from dadao_sim import Events, replay
-from dadao_sim.algorithms.contract import AsynchronousMethod
-from dadao_sim.algorithms.registry import METHODS
+from dadao_sim.algorithms.contract.method import AsynchronousMethod
+from dadao_sim.algorithms.contract.registry import METHODS
 from dadao_sim.clocks.poisson import PoissonClock
 from dadao_sim.clocks.rounds import RoundClock
 from dadao_sim.errors import InputError

@@ -9,7 +9,7 @@ from pandas.testing import assert_frame_equal
 from sklearn.linear_model import ElasticNet
 
 from dadao_sim import simulate
-from dadao_sim.algorithms.registry import METHODS
+from dadao_sim.algorithms.contract.registry import METHODS
 from dadao_sim.console import print_worlds
 from dadao_sim.errors import InputError
 from dadao_sim.local_steps import from_callable, make

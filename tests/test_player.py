@@ -8,7 +8,7 @@ from cases import lollipop, small_problem
 from numpy.testing import assert_allclose, assert_array_equal
 
 from dadao_sim import Events, Problem, replay
-from dadao_sim.algorithms.registry import METHODS
+from dadao_sim.algorithms.contract.registry import METHODS
 from dadao_sim.clocks.poisson import PoissonClock
 from dadao_sim.errors import InputError
 from dadao_sim.events import (

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from dadao_sim import bundled
-from dadao_sim.algorithms.registry import METHODS
+from dadao_sim.algorithms.contract.registry import METHODS
 from dadao_sim.scenario import BUILT_IN_ALGORITHMS
 
 ROOT = Path(__file__).parents[1]

@@ -16,7 +16,7 @@ import pytest
 from cases import lollipop, small_problem
 
 from dadao_sim import load_scenario, simulate
-from dadao_sim.algorithms.registry import METHODS
+from dadao_sim.algorithms.contract.registry import METHODS
 from dadao_sim.errors import InputError
 from dadao_sim.result import load_result
 from dadao_sim.result_folder import UNFINISHED

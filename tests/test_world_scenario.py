@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from dadao_sim import simulate
-from dadao_sim.algorithms.registry import METHODS
+from dadao_sim.algorithms.contract.registry import METHODS
 from dadao_sim.errors import InputError
 from dadao_sim.scenario import BUILT_IN_ALGORITHMS
 from dadao_sim.scenario_file import scenario_from_mapping

@@ -25,8 +25,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from dadao_sim.algorithms.constants import Constants
-from dadao_sim.algorithms.contract import AsynchronousMethod, PoissonRates, Tuning
+from dadao_sim.algorithms.contract.constants import Constants
+from dadao_sim.algorithms.contract.method import AsynchronousMethod, PoissonRates, Tuning
 from dadao_sim.engine import oracles
 
 

@@ -37,11 +37,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from dadao_sim.algorithms import stacked
-from dadao_sim.algorithms.connectivity import condition_number, rounds_of_multi_consensus
-from dadao_sim.algorithms.constants import Constants
-from dadao_sim.algorithms.contract import Costs, SynchronousMethod, Tuning
-from dadao_sim.algorithms.mixing import Mixing
+from dadao_sim.algorithms.contract import rows
+from dadao_sim.algorithms.contract.connectivity import condition_number, rounds_of_multi_consensus
+from dadao_sim.algorithms.contract.constants import Constants
+from dadao_sim.algorithms.contract.gossip import Mixing
+from dadao_sim.algorithms.contract.method import Costs, SynchronousMethod, Tuning
 from dadao_sim.engine.node import State
 
 BLOCKS = ("x", "y", "z", "m", "x_f", "y_f", "z_f")
@@ -107,7 +107,7 @@ def on_round(state: State, tuning: Tuning, objective: Any, k: int, mark: int) ->
     x_g = p.tau1 * x + (1 - p.tau1) * x_f
     y_g = p.sigma1 * y + (1 - p.sigma1) * y_f
     z_g = p.sigma1 * z + (1 - p.sigma1) * z_f
-    G = stacked.gradients(objective, x_g, mark)
+    G = rows.gradients(objective, x_g, mark)
 
     forward = x + p.eta * p.alpha * x_g - p.eta * (G - p.nu * x_g)
     y_new = (

@@ -32,8 +32,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from dadao_sim.algorithms.constants import Constants
-from dadao_sim.algorithms.contract import Costs, SynchronousMethod, Tuning
+from dadao_sim.algorithms.contract.constants import Constants
+from dadao_sim.algorithms.contract.method import Costs, SynchronousMethod, Tuning
 from dadao_sim.compiled.kernel import kernel
 from dadao_sim.engine import oracles
 from dadao_sim.engine.node import State

@@ -42,9 +42,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numba.extending import register_jitable
 
-from dadao_sim.algorithms.connectivity import shape_chi1, shape_chi2
-from dadao_sim.algorithms.constants import Constants
-from dadao_sim.algorithms.contract import AsynchronousMethod, PoissonRates, Tuning
+from dadao_sim.algorithms.contract.connectivity import shape_chi1, shape_chi2
+from dadao_sim.algorithms.contract.constants import Constants
+from dadao_sim.algorithms.contract.method import AsynchronousMethod, PoissonRates, Tuning
 from dadao_sim.engine import oracles
 from dadao_sim.errors import InputError
 

@@ -35,8 +35,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from dadao_sim.algorithms.constants import Constants
-from dadao_sim.algorithms.contract import AsynchronousMethod, Costs, PoissonRates, Tuning
+from dadao_sim.algorithms.contract.constants import Constants
+from dadao_sim.algorithms.contract.method import AsynchronousMethod, Costs, PoissonRates, Tuning
 from dadao_sim.engine import oracles
 
 X, Y, XI = range(3)

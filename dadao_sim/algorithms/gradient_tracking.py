@@ -31,11 +31,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from dadao_sim.algorithms import stacked
-from dadao_sim.algorithms.connectivity import condition_number
-from dadao_sim.algorithms.constants import Constants
-from dadao_sim.algorithms.contract import Costs, SynchronousMethod, Tuning
-from dadao_sim.algorithms.mixing import one_round_per_step
+from dadao_sim.algorithms.contract import rows
+from dadao_sim.algorithms.contract.connectivity import condition_number
+from dadao_sim.algorithms.contract.constants import Constants
+from dadao_sim.algorithms.contract.gossip import one_round_per_step
+from dadao_sim.algorithms.contract.method import Costs, SynchronousMethod, Tuning
 from dadao_sim.engine.node import State
 
 
@@ -58,9 +58,9 @@ def on_round(state: State, tuning: Tuning, objective: Any, k: int, mark: int) ->
     """One step: n gradients, and one round of gossip of two vectors."""
     x, h, g = (state.values[:, block] for block in range(3))
     if k == 0:
-        g[:] = stacked.gradients(objective, x, ~mark & (2**64 - 1))
+        g[:] = rows.gradients(objective, x, ~mark & (2**64 - 1))
     (x[:],) = tuning.gossip.apply(k, x - tuning.params.step * (h + g))
-    g[:] = stacked.gradients(objective, x, mark)
+    g[:] = rows.gradients(objective, x, mark)
     (mixed,) = tuning.gossip.apply(k, h + g)
     h[:] = mixed - g
 

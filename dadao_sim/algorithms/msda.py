@@ -27,10 +27,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from dadao_sim.algorithms import stacked
-from dadao_sim.algorithms.connectivity import condition_number
-from dadao_sim.algorithms.constants import Constants
-from dadao_sim.algorithms.contract import Costs, SynchronousMethod, Tuning
+from dadao_sim.algorithms.contract import rows
+from dadao_sim.algorithms.contract.connectivity import condition_number
+from dadao_sim.algorithms.contract.constants import Constants
+from dadao_sim.algorithms.contract.method import Costs, SynchronousMethod, Tuning
 from dadao_sim.engine.node import State
 
 X, Y = range(2)
@@ -93,7 +93,7 @@ def on_round(state: State, tuning: Tuning, objective: Any, k: int, mark: int) ->
 
 def observe(state: State, tuning: Tuning, objective: Any) -> np.ndarray:
     """grad f_i*(x_i) of every node, (n, d)."""
-    return stacked.conjugate_gradients(objective, state.values[:, X])
+    return rows.conjugate_gradients(objective, state.values[:, X])
 
 
 def optimum(problem: Any, network: Any, tuning: Tuning) -> dict[str, np.ndarray]:

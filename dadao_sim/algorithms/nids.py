@@ -32,10 +32,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from dadao_sim.algorithms import stacked
-from dadao_sim.algorithms.constants import Constants
-from dadao_sim.algorithms.contract import SynchronousMethod, Tuning
-from dadao_sim.algorithms.mixing import one_round_per_step
+from dadao_sim.algorithms.contract import rows
+from dadao_sim.algorithms.contract.constants import Constants
+from dadao_sim.algorithms.contract.gossip import one_round_per_step
+from dadao_sim.algorithms.contract.method import SynchronousMethod, Tuning
 from dadao_sim.engine.node import State
 from dadao_sim.errors import InputError
 
@@ -71,14 +71,14 @@ def on_round(state: State, tuning: Tuning, objective: Any, k: int, mark: int) ->
     p = tuning.params
     a = p.a[:, None]
     x, z, d = (state.values[:, block] for block in range(3))
-    forward = x - a * stacked.gradients(objective, x, mark)
+    forward = x - a * rows.gradients(objective, x, mark)
     if k == 0:
         z[:] = x + forward - a * d  # S = 0: the paper begins without gossip
     s = x + forward - z - a * d
     (mixed,) = tuning.gossip.apply(k, s)
     d += p.c * (s - mixed)
     z[:] = forward - a * d
-    x[:] = stacked.prox(objective, z, p.a)
+    x[:] = rows.prox(objective, z, p.a)
 
 
 def observe(state: State, tuning: Tuning, objective: Any) -> np.ndarray:

@@ -24,10 +24,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from dadao_sim.algorithms import stacked
-from dadao_sim.algorithms.constants import Constants
-from dadao_sim.algorithms.contract import SynchronousMethod, Tuning
-from dadao_sim.algorithms.mixing import one_round_per_step
+from dadao_sim.algorithms.contract import rows
+from dadao_sim.algorithms.contract.constants import Constants
+from dadao_sim.algorithms.contract.gossip import one_round_per_step
+from dadao_sim.algorithms.contract.method import SynchronousMethod, Tuning
 from dadao_sim.engine.node import State
 
 
@@ -51,9 +51,9 @@ def on_round(state: State, tuning: Tuning, objective: Any, k: int, mark: int) ->
     step = tuning.params.step
     x, y = state.values[:, 0], state.values[:, 1]
     (mixed,) = tuning.gossip.apply(k, x)
-    forward = mixed - step * stacked.gradients(objective, x, mark) - y
+    forward = mixed - step * rows.gradients(objective, x, mark) - y
     y += (x - mixed) / 2
-    x[:] = stacked.prox(objective, forward, step)
+    x[:] = rows.prox(objective, forward, step)
 
 
 def observe(state: State, tuning: Tuning, objective: Any) -> np.ndarray:

@@ -25,10 +25,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from dadao_sim.algorithms import stacked
-from dadao_sim.algorithms.constants import Constants
-from dadao_sim.algorithms.contract import SynchronousMethod, Tuning
-from dadao_sim.algorithms.mixing import one_round_per_step
+from dadao_sim.algorithms.contract import rows
+from dadao_sim.algorithms.contract.constants import Constants
+from dadao_sim.algorithms.contract.gossip import one_round_per_step
+from dadao_sim.algorithms.contract.method import SynchronousMethod, Tuning
 from dadao_sim.engine.node import State
 
 
@@ -51,10 +51,10 @@ def on_round(state: State, tuning: Tuning, objective: Any, k: int, mark: int) ->
     """One step: n gradients and one round of gossip."""
     step = tuning.params.step
     x, y = state.values[:, 0], state.values[:, 1]
-    z = x - step * stacked.gradients(objective, x, mark) - y
+    z = x - step * rows.gradients(objective, x, mark) - y
     (mixed,) = tuning.gossip.apply(k, z)
     y += (z - mixed) / 2
-    x[:] = stacked.prox(objective, (z + mixed) / 2, step)
+    x[:] = rows.prox(objective, (z + mixed) / 2, step)
 
 
 def observe(state: State, tuning: Tuning, objective: Any) -> np.ndarray:

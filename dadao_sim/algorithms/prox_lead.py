@@ -32,10 +32,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from dadao_sim.algorithms import stacked
-from dadao_sim.algorithms.constants import Constants
-from dadao_sim.algorithms.contract import Costs, SynchronousMethod, Tuning
-from dadao_sim.algorithms.mixing import one_round_per_step
+from dadao_sim.algorithms.contract import rows
+from dadao_sim.algorithms.contract.constants import Constants
+from dadao_sim.algorithms.contract.gossip import one_round_per_step
+from dadao_sim.algorithms.contract.method import Costs, SynchronousMethod, Tuning
 from dadao_sim.compiled.kernel import kernel
 from dadao_sim.compiled.splitmix import splitmix64
 from dadao_sim.engine.node import State
@@ -74,7 +74,7 @@ def tune(problem: Any, network: Any, overrides: Mapping[str, float]) -> Tuning:
 def fill_uniform(mark, out):
     """Numbers of [0, 1) from ``mark`` (uint64), each row of ``out`` (n, d) its own."""
     for i in range(out.shape[0]):
-        start = mark + np.uint64(i) * stacked.NODE_STRIDE
+        start = mark + np.uint64(i) * rows.NODE_STRIDE
         for k in range(out.shape[1]):
             out[i, k] = (splitmix64(start + np.uint64(k)) >> np.uint64(11)) * 2.0**-53
 
@@ -97,14 +97,14 @@ def on_round(state: State, tuning: Tuning, objective: Any, k: int, mark: int) ->
     """One step: n gradients and one round of gossip, of the quantised difference."""
     p = tuning.params
     x, d, h, hw = (state.values[:, block] for block in range(4))
-    z = x - p.eta * (stacked.gradients(objective, x, mark) + d)
+    z = x - p.eta * (rows.gradients(objective, x, mark) + d)
     q = quantised(z - h, p.bits, ~mark & (2**64 - 1))
     (mixed,) = tuning.gossip.apply(k, q)
     gap = p.gamma * (h + q - hw - mixed) / 2
     h += p.alpha * q
     hw += p.alpha * mixed
     d += gap / p.eta
-    x[:] = stacked.prox(objective, z - gap, p.eta)
+    x[:] = rows.prox(objective, z - gap, p.eta)
 
 
 def observe(state: State, tuning: Tuning, objective: Any) -> np.ndarray:

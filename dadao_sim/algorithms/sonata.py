@@ -31,11 +31,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from dadao_sim.algorithms import stacked
-from dadao_sim.algorithms.connectivity import condition_number
-from dadao_sim.algorithms.constants import Constants
-from dadao_sim.algorithms.contract import Costs, SynchronousMethod, Tuning
-from dadao_sim.algorithms.mixing import one_round_per_step
+from dadao_sim.algorithms.contract import rows
+from dadao_sim.algorithms.contract.connectivity import condition_number
+from dadao_sim.algorithms.contract.constants import Constants
+from dadao_sim.algorithms.contract.gossip import one_round_per_step
+from dadao_sim.algorithms.contract.method import Costs, SynchronousMethod, Tuning
 from dadao_sim.engine.node import State
 
 
@@ -62,10 +62,10 @@ def on_round(state: State, tuning: Tuning, objective: Any, k: int, mark: int) ->
     p = tuning.params
     x, h, g = (state.values[:, block] for block in range(3))
     if k == 0:
-        g[:] = stacked.gradients(objective, x, ~mark & (2**64 - 1))
-    x_hat = stacked.prox(objective, x - (h + g) / p.tau, 1 / p.tau)
+        g[:] = rows.gradients(objective, x, ~mark & (2**64 - 1))
+    x_hat = rows.prox(objective, x - (h + g) / p.tau, 1 / p.tau)
     (x[:],) = tuning.gossip.apply(k, x + p.gamma * (x_hat - x))
-    g[:] = stacked.gradients(objective, x, mark)
+    g[:] = rows.gradients(objective, x, mark)
     (mixed,) = tuning.gossip.apply(k, h + g)
     h[:] = mixed - g
 

@@ -12,7 +12,7 @@ from scipy.linalg import expm
 
 from dadao_sim import Events, Problem, replay, simulate
 from dadao_sim.algorithms import dadao
-from dadao_sim.algorithms.registry import get_method
+from dadao_sim.algorithms.contract.registry import get_method
 from dadao_sim.engine.node import State
 from dadao_sim.errors import InputError
 from dadao_sim.events import GRADIENT

@@ -10,7 +10,7 @@ from numpy.testing import assert_array_equal
 
 from dadao_sim import Network, Problem
 from dadao_sim.algorithms import dadao
-from dadao_sim.algorithms.contract import VERBS
+from dadao_sim.algorithms.contract.method import VERBS
 from dadao_sim.clocks.poisson import PoissonClock
 from dadao_sim.local_steps import from_callable
 from dadao_sim.local_steps.build import make

@@ -7,7 +7,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy.linalg import expm
 
 from dadao_sim import replay, simulate
-from dadao_sim.algorithms.registry import METHODS
+from dadao_sim.algorithms.contract.registry import METHODS
 from dadao_sim.clocks.poisson import PoissonClock
 from dadao_sim.clocks.rounds import RoundClock
 from dadao_sim.events import GRADIENT

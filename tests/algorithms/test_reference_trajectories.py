@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from dadao_sim import Events, Network, Problem, replay
-from dadao_sim.algorithms.registry import get_method
+from dadao_sim.algorithms.contract.registry import get_method
 from dadao_sim.events import GOSSIP, ROUND
 from dadao_sim.networks import GraphSequence
 

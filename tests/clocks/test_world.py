@@ -16,7 +16,7 @@ from scipy import stats
 from world_cases import COMPUTES, LEVEL, equal, physics, rates, world_log
 
 from dadao_sim import Events, replay
-from dadao_sim.algorithms.contract import PoissonRates
+from dadao_sim.algorithms.contract.method import PoissonRates
 from dadao_sim.clocks.poisson import PoissonClock
 from dadao_sim.clocks.world.clock import WorldClock
 from dadao_sim.clocks.world.draws import generators

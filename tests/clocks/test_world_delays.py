@@ -8,7 +8,7 @@ from scipy import stats
 from world_cases import COMPUTES, LEVEL, physics, world_log
 
 from dadao_sim import Events, replay
-from dadao_sim.algorithms.registry import METHODS
+from dadao_sim.algorithms.contract.registry import METHODS
 from dadao_sim.clocks.world.clock import WorldClock
 from dadao_sim.errors import InputError
 from dadao_sim.events import (

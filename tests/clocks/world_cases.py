@@ -4,7 +4,7 @@ import numpy as np
 from cases import lollipop
 from numpy.testing import assert_array_equal
 
-from dadao_sim.algorithms.contract import PoissonRates
+from dadao_sim.algorithms.contract.method import PoissonRates
 from dadao_sim.clocks.world.clock import WorldClock
 from dadao_sim.clocks.world.physics import make_physics
 from dadao_sim.events import (

@@ -5,7 +5,7 @@ from functools import partial
 import numpy as np
 import simpy
 
-from dadao_sim.algorithms.contract import PoissonRates
+from dadao_sim.algorithms.contract.method import PoissonRates
 from dadao_sim.clocks.world import faults
 from dadao_sim.clocks.world.computing import start_nodes
 from dadao_sim.clocks.world.draws import (

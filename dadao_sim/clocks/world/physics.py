@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from dadao_sim.algorithms.contract import PoissonRates
+from dadao_sim.algorithms.contract.method import PoissonRates
 from dadao_sim.clocks.world.draws import unit_block
 from dadao_sim.errors import InputError
 from dadao_sim.networks import Network

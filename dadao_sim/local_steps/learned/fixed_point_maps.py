@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from dadao_sim.algorithms.mixing import Mixing
+from dadao_sim.algorithms.contract.gossip import Mixing
 from dadao_sim.errors import InputError
 
 Theta = Mapping[str, torch.Tensor]

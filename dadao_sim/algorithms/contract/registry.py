@@ -19,7 +19,7 @@ from dadao_sim.algorithms import (
     prox_lead,
     sonata,
 )
-from dadao_sim.algorithms.contract import Method
+from dadao_sim.algorithms.contract.method import Method
 from dadao_sim.errors import InputError
 
 METHODS: dict[str, Method] = {

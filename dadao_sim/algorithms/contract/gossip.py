@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from dadao_sim.algorithms.constants import Constants
-from dadao_sim.algorithms.contract import Tuning
+from dadao_sim.algorithms.contract.constants import Constants
+from dadao_sim.algorithms.contract.method import Tuning
 
 DENSE_NODES = 1500
 

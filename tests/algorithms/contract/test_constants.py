@@ -5,8 +5,8 @@ import math
 import pytest
 from cases import lollipop, small_problem
 
-from dadao_sim.algorithms.constants import Constants
-from dadao_sim.algorithms.registry import METHODS, get_method
+from dadao_sim.algorithms.contract.constants import Constants
+from dadao_sim.algorithms.contract.registry import METHODS, get_method
 from dadao_sim.errors import InputError
 
 
