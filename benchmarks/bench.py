@@ -19,8 +19,8 @@ from fused_dadao import run as fused
 
 from dadao_sim import Problem
 from dadao_sim.algorithms.contract.registry import get_method
-from dadao_sim.clocks.poisson import PoissonClock
-from dadao_sim.events import concatenate
+from dadao_sim.events.log import concatenate
+from dadao_sim.events.poisson import PoissonClock
 from dadao_sim.metrics import Counter, Errors
 from dadao_sim.networks import build
 from dadao_sim.player import make_player

@@ -8,11 +8,11 @@ import time
 import numpy as np
 
 from dadao_sim import Problem
-from dadao_sim.algorithms.contract.method import PoissonRates
 from dadao_sim.algorithms.contract.registry import get_method
-from dadao_sim.clocks.poisson import PoissonClock
 from dadao_sim.clocks.world.clock import WorldClock
 from dadao_sim.clocks.world.physics import make_physics
+from dadao_sim.events.asked import PoissonRates
+from dadao_sim.events.poisson import PoissonClock
 from dadao_sim.networks import build
 from dadao_sim.player import make_player
 from dadao_sim.scenario_world import WorldSpec

@@ -4,7 +4,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from dadao_sim.events import Events as Events
+    from dadao_sim.events.log import Events as Events
     from dadao_sim.networks import Network as Network
     from dadao_sim.networks.rates import optimal_rates as optimal_rates
     from dadao_sim.player import replay as replay
@@ -16,7 +16,7 @@ __version__ = "0.1.0"
 
 # Imported when first used: the command line answers before NumPy is loaded.
 _HOMES = {
-    "Events": "events",
+    "Events": "events.log",
     "Network": "networks",
     "Problem": "problems",
     "load_scenario": "scenario_file",

@@ -141,7 +141,7 @@ def world(
 ) -> None:
     """What happens in a scenario's world: work, waiting, staleness, load, losses."""
     from dadao_sim import bundled, console
-    from dadao_sim.event_files import save_events
+    from dadao_sim.events.files import save_events
     from dadao_sim.plotting.networks import network_figure
     from dadao_sim.plotting.style import save_figure
     from dadao_sim.plotting.timeline import timeline_figure

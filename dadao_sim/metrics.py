@@ -6,7 +6,7 @@ import numpy as np
 
 from dadao_sim.algorithms.contract.method import Method, SynchronousMethod, Tuning
 from dadao_sim.errors import InputError
-from dadao_sim.events import GOSSIP, GRADIENT, GRADIENT_START, RESENT, ROUND, SEND, Events
+from dadao_sim.events.log import GOSSIP, GRADIENT, GRADIENT_START, RESENT, ROUND, SEND, Events
 
 COUNTED = ("gradients", "conjugate_gradients", "communications", "rounds")
 

@@ -27,7 +27,7 @@ from dadao_sim.engine.play import (
 )
 from dadao_sim.engine.slots import Slots
 from dadao_sim.errors import InputError
-from dadao_sim.events import (
+from dadao_sim.events.log import (
     GOSSIP,
     GRADIENT,
     GRADIENT_START,

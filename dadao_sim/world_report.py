@@ -10,7 +10,7 @@ import numpy as np
 from dadao_sim.clocks.world.clock import WorldClock
 from dadao_sim.clocks.world.rounds import RoundWorld
 from dadao_sim.errors import InputError
-from dadao_sim.events import (
+from dadao_sim.events.log import (
     ARRIVE_I,
     ARRIVE_J,
     GOSSIP,

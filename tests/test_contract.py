@@ -14,10 +14,10 @@ from numpy.testing import assert_allclose, assert_array_equal
 from dadao_sim import Events, replay
 from dadao_sim.algorithms.contract.method import AsynchronousMethod
 from dadao_sim.algorithms.contract.registry import METHODS
-from dadao_sim.clocks.poisson import PoissonClock
-from dadao_sim.clocks.rounds import RoundClock
 from dadao_sim.errors import InputError
-from dadao_sim.events import GOSSIP, GRADIENT
+from dadao_sim.events.log import GOSSIP, GRADIENT
+from dadao_sim.events.poisson import PoissonClock
+from dadao_sim.events.rounds import RoundClock
 from dadao_sim.local_steps.build import make
 from dadao_sim.player import make_player
 

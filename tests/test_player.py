@@ -9,9 +9,8 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from dadao_sim import Events, Problem, replay
 from dadao_sim.algorithms.contract.registry import METHODS
-from dadao_sim.clocks.poisson import PoissonClock
 from dadao_sim.errors import InputError
-from dadao_sim.events import (
+from dadao_sim.events.log import (
     ARRIVE_I,
     ARRIVE_J,
     GOSSIP,
@@ -24,6 +23,7 @@ from dadao_sim.events import (
     ROUND,
     SEND,
 )
+from dadao_sim.events.poisson import PoissonClock
 from dadao_sim.metrics import Counter
 from dadao_sim.player import make_player
 
@@ -157,7 +157,7 @@ def test_an_objective_in_python_gives_the_numbers_of_the_built_in_one(name):
     )
     assert_allclose(users.x_star, own.x_star, rtol=1e-10)
     if METHODS[name].tune(own, network, {}).clock is None:
-        from dadao_sim.clocks.rounds import RoundClock
+        from dadao_sim.events.rounds import RoundClock
 
         log = RoundClock(np.random.SeedSequence(0)).window()[:50]
     else:

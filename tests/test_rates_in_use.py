@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from dadao_sim import simulate
-from dadao_sim.events import GOSSIP, concatenate
+from dadao_sim.events.log import GOSSIP, concatenate
 from dadao_sim.networks import GraphSequence, build, read_graphml, with_rates
 from dadao_sim.networks.rates import optimal_rates
 from dadao_sim.plan import Parts, make_clock

@@ -6,8 +6,8 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from dadao_sim import cli, replay, simulate
 from dadao_sim.errors import InputError
-from dadao_sim.event_files import event_table, load_events, save_events
-from dadao_sim.events import ROUND, TYPES
+from dadao_sim.events.files import event_table, load_events, save_events
+from dadao_sim.events.log import ROUND, TYPES
 from dadao_sim.plotting.timeline import timeline_figure
 from dadao_sim.scenario_file import scenario_from_mapping
 from dadao_sim.simulation import build_parts

@@ -26,8 +26,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from dadao_sim.algorithms.contract.constants import Constants
-from dadao_sim.algorithms.contract.method import AsynchronousMethod, PoissonRates, Tuning
+from dadao_sim.algorithms.contract.method import AsynchronousMethod, Tuning
 from dadao_sim.engine import oracles
+from dadao_sim.events.asked import PoissonRates
 
 
 class Params(NamedTuple):

@@ -30,8 +30,9 @@ import numpy as np
 
 from dadao_sim.algorithms.contract.connectivity import shape_chi1, shape_chi2
 from dadao_sim.algorithms.contract.constants import Constants
-from dadao_sim.algorithms.contract.method import AsynchronousMethod, Costs, PoissonRates, Tuning
+from dadao_sim.algorithms.contract.method import AsynchronousMethod, Costs, Tuning
 from dadao_sim.engine import oracles
+from dadao_sim.events.asked import PoissonRates
 
 Y, Z = range(2)
 BLOCKS = ("y", "z")

@@ -44,9 +44,10 @@ from numba.extending import register_jitable
 
 from dadao_sim.algorithms.contract.connectivity import shape_chi1, shape_chi2
 from dadao_sim.algorithms.contract.constants import Constants
-from dadao_sim.algorithms.contract.method import AsynchronousMethod, PoissonRates, Tuning
+from dadao_sim.algorithms.contract.method import AsynchronousMethod, Tuning
 from dadao_sim.engine import oracles
 from dadao_sim.errors import InputError
+from dadao_sim.events.asked import PoissonRates
 
 X, XT, Y, YT, Z, ZT, AVERAGE = range(7)
 BLOCKS = ("x", "x_tilde", "y", "y_tilde", "z", "z_tilde")

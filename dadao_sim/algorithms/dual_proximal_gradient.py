@@ -36,8 +36,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from dadao_sim.algorithms.contract.constants import Constants
-from dadao_sim.algorithms.contract.method import AsynchronousMethod, Costs, PoissonRates, Tuning
+from dadao_sim.algorithms.contract.method import AsynchronousMethod, Costs, Tuning
 from dadao_sim.engine import oracles
+from dadao_sim.events.asked import PoissonRates
 
 X, Y, XI = range(3)
 BLOCKS = ("x", "y", "xi")

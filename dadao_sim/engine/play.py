@@ -22,7 +22,7 @@ from dadao_sim.engine.node import (
     observe,
     reset,
 )
-from dadao_sim.events import (
+from dadao_sim.events.log import (
     ARRIVE_I,
     ARRIVE_J,
     GOSSIP,

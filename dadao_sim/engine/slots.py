@@ -6,7 +6,7 @@ import numpy as np
 
 from dadao_sim.compiled.kernel import kernel
 from dadao_sim.errors import InputError
-from dadao_sim.events import (
+from dadao_sim.events.log import (
     ARRIVE_I,
     ARRIVE_J,
     GRADIENT_END,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from dadao_sim.errors import InputError
-from dadao_sim.events import (
+from dadao_sim.events.log import (
     ARRIVE_I,
     ARRIVE_J,
     GOSSIP,

@@ -3,7 +3,7 @@
 import numpy as np
 
 from dadao_sim import Problem
-from dadao_sim.clocks.rounds import RoundClock
+from dadao_sim.events.rounds import RoundClock
 from dadao_sim.local_steps.build import make
 from dadao_sim.networks import build
 from dadao_sim.player import make_player

@@ -11,7 +11,7 @@ from numpy.testing import assert_array_equal
 from dadao_sim import Network, Problem
 from dadao_sim.algorithms import dadao
 from dadao_sim.algorithms.contract.method import VERBS
-from dadao_sim.clocks.poisson import PoissonClock
+from dadao_sim.events.poisson import PoissonClock
 from dadao_sim.local_steps import from_callable
 from dadao_sim.local_steps.build import make
 from dadao_sim.player import make_player

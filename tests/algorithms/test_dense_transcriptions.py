@@ -8,9 +8,9 @@ from scipy.linalg import expm
 
 from dadao_sim import replay, simulate
 from dadao_sim.algorithms.contract.registry import METHODS
-from dadao_sim.clocks.poisson import PoissonClock
-from dadao_sim.clocks.rounds import RoundClock
-from dadao_sim.events import GRADIENT
+from dadao_sim.events.log import GRADIENT
+from dadao_sim.events.poisson import PoissonClock
+from dadao_sim.events.rounds import RoundClock
 
 
 def poisson_log(name, problem, network, count=300):

@@ -7,8 +7,8 @@ from numpy.testing import assert_allclose
 
 from dadao_sim import replay
 from dadao_sim.algorithms.dual_proximal_gradient import METHOD
-from dadao_sim.clocks.poisson import PoissonClock
-from dadao_sim.events import GOSSIP, GRADIENT
+from dadao_sim.events.log import GOSSIP, GRADIENT
+from dadao_sim.events.poisson import PoissonClock
 from dadao_sim.local_steps.build import make
 
 

@@ -7,7 +7,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from dadao_sim.algorithms import prox_ed
 from dadao_sim.algorithms.prox_lead import METHOD, quantised
-from dadao_sim.clocks.rounds import RoundClock
+from dadao_sim.events.rounds import RoundClock
 
 MASK = 2**64 - 1
 

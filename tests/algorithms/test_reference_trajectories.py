@@ -7,7 +7,7 @@ import pytest
 
 from dadao_sim import Events, Network, Problem, replay
 from dadao_sim.algorithms.contract.registry import get_method
-from dadao_sim.events import GOSSIP, ROUND
+from dadao_sim.events.log import GOSSIP, ROUND
 from dadao_sim.networks import GraphSequence
 
 DATA = Path(__file__).parents[1] / "data"

@@ -16,13 +16,12 @@ from scipy import stats
 from world_cases import COMPUTES, LEVEL, equal, physics, rates, world_log
 
 from dadao_sim import Events, replay
-from dadao_sim.algorithms.contract.method import PoissonRates
-from dadao_sim.clocks.poisson import PoissonClock
 from dadao_sim.clocks.world.clock import WorldClock
 from dadao_sim.clocks.world.draws import generators
 from dadao_sim.compiled.splitmix import splitmix64
 from dadao_sim.errors import InputError
-from dadao_sim.events import (
+from dadao_sim.events.asked import PoissonRates
+from dadao_sim.events.log import (
     ARRIVE_I,
     GOSSIP,
     GRADIENT,
@@ -31,6 +30,7 @@ from dadao_sim.events import (
     TYPES,
     concatenate,
 )
+from dadao_sim.events.poisson import PoissonClock
 
 # ---- the ideal world -----------------------------------------------------------------------------
 

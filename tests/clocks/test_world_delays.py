@@ -11,7 +11,7 @@ from dadao_sim import Events, replay
 from dadao_sim.algorithms.contract.registry import METHODS
 from dadao_sim.clocks.world.clock import WorldClock
 from dadao_sim.errors import InputError
-from dadao_sim.events import (
+from dadao_sim.events.log import (
     ARRIVE_I,
     ARRIVE_J,
     GOSSIP,

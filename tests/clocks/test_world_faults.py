@@ -11,7 +11,7 @@ from world_cases import COMPUTES, physics, rates, world_log
 from dadao_sim import replay
 from dadao_sim.clocks.world.clock import WorldClock
 from dadao_sim.clocks.world.draws import generators
-from dadao_sim.events import (
+from dadao_sim.events.log import (
     ARRIVE_I,
     ARRIVE_J,
     GOSSIP,

@@ -10,7 +10,7 @@ from dadao_sim.clocks.world.draws import generators, unit_block
 from dadao_sim.clocks.world.physics import make_physics
 from dadao_sim.clocks.world.rounds import ROUNDS, RoundWorld
 from dadao_sim.errors import InputError
-from dadao_sim.events import RESENT, RESET, ROUND, TYPES, concatenate
+from dadao_sim.events.log import RESENT, RESET, ROUND, TYPES, concatenate
 from dadao_sim.networks import build
 from dadao_sim.scenario_world import LogNormal, WorldSpec
 

@@ -4,10 +4,10 @@ import numpy as np
 from cases import lollipop
 from numpy.testing import assert_array_equal
 
-from dadao_sim.algorithms.contract.method import PoissonRates
 from dadao_sim.clocks.world.clock import WorldClock
 from dadao_sim.clocks.world.physics import make_physics
-from dadao_sim.events import (
+from dadao_sim.events.asked import PoissonRates
+from dadao_sim.events.log import (
     TYPES,
     concatenate,
 )

@@ -15,25 +15,13 @@ import numpy as np
 from dadao_sim.engine import node
 from dadao_sim.engine.node import State
 from dadao_sim.errors import InputError
+from dadao_sim.events.asked import PoissonRates
 
 # The functions of an asynchronous method that the engine calls.
 VERBS = (
     *("flow", "gradient", "apply_gradient", "message", "apply_message"),
     *("observe", "reset"),
 )
-
-
-@dataclass(frozen=True)
-class PoissonRates:
-    """The clocks an asynchronous method asks for, in events per unit of time.
-
-    ``nodes`` (n,) and ``edges`` (|E|,) are the rates. On a sequence of graphs only the edges of the
-    present one fire: graph floor(t ``switching``) mod K, its edges sharing the whole gossip rate.
-    """
-
-    nodes: np.ndarray
-    edges: np.ndarray
-    switching: float = 0.0
 
 
 @dataclass(frozen=True)

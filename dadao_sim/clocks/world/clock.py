@@ -5,7 +5,6 @@ from functools import partial
 import numpy as np
 import simpy
 
-from dadao_sim.algorithms.contract.method import PoissonRates
 from dadao_sim.clocks.world import faults
 from dadao_sim.clocks.world.computing import start_nodes
 from dadao_sim.clocks.world.draws import (
@@ -21,7 +20,8 @@ from dadao_sim.clocks.world.losses import fates
 from dadao_sim.clocks.world.physics import Physics
 from dadao_sim.clocks.world.situation import Situation
 from dadao_sim.errors import InputError
-from dadao_sim.events import Events
+from dadao_sim.events.asked import PoissonRates
+from dadao_sim.events.log import Events
 
 WINDOW = 16384  # rows given out at a time
 STEPS = 4096  # steps of SimPy between two looks at how many rows there are

@@ -8,7 +8,7 @@ import simpy
 from dadao_sim.clocks.world.draws import Draw
 from dadao_sim.clocks.world.log import LOST_GRADIENT, EventLog
 from dadao_sim.clocks.world.situation import Situation, Tick
-from dadao_sim.events import GRADIENT, GRADIENT_END, GRADIENT_START
+from dadao_sim.events.log import GRADIENT, GRADIENT_END, GRADIENT_START
 
 
 def start_nodes(

@@ -4,7 +4,7 @@ import numpy as np
 
 from dadao_sim.compiled.kernel import kernel
 from dadao_sim.compiled.splitmix import splitmix64
-from dadao_sim.events import (
+from dadao_sim.events.log import (
     ARRIVE_I,
     ARRIVE_J,
     GOSSIP,

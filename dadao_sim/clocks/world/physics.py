@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from dadao_sim.algorithms.contract.method import PoissonRates
 from dadao_sim.clocks.world.draws import unit_block
 from dadao_sim.errors import InputError
+from dadao_sim.events.asked import PoissonRates
 from dadao_sim.networks import Network
 from dadao_sim.networks.edges import count_components
 from dadao_sim.scenario_world import LogNormal, WorldSpec

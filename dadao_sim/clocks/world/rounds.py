@@ -16,7 +16,7 @@ from dadao_sim.clocks.world.losses import chances
 from dadao_sim.clocks.world.periods import PeriodsOfMany
 from dadao_sim.clocks.world.physics import Physics
 from dadao_sim.errors import InputError
-from dadao_sim.events import RESENT, RESET, ROUND, Events
+from dadao_sim.events.log import RESENT, RESET, ROUND, Events
 from dadao_sim.scenario_world import LogNormal
 
 ROUNDS = 256  # rounds in a window, beside what was resent or reset in them

@@ -10,8 +10,8 @@ from cases import lollipop, small_problem  # noqa: E402
 
 from dadao_sim import Problem, replay  # noqa: E402
 from dadao_sim.algorithms import nids, pg_extra, prox_ed  # noqa: E402
-from dadao_sim.clocks.rounds import RoundClock  # noqa: E402
 from dadao_sim.errors import InputError  # noqa: E402
+from dadao_sim.events.rounds import RoundClock  # noqa: E402
 from dadao_sim.local_steps.build import make  # noqa: E402
 from dadao_sim.local_steps.learned.fixed_point_maps import MAPS, hessians  # noqa: E402
 

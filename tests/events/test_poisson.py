@@ -9,9 +9,9 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy import stats
 
 from dadao_sim import Network
-from dadao_sim.clocks.poisson import WINDOW, PoissonClock, alias_table
 from dadao_sim.errors import InputError
-from dadao_sim.events import GOSSIP, GRADIENT, TYPES, concatenate
+from dadao_sim.events.log import GOSSIP, GRADIENT, TYPES, concatenate
+from dadao_sim.events.poisson import WINDOW, PoissonClock, alias_table
 from dadao_sim.networks import GraphSequence
 
 EDGES = np.array([(0, 1), (1, 2), (2, 3), (0, 3), (0, 2)])

@@ -7,7 +7,7 @@ import numpy as np
 
 from dadao_sim.archives import StoredState, write_state
 from dadao_sim.errors import InputError
-from dadao_sim.events import KIND_NAMES, TYPES, Events
+from dadao_sim.events.log import KIND_NAMES, TYPES, Events
 
 if TYPE_CHECKING:
     from pandas import DataFrame

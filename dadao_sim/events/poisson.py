@@ -11,7 +11,7 @@ import numpy as np
 from dadao_sim.compiled.kernel import kernel
 from dadao_sim.compiled.splitmix import splitmix64
 from dadao_sim.errors import InputError
-from dadao_sim.events import GOSSIP, GRADIENT, TYPES, Events
+from dadao_sim.events.log import GOSSIP, GRADIENT, TYPES, Events
 
 WINDOW = (
     16384  # events drawn at a time; part of what a seed means, so it never depends on a setting

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from dadao_sim.events import ROUND, TYPES, Events
+from dadao_sim.events.log import ROUND, TYPES, Events
 
 WINDOW = 1024  # rounds drawn at a time; part of what a seed means
 
