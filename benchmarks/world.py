@@ -9,13 +9,13 @@ import numpy as np
 
 from dadao_sim import Problem
 from dadao_sim.algorithms.contract.registry import get_method
-from dadao_sim.clocks.world.clock import WorldClock
-from dadao_sim.clocks.world.physics import make_physics
 from dadao_sim.events.asked import PoissonRates
 from dadao_sim.events.poisson import PoissonClock
+from dadao_sim.events.world.clock import WorldClock
+from dadao_sim.events.world.physics import make_physics
+from dadao_sim.events.world.spec import WorldSpec
 from dadao_sim.networks import build
 from dadao_sim.player import make_player
-from dadao_sim.scenario_world import WorldSpec
 
 BUSY = {"gradient": {"kind": "exponential"}, "pause": {"kind": "constant", "mean": 0.0}}
 WORLDS = {

@@ -11,12 +11,12 @@ import numpy as np
 from dadao_sim.algorithms.contract.connectivity import graph_totals
 from dadao_sim.algorithms.contract.method import Method, SynchronousMethod, Tuning
 from dadao_sim.algorithms.contract.registry import get_method
-from dadao_sim.clocks.world.clock import WorldClock
-from dadao_sim.clocks.world.physics import Physics
-from dadao_sim.clocks.world.rounds import RoundWorld
 from dadao_sim.errors import InputError
 from dadao_sim.events.poisson import PoissonClock
 from dadao_sim.events.rounds import RoundClock
+from dadao_sim.events.world.clock import WorldClock
+from dadao_sim.events.world.physics import Physics
+from dadao_sim.events.world.rounds import RoundWorld
 from dadao_sim.metrics import Counter, Errors
 from dadao_sim.names import EXPERIMENTAL
 from dadao_sim.networks import GraphSequence, Network, with_rates

@@ -14,10 +14,10 @@ import numpy as np
 import dadao_sim
 from dadao_sim.algorithms.contract.method import Method
 from dadao_sim.algorithms.contract.registry import get_method, register
-from dadao_sim.clocks.world.physics import make_physics
 from dadao_sim.compiled.threads import one_blas_thread
 from dadao_sim.errors import InputError
 from dadao_sim.estimate import Estimate, estimate
+from dadao_sim.events.world.physics import make_physics
 from dadao_sim.local_steps.build import build_local_step
 from dadao_sim.local_steps.local_step import LocalStep
 from dadao_sim.networks import GraphSequence, Network, build_network

@@ -7,8 +7,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from dadao_sim.clocks.world.clock import WorldClock
-from dadao_sim.clocks.world.rounds import RoundWorld
 from dadao_sim.errors import InputError
 from dadao_sim.events.log import (
     ARRIVE_I,
@@ -25,6 +23,8 @@ from dadao_sim.events.log import (
     Events,
     concatenate,
 )
+from dadao_sim.events.world.clock import WorldClock
+from dadao_sim.events.world.rounds import RoundWorld
 from dadao_sim.networks import Network
 from dadao_sim.plan import make_clock, make_plan, message_bytes
 from dadao_sim.randomness import stream

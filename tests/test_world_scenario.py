@@ -6,9 +6,9 @@ import pytest
 from dadao_sim import simulate
 from dadao_sim.algorithms.contract.registry import METHODS
 from dadao_sim.errors import InputError
+from dadao_sim.events.world.spec import PRESETS
 from dadao_sim.scenario import BUILT_IN_ALGORITHMS
 from dadao_sim.scenario_file import scenario_from_mapping
-from dadao_sim.scenario_world import PRESETS
 from dadao_sim.simulation import estimate_scenario
 
 SCENARIO = {

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from dadao_sim.scenario_world import Periods
+from dadao_sim.events.world.spec import Periods
 
 
 class PeriodsOfMany:

@@ -4,11 +4,11 @@ from collections.abc import Callable
 
 import simpy
 
-from dadao_sim.clocks.world.draws import Draw
-from dadao_sim.clocks.world.log import EventLog
-from dadao_sim.clocks.world.situation import Situation, call_at
 from dadao_sim.events.log import RESET
-from dadao_sim.scenario_world import Crashes, Periods, SlowPeriods
+from dadao_sim.events.world.draws import Draw
+from dadao_sim.events.world.log import EventLog
+from dadao_sim.events.world.situation import Situation, call_at
+from dadao_sim.events.world.spec import Crashes, Periods, SlowPeriods
 
 NodeAction = Callable[[int], None]
 

@@ -5,10 +5,10 @@ from typing import Any
 
 import simpy
 
-from dadao_sim.clocks.world.draws import Draw
-from dadao_sim.clocks.world.log import LOST_GRADIENT, EventLog
-from dadao_sim.clocks.world.situation import Situation, Tick
 from dadao_sim.events.log import GRADIENT, GRADIENT_END, GRADIENT_START
+from dadao_sim.events.world.draws import Draw
+from dadao_sim.events.world.log import LOST_GRADIENT, EventLog
+from dadao_sim.events.world.situation import Situation, Tick
 
 
 def start_nodes(

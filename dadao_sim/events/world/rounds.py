@@ -10,14 +10,14 @@ from typing import Any
 
 import numpy as np
 
-from dadao_sim.clocks.world.draws import generators, uniforms, unit_block
-from dadao_sim.clocks.world.log import EventLog
-from dadao_sim.clocks.world.losses import chances
-from dadao_sim.clocks.world.periods import PeriodsOfMany
-from dadao_sim.clocks.world.physics import Physics
 from dadao_sim.errors import InputError
 from dadao_sim.events.log import RESENT, RESET, ROUND, Events
-from dadao_sim.scenario_world import LogNormal
+from dadao_sim.events.world.draws import generators, uniforms, unit_block
+from dadao_sim.events.world.log import EventLog
+from dadao_sim.events.world.losses import chances
+from dadao_sim.events.world.periods import PeriodsOfMany
+from dadao_sim.events.world.physics import Physics
+from dadao_sim.events.world.spec import LogNormal
 
 ROUNDS = 256  # rounds in a window, beside what was resent or reset in them
 ATTEMPTS = 10_000  # of a gradient between crashes, or of an exchange, after which it is hopeless

@@ -16,8 +16,6 @@ from scipy import stats
 from world_cases import COMPUTES, LEVEL, equal, physics, rates, world_log
 
 from dadao_sim import Events, replay
-from dadao_sim.clocks.world.clock import WorldClock
-from dadao_sim.clocks.world.draws import generators
 from dadao_sim.compiled.splitmix import splitmix64
 from dadao_sim.errors import InputError
 from dadao_sim.events.asked import PoissonRates
@@ -31,6 +29,8 @@ from dadao_sim.events.log import (
     concatenate,
 )
 from dadao_sim.events.poisson import PoissonClock
+from dadao_sim.events.world.clock import WorldClock
+from dadao_sim.events.world.draws import generators
 
 # ---- the ideal world -----------------------------------------------------------------------------
 

@@ -9,7 +9,6 @@ from world_cases import COMPUTES, LEVEL, physics, world_log
 
 from dadao_sim import Events, replay
 from dadao_sim.algorithms.contract.registry import METHODS
-from dadao_sim.clocks.world.clock import WorldClock
 from dadao_sim.errors import InputError
 from dadao_sim.events.log import (
     ARRIVE_I,
@@ -20,6 +19,7 @@ from dadao_sim.events.log import (
     LOST,
     SEND,
 )
+from dadao_sim.events.world.clock import WorldClock
 from dadao_sim.player import make_player
 
 # ---- delays and losses ---------------------------------------------------------------------------

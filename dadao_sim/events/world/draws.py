@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from dadao_sim.scenario_world import Duration, Empirical, LogNormal, Pareto
+from dadao_sim.events.world.spec import Duration, Empirical, LogNormal, Pareto
 
 BLOCK = 4096  # numbers drawn at a time; part of what a seed means
 # What the world draws, a stream for each: none disturbs another.

@@ -6,13 +6,13 @@ import simpy
 from cases import lollipop
 from numpy.testing import assert_allclose, assert_array_equal
 
-from dadao_sim.clocks.world.draws import generators, unit_block
-from dadao_sim.clocks.world.physics import make_physics
-from dadao_sim.clocks.world.rounds import ROUNDS, RoundWorld
 from dadao_sim.errors import InputError
 from dadao_sim.events.log import RESENT, RESET, ROUND, TYPES, concatenate
+from dadao_sim.events.world.draws import generators, unit_block
+from dadao_sim.events.world.physics import make_physics
+from dadao_sim.events.world.rounds import ROUNDS, RoundWorld
+from dadao_sim.events.world.spec import LogNormal, WorldSpec
 from dadao_sim.networks import build
-from dadao_sim.scenario_world import LogNormal, WorldSpec
 
 UNIT = {"gradient": {"kind": "constant", "mean": 1.0}}
 

@@ -9,8 +9,6 @@ from numpy.testing import assert_allclose, assert_array_equal
 from world_cases import COMPUTES, physics, rates, world_log
 
 from dadao_sim import replay
-from dadao_sim.clocks.world.clock import WorldClock
-from dadao_sim.clocks.world.draws import generators
 from dadao_sim.events.log import (
     ARRIVE_I,
     ARRIVE_J,
@@ -22,6 +20,8 @@ from dadao_sim.events.log import (
     RESET,
     SEND,
 )
+from dadao_sim.events.world.clock import WorldClock
+from dadao_sim.events.world.draws import generators
 from dadao_sim.networks import build
 
 # ---- limits, crashes, outages, changes -----------------------------------------------------------

@@ -6,12 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from dadao_sim.clocks.world.draws import unit_block
 from dadao_sim.errors import InputError
 from dadao_sim.events.asked import PoissonRates
+from dadao_sim.events.world.draws import unit_block
+from dadao_sim.events.world.spec import LogNormal, WorldSpec
 from dadao_sim.networks import Network
 from dadao_sim.networks.edges import count_components
-from dadao_sim.scenario_world import LogNormal, WorldSpec
 
 LATENCY_PER_EXCHANGE = 0.1  # what `time_unit: auto` leaves of latency times exchanges per node
 

@@ -6,11 +6,11 @@ from typing import Any
 
 import simpy
 
-from dadao_sim.clocks.world.draws import Draw
-from dadao_sim.clocks.world.log import LOST_AT_I, LOST_AT_J, EventLog
-from dadao_sim.clocks.world.losses import HEARD_BY_BOTH, HEARD_BY_I, HEARD_BY_J, Fate
-from dadao_sim.clocks.world.situation import Situation, Tick
 from dadao_sim.events.log import ARRIVE_I, ARRIVE_J, GOSSIP, LOST, SEND
+from dadao_sim.events.world.draws import Draw
+from dadao_sim.events.world.log import LOST_AT_I, LOST_AT_J, EventLog
+from dadao_sim.events.world.losses import HEARD_BY_BOTH, HEARD_BY_I, HEARD_BY_J, Fate
+from dadao_sim.events.world.situation import Situation, Tick
 
 
 @dataclass

@@ -4,14 +4,14 @@ import numpy as np
 from cases import lollipop
 from numpy.testing import assert_array_equal
 
-from dadao_sim.clocks.world.clock import WorldClock
-from dadao_sim.clocks.world.physics import make_physics
 from dadao_sim.events.asked import PoissonRates
 from dadao_sim.events.log import (
     TYPES,
     concatenate,
 )
-from dadao_sim.scenario_world import WorldSpec
+from dadao_sim.events.world.clock import WorldClock
+from dadao_sim.events.world.physics import make_physics
+from dadao_sim.events.world.spec import WorldSpec
 
 LEVEL = 1e-3
 COMPUTES = {"gradient": {"kind": "exponential"}, "pause": {"kind": "constant", "mean": 0.0}}

@@ -5,23 +5,23 @@ from functools import partial
 import numpy as np
 import simpy
 
-from dadao_sim.clocks.world import faults
-from dadao_sim.clocks.world.computing import start_nodes
-from dadao_sim.clocks.world.draws import (
+from dadao_sim.errors import InputError
+from dadao_sim.events.asked import PoissonRates
+from dadao_sim.events.log import Events
+from dadao_sim.events.world import faults
+from dadao_sim.events.world.computing import start_nodes
+from dadao_sim.events.world.draws import (
     exponentials,
     generators,
     jitters,
     uniforms,
     unit_draws,
 )
-from dadao_sim.clocks.world.exchanging import Links, start_links
-from dadao_sim.clocks.world.log import EventLog
-from dadao_sim.clocks.world.losses import fates
-from dadao_sim.clocks.world.physics import Physics
-from dadao_sim.clocks.world.situation import Situation
-from dadao_sim.errors import InputError
-from dadao_sim.events.asked import PoissonRates
-from dadao_sim.events.log import Events
+from dadao_sim.events.world.exchanging import Links, start_links
+from dadao_sim.events.world.log import EventLog
+from dadao_sim.events.world.losses import fates
+from dadao_sim.events.world.physics import Physics
+from dadao_sim.events.world.situation import Situation
 
 WINDOW = 16384  # rows given out at a time
 STEPS = 4096  # steps of SimPy between two looks at how many rows there are

@@ -2,8 +2,8 @@
 
 from collections.abc import Callable
 
-from dadao_sim.clocks.world.draws import Draw
-from dadao_sim.scenario_world import Loss
+from dadao_sim.events.world.draws import Draw
+from dadao_sim.events.world.spec import Loss
 
 HEARD_BY_NONE, HEARD_BY_I, HEARD_BY_J, HEARD_BY_BOTH = range(4)
 
