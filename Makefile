@@ -27,7 +27,7 @@ $(VENV)/.learned: $(STAMP)
 	touch $@
 
 learned: $(VENV)/.learned  ## Install torch too, and test the learned local steps
-	$(BIN)/python -m pytest tests/local_steps/learned
+	$(BIN)/python -m pytest tests/local_steps/learned tests/learning
 
 lint: install  ## Style and format
 	$(BIN)/ruff check .

@@ -25,7 +25,7 @@ def learn_prior(
     require_torch()
     import torch
 
-    from dadao_sim.local_steps.learned.proximal_matching import Recipe, train
+    from dadao_sim.learning.proximal_matching import Recipe, train
 
     if out.suffix != ".npz" or out.is_dir():  # said before the work, not after
         raise InputError(f"learn-prior: --out {out}: name a file that ends in .npz")

@@ -22,3 +22,11 @@ def dadao_sim(capsys, monkeypatch, tmp_path):
         return (code, *capsys.readouterr())
 
     return call
+
+
+@pytest.fixture(scope="session")
+def fresh_weights():
+    """A whole training, about a quarter of a minute, with another seed than the shipped one."""
+    from dadao_sim.learning import train
+
+    return train("laplacian", seed=1)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dadao_sim.local_steps.learned.matching_limit import laplacian_limit
+from dadao_sim.learning.matching_limit import laplacian_limit
 from dadao_sim.local_steps.learned.weight_file import Weights
 from dadao_sim.plotting.style import (
     BLACK,

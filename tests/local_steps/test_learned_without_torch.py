@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
+from dadao_sim import learning
 from dadao_sim.errors import InputError
 from dadao_sim.local_steps import learned
 from dadao_sim.local_steps.learned import (
@@ -33,8 +34,8 @@ def no_torch(monkeypatch):
 def test_the_extra_is_named_where_torch_is_missing(no_torch):
     for ask in (
         lambda: build_learned(SimpleNamespace(network="laplacian", strength=1.0), 3),
-        lambda: learned.train,
-        lambda: learned.learn,
+        lambda: learning.train,
+        lambda: learning.learn,
     ):
         with pytest.raises(InputError) as refused:
             ask()

@@ -1,6 +1,7 @@
 """Learned local steps: networks and denoisers in the place of a proximal operator.
 
-Only what needs torch imports it, and only when it is used: the extra ``dadao-sim[learned]``.
+What a run uses; the programs that train it are in ``dadao_sim.learning``. Only what needs torch
+imports it, and only when it is used: the extra ``dadao-sim[learned]``.
 """
 
 from importlib import import_module
@@ -10,26 +11,17 @@ from dadao_sim.local_steps.learned.plug_and_play import ExpansiveDenoiserWarning
 from dadao_sim.local_steps.learned.weight_file import load_weights, save_weights
 
 if TYPE_CHECKING:
-    from dadao_sim.local_steps.learned.jacobian_free import learn as learn
-    from dadao_sim.local_steps.learned.proximal_matching import train as train
     from dadao_sim.local_steps.learned.recovery import prior as prior
     from dadao_sim.local_steps.learned.step import learned_step as learned_step
 
-_HOMES = {
-    "learn": "jacobian_free",
-    "learned_step": "step",
-    "prior": "recovery",
-    "train": "proximal_matching",
-}
+_HOMES = {"learned_step": "step", "prior": "recovery"}
 __all__ = [
     "ExpansiveDenoiserWarning",
     "denoiser",
-    "learn",
     "learned_step",
     "load_weights",
     "prior",
     "save_weights",
-    "train",
 ]
 
 

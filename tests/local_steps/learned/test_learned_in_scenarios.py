@@ -15,14 +15,9 @@ from typer.testing import CliRunner  # noqa: E402
 from dadao_sim import simulate  # noqa: E402
 from dadao_sim.cli_learned import learn_prior  # noqa: E402
 from dadao_sim.errors import InputError  # noqa: E402
+from dadao_sim.learning import learn, proximal_matching  # noqa: E402
 from dadao_sim.local_steps.build import make  # noqa: E402
-from dadao_sim.local_steps.learned import (  # noqa: E402
-    learn,
-    learned_step,
-    load_weights,
-    proximal_matching,
-    save_weights,
-)
+from dadao_sim.local_steps.learned import learned_step, load_weights, save_weights  # noqa: E402
 from dadao_sim.scenario_file import load_scenario  # noqa: E402
 
 SCENARIO = """

@@ -8,8 +8,8 @@ torch = pytest.importorskip("torch", reason="learned local steps need torch")
 
 from matplotlib.backends.backend_agg import FigureCanvasAgg  # noqa: E402
 
+from dadao_sim.learning.matching_limit import laplacian_limit  # noqa: E402
 from dadao_sim.local_steps.learned import learned_step, load_weights, save_weights  # noqa: E402
-from dadao_sim.local_steps.learned.matching_limit import laplacian_limit  # noqa: E402
 from dadao_sim.plotting.priors import BEYOND, prior_figure  # noqa: E402
 from dadao_sim.plotting.style import save_figure  # noqa: E402
 

@@ -11,10 +11,10 @@ from scipy.optimize import minimize_scalar  # noqa: E402
 
 from dadao_sim import Problem  # noqa: E402
 from dadao_sim.errors import InputError  # noqa: E402
+from dadao_sim.learning import learn  # noqa: E402
+from dadao_sim.learning.fixed_point_maps import MAPS  # noqa: E402
+from dadao_sim.learning.jacobian_free import backpropagate  # noqa: E402
 from dadao_sim.local_steps.build import make  # noqa: E402
-from dadao_sim.local_steps.learned import learn  # noqa: E402
-from dadao_sim.local_steps.learned.fixed_point_maps import MAPS  # noqa: E402
-from dadao_sim.local_steps.learned.jacobian_free import backpropagate  # noqa: E402
 
 APPLICATIONS = (1, 10, 50, 100)
 

@@ -13,16 +13,17 @@ from scipy.optimize import minimize_scalar  # noqa: E402
 from scipy.stats import kstest, laplace, norm  # noqa: E402
 
 from dadao_sim.errors import InputError  # noqa: E402
-from dadao_sim.local_steps.learned import learned_step, load_weights, train  # noqa: E402
-from dadao_sim.local_steps.learned.matching_limit import laplacian_limit  # noqa: E402
-from dadao_sim.local_steps.learned.network import ProximalNetwork  # noqa: E402
-from dadao_sim.local_steps.learned.proximal_matching import (  # noqa: E402
+from dadao_sim.learning import train  # noqa: E402
+from dadao_sim.learning.matching_limit import laplacian_limit  # noqa: E402
+from dadao_sim.learning.proximal_matching import (  # noqa: E402
     PRIORS,
     Recipe,
     initial_weights,
     matching_loss,
     samples,
 )
+from dadao_sim.local_steps.learned import learned_step, load_weights  # noqa: E402
+from dadao_sim.local_steps.learned.network import ProximalNetwork  # noqa: E402
 
 BOUND = 0.03  # of |f - f_gamma| on |y| <= 3.5; twice what was measured
 LAST_GAMMA = 0.2

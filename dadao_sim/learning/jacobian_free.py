@@ -28,9 +28,8 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 
 from dadao_sim.errors import InputError
-from dadao_sim.local_steps.learned.extra import one_torch_thread
-from dadao_sim.local_steps.learned.fixed_point_maps import FixedPointMap, Theta
-from dadao_sim.local_steps.learned.learning_inputs import (
+from dadao_sim.learning.fixed_point_maps import FixedPointMap, Theta
+from dadao_sim.learning.inputs import (
     BELOW,
     Loss,
     check_options,
@@ -39,6 +38,7 @@ from dadao_sim.local_steps.learned.learning_inputs import (
     scalar,
     starting_logarithms,
 )
+from dadao_sim.local_steps.learned.extra import one_torch_thread
 
 FloatArray = NDArray[np.float64]
 STRENGTHS = ("strength", "l2")

@@ -9,7 +9,7 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 
 from dadao_sim.errors import InputError
-from dadao_sim.local_steps.learned.fixed_point_maps import MAPS, PENALTIES, FixedPointMap
+from dadao_sim.learning.fixed_point_maps import MAPS, PENALTIES, FixedPointMap
 
 Loss = Callable[[torch.Tensor], torch.Tensor]
 

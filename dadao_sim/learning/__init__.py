@@ -1,0 +1,20 @@
+"""Programs that train what learned local steps use; all need torch, ``dadao-sim[learned]``."""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from dadao_sim.learning.jacobian_free import learn as learn
+    from dadao_sim.learning.proximal_matching import train as train
+
+_HOMES = {"learn": "jacobian_free", "train": "proximal_matching"}
+__all__ = ["learn", "train"]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from dadao_sim.local_steps.learned.extra import require_torch
+
+    require_torch()
+    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
