@@ -217,9 +217,9 @@ def print_names() -> None:
 
     from dadao_sim import bundled
     from dadao_sim.algorithms.contract.registry import METHODS
-    from dadao_sim.scenario_local_step import PROX_MODELS
-    from dadao_sim.scenario_network import GRAPH_OPTIONS, GraphName
-    from dadao_sim.scenario_problem import (
+    from dadao_sim.local_steps.spec import PROX_MODELS
+    from dadao_sim.networks.spec import GRAPH_OPTIONS, GraphName
+    from dadao_sim.problems.spec import (
         AuthorsData,
         DataFile,
         DataSet,

@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from dadao_sim.networks.spec import GRAPH_OPTIONS, BuiltNetwork, GraphName
+from dadao_sim.problems.spec import ProblemSpec
 from dadao_sim.scenario import BUILT_IN_ALGORITHMS, Scenario
-from dadao_sim.scenario_network import GRAPH_OPTIONS, BuiltNetwork, GraphName
-from dadao_sim.scenario_problem import ProblemSpec
 
 SYNTHETIC = {"kind": "synthetic", "dim": 3, "samples_per_node": 5}
 MINIMAL: dict[str, Any] = {

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
 from dadao_sim.errors import InputError
+from dadao_sim.networks.spec import FileNetwork, FileSequence, SequenceNetwork
+from dadao_sim.problems.spec import DataFile
 from dadao_sim.scenario_file import load_scenario, scenario_from_mapping
-from dadao_sim.scenario_network import FileNetwork, FileSequence, SequenceNetwork
-from dadao_sim.scenario_problem import DataFile
 
 # The line numbers of the tables below are those of this file.
 STAR = """\

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from dadao_sim.errors import InputError
 from dadao_sim.local_steps.build import KINDS, build_local_step, make
 from dadao_sim.local_steps.local_step import from_callable
-from dadao_sim.scenario_local_step import PROX_MODELS, LearnedSpec, LocalStepSpec
+from dadao_sim.local_steps.spec import PROX_MODELS, LearnedSpec, LocalStepSpec
 from dadao_sim.strict import sentence
 
 NO_SIZES = "groups: neither a size nor a list of sizes; whole numbers >= 1 are needed"

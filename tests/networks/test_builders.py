@@ -9,7 +9,7 @@ from scipy.spatial.distance import pdist, squareform
 from dadao_sim.errors import InputError
 from dadao_sim.networks import BUILDERS, build
 from dadao_sim.networks.builders import options_of
-from dadao_sim.scenario_network import GRAPH_OPTIONS, GraphName
+from dadao_sim.networks.spec import GRAPH_OPTIONS, GraphName
 
 
 def rng(seed=0):

@@ -15,7 +15,7 @@ from dadao_sim import problems
 from dadao_sim.errors import InputError
 from dadao_sim.problems import images
 from dadao_sim.problems.build import picture
-from dadao_sim.scenario_problem import ProblemSpec
+from dadao_sim.problems.spec import ProblemSpec
 from dadao_sim.strict import sentence
 
 

@@ -74,7 +74,7 @@ def test_a_scenario_runs_with_it(tmp_path, learned):
 
 def test_the_strength_of_a_scenario_is_that_of_the_step():
     from dadao_sim.local_steps.build import build_local_step
-    from dadao_sim.scenario_local_step import LocalStepSpec
+    from dadao_sim.local_steps.spec import LocalStepSpec
 
     spec = LocalStepSpec.model_validate({"learned": {"network": "laplacian", "strength": 0.3}})
     v = np.linspace(-2, 2, 5)
