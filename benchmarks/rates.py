@@ -10,9 +10,9 @@ import time
 
 import numpy as np
 
-from dadao_sim import bundled
 from dadao_sim.networks import Network, build, read_graphml
 from dadao_sim.networks.rates import optimal_rates
+from dadao_sim.scenario import shipped
 
 # name, least certified gap, seconds that it may take on two cores
 GOALS = {
@@ -39,7 +39,7 @@ def network(name: str) -> Network:
         return build("random_geometric", 300, rng)
     if name == "grid_5000":
         return build("grid_2d", None, rng, rows=50, columns=100)
-    return read_graphml(bundled.folder("graphs") / f"{name}.graphml")
+    return read_graphml(shipped.folder("graphs") / f"{name}.graphml")
 
 
 def total_recomputed(graph: Network, rates: np.ndarray) -> float:

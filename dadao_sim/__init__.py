@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from dadao_sim.networks.rates import optimal_rates as optimal_rates
     from dadao_sim.player import replay as replay
     from dadao_sim.problems import Problem as Problem
-    from dadao_sim.scenario_file import load_scenario as load_scenario
+    from dadao_sim.scenario.reading import load_scenario as load_scenario
     from dadao_sim.simulation import simulate as simulate
 
 __version__ = "0.1.0"
@@ -19,7 +19,7 @@ _HOMES = {
     "Events": "events.log",
     "Network": "networks",
     "Problem": "problems",
-    "load_scenario": "scenario_file",
+    "load_scenario": "scenario.reading",
     "optimal_rates": "networks.rates",
     "replay": "player",
     "simulate": "simulation",

@@ -70,15 +70,16 @@ def run(
     overwrite: Annotated[bool, typer.Option(help="Replace an earlier result.")] = False,
 ) -> None:
     """Run a scenario: curves, a table of costs, figures."""
-    from dadao_sim import bundled, console
-    from dadao_sim.scenario_file import load_scenario
+    from dadao_sim import console
+    from dadao_sim.scenario import shipped
+    from dadao_sim.scenario.reading import load_scenario
 
     if resume and overwrite:
         raise InputError("run: --resume and --overwrite exclude each other")
     changes = list(sets or [])
     changes += [f"seed={seed}"] if seed is not None else []
     changes += [f"repeats={repeats}"] if repeats is not None else []
-    loaded = load_scenario(bundled.scenario_path(scenario), changes)
+    loaded = load_scenario(shipped.scenario_path(scenario), changes)
     folder = out or Path("results") / loaded.name
     code = console.run(loaded, folder, jobs=jobs, resume=resume, overwrite=overwrite)
     if code:
@@ -140,15 +141,16 @@ def world(
     load: Annotated[Path | None, typer.Option(help="Draw the bytes per link there.")] = None,
 ) -> None:
     """What happens in a scenario's world: work, waiting, staleness, load, losses."""
-    from dadao_sim import bundled, console
+    from dadao_sim import console
     from dadao_sim.events.files import save_events
     from dadao_sim.plotting.networks import network_figure
     from dadao_sim.plotting.style import save_figure
     from dadao_sim.plotting.timeline import timeline_figure
-    from dadao_sim.scenario_file import load_scenario
+    from dadao_sim.scenario import shipped
+    from dadao_sim.scenario.reading import load_scenario
     from dadao_sim.world_report import world_report
 
-    loaded = load_scenario(bundled.scenario_path(scenario), sets or [])
+    loaded = load_scenario(shipped.scenario_path(scenario), sets or [])
     labels = [spec.label for spec in loaded.algorithms] if algorithm is None else [algorithm]
     if len(labels) > 1 and (log or timeline or load):
         raise InputError("world: --log, --timeline and --load are of one: add --algorithm LABEL")
@@ -179,7 +181,7 @@ def list_names() -> None:
 @app.command()
 def schema() -> None:
     """Print the JSON Schema of scenario files, for editors."""
-    from dadao_sim.scenario_file import schema as scenario_schema
+    from dadao_sim.scenario.reading import schema as scenario_schema
 
     print(json.dumps(scenario_schema(), indent=2))
 
@@ -187,11 +189,12 @@ def schema() -> None:
 @app.command()
 def validate(scenario: ScenarioArgument, sets: SetOption = None) -> None:
     """Check a scenario down to the constants of its methods, without running it."""
-    from dadao_sim import bundled, console
-    from dadao_sim.scenario_file import load_scenario
+    from dadao_sim import console
+    from dadao_sim.scenario import shipped
+    from dadao_sim.scenario.reading import load_scenario
     from dadao_sim.simulation import check_scenario
 
-    loaded = load_scenario(bundled.scenario_path(scenario), sets or [])
+    loaded = load_scenario(shipped.scenario_path(scenario), sets or [])
     check_scenario(loaded)
     console.say(f"{scenario}: valid; {len(loaded.algorithms)} algorithms, {loaded.repeats} repeats")
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
     from dadao_sim.result import Result, RunKey
-    from dadao_sim.scenario import Scenario
+    from dadao_sim.scenario.model import Scenario
     from dadao_sim.world_report import WorldReport
 
 INTERRUPTED = 130  # the shell's code for Ctrl-C
@@ -215,7 +215,6 @@ def print_names() -> None:
     """Everything that a scenario can name."""
     from typing import get_args
 
-    from dadao_sim import bundled
     from dadao_sim.algorithms.contract.registry import METHODS
     from dadao_sim.local_steps.spec import PROX_MODELS
     from dadao_sim.networks.spec import GRAPH_OPTIONS, GraphName
@@ -228,6 +227,7 @@ def print_names() -> None:
         SparseSignalData,
         SyntheticData,
     )
+    from dadao_sim.scenario import shipped
 
     def kinds(*models: Any) -> str:
         return ", ".join(k for m in models for k in get_args(m.model_fields["kind"].annotation))
@@ -251,9 +251,9 @@ def print_names() -> None:
         options = ", ".join(GRAPH_OPTIONS.get(graph, ()))
         say(f"  {graph:28}{options}")
     say("scenarios")
-    shipped = bundled.scenarios()
-    width = max(map(len, shipped)) + 2
-    for name, path in shipped.items():
+    files = shipped.scenarios()
+    width = max(map(len, files)) + 2
+    for name, path in files.items():
         say(f"  {name:{width}}{_first_comment(path)}")
 
 

@@ -25,7 +25,7 @@ from dadao_sim.problems import Problem
 from dadao_sim.result import CURVE_COLUMNS, Part, RunKey
 from dadao_sim.run import Limits, run
 from dadao_sim.sampling import sample_times
-from dadao_sim.scenario import AlgorithmSpec, Scenario
+from dadao_sim.scenario.model import AlgorithmSpec, Scenario
 
 AVERAGINGS = ("none", "events", "time")  # by the code that methods know them under
 

@@ -27,8 +27,8 @@ from dadao_sim.randomness import PARTS, stream
 from dadao_sim.result import Part, Result, RunKey, load_result
 from dadao_sim.result_folder import UNFINISHED, check_folder, remove_result
 from dadao_sim.run_store import RunStore, fingerprint
-from dadao_sim.scenario import BUILT_IN_ALGORITHMS, Scenario
-from dadao_sim.scenario_file import load_scenario, scenario_from_mapping
+from dadao_sim.scenario.model import BUILT_IN_ALGORITHMS, Scenario
+from dadao_sim.scenario.reading import load_scenario, scenario_from_mapping
 
 LIBRARIES = ["numpy", "scipy", "numba", "networkx", "pandas", "pyarrow", "scikit-learn", "simpy"]
 

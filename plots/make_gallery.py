@@ -19,14 +19,14 @@ from rates_pictures import RATES_SCENARIOS, rates_pictures
 from world_pictures import WORLD_SCENARIOS, world_pictures
 
 import dadao_sim
-from dadao_sim import bundled
 from dadao_sim.files import atomic_write
 from dadao_sim.networks import build, read_graphml
 from dadao_sim.plotting.networks import network_figure
 from dadao_sim.plotting.style import save_figure
 from dadao_sim.randomness import stream
 from dadao_sim.result import Result, load_result
-from dadao_sim.scenario_file import load_scenario
+from dadao_sim.scenario import shipped
+from dadao_sim.scenario.reading import load_scenario
 from dadao_sim.simulation import simulate
 
 if TYPE_CHECKING:
@@ -123,7 +123,7 @@ def sections() -> dict[str, list[Picture]]:
     real = ["breast-cancer-geant2012", "breast-cancer-sorted"]
     placed = ["quickstart", *paper, *dadao, *real]
     placed += [*RATES_SCENARIOS, *WORLD_SCENARIOS, *LOCAL_STEP_SCENARIOS]
-    others = [name for name in bundled.scenarios() if name not in placed]
+    others = [name for name in shipped.scenarios() if name not in placed]
     gallery = {
         "In a minute": [scenario_picture("quickstart")],
         "The comparison of the paper": [
@@ -184,7 +184,7 @@ def page(gallery: Mapping[str, Sequence[Picture]], result_of: ResultOf) -> str:
 def current_result(run: Run, jobs: int, again: bool) -> Result:
     """The result of a scenario: the one in results/gallery if it is of the same scenario."""
     name, *changes = run
-    scenario = load_scenario(bundled.scenarios()[name], changes)
+    scenario = load_scenario(shipped.scenarios()[name], changes)
     folder = RESULTS / "-".join([scenario.name, *(c.rpartition("=")[2] for c in changes)])
     if not again and (folder / "manifest.json").is_file():
         result = load_result(folder)

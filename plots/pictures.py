@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dadao_sim import bundled
 from dadao_sim.names import display_name
 from dadao_sim.plotting.comparison import comparison_figure, comparison_table
 from dadao_sim.plotting.curves import panel_figure
 from dadao_sim.result import Result
+from dadao_sim.scenario import shipped
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -50,7 +50,7 @@ def scenario_picture(name: str) -> Picture:
 
 def caption(name: str) -> str:
     """The question in bold, then what to look for."""
-    lines = bundled.scenarios()[name].read_text(encoding="utf-8").splitlines()
+    lines = shipped.scenarios()[name].read_text(encoding="utf-8").splitlines()
     end = next(k for k, line in enumerate(lines) if not line.startswith("#"))
     question, *more = (line.removeprefix("# ") for line in lines[1:end])
     return "\n".join([f"**{question}**", *more])

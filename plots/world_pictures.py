@@ -4,10 +4,10 @@ from collections.abc import Mapping, Sequence
 
 from pictures import Picture, comparison_picture, scenario_picture
 
-from dadao_sim import bundled
 from dadao_sim.plotting.networks import network_figure
 from dadao_sim.plotting.timeline import timeline_figure
-from dadao_sim.scenario_file import load_scenario
+from dadao_sim.scenario import shipped
+from dadao_sim.scenario.reading import load_scenario
 from dadao_sim.world_report import WorldReport, world_report
 
 WORLD_SCENARIOS = tuple(
@@ -46,7 +46,7 @@ def sweep(name: str, title: str, caption: str, key: str, values: Mapping[str, ob
 def report(name: str, label: str, end: float, changes: Sequence[str] = ()) -> WorldReport:
     """The world of an algorithm of a scenario."""
     return world_report(
-        load_scenario(bundled.scenarios()[f"world/{name}"], changes), label, end=end
+        load_scenario(shipped.scenarios()[f"world/{name}"], changes), label, end=end
     )
 
 

@@ -11,7 +11,7 @@ from dadao_sim.events.log import GOSSIP, concatenate
 from dadao_sim.networks import GraphSequence, build, read_graphml, with_rates
 from dadao_sim.networks.rates import optimal_rates
 from dadao_sim.plan import Parts, make_clock
-from dadao_sim.scenario_file import load_scenario
+from dadao_sim.scenario.reading import load_scenario
 from dadao_sim.simulation import build_parts, check_scenario, scenario_from_mapping
 
 
@@ -23,9 +23,9 @@ def _no_cache(monkeypatch):
 @pytest.mark.parametrize("name", ["barbell", "geant2012"])
 def test_the_communications_fall_by_the_predicted_ratio(name):
     """Medians to 1e-6 over ten repeats, within 5 % of the ratio of the least total rates."""
-    from dadao_sim import bundled
+    from dadao_sim.scenario import shipped
 
-    scenario = load_scenario(bundled.scenarios()[f"rates/{name}-rates"], ["stop.accuracy=1.0e-6"])
+    scenario = load_scenario(shipped.scenarios()[f"rates/{name}-rates"], ["stop.accuracy=1.0e-6"])
     result = simulate(scenario)
     summary = result.summary.query("accuracy == 1e-6").set_index("algorithm")
     uniform, optimal = summary.communications_median

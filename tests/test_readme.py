@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dadao_sim import bundled
 from dadao_sim.algorithms.contract.registry import METHODS
-from dadao_sim.scenario import BUILT_IN_ALGORITHMS
+from dadao_sim.scenario import shipped
+from dadao_sim.scenario.model import BUILT_IN_ALGORITHMS
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -58,6 +58,6 @@ def test_what_the_readme_links_to_is_there():
 
 
 def test_the_scenarios_and_networks_travel_with_the_package():
-    assert "quickstart" in bundled.scenarios()
-    assert bundled.scenario_path("quickstart").is_file()
-    assert (bundled.folder("graphs") / "geant2012.graphml").is_file()
+    assert "quickstart" in shipped.scenarios()
+    assert shipped.scenario_path("quickstart").is_file()
+    assert (shipped.folder("graphs") / "geant2012.graphml").is_file()

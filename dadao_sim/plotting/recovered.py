@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from dadao_sim.result import Result
-    from dadao_sim.scenario import Scenario
+    from dadao_sim.scenario.model import Scenario
 
 Array = NDArray[np.float64]
 
@@ -97,7 +97,7 @@ def psnr(picture: Array, truth: Array) -> float:
 
 
 def _scenario(result: Result) -> Scenario:
-    from dadao_sim.scenario_file import scenario_from_mapping
+    from dadao_sim.scenario.reading import scenario_from_mapping
 
     manifest = result.manifest
     if manifest.get("interrupted"):

@@ -100,7 +100,7 @@ def test_what_was_seen_is_what_the_problem_is_made_of():
 
 
 def scenario_of(made):
-    from dadao_sim.scenario_file import scenario_from_mapping
+    from dadao_sim.scenario.reading import scenario_from_mapping
 
     return scenario_from_mapping(made.manifest["scenario"])
 

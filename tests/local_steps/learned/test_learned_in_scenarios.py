@@ -18,7 +18,7 @@ from dadao_sim.errors import InputError  # noqa: E402
 from dadao_sim.learning import learn, proximal_matching  # noqa: E402
 from dadao_sim.local_steps.build import make  # noqa: E402
 from dadao_sim.local_steps.learned import learned_step, load_weights, save_weights  # noqa: E402
-from dadao_sim.scenario_file import load_scenario  # noqa: E402
+from dadao_sim.scenario.reading import load_scenario  # noqa: E402
 
 SCENARIO = """
 name: learned

@@ -3,8 +3,8 @@
 import networkx as nx
 import numpy as np
 
-from dadao_sim import bundled
 from dadao_sim.networks import GraphSequence, Network, build, read_graphml
+from dadao_sim.scenario import shipped
 
 
 def constants(graph, rates):
@@ -40,7 +40,7 @@ def named(name, nodes=None, **options):
 
 
 def real(name):
-    return read_graphml(bundled.folder("graphs") / f"{name}.graphml")
+    return read_graphml(shipped.folder("graphs") / f"{name}.graphml")
 
 
 def barbell():

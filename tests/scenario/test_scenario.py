@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from dadao_sim.networks.spec import GRAPH_OPTIONS, BuiltNetwork, GraphName
 from dadao_sim.problems.spec import ProblemSpec
-from dadao_sim.scenario import BUILT_IN_ALGORITHMS, Scenario
+from dadao_sim.scenario.model import BUILT_IN_ALGORITHMS, Scenario
 
 SYNTHETIC = {"kind": "synthetic", "dim": 3, "samples_per_node": 5}
 MINIMAL: dict[str, Any] = {

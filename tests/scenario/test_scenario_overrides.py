@@ -7,7 +7,7 @@ from ruamel.yaml import YAML
 
 from dadao_sim.errors import InputError
 from dadao_sim.problems.spec import SyntheticData
-from dadao_sim.scenario_file import load_scenario, scenario_from_mapping
+from dadao_sim.scenario.reading import load_scenario, scenario_from_mapping
 
 STAR = """\
 name: star-regression

@@ -11,7 +11,7 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, SequenceNode
 
 from dadao_sim.errors import InputError
-from dadao_sim.scenario import Scenario
+from dadao_sim.scenario.model import Scenario
 from dadao_sim.strict import sentence, shown, suggestion
 
 # Keys from the top of a scenario down, list indices as text: ("algorithms", "0", "label").

@@ -8,7 +8,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from dadao_sim.errors import InputError
-from dadao_sim.scenario_file import scenario_from_mapping, schema
+from dadao_sim.scenario.reading import scenario_from_mapping, schema
 
 SYNTHETIC = {
     "kind": "synthetic",

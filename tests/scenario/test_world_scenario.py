@@ -7,8 +7,8 @@ from dadao_sim import simulate
 from dadao_sim.algorithms.contract.registry import METHODS
 from dadao_sim.errors import InputError
 from dadao_sim.events.world.spec import PRESETS
-from dadao_sim.scenario import BUILT_IN_ALGORITHMS
-from dadao_sim.scenario_file import scenario_from_mapping
+from dadao_sim.scenario.model import BUILT_IN_ALGORITHMS
+from dadao_sim.scenario.reading import scenario_from_mapping
 from dadao_sim.simulation import estimate_scenario
 
 SCENARIO = {
@@ -27,10 +27,10 @@ SMALL = {**SCENARIO, "network": {"graph": "star", "nodes": 8}}
 
 
 def run(base=SMALL, **changes):
-    from dadao_sim import bundled
+    from dadao_sim.scenario import shipped
 
     scenario = {**base, **changes}
-    folder = bundled.folder("graphs")
+    folder = shipped.folder("graphs")
     return simulate(scenario_from_mapping(scenario, folder=folder))
 
 

@@ -2,12 +2,12 @@
 
 from pathlib import Path
 
-PACKAGE = Path(__file__).resolve().parent
+PACKAGE = Path(__file__).resolve().parent.parent
 
 
 def folder(name: str) -> Path:
     """Folder of the shipped scenarios or graphs: in the package, or beside it in a clone."""
-    inside = PACKAGE / name
+    inside = PACKAGE / "shipped" / name
     return inside if inside.is_dir() else PACKAGE.parent / name
 
 

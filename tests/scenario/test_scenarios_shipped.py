@@ -9,13 +9,13 @@ from pathlib import Path
 import make_gallery as gallery
 import pytest
 
-from dadao_sim import bundled
-from dadao_sim.scenario_file import load_scenario, schema
+from dadao_sim.scenario import shipped
+from dadao_sim.scenario.reading import load_scenario, schema
 from dadao_sim.simulation import check_scenario, simulate
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 PLOTS = ROOT / "plots"
-SCENARIOS = bundled.scenarios()
+SCENARIOS = shipped.scenarios()
 PAPER = ("dadao", "continuized", "msda", "adom_plus", "adom_plus_multi_consensus")
 
 

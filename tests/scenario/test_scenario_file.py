@@ -13,7 +13,7 @@ from ruamel.yaml import YAML
 from dadao_sim.errors import InputError
 from dadao_sim.networks.spec import FileNetwork, FileSequence, SequenceNetwork
 from dadao_sim.problems.spec import DataFile
-from dadao_sim.scenario_file import load_scenario, scenario_from_mapping
+from dadao_sim.scenario.reading import load_scenario, scenario_from_mapping
 
 # The line numbers of the tables below are those of this file.
 STAR = """\
@@ -380,7 +380,7 @@ def test_a_damaged_file_loads_or_is_refused_in_one_line(
 
 def test_a_scenario_is_validated_without_the_numerical_libraries():
     program = (
-        "import sys, dadao_sim.scenario_file as s; s.schema();"
+        "import sys, dadao_sim.scenario.reading as s; s.schema();"
         "print({'numpy', 'scipy', 'numba', 'networkx', 'pandas'} & set(sys.modules))"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)

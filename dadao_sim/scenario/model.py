@@ -1,7 +1,7 @@
 """The scenario: one question asked of the simulator, typed and strict.
 
 These classes are the reference of the scenario file: every field says what it means, and its unit.
-Time is in mean gradient intervals of a node. ``scenario_file`` reads YAML into a ``Scenario``.
+Time is in mean gradient intervals of a node. ``reading`` reads YAML into a ``Scenario``.
 """
 
 from collections import Counter
