@@ -97,7 +97,7 @@ def compare(
     from dadao_sim import console
     from dadao_sim.plotting.comparison import comparison_figure, comparison_table
     from dadao_sim.plotting.style import save_figure
-    from dadao_sim.result import load_result
+    from dadao_sim.results.result import load_result
 
     names = [folder.name for folder in folders]
     if len(set(names)) < len(names):
@@ -120,7 +120,7 @@ def plot(
     from dadao_sim import console
     from dadao_sim.plotting.curves import curve_figure
     from dadao_sim.plotting.style import save_figure
-    from dadao_sim.result import load_result
+    from dadao_sim.results.result import load_result
 
     path = folder / "figures" / f"{y}-{x}.{format}"
     save_figure(curve_figure(load_result(folder), x, y), path)

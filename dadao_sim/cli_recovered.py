@@ -20,7 +20,7 @@ def recovered(
     from dadao_sim import console
     from dadao_sim.plotting.recovered import recovered_figure
     from dadao_sim.plotting.style import save_figure
-    from dadao_sim.result import load_result
+    from dadao_sim.results.result import load_result
 
     save_figure(recovered_figure(load_result(folder), algorithms), figure)
     console.say(f"figure: {figure}")

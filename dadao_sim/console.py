@@ -10,12 +10,12 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from dadao_sim.names import display_name
+from dadao_sim.results.names import display_name
 
 if TYPE_CHECKING:
     from pandas import DataFrame
 
-    from dadao_sim.result import Result, RunKey
+    from dadao_sim.results.result import Result, RunKey
     from dadao_sim.scenario.model import Scenario
     from dadao_sim.world_report import WorldReport
 
@@ -31,7 +31,7 @@ def say(text: str) -> None:
 def run(scenario: "Scenario", folder: Path, *, jobs: int, resume: bool, overwrite: bool) -> int:
     """Run a scenario with a progress bar, save and draw it; the exit code."""
     from dadao_sim import simulation
-    from dadao_sim.result_folder import check_folder
+    from dadao_sim.results.folder import check_folder
 
     check_folder(folder, resume=resume, overwrite=overwrite)
     say(_announcement(scenario, jobs))

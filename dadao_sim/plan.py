@@ -18,11 +18,11 @@ from dadao_sim.events.world.clock import WorldClock
 from dadao_sim.events.world.physics import Physics
 from dadao_sim.events.world.rounds import RoundWorld
 from dadao_sim.metrics import Counter, Errors
-from dadao_sim.names import EXPERIMENTAL
 from dadao_sim.networks import GraphSequence, Network, with_rates
 from dadao_sim.player import make_player
 from dadao_sim.problems import Problem
-from dadao_sim.result import CURVE_COLUMNS, Part, RunKey
+from dadao_sim.results.names import EXPERIMENTAL
+from dadao_sim.results.result import CURVE_COLUMNS, Part, RunKey
 from dadao_sim.run import Limits, run
 from dadao_sim.sampling import sample_times
 from dadao_sim.scenario.model import AlgorithmSpec, Scenario

@@ -24,9 +24,9 @@ from dadao_sim.networks import GraphSequence, Network, build_network
 from dadao_sim.plan import Parts, Plan, Tick, make_plan, run_plan
 from dadao_sim.problems import Problem, build_problem
 from dadao_sim.randomness import PARTS, stream
-from dadao_sim.result import Part, Result, RunKey, load_result
-from dadao_sim.result_folder import UNFINISHED, check_folder, remove_result
-from dadao_sim.run_store import RunStore, fingerprint
+from dadao_sim.results.folder import UNFINISHED, check_folder, remove_result
+from dadao_sim.results.result import Part, Result, RunKey, load_result
+from dadao_sim.results.store import RunStore, fingerprint
 from dadao_sim.scenario.model import BUILT_IN_ALGORITHMS, Scenario
 from dadao_sim.scenario.reading import load_scenario, scenario_from_mapping
 

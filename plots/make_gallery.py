@@ -24,7 +24,7 @@ from dadao_sim.networks import build, read_graphml
 from dadao_sim.plotting.networks import network_figure
 from dadao_sim.plotting.style import save_figure
 from dadao_sim.randomness import stream
-from dadao_sim.result import Result, load_result
+from dadao_sim.results.result import Result, load_result
 from dadao_sim.scenario import shipped
 from dadao_sim.scenario.reading import load_scenario
 from dadao_sim.simulation import simulate

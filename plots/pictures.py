@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dadao_sim.names import display_name
 from dadao_sim.plotting.comparison import comparison_figure, comparison_table
 from dadao_sim.plotting.curves import panel_figure
-from dadao_sim.result import Result
+from dadao_sim.results.names import display_name
+from dadao_sim.results.result import Result
 from dadao_sim.scenario import shipped
 
 if TYPE_CHECKING:

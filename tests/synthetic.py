@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from dadao_sim.result import CURVE_COLUMNS, Part, Result
+from dadao_sim.results.result import CURVE_COLUMNS, Part, Result
 
 TARGET = 1e-8
 

@@ -8,7 +8,7 @@ import networkx as nx
 import numpy as np
 import pytest
 
-from dadao_sim.result import load_result
+from dadao_sim.results.result import load_result
 
 DATA = "{kind: synthetic, dim: 3, samples_per_node: 5, condition_number: 5}"
 PROBLEM = f"problem: {{kind: least_squares, data: {DATA}}}"

@@ -18,8 +18,8 @@ from cases import lollipop, small_problem
 from dadao_sim import load_scenario, simulate
 from dadao_sim.algorithms.contract.registry import METHODS
 from dadao_sim.errors import InputError
-from dadao_sim.result import load_result
-from dadao_sim.result_folder import UNFINISHED
+from dadao_sim.results.folder import UNFINISHED
+from dadao_sim.results.result import load_result
 from dadao_sim.scenario.reading import scenario_from_mapping
 from dadao_sim.simulation import estimate_scenario
 

@@ -7,8 +7,6 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from dadao_sim.errors import InputError
-from dadao_sim.latex import power
-from dadao_sim.names import display_name
 from dadao_sim.plotting.style import (
     COLUMN_WIDTH,
     LEGEND_ROW,
@@ -20,8 +18,10 @@ from dadao_sim.plotting.style import (
     paper,
     styles,
 )
-from dadao_sim.result import Result
-from dadao_sim.summary import NOT_REACHED, QUANTITIES, summarise
+from dadao_sim.results.latex import power
+from dadao_sim.results.names import display_name
+from dadao_sim.results.result import Result
+from dadao_sim.results.summary import NOT_REACHED, QUANTITIES, summarise
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -44,7 +44,7 @@ def comparison_table(results: Mapping[str, Result], accuracy: float) -> DataFram
         accuracy: any; it need not be among `report.accuracies`.
 
     Returns:
-        A column `scenario`, then those of `dadao_sim.summary.summarise`; one row per scenario and
+        A column `scenario`, then those of `results.summary.summarise`; one row per scenario and
         algorithm, in their orders.
 
     Raises:

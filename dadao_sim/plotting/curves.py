@@ -19,7 +19,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dadao_sim.errors import InputError
-from dadao_sim.names import display_name
 from dadao_sim.plotting.style import (
     COLUMN_WIDTH,
     LEGEND_ROW,
@@ -31,8 +30,9 @@ from dadao_sim.plotting.style import (
     paper,
     styles,
 )
-from dadao_sim.result import Result
-from dadao_sim.summary import percentile, with_cost
+from dadao_sim.results.names import display_name
+from dadao_sim.results.result import Result
+from dadao_sim.results.summary import percentile, with_cost
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -16,7 +16,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dadao_sim.errors import InputError
-from dadao_sim.names import EXPERIMENTAL, display_name
 from dadao_sim.plotting.style import (
     LEGEND_ROW,
     WIDE,
@@ -28,12 +27,13 @@ from dadao_sim.plotting.style import (
     styles,
 )
 from dadao_sim.randomness import stream
+from dadao_sim.results.names import EXPERIMENTAL, display_name
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from dadao_sim.result import Result
+    from dadao_sim.results.result import Result
     from dadao_sim.scenario.model import Scenario
 
 Array = NDArray[np.float64]

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from dadao_sim.errors import InputError
 from dadao_sim.files import atomic_write
-from dadao_sim.names import EXPERIMENTAL
+from dadao_sim.results.names import EXPERIMENTAL
 
 if TYPE_CHECKING:
     from matplotlib.artist import Artist

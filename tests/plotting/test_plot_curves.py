@@ -25,7 +25,7 @@ from dadao_sim.plotting.curves import (
     panel_figure,
 )
 from dadao_sim.plotting.style import METHODS, WIDE
-from dadao_sim.summary import with_cost
+from dadao_sim.results.summary import with_cost
 
 FIVE = ("dadao", "continuized", "msda", "adom_plus", "adom_plus_multi_consensus")
 

@@ -10,9 +10,9 @@ from matplotlib.colors import to_rgb
 from synthetic import part, result
 
 from dadao_sim.errors import InputError
-from dadao_sim.names import DISPLAY_NAMES, display_name
 from dadao_sim.plotting.curves import curve_figure, panel_figure
 from dadao_sim.plotting.style import COLOURS, METHODS, paper, save_figure, styles
+from dadao_sim.results.names import DISPLAY_NAMES, display_name
 
 FIRST = ("dadao", "continuized", "msda", "adom_plus", "adom_plus_multi_consensus")
 

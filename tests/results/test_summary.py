@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from synthetic import part, result
 
 from dadao_sim.errors import InputError
-from dadao_sim.latex import escape, number, power, summary_table
-from dadao_sim.result import Result
-from dadao_sim.summary import (
+from dadao_sim.results.latex import escape, number, power, summary_table
+from dadao_sim.results.result import Result
+from dadao_sim.results.summary import (
     QUANTITIES,
     SUMMARY_COLUMNS,
     costs_to_accuracy,

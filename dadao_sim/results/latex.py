@@ -7,8 +7,8 @@ from collections.abc import Hashable
 from typing import TYPE_CHECKING, Any
 
 from dadao_sim.files import slug
-from dadao_sim.names import display_name
-from dadao_sim.summary import NOT_REACHED
+from dadao_sim.results.names import display_name
+from dadao_sim.results.summary import NOT_REACHED
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -59,7 +59,7 @@ def summary_table(summary: DataFrame, title: str = "") -> str:
     accuracy when not all of them did. An algorithm with runs that diverged says so.
 
     Args:
-        summary: what `dadao_sim.summary.summarise` returns.
+        summary: what `dadao_sim.results.summary.summarise` returns.
         title: of the scenario; ends up in the caption and in the label (`tab:<title>`).
 
     """

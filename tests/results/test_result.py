@@ -12,8 +12,8 @@ import pytest
 from synthetic import part, result, scenario
 
 from dadao_sim.errors import InputError
-from dadao_sim.result import CURVE_COLUMNS, RUN_COLUMNS, Result, load_result
-from dadao_sim.summary import summary_csv
+from dadao_sim.results.result import CURVE_COLUMNS, RUN_COLUMNS, Result, load_result
+from dadao_sim.results.summary import summary_csv
 
 
 @pytest.fixture

@@ -24,8 +24,8 @@ from numpy.typing import NDArray
 from dadao_sim.archives import StoredState, write_state
 from dadao_sim.errors import InputError
 from dadao_sim.files import atomic_write, json_bytes, read_json, unique_slugs, unreadable
-from dadao_sim.latex import summary_table
-from dadao_sim.summary import summarise, summary_csv
+from dadao_sim.results.latex import summary_table
+from dadao_sim.results.summary import summarise, summary_csv
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -140,7 +140,7 @@ class Result:
 
     @property
     def summary(self) -> DataFrame:
-        """Cost to each accuracy of `report.accuracies`: see `dadao_sim.summary.summarise`."""
+        """Cost to each accuracy of `report.accuracies`: see `results.summary.summarise`."""
         accuracies = _report(self.manifest)["accuracies"]
         return summarise(self.curves, self.runs, accuracies, *self.cost_weights)
 

@@ -8,8 +8,8 @@ import pytest
 from synthetic import part, result, scenario
 
 from dadao_sim.errors import InputError
-from dadao_sim.result import Part, Result, load_result
-from dadao_sim.run_store import RunStore, fingerprint
+from dadao_sim.results.result import Part, Result, load_result
+from dadao_sim.results.store import RunStore, fingerprint
 
 IDENTITY = fingerprint(scenario(), "0.1.0")
 

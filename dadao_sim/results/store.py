@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from dadao_sim.archives import StoredState, write_state
 from dadao_sim.errors import InputError
 from dadao_sim.files import atomic_write, json_bytes, read_json, slug
-from dadao_sim.result import Part, RunKey, State, read_table, write_table
+from dadao_sim.results.result import Part, RunKey, State, read_table, write_table
 
 if TYPE_CHECKING:
     from pandas import DataFrame
