@@ -21,11 +21,12 @@ from dadao_sim import Problem
 from dadao_sim.algorithms.contract.registry import get_method
 from dadao_sim.events.log import concatenate
 from dadao_sim.events.poisson import PoissonClock
-from dadao_sim.metrics import Counter, Errors
 from dadao_sim.networks import build
-from dadao_sim.player import make_player
-from dadao_sim.run import Limits, run
-from dadao_sim.sampling import sample_times
+from dadao_sim.simulation.counts import Counter
+from dadao_sim.simulation.measures import Errors
+from dadao_sim.simulation.one_run import Limits, run
+from dadao_sim.simulation.player import make_player
+from dadao_sim.simulation.sampling import sample_times
 
 RUNS = 5
 NEVER = 2**60

@@ -7,10 +7,10 @@ if TYPE_CHECKING:
     from dadao_sim.events.log import Events as Events
     from dadao_sim.networks import Network as Network
     from dadao_sim.networks.rates import optimal_rates as optimal_rates
-    from dadao_sim.player import replay as replay
     from dadao_sim.problems import Problem as Problem
     from dadao_sim.scenario.reading import load_scenario as load_scenario
-    from dadao_sim.simulation import simulate as simulate
+    from dadao_sim.simulation.player import replay as replay
+    from dadao_sim.simulation.simulate import simulate as simulate
 
 __version__ = "0.1.0"
 
@@ -21,8 +21,8 @@ _HOMES = {
     "Problem": "problems",
     "load_scenario": "scenario.reading",
     "optimal_rates": "networks.rates",
-    "replay": "player",
-    "simulate": "simulation",
+    "replay": "simulation.player",
+    "simulate": "simulation.simulate",
 }
 __all__ = [
     "Events",

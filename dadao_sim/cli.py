@@ -192,7 +192,7 @@ def validate(scenario: ScenarioArgument, sets: SetOption = None) -> None:
     from dadao_sim import console
     from dadao_sim.scenario import shipped
     from dadao_sim.scenario.reading import load_scenario
-    from dadao_sim.simulation import check_scenario
+    from dadao_sim.simulation.simulate import check_scenario
 
     loaded = load_scenario(shipped.scenario_path(scenario), sets or [])
     check_scenario(loaded)

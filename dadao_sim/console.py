@@ -30,14 +30,14 @@ def say(text: str) -> None:
 
 def run(scenario: "Scenario", folder: Path, *, jobs: int, resume: bool, overwrite: bool) -> int:
     """Run a scenario with a progress bar, save and draw it; the exit code."""
-    from dadao_sim import simulation
     from dadao_sim.results.folder import check_folder
+    from dadao_sim.simulation import simulate
 
     check_folder(folder, resume=resume, overwrite=overwrite)
     say(_announcement(scenario, jobs))
     try:
         with _Bars(scenario, jobs) as bars:
-            result = simulation.simulate(
+            result = simulate.simulate(
                 scenario, out=folder, jobs=jobs, resume=resume, overwrite=overwrite, tick=bars.tick
             )
     except KeyboardInterrupt:
@@ -66,9 +66,9 @@ def draw(result: "Result", folder: Path) -> None:
 
 def _announcement(scenario: "Scenario", jobs: int) -> str:
     """What the run will take at most, said beforehand."""
-    from dadao_sim import simulation
+    from dadao_sim.simulation import simulate
 
-    estimate = simulation.estimate_scenario(scenario)
+    estimate = simulate.estimate_scenario(scenario)
     seconds = estimate.seconds / min(jobs, len(scenario.algorithms) * scenario.repeats)
     memory = estimate.memory * jobs / 2**20
     return (

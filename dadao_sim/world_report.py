@@ -26,10 +26,10 @@ from dadao_sim.events.log import (
 from dadao_sim.events.world.clock import WorldClock
 from dadao_sim.events.world.rounds import RoundWorld
 from dadao_sim.networks import Network
-from dadao_sim.plan import make_clock, make_plan, message_bytes
 from dadao_sim.randomness import stream
 from dadao_sim.scenario.model import Scenario
-from dadao_sim.simulation import build_parts
+from dadao_sim.simulation.parts import build_parts
+from dadao_sim.simulation.plan import make_clock, make_plan, message_bytes
 
 
 @dataclass(frozen=True)

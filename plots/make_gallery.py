@@ -27,7 +27,7 @@ from dadao_sim.randomness import stream
 from dadao_sim.results.result import Result, load_result
 from dadao_sim.scenario import shipped
 from dadao_sim.scenario.reading import load_scenario
-from dadao_sim.simulation import simulate
+from dadao_sim.simulation.simulate import simulate
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -19,7 +19,7 @@ from dadao_sim.events.log import GOSSIP, GRADIENT
 from dadao_sim.events.poisson import PoissonClock
 from dadao_sim.events.rounds import RoundClock
 from dadao_sim.local_steps.build import make
-from dadao_sim.player import make_player
+from dadao_sim.simulation.player import make_player
 
 
 def is_synchronous(method):

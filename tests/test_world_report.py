@@ -10,7 +10,7 @@ from dadao_sim.events.files import event_table, load_events, save_events
 from dadao_sim.events.log import ROUND, TYPES
 from dadao_sim.plotting.timeline import timeline_figure
 from dadao_sim.scenario.reading import scenario_from_mapping
-from dadao_sim.simulation import build_parts
+from dadao_sim.simulation.parts import build_parts
 from dadao_sim.world_report import world_report
 
 DATA = {"kind": "synthetic", "dim": 4, "samples_per_node": 10, "condition_number": 5}

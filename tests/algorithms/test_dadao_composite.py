@@ -14,7 +14,7 @@ from dadao_sim.algorithms.contract.method import VERBS
 from dadao_sim.events.poisson import PoissonClock
 from dadao_sim.local_steps import from_callable
 from dadao_sim.local_steps.build import make
-from dadao_sim.player import make_player
+from dadao_sim.simulation.player import make_player
 
 NODES, DIMENSION, STRENGTH = 10, 6, 0.3
 RING = Network(NODES, np.array([(i, (i + 1) % NODES) if i < 9 else (0, 9) for i in range(NODES)]))

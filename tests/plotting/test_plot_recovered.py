@@ -13,7 +13,8 @@ from dadao_sim.errors import InputError
 from dadao_sim.plotting.recovered import LOST, psnr, recovered_figure
 from dadao_sim.plotting.style import METHODS, save_figure
 from dadao_sim.problems.images import load
-from dadao_sim.simulation import build_parts, simulate
+from dadao_sim.simulation.parts import build_parts
+from dadao_sim.simulation.simulate import simulate
 
 SIZE, NODES = 16, 4
 IMAGE = {"kind": "image", "task": "deblurring", "image": "flower", "size": SIZE}

@@ -11,7 +11,7 @@ import pytest
 
 from dadao_sim.scenario import shipped
 from dadao_sim.scenario.reading import load_scenario, schema
-from dadao_sim.simulation import check_scenario, simulate
+from dadao_sim.simulation.simulate import check_scenario, simulate
 
 ROOT = Path(__file__).resolve().parents[2]
 PLOTS = ROOT / "plots"

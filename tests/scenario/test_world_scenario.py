@@ -9,7 +9,7 @@ from dadao_sim.errors import InputError
 from dadao_sim.events.world.spec import PRESETS
 from dadao_sim.scenario.model import BUILT_IN_ALGORITHMS
 from dadao_sim.scenario.reading import scenario_from_mapping
-from dadao_sim.simulation import estimate_scenario
+from dadao_sim.simulation.simulate import estimate_scenario
 
 SCENARIO = {
     "name": "physical",

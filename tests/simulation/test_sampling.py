@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dadao_sim.sampling import sample_times
+from dadao_sim.simulation.sampling import sample_times
 
 horizons = st.floats(1e-2, 1e6)
 counts = st.integers(2, 500)

@@ -21,7 +21,7 @@ from dadao_sim.errors import InputError
 from dadao_sim.results.folder import UNFINISHED
 from dadao_sim.results.result import load_result
 from dadao_sim.scenario.reading import scenario_from_mapping
-from dadao_sim.simulation import estimate_scenario
+from dadao_sim.simulation.simulate import estimate_scenario
 
 SCENARIO = {
     "name": "small",
@@ -145,7 +145,7 @@ def test_each_method_is_counted_as_its_paper_counts(result):
 
 
 def simulation_network(repeat):
-    from dadao_sim.simulation import build_parts
+    from dadao_sim.simulation.parts import build_parts
 
     return build_parts(scenario_from_mapping(SCENARIO), repeat).network
 

@@ -1,36 +1,27 @@
 """From a scenario to a result: the only module that knows all the parts."""
 
-import hashlib
-import math
-import platform
 from collections.abc import Iterator, Mapping, Sequence
-from functools import lru_cache
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
-
-import numpy as np
 
 import dadao_sim
 from dadao_sim.algorithms.contract.method import Method
 from dadao_sim.algorithms.contract.registry import get_method, register
 from dadao_sim.compiled.threads import one_blas_thread
 from dadao_sim.errors import InputError
-from dadao_sim.estimate import Estimate, estimate
-from dadao_sim.events.world.physics import make_physics
-from dadao_sim.local_steps.build import build_local_step
 from dadao_sim.local_steps.local_step import LocalStep
-from dadao_sim.networks import GraphSequence, Network, build_network
-from dadao_sim.plan import Parts, Plan, Tick, make_plan, run_plan
-from dadao_sim.problems import Problem, build_problem
-from dadao_sim.randomness import PARTS, stream
+from dadao_sim.networks import GraphSequence, Network
+from dadao_sim.problems import Problem
+from dadao_sim.randomness import stream
 from dadao_sim.results.folder import UNFINISHED, check_folder, remove_result
 from dadao_sim.results.result import Part, Result, RunKey, load_result
 from dadao_sim.results.store import RunStore, fingerprint
 from dadao_sim.scenario.model import BUILT_IN_ALGORITHMS, Scenario
 from dadao_sim.scenario.reading import load_scenario, scenario_from_mapping
-
-LIBRARIES = ["numpy", "scipy", "numba", "networkx", "pandas", "pyarrow", "scikit-learn", "simpy"]
+from dadao_sim.simulation.estimate import Estimate, estimate
+from dadao_sim.simulation.manifest import input_digest, make_manifest
+from dadao_sim.simulation.parts import parts_of
+from dadao_sim.simulation.plan import Plan, Tick, make_plan, run_plan
 
 
 def simulate(
@@ -136,111 +127,20 @@ def as_scenario(scenario: Scenario | Mapping[str, Any] | str | Path) -> Scenario
 @one_blas_thread()
 def check_scenario(scenario: Scenario, **given: Any) -> list[Plan]:
     """Tune every algorithm on the parts of the first repeat; InputError for what cannot run."""
-    parts = _parts(scenario, 0, given)
+    parts = parts_of(scenario, 0, given)
     return [make_plan(scenario, spec, parts) for spec in scenario.algorithms]
 
 
 @one_blas_thread()
 def estimate_scenario(scenario: Scenario, **given: Any) -> Estimate:
     """Memory of one process, and time and events of all runs in turn, if all go to their limits."""
-    parts = _parts(scenario, 0, given)
+    parts = parts_of(scenario, 0, given)
     runs = [estimate(plan, parts) for plan in check_scenario(scenario, **given)]
     return Estimate(
         memory=max(run.memory for run in runs),
         seconds=scenario.repeats * sum(run.seconds for run in runs),
         events=scenario.repeats * sum(run.events for run in runs),
     )
-
-
-def build_parts(
-    scenario: Scenario,
-    repeat: int,
-    problem: Problem | None = None,
-    network: Network | GraphSequence | None = None,
-    local_step: LocalStep | None = None,
-) -> Parts:
-    """Problem, network and start of a repeat, each from its own stream; given ones are taken as
-    they are.
-    """
-
-    def rng(part: str) -> np.random.Generator:
-        return np.random.default_rng(stream(scenario.seed, repeat, part))
-
-    network = network or build_network(scenario.network, rng("graph"))
-    problem = problem or build_problem(scenario.problem, network.nodes, rng("data"))
-    if problem.nodes != network.nodes:
-        raise InputError(
-            f"network: has {network.nodes} nodes, but the problem has {problem.nodes}; "
-            "make them equal"
-        )
-    if local_step is None and scenario.local_step is not None:
-        local_step = build_local_step(scenario.local_step, problem.dimension)
-    if local_step is not None:
-        if problem.local_step is not None:
-            raise InputError(
-                "local_step: the problem given in Python has one; leave that of the scenario out"
-            )
-        problem = problem.with_local_step(local_step)
-    x0 = np.zeros((problem.nodes, problem.dimension))
-    if scenario.start.kind == "normal":
-        x0 = scenario.start.scale * rng("start").standard_normal(x0.shape)
-    world = None
-    if scenario.world is not None:
-        stop = scenario.stop
-        world = make_physics(
-            *(scenario.world, network, rng("world")),
-            accuracy=stop.accuracy is not None,
-            end=stop.time or math.inf,
-        )
-    return Parts(problem, network, x0, world)
-
-
-def input_digest(scenario: Scenario) -> str:
-    """Digest of the files that a scenario reads: a result is of their content, not their names."""
-    digest = hashlib.sha256()
-    network, data = scenario.network, scenario.problem.data
-    sequence = getattr(network, "sequence", None)
-    learned = getattr(scenario.local_step, "learned", None)
-    names = [getattr(network, "file", None), *(getattr(sequence, "files", None) or ())]
-    for name in [*names, getattr(data, "path", None), getattr(learned, "network", None)]:
-        if name is not None and Path(name).is_file():
-            digest.update(hashlib.sha256(Path(name).read_bytes()).digest())
-    return digest.hexdigest()
-
-
-def make_manifest(
-    scenario: Scenario, given: list[str], runs: list[dict[str, Any]]
-) -> dict[str, Any]:
-    """Everything needed to run it again: the resolved scenario, the streams, versions, every
-    constant.
-    """
-    learned = scenario.local_step is not None and scenario.local_step.learned is not None
-    libraries = [*LIBRARIES, "torch"] if learned else LIBRARIES
-    return {
-        "scenario": scenario.to_mapping(),
-        "given_in_python": given,
-        "seed": scenario.seed,
-        "streams": {"spawn_key": "(repeat, part)", "parts": list(PARTS)},
-        "versions": {
-            "dadao_sim": dadao_sim.__version__,
-            "python": platform.python_version(),
-            **{name: version(name) for name in libraries},
-        },
-        "platform": {"system": platform.system(), "machine": platform.machine()},
-        "runs": runs,
-    }
-
-
-@lru_cache(maxsize=2)
-def _parts_of(scenario_json: str, files: str, repeat: int) -> Parts:
-    return build_parts(Scenario.model_validate_json(scenario_json), repeat)
-
-
-def _parts(scenario: Scenario, repeat: int, given: Mapping[str, Any]) -> Parts:
-    """The parts of a repeat; those of the last two are kept, for the algorithms share them."""
-    if given:
-        return build_parts(scenario, repeat, **given)
-    return _parts_of(scenario.model_dump_json(), input_digest(scenario), repeat)
 
 
 @one_blas_thread()
@@ -255,7 +155,7 @@ def _run_key(
     for method in methods:
         register(method)
     label, repeat = key
-    parts = _parts(scenario, repeat, given)
+    parts = parts_of(scenario, repeat, given)
     spec = next(spec for spec in scenario.algorithms if spec.label == label)
     plan = make_plan(scenario, spec, parts)
     return key, run_plan(plan, parts, key, stream(scenario.seed, repeat, "events"), tick)

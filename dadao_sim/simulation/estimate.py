@@ -6,8 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from dadao_sim.plan import Parts, Plan, make_clock
-from dadao_sim.player import make_player
+from dadao_sim.simulation.parts import Parts
+from dadao_sim.simulation.plan import Plan, make_clock
+from dadao_sim.simulation.player import make_player
 
 TRIAL_EVENTS = 4096
 TRIAL_ROUNDS = 2

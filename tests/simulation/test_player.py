@@ -24,8 +24,8 @@ from dadao_sim.events.log import (
     SEND,
 )
 from dadao_sim.events.poisson import PoissonClock
-from dadao_sim.metrics import Counter
-from dadao_sim.player import make_player
+from dadao_sim.simulation.counts import Counter
+from dadao_sim.simulation.player import make_player
 
 
 def atomic_log(name, network, problem, count=400):

@@ -17,32 +17,22 @@ from dadao_sim.events.rounds import RoundClock
 from dadao_sim.events.world.clock import WorldClock
 from dadao_sim.events.world.physics import Physics
 from dadao_sim.events.world.rounds import RoundWorld
-from dadao_sim.metrics import Counter, Errors
 from dadao_sim.networks import GraphSequence, Network, with_rates
-from dadao_sim.player import make_player
 from dadao_sim.problems import Problem
 from dadao_sim.results.names import EXPERIMENTAL
 from dadao_sim.results.result import CURVE_COLUMNS, Part, RunKey
-from dadao_sim.run import Limits, run
-from dadao_sim.sampling import sample_times
 from dadao_sim.scenario.model import AlgorithmSpec, Scenario
+from dadao_sim.simulation.counts import Counter
+from dadao_sim.simulation.measures import Errors
+from dadao_sim.simulation.one_run import Limits, run
+from dadao_sim.simulation.parts import Parts
+from dadao_sim.simulation.player import make_player
+from dadao_sim.simulation.sampling import sample_times
 
 AVERAGINGS = ("none", "events", "time")  # by the code that methods know them under
 
 Clock: TypeAlias = PoissonClock | RoundClock | WorldClock | RoundWorld
 Tick: TypeAlias = Callable[[RunKey, float, float], None]
-
-
-@dataclass(frozen=True)
-class Parts:
-    """What every algorithm of one repeat shares. ``x0`` is (n, d); without a ``world`` the clocks
-    are those of the paper.
-    """
-
-    problem: Problem
-    network: Network | GraphSequence
-    x0: np.ndarray
-    world: Physics | None = None
 
 
 @dataclass(frozen=True)

@@ -10,9 +10,10 @@ from dadao_sim import simulate
 from dadao_sim.events.log import GOSSIP, concatenate
 from dadao_sim.networks import GraphSequence, build, read_graphml, with_rates
 from dadao_sim.networks.rates import optimal_rates
-from dadao_sim.plan import Parts, make_clock
-from dadao_sim.scenario.reading import load_scenario
-from dadao_sim.simulation import build_parts, check_scenario, scenario_from_mapping
+from dadao_sim.scenario.reading import load_scenario, scenario_from_mapping
+from dadao_sim.simulation.parts import Parts, build_parts
+from dadao_sim.simulation.plan import make_clock
+from dadao_sim.simulation.simulate import check_scenario
 
 
 @pytest.fixture(autouse=True)

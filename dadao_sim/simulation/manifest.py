@@ -1,0 +1,49 @@
+"""Where a result came from: everything needed to run it again."""
+
+import hashlib
+import platform
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import dadao_sim
+from dadao_sim.randomness import PARTS
+from dadao_sim.scenario.model import Scenario
+
+LIBRARIES = ["numpy", "scipy", "numba", "networkx", "pandas", "pyarrow", "scikit-learn", "simpy"]
+
+
+def input_digest(scenario: Scenario) -> str:
+    """Digest of the files that a scenario reads: a result is of their content, not their names."""
+    digest = hashlib.sha256()
+    network, data = scenario.network, scenario.problem.data
+    sequence = getattr(network, "sequence", None)
+    learned = getattr(scenario.local_step, "learned", None)
+    names = [getattr(network, "file", None), *(getattr(sequence, "files", None) or ())]
+    for name in [*names, getattr(data, "path", None), getattr(learned, "network", None)]:
+        if name is not None and Path(name).is_file():
+            digest.update(hashlib.sha256(Path(name).read_bytes()).digest())
+    return digest.hexdigest()
+
+
+def make_manifest(
+    scenario: Scenario, given: list[str], runs: list[dict[str, Any]]
+) -> dict[str, Any]:
+    """Everything needed to run it again: the resolved scenario, the streams, versions, every
+    constant.
+    """
+    learned = scenario.local_step is not None and scenario.local_step.learned is not None
+    libraries = [*LIBRARIES, "torch"] if learned else LIBRARIES
+    return {
+        "scenario": scenario.to_mapping(),
+        "given_in_python": given,
+        "seed": scenario.seed,
+        "streams": {"spawn_key": "(repeat, part)", "parts": list(PARTS)},
+        "versions": {
+            "dadao_sim": dadao_sim.__version__,
+            "python": platform.python_version(),
+            **{name: version(name) for name in libraries},
+        },
+        "platform": {"system": platform.system(), "machine": platform.machine()},
+        "runs": runs,
+    }

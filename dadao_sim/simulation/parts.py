@@ -1,0 +1,86 @@
+"""What all algorithms of one repeat share: problem, network, start, world."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+from dadao_sim.errors import InputError
+from dadao_sim.events.world.physics import Physics, make_physics
+from dadao_sim.local_steps.build import build_local_step
+from dadao_sim.local_steps.local_step import LocalStep
+from dadao_sim.networks import GraphSequence, Network, build_network
+from dadao_sim.problems import Problem, build_problem
+from dadao_sim.randomness import stream
+from dadao_sim.scenario.model import Scenario
+from dadao_sim.simulation.manifest import input_digest
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What every algorithm of one repeat shares. ``x0`` is (n, d); without a ``world`` the clocks
+    are those of the paper.
+    """
+
+    problem: Problem
+    network: Network | GraphSequence
+    x0: np.ndarray
+    world: Physics | None = None
+
+
+def build_parts(
+    scenario: Scenario,
+    repeat: int,
+    problem: Problem | None = None,
+    network: Network | GraphSequence | None = None,
+    local_step: LocalStep | None = None,
+) -> Parts:
+    """Problem, network and start of a repeat, each from its own stream; given ones are taken as
+    they are.
+    """
+
+    def rng(part: str) -> np.random.Generator:
+        return np.random.default_rng(stream(scenario.seed, repeat, part))
+
+    network = network or build_network(scenario.network, rng("graph"))
+    problem = problem or build_problem(scenario.problem, network.nodes, rng("data"))
+    if problem.nodes != network.nodes:
+        raise InputError(
+            f"network: has {network.nodes} nodes, but the problem has {problem.nodes}; "
+            "make them equal"
+        )
+    if local_step is None and scenario.local_step is not None:
+        local_step = build_local_step(scenario.local_step, problem.dimension)
+    if local_step is not None:
+        if problem.local_step is not None:
+            raise InputError(
+                "local_step: the problem given in Python has one; leave that of the scenario out"
+            )
+        problem = problem.with_local_step(local_step)
+    x0 = np.zeros((problem.nodes, problem.dimension))
+    if scenario.start.kind == "normal":
+        x0 = scenario.start.scale * rng("start").standard_normal(x0.shape)
+    world = None
+    if scenario.world is not None:
+        stop = scenario.stop
+        world = make_physics(
+            *(scenario.world, network, rng("world")),
+            accuracy=stop.accuracy is not None,
+            end=stop.time or math.inf,
+        )
+    return Parts(problem, network, x0, world)
+
+
+@lru_cache(maxsize=2)
+def _kept(scenario_json: str, files: str, repeat: int) -> Parts:
+    return build_parts(Scenario.model_validate_json(scenario_json), repeat)
+
+
+def parts_of(scenario: Scenario, repeat: int, given: Mapping[str, Any]) -> Parts:
+    """The parts of a repeat; those of the last two are kept, for the algorithms share them."""
+    if given:
+        return build_parts(scenario, repeat, **given)
+    return _kept(scenario.model_dump_json(), input_digest(scenario), repeat)
