@@ -146,9 +146,9 @@ def world(
     from dadao_sim.plotting.networks import network_figure
     from dadao_sim.plotting.style import save_figure
     from dadao_sim.plotting.timeline import timeline_figure
+    from dadao_sim.reports.world import world_report
     from dadao_sim.scenario import shipped
     from dadao_sim.scenario.reading import load_scenario
-    from dadao_sim.world_report import world_report
 
     loaded = load_scenario(shipped.scenario_path(scenario), sets or [])
     labels = [spec.label for spec in loaded.algorithms] if algorithm is None else [algorithm]

@@ -38,7 +38,7 @@ def network(
 ) -> None:
     """Size and constants of a network, and what each method communicates on it."""
     from dadao_sim import console
-    from dadao_sim.network_report import network_report
+    from dadao_sim.reports.network import network_report
 
     built = _network(file, graph, nodes, sets, seed, rates)
     report = network_report(built)
@@ -71,7 +71,7 @@ def rates(
     """The gossip rates of least total, with a certificate, against the usual ones."""
     from dadao_sim import console
     from dadao_sim.networks import Network, write_graphml
-    from dadao_sim.rates_report import compare_methods, rates_report
+    from dadao_sim.reports.rates import compare_methods, rates_report
 
     built = _network(file, graph, nodes, sets, seed, None)
     if out is not None and out.is_dir():  # said before minutes of work, not after

@@ -15,9 +15,9 @@ from dadao_sim.results.names import display_name
 if TYPE_CHECKING:
     from pandas import DataFrame
 
+    from dadao_sim.reports.world import WorldReport
     from dadao_sim.results.result import Result, RunKey
     from dadao_sim.scenario.model import Scenario
-    from dadao_sim.world_report import WorldReport
 
 INTERRUPTED = 130  # the shell's code for Ctrl-C
 console = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else 110)

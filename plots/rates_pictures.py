@@ -10,7 +10,7 @@ from pictures import Picture, ResultOf, scenario_picture
 from dadao_sim.networks import Network, build, read_graphml
 from dadao_sim.networks.rates import optimal_rates
 from dadao_sim.plotting.networks import network_figure
-from dadao_sim.rates_report import compare_methods, rates_report
+from dadao_sim.reports.rates import compare_methods, rates_report
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

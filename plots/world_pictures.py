@@ -6,9 +6,9 @@ from pictures import Picture, comparison_picture, scenario_picture
 
 from dadao_sim.plotting.networks import network_figure
 from dadao_sim.plotting.timeline import timeline_figure
+from dadao_sim.reports.world import WorldReport, world_report
 from dadao_sim.scenario import shipped
 from dadao_sim.scenario.reading import load_scenario
-from dadao_sim.world_report import WorldReport, world_report
 
 WORLD_SCENARIOS = tuple(
     f"world/{name}"

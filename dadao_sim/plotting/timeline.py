@@ -33,7 +33,7 @@ from dadao_sim.plotting.style import (
     new_figure,
     paper,
 )
-from dadao_sim.world_report import WorldReport, spans
+from dadao_sim.reports.world import WorldReport, spans
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -14,10 +14,10 @@ from dadao_sim.console import print_worlds
 from dadao_sim.errors import InputError
 from dadao_sim.local_steps import from_callable, make
 from dadao_sim.plotting.curves import curve_figure, panel_figure
+from dadao_sim.reports.world import world_report
 from dadao_sim.scenario.reading import scenario_from_mapping
 from dadao_sim.simulation.parts import build_parts
 from dadao_sim.simulation.simulate import check_scenario
-from dadao_sim.world_report import world_report
 
 PROVEN = [name for name, method in METHODS.items() if method.composite == "proven"]
 SCENARIO = {

@@ -9,9 +9,9 @@ from dadao_sim.errors import InputError
 from dadao_sim.events.files import event_table, load_events, save_events
 from dadao_sim.events.log import ROUND, TYPES
 from dadao_sim.plotting.timeline import timeline_figure
+from dadao_sim.reports.world import world_report
 from dadao_sim.scenario.reading import scenario_from_mapping
 from dadao_sim.simulation.parts import build_parts
-from dadao_sim.world_report import world_report
 
 DATA = {"kind": "synthetic", "dim": 4, "samples_per_node": 10, "condition_number": 5}
 NODES = {
