@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from dadao_sim import cli
+from dadao_sim.cli import main
 
 
 @pytest.fixture
@@ -16,7 +16,7 @@ def dadao_sim(capsys, monkeypatch, tmp_path):
         monkeypatch.setattr(sys, "argv", ["dadao-sim", *map(str, arguments)])
         code = 0
         try:
-            cli.main()
+            main.main()
         except SystemExit as end:
             code = end.code or 0
         return (code, *capsys.readouterr())

@@ -46,7 +46,7 @@ def test_the_extra_is_named_where_torch_is_missing(no_torch):
 
 def test_nothing_imports_torch_before_it_is_used():
     program = (
-        "import sys, dadao_sim.simulation.simulate, dadao_sim.cli, dadao_sim.cli_learned;"
+        "import sys, dadao_sim.simulation.simulate, dadao_sim.cli.main, dadao_sim.cli.learned;"
         "from dadao_sim.local_steps.learned import denoiser, load_weights;"
         "load_weights('laplacian'); denoiser(lambda v: v, 3); print('torch' in sys.modules)"
     )

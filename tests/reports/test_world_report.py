@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from dadao_sim import cli, replay, simulate
+from dadao_sim import replay, simulate
+from dadao_sim.cli.main import main
 from dadao_sim.errors import InputError
 from dadao_sim.events.files import event_table, load_events, save_events
 from dadao_sim.events.log import ROUND, TYPES
@@ -145,7 +146,7 @@ def test_the_command_prints_and_draws(capsys, monkeypatch, tmp_path):
     ]
     monkeypatch.setattr("sys.argv", ["dadao-sim", "world", str(path), *files])
     with pytest.raises(SystemExit) as end:
-        cli.main()
+        main.main()
     assert not end.value.code
     out = capsys.readouterr().out
     assert "staleness of messages" in out

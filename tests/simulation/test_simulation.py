@@ -60,7 +60,7 @@ def test_the_same_bytes_in_another_process_and_with_other_jobs(tmp_path):
         [
             sys.executable,
             "-m",
-            "dadao_sim.cli",
+            "dadao_sim.cli.main",
             "run",
             str(scenario),
             "--out",
@@ -223,7 +223,15 @@ def test_ctrl_c_on_the_command_line(tmp_path):
         json.dumps(changed(algorithms=["msda", "dadao"], repeats=1, stop={"time": 1e7}))
     )
     process = subprocess.Popen(
-        [sys.executable, "-m", "dadao_sim.cli", "run", str(scenario), "--out", str(tmp_path / "r")],
+        [
+            sys.executable,
+            "-m",
+            "dadao_sim.cli.main",
+            "run",
+            str(scenario),
+            "--out",
+            str(tmp_path / "r"),
+        ],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

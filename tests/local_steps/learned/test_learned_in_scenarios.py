@@ -13,7 +13,7 @@ from cases import lollipop, small_problem  # noqa: E402
 from typer.testing import CliRunner  # noqa: E402
 
 from dadao_sim import simulate  # noqa: E402
-from dadao_sim.cli_learned import learn_prior  # noqa: E402
+from dadao_sim.cli.learned import learn_prior  # noqa: E402
 from dadao_sim.errors import InputError  # noqa: E402
 from dadao_sim.learning import learn, proximal_matching  # noqa: E402
 from dadao_sim.local_steps.build import make  # noqa: E402

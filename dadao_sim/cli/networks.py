@@ -37,7 +37,7 @@ def network(
     figure: FigureOption = None,
 ) -> None:
     """Size and constants of a network, and what each method communicates on it."""
-    from dadao_sim import console
+    from dadao_sim.cli import show
     from dadao_sim.reports.network import network_report
 
     built = _network(file, graph, nodes, sets, seed, rates)
@@ -45,7 +45,7 @@ def network(
     if as_json:
         print(json.dumps(report, indent=2))
     else:
-        console.print_network(report)
+        show.print_network(report)
     if figure is not None:
         _draw(built, built.shape if rates else None, figure)
 
@@ -69,7 +69,7 @@ def rates(
     figure: FigureOption = None,
 ) -> None:
     """The gossip rates of least total, with a certificate, against the usual ones."""
-    from dadao_sim import console
+    from dadao_sim.cli import show
     from dadao_sim.networks import Network, write_graphml
     from dadao_sim.reports.rates import compare_methods, rates_report
 
@@ -81,7 +81,7 @@ def rates(
     if as_json:
         print(json.dumps(report, indent=2))
     else:
-        console.print_rates(report)
+        show.print_rates(report)
     last = found[-1]
     assert isinstance(last.network, Network)  # as built
     if out is not None:

@@ -18,7 +18,7 @@ def learn_prior(
 
     The file goes into a scenario as `local_step: {learned: {network: FILE.npz, strength: 0.1}}`.
     """
-    from dadao_sim import console
+    from dadao_sim.cli import show
     from dadao_sim.local_steps.learned import save_weights
     from dadao_sim.local_steps.learned.extra import require_torch
 
@@ -39,7 +39,7 @@ def learn_prior(
         "torch": torch.__version__,
     }
     save_weights(out, weights, metadata)
-    console.say(f"weights: {out}")
+    show.say(f"weights: {out}")
 
 
 def prior(
@@ -49,7 +49,7 @@ def prior(
     figure: Annotated[Path | None, typer.Option(help="Draw it to this file.")] = None,
 ) -> None:
     """How steep a learned proximal network is; a figure of it and its prior (needs torch)."""
-    from dadao_sim import console
+    from dadao_sim.cli import show
     from dadao_sim.local_steps.learned import load_weights
     from dadao_sim.local_steps.learned.extra import require_torch
 
@@ -61,7 +61,7 @@ def prior(
     weights, metadata = load_weights(network)
     if figure is not None:
         save_figure(prior_figure(weights, metadata), figure)
-        console.say(f"figure: {figure}")
+        show.say(f"figure: {figure}")
     slope = largest_slope(weights)
     verdict = "nonexpansive" if slope <= 1 else "expansive: no contraction theorem applies"
-    console.say(f"largest slope: {slope:.3f} ({verdict})")
+    show.say(f"largest slope: {slope:.3f} ({verdict})")

@@ -17,10 +17,10 @@ def recovered(
     ] = None,
 ) -> None:
     """Draw an image, or a sparse signal, beside what each method recovered of it."""
-    from dadao_sim import console
+    from dadao_sim.cli import show
     from dadao_sim.plotting.recovered import recovered_figure
     from dadao_sim.plotting.style import save_figure
     from dadao_sim.results.result import load_result
 
     save_figure(recovered_figure(load_result(folder), algorithms), figure)
-    console.say(f"figure: {figure}")
+    show.say(f"figure: {figure}")

@@ -8,9 +8,9 @@ from typing import Annotated
 
 import typer
 
-from dadao_sim.cli_learned import learn_prior, prior
-from dadao_sim.cli_networks import network, rates
-from dadao_sim.cli_recovered import recovered
+from dadao_sim.cli.learned import learn_prior, prior
+from dadao_sim.cli.networks import network, rates
+from dadao_sim.cli.results import recovered
 from dadao_sim.errors import InputError
 
 app = typer.Typer(
@@ -70,7 +70,7 @@ def run(
     overwrite: Annotated[bool, typer.Option(help="Replace an earlier result.")] = False,
 ) -> None:
     """Run a scenario: curves, a table of costs, figures."""
-    from dadao_sim import console
+    from dadao_sim.cli import show
     from dadao_sim.scenario import shipped
     from dadao_sim.scenario.reading import load_scenario
 
@@ -81,7 +81,7 @@ def run(
     changes += [f"repeats={repeats}"] if repeats is not None else []
     loaded = load_scenario(shipped.scenario_path(scenario), changes)
     folder = out or Path("results") / loaded.name
-    code = console.run(loaded, folder, jobs=jobs, resume=resume, overwrite=overwrite)
+    code = show.run(loaded, folder, jobs=jobs, resume=resume, overwrite=overwrite)
     if code:
         raise typer.Exit(code)
 
@@ -94,7 +94,7 @@ def compare(
     figure: Annotated[Path | None, typer.Option(help="Draw it to this file.")] = None,
 ) -> None:
     """Put several results side by side: what each method spent to reach an accuracy."""
-    from dadao_sim import console
+    from dadao_sim.cli import show
     from dadao_sim.plotting.comparison import comparison_figure, comparison_table
     from dadao_sim.plotting.style import save_figure
     from dadao_sim.results.result import load_result
@@ -103,10 +103,10 @@ def compare(
     if len(set(names)) < len(names):
         names = [str(folder) for folder in folders]  # the same name twice: tell them apart
     results = {name: load_result(folder) for name, folder in zip(names, folders, strict=True)}
-    console.print_summary(comparison_table(results, accuracy))
+    show.print_summary(comparison_table(results, accuracy))
     if figure is not None:
         save_figure(comparison_figure(results, accuracy, quantity), figure)
-        console.say(f"figure: {figure}")
+        show.say(f"figure: {figure}")
 
 
 @app.command()
@@ -117,14 +117,14 @@ def plot(
     format: Annotated[Format, typer.Option(help="File format.")] = Format.png,
 ) -> None:
     """Draw one error against one cost, into DIR/figures."""
-    from dadao_sim import console
+    from dadao_sim.cli import show
     from dadao_sim.plotting.curves import curve_figure
     from dadao_sim.plotting.style import save_figure
     from dadao_sim.results.result import load_result
 
     path = folder / "figures" / f"{y}-{x}.{format}"
     save_figure(curve_figure(load_result(folder), x, y), path)
-    console.say(f"figure: {path}")
+    show.say(f"figure: {path}")
 
 
 @app.command()
@@ -141,7 +141,7 @@ def world(
     load: Annotated[Path | None, typer.Option(help="Draw the bytes per link there.")] = None,
 ) -> None:
     """What happens in a scenario's world: work, waiting, staleness, load, losses."""
-    from dadao_sim import console
+    from dadao_sim.cli import show
     from dadao_sim.events.files import save_events
     from dadao_sim.plotting.networks import network_figure
     from dadao_sim.plotting.style import save_figure
@@ -155,27 +155,27 @@ def world(
     if len(labels) > 1 and (log or timeline or load):
         raise InputError("world: --log, --timeline and --load are of one: add --algorithm LABEL")
     reports = [world_report(loaded, label, end=end) for label in labels]
-    console.print_worlds(reports)
+    show.print_worlds(reports)
     report = reports[0]
     if log is not None:
         save_events(log, report.events)
-        console.say(f"log: {log}, {len(report.events):,} events")
+        show.say(f"log: {log}, {len(report.events):,} events")
     if timeline is not None:
         save_figure(timeline_figure(report, begin, report.end), timeline)
-        console.say(f"figure: {timeline}")
+        show.say(f"figure: {timeline}")
     if load is not None:
         rates = report.link_bytes / report.end
         what = "Bytes per mean gradient interval"
         save_figure(network_figure(report.network, rates, label=what), load)
-        console.say(f"figure: {load}")
+        show.say(f"figure: {load}")
 
 
 @app.command("list")
 def list_names() -> None:
     """The methods, problems, data sets, graphs and shipped scenarios by name."""
-    from dadao_sim import console
+    from dadao_sim.cli import show
 
-    console.print_names()
+    show.print_names()
 
 
 @app.command()
@@ -189,14 +189,14 @@ def schema() -> None:
 @app.command()
 def validate(scenario: ScenarioArgument, sets: SetOption = None) -> None:
     """Check a scenario down to the constants of its methods, without running it."""
-    from dadao_sim import console
+    from dadao_sim.cli import show
     from dadao_sim.scenario import shipped
     from dadao_sim.scenario.reading import load_scenario
     from dadao_sim.simulation.simulate import check_scenario
 
     loaded = load_scenario(shipped.scenario_path(scenario), sets or [])
     check_scenario(loaded)
-    console.say(f"{scenario}: valid; {len(loaded.algorithms)} algorithms, {loaded.repeats} repeats")
+    show.say(f"{scenario}: valid; {len(loaded.algorithms)} algorithms, {loaded.repeats} repeats")
 
 
 @app.command()
