@@ -146,7 +146,7 @@ def test_the_command_prints_and_draws(capsys, monkeypatch, tmp_path):
     ]
     monkeypatch.setattr("sys.argv", ["dadao-sim", "world", str(path), *files])
     with pytest.raises(SystemExit) as end:
-        main.main()
+        main()
     assert not end.value.code
     out = capsys.readouterr().out
     assert "staleness of messages" in out
