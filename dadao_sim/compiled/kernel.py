@@ -1,12 +1,14 @@
 """The one way to compile: ``@kernel`` is ``numba.njit`` with a cache that never serves old code.
 
 Numba stamps a cached kernel with the content of its own file only; a change in a file that it calls
-would silently return old numbers. Here the cache lives in a folder named by a digest of all the
-package's sources, so any edit starts a new one.
+would silently return old numbers. Here the cache lives in a folder named by a digest of every file
+that compiled code can come from, so that an edit of one of them starts a new folder, and an edit of
+any other (a command, a figure) compiles nothing again.
 """
 
 import hashlib
 import os
+import re
 import shutil
 from collections.abc import Callable
 from functools import cache
@@ -18,14 +20,63 @@ from platformdirs import user_cache_path
 
 PACKAGE = Path(__file__).resolve().parent.parent
 KEPT_CACHES = 4
+# Whoever imports one of these at its top hands functions to the compiler, or may.
+DOORS = (
+    "numba",
+    *(f"dadao_sim.compiled.{name}" for name in ("kernel", "dispatch")),
+    *(f"dadao_sim.engine.{table}" for table in ("node", "oracles", "operators")),
+    "dadao_sim.algorithms.contract.method.AsynchronousMethod",
+)
+
+# Imports at the left margin: compiled code cannot import in a function, nor know a type checker's.
+IMPORT = re.compile(r"^(?:from ([\w.]+) import (\([^)]*\)|[^\n]*)|import ([\w.]+))", re.MULTILINE)
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 
+def compiled_sources(package: Path = PACKAGE) -> list[Path]:
+    """The files below ``package`` that compiled code can come from, sorted.
+
+    Those that import the compiler or the tables of verbs, and whatever they import in turn: a
+    kernel may call a function, or freeze a constant, of any of them.
+    """
+    modules = {
+        ".".join((package.name, *path.relative_to(package).with_suffix("").parts)): path
+        for path in package.rglob("*.py")
+    }
+    imports: dict[str, set[str]] = {}
+    roots = []
+    for module, path in modules.items():
+        imports[module] = _imports(path.read_text(encoding="utf-8"))
+        if any(
+            name == door or name.startswith(f"{door}.")
+            for name in imports[module]
+            for door in DOORS
+        ):
+            roots.append(module)
+    reached: set[str] = set()
+    while roots:
+        module = roots.pop()
+        for name in (module, f"{module}.__init__"):
+            if name in modules and name not in reached:
+                reached.add(name)
+                roots += imports[name]
+    return sorted(modules[module] for module in reached)
+
+
+def _imports(text: str) -> set[str]:
+    """What a file imports: each module, and each name from it, which may be a module itself."""
+    found = set()
+    for module, names, plain in IMPORT.findall(text):
+        words = re.findall(r"\w+", re.sub(r"#.*|\bas \w+", "", names))
+        found |= {module or plain, *(f"{module}.{word}" for word in words)}
+    return found
+
+
 def source_digest(package: Path = PACKAGE) -> str:
-    """Digest (16 hex digits) of every Python source below ``package``, names and contents."""
+    """Digest (16 hex digits) of ``compiled_sources``, names and contents."""
     digest = hashlib.sha256()
-    for path in sorted(package.rglob("*.py")):
+    for path in compiled_sources(package):
         digest.update(path.relative_to(package).as_posix().encode())
         digest.update(b"\0")
         digest.update(path.read_bytes())
@@ -56,7 +107,7 @@ def cache_folder() -> Path:
 
 
 def kernel(function: Function) -> Function:
-    """Compile ``function`` in nopython mode, cached on disk under the digest of all sources."""
+    """Compile ``function`` in nopython mode, cached on disk under :func:`source_digest`."""
     config: Any = numba.config
     before = config.CACHE_DIR
     config.CACHE_DIR = str(cache_folder())  # numba reads it here, when the function is decorated

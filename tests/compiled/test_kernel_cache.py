@@ -1,22 +1,73 @@
 """The cache of compiled code on disk: never old code, never too much of it."""
 
+import importlib
 import os
+import pkgutil
 import shutil
 import subprocess
 import sys
 import textwrap
+from pathlib import Path
 
-from dadao_sim.compiled.kernel import KEPT_CACHES, cache_folder, source_digest
+from numba.core.dispatcher import Dispatcher
+
+import dadao_sim
+from dadao_sim.compiled.kernel import (
+    KEPT_CACHES,
+    PACKAGE,
+    cache_folder,
+    compiled_sources,
+    source_digest,
+)
+from dadao_sim.engine import node, operators, oracles
 
 
-def test_the_digest_covers_names_and_contents(tmp_path):
-    (tmp_path / "a.py").write_text("x = 1\n")
-    first = source_digest(tmp_path)
-    (tmp_path / "a.py").write_text("x = 2\n")
-    second = source_digest(tmp_path)
-    (tmp_path / "a.py").rename(tmp_path / "b.py")
-    third = source_digest(tmp_path)
-    assert len({first, second, third}) == 3
+def test_the_digest_covers_what_compiled_code_can_come_from_and_nothing_else(tmp_path):
+    package = tmp_path / "dadao_sim"
+    package.mkdir()
+    files = {
+        "a.py": "from dadao_sim.compiled.kernel import kernel\nfrom dadao_sim.b import (\n    f)\n",
+        "b.py": "from dadao_sim import constants\n",
+        "constants.py": "TEN = 10\n",
+        "figure.py": "from dadao_sim.a import g\n\n\ndef draw():\n    import numba\n",
+    }
+    for name, text in files.items():
+        (package / name).write_text(text)
+    assert [path.name for path in compiled_sources(package)] == ["a.py", "b.py", "constants.py"]
+    before = source_digest(package)
+    (package / "figure.py").write_text("# a comment\n")
+    assert source_digest(package) == before
+    for name in ("a.py", "b.py", "constants.py"):
+        (package / name).write_text(files[name] + "# a comment\n")
+        after = source_digest(package)
+        assert after != before, name
+        before = after
+
+
+def test_every_function_that_is_compiled_lies_in_a_file_of_the_digest():
+    """Asked of numba's own objects, after all methods, problems and terms are known."""
+    for module in pkgutil.walk_packages(dadao_sim.__path__, "dadao_sim."):
+        if ".learned" not in module.name and ".learning" not in module.name:
+            importlib.import_module(module.name)
+    covered = {str(path) for path in compiled_sources()}
+    functions = [
+        getattr(implementation, "py_func", implementation)
+        for table in (node, oracles, operators)
+        for verb in vars(table).values()
+        for implementation in getattr(verb, "implementations", {}).values()
+    ]
+    functions += [
+        value.py_func
+        for module in list(sys.modules.values())
+        if getattr(module, "__name__", "").startswith("dadao_sim")
+        for value in vars(module).values()
+        if isinstance(value, Dispatcher)
+    ]
+    assert len(functions) > 150
+    for function in functions:
+        file = function.__code__.co_filename
+        if PACKAGE in Path(file).parents:
+            assert file in covered, f"{function.__qualname__} of {file}"
 
 
 def test_an_edit_of_a_called_file_is_never_answered_from_the_cache(tmp_path):
