@@ -12,11 +12,14 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    GetCoreSchemaHandler,
+    GetJsonSchemaHandler,
+    SerializationInfo,
     ValidationError,
     ValidationInfo,
     model_validator,
 )
-from pydantic_core import ErrorDetails, InitErrorDetails, PydanticCustomError
+from pydantic_core import ErrorDetails, InitErrorDetails, PydanticCustomError, core_schema
 
 
 def _from_the_scenario_folder(path: str, info: ValidationInfo) -> str:
@@ -51,16 +54,83 @@ def one_by_kind(*models: type[StrictModel]) -> BeforeValidator:
     by_kind = {kind: m for m in models for kind in get_args(m.model_fields["kind"].annotation)}
 
     def choose(data: Mapping[str, Any]) -> type[StrictModel]:
-        if "kind" not in data:
-            raise misuse(f"is missing (known: {', '.join(by_kind)})", "kind")
-        kind = data["kind"]
-        if not isinstance(kind, str):
-            raise misuse(f"must be text, got {shown(kind)}", "kind")
-        if kind not in by_kind:
-            raise misuse(f"unknown value {kind!r}{suggestion(kind, by_kind)}", "kind")
-        return by_kind[kind]
+        return _by_kind(data, by_kind, "kind")
 
     return _one_of(models, ["kind"], choose)
+
+
+def kinds_of(base: type[StrictModel], key: str = "kind") -> Callable[[Any], tuple[str, ...]]:
+    """For a registry of models below ``base``: the values of ``key`` that a thing answers to."""
+
+    def names(thing: Any) -> tuple[str, ...]:
+        if not (isinstance(thing, type) and issubclass(thing, base)):
+            return ()
+        field = thing.model_fields.get(key)
+        return get_args(field.annotation) if field is not None else ()
+
+    return names
+
+
+class ByKind:
+    """A field that holds one of the models of a registry, chosen by its ``key``.
+
+    The registry is asked when a value is checked and when the schema is made, so that models that
+    join it later count::
+
+        prox: Annotated[Term, ByKind(TERMS)]
+    """
+
+    def __init__(self, registry: Mapping[str, type[StrictModel]], key: str = "kind"):
+        self.registry, self.key = registry, key
+
+    def __get_pydantic_core_schema__(
+        self, source: Any, handler: GetCoreSchemaHandler
+    ) -> core_schema.CoreSchema:
+        """Check a value against the model that its key names."""
+        return core_schema.with_info_plain_validator_function(
+            self._validate,
+            serialization=core_schema.plain_serializer_function_ser_schema(_dumped, info_arg=True),
+        )
+
+    def __get_pydantic_json_schema__(
+        self, schema: core_schema.CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        """One of all models there are."""
+        models = dict.fromkeys(self.registry.values())
+        return {"oneOf": [handler(model.__pydantic_core_schema__) for model in models]}
+
+    def _validate(self, data: Any, info: ValidationInfo) -> Any:
+        if isinstance(data, tuple(set(self.registry.values()))):
+            return data
+        if not isinstance(data, Mapping):
+            raise misuse(f"must be a mapping, got {shown(data)}")
+        return self._chosen(data).model_validate(dict(data), context=info.context)
+
+    def _chosen(self, data: Mapping[str, Any]) -> type[StrictModel]:
+        try:
+            return _by_kind(data, self.registry, self.key)
+        except ValidationError:
+            # "knd: file" is a misspelling before it is a lack of kind.
+            fields = (name for model in self.registry.values() for name in model.model_fields)
+            _check_keys(data, dict.fromkeys([self.key, *fields]))
+            raise
+
+
+def _dumped(model: StrictModel, info: SerializationInfo) -> dict[str, Any]:
+    return model.model_dump(mode=info.mode, exclude_none=info.exclude_none)
+
+
+def _by_kind(
+    data: Mapping[str, Any], models: Mapping[str, type[StrictModel]], key: str
+) -> type[StrictModel]:
+    if key not in data:
+        raise misuse(f"is missing (known: {', '.join(models)})", key)
+    kind = data[key]
+    if not isinstance(kind, str):
+        raise misuse(f"must be text, got {shown(kind)}", key)
+    if kind not in models:
+        raise misuse(f"unknown value {kind!r}{suggestion(kind, models)}", key)
+    return models[kind]
 
 
 def one_by_key(**by_key: type[StrictModel]) -> BeforeValidator:

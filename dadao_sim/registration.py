@@ -1,0 +1,127 @@
+"""Where things of one kind are found by name: the package's own, an installed package's, a user's.
+
+A registry has a home, a package of this one whose modules are read when it is first asked; there a
+new thing is a file, or a place in one, and nothing else. Installed packages join by an entry point
+in the group ``dadao_sim.plugins`` that names a module; a user's file by ``plugins:`` in a scenario
+(see ``plugins``); a notebook by ``register``.
+"""
+
+import difflib
+import pkgutil
+from collections.abc import Callable, Iterator, Mapping
+from importlib import import_module
+from importlib.metadata import entry_points
+from types import ModuleType
+from typing import Any, Generic, TypeVar
+
+from dadao_sim.errors import InputError
+
+T = TypeVar("T")
+
+GROUP = "dadao_sim.plugins"
+REGISTRIES: list["Registry[Any]"] = []
+
+
+class Registry(Mapping[str, T], Generic[T]):
+    """Things of one kind by name.
+
+    Args:
+        what: how one of them is called in an error, such as ``method``.
+        home: the dotted package, or module, that holds our own; all modules in it are read.
+        names: what a module's attribute is called here: its names, or none if it is no such thing.
+        order: sorts what the home holds; by name where it is not given. Others follow as they come.
+
+    """
+
+    def __init__(
+        self,
+        what: str,
+        home: str,
+        names: Callable[[Any], tuple[str, ...]],
+        order: Callable[[T], Any] | None = None,
+    ):
+        self.what, self.home, self.names, self.order = what, home, names, order
+        self._things: dict[str, T] = {}
+        self._is_read = False
+        REGISTRIES.append(self)
+
+    def register(self, thing: T) -> T:
+        """Add ``thing`` under its names, in the place of earlier ones of that name."""
+        names = self.names(thing)
+        if not names:
+            raise InputError(f"register: {thing!r:.80} is no {self.what}")
+        self._read()
+        self._things.update(dict.fromkeys(names, thing))
+        return thing
+
+    def collect(self, module: ModuleType) -> list[str]:
+        """Add what ``module`` itself defines of this kind; the names that were added."""
+        found = {
+            name: thing
+            for thing in vars(module).values()
+            if getattr(thing, "__module__", module.__name__) == module.__name__
+            or not isinstance(thing, type)
+            for name in self.names(thing)
+        }
+        self._things.update(found)
+        return list(found)
+
+    def __getitem__(self, name: str) -> T:
+        self._read()
+        if name not in self._things:
+            near = difflib.get_close_matches(name, self._things, n=1, cutoff=0.5)
+            hint = f"; did you mean {near[0]!r}?" if near else ""
+            raise InputError(
+                f"{self.what}: {name!r} is unknown{hint} (known: {', '.join(self._things)})"
+            )
+        return self._things[name]
+
+    def __contains__(self, name: object) -> bool:
+        self._read()
+        return name in self._things
+
+    def __iter__(self) -> Iterator[str]:
+        self._read()
+        return iter(self._things)
+
+    def __len__(self) -> int:
+        self._read()
+        return len(self._things)
+
+    def _read(self) -> None:
+        if self._is_read:
+            return
+        self._is_read = True
+        home = import_module(self.home)
+        for module in (home, *_modules(home)):
+            self.collect(module)
+        if self.order is not None:
+            order = self.order
+            self._things = dict(sorted(self._things.items(), key=lambda item: order(item[1])))
+        else:
+            self._things = dict(sorted(self._things.items()))
+        for module in _installed():
+            self.collect(module)
+
+
+def _modules(package: ModuleType) -> list[ModuleType]:
+    """The modules straight below a package, in the order of their names."""
+    if not hasattr(package, "__path__"):
+        return []
+    names = sorted(m.name for m in pkgutil.iter_modules(package.__path__) if not m.ispkg)
+    return [import_module(f"{package.__name__}.{name}") for name in names]
+
+
+def _installed() -> list[ModuleType]:
+    """The modules of installed plug-ins. InputError for one that cannot be imported."""
+    modules = []
+    for entry in entry_points(group=GROUP):
+        try:
+            modules.append(entry.load())
+        except Exception as error:
+            reason = " ".join(f"{type(error).__name__}: {error}".split())
+            raise InputError(
+                f"plug-in {entry.name!r} ({entry.value}) cannot be imported ({reason}); "
+                "mend or uninstall it"
+            ) from error
+    return modules
