@@ -119,7 +119,7 @@ def test_help_imports_nothing_heavy():
     heavy = ("numpy", "numba", "pandas", "scipy", "matplotlib", "networkx", "sklearn", "pydantic")
     program = (
         "import sys; sys.argv = ['dadao-sim', '--help']\n"
-        "from dadao_sim import cli\n"
+        "from dadao_sim.cli import main as cli\n"
         "try: cli.main()\n"
         "except SystemExit: pass\n"
         f"print(*(name for name in {heavy} if name in sys.modules), file=sys.stderr)"

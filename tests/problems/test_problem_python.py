@@ -62,7 +62,8 @@ def test_the_optimum_may_be_given():
 SCRIPT = """
 import numpy as np
 import problem_cases as cases
-from dadao_sim.problems import Problem, oracles
+from dadao_sim import Problem
+from dadao_sim.engine import oracles
 
 with np.errstate(over="ignore"):
     for problem in [cases.problem(loss, sizes=(4, 11, 3, 7)) for loss in cases.LOSSES] + [

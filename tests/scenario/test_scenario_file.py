@@ -1,8 +1,6 @@
 """Scenario files: a mistake is one line with the file's line, the key and the right word."""
 
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -376,12 +374,3 @@ def test_a_damaged_file_loads_or_is_refused_in_one_line(
     said = complaint(file)
     assert said == "" or said.startswith(str(file))
     assert "\n" not in said
-
-
-def test_a_scenario_is_validated_without_the_numerical_libraries():
-    program = (
-        "import sys, dadao_sim.scenario.reading as s; s.schema();"
-        "print({'numpy', 'scipy', 'numba', 'networkx', 'pandas'} & set(sys.modules))"
-    )
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
-    assert (done.stdout.strip(), done.stderr) == ("set()", "")

@@ -340,7 +340,7 @@ def test_the_estimate_counts_the_events_and_the_arrays():
 
 def test_the_quickstart_methods_converge_linearly():
     """log(accuracy) is a line in time, from 1e-3 to the 1e-10 that the scenario stops at."""
-    path = Path(__file__).parents[1] / "scenarios" / "quickstart.yaml"
+    path = Path(__file__).parents[2] / "scenarios" / "quickstart.yaml"
     result = simulate(load_scenario(path, ["repeats=1"]))
     assert set(result.runs.status) == {"converged"}
     for label, curve in result.curves.groupby("algorithm"):
@@ -352,7 +352,7 @@ def test_the_quickstart_methods_converge_linearly():
 
 def test_a_users_method_runs_in_other_processes(tmp_path):
     """A script registers the README's method in its main module, which no worker can import."""
-    readme = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
+    readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
     block = next(b for b in re.findall(r"```python\n(.*?)```", readme, re.DOTALL) if "dgd" in b)
     method = block[: block.index("scenario = ")]
     script = tmp_path / "own.py"
@@ -373,5 +373,5 @@ def test_a_users_method_runs_in_other_processes(tmp_path):
 
 
 def test_load_scenario_and_simulate_take_a_path():
-    path = Path(__file__).parents[1] / "scenarios" / "quickstart.yaml"
+    path = Path(__file__).parents[2] / "scenarios" / "quickstart.yaml"
     assert load_scenario(path).name == "quickstart"
