@@ -126,6 +126,9 @@ def observe(state, p, objective, i, t, work, out):
 
 METHOD = AsynchronousMethod(
     name="a2cid2",
+    title="A2CiD2",
+    family="stochastic",
+    look="green solid P",
     blocks=("x", "x_tilde"),
     start_block="x",
     start=start,
@@ -139,11 +142,5 @@ METHOD = AsynchronousMethod(
     message=message,
     apply_message=apply_message,
     observe=observe,
-    reference="""@inproceedings{nabli2023a2cid2,
-  title     = {{A2CiD2}: Accelerating Asynchronous Communication in Decentralized Deep Learning},
-  author    = {Nabli, Adel and Belilovsky, Eugene and Oyallon, Edouard},
-  booktitle = {Advances in Neural Information Processing Systems},
-  volume    = {36},
-  year      = {2023}
-}""",
+    reference="nabli2023a2cid2",
 )

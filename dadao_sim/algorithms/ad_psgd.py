@@ -93,6 +93,9 @@ def observe(state, p, objective, i, t, work, out):
 
 METHOD = AsynchronousMethod(
     name="ad_psgd",
+    title="AD-PSGD",
+    family="stochastic",
+    look="sky dashed <",
     blocks=("x",),
     start_block="x",
     invariant=("x",),
@@ -105,13 +108,5 @@ METHOD = AsynchronousMethod(
     message=message,
     apply_message=apply_message,
     observe=observe,
-    reference="""@inproceedings{lian2018asynchronous,
-  title     = {Asynchronous Decentralized Parallel Stochastic Gradient Descent},
-  author    = {Lian, Xiangru and Zhang, Wei and Zhang, Ce and Liu, Ji},
-  booktitle = {Proceedings of the 35th International Conference on Machine Learning},
-  series    = {Proceedings of Machine Learning Research},
-  volume    = {80},
-  pages     = {3043--3052},
-  year      = {2018}
-}""",
+    reference="lian2018asynchronous",
 )

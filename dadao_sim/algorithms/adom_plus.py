@@ -143,21 +143,13 @@ def optimum(problem: Any, network: Any, tuning: Tuning) -> dict[str, np.ndarray]
     return values
 
 
-REFERENCE = """@inproceedings{kovalev2021lower,
-  title     = {Lower Bounds and Optimal Algorithms for Smooth and Strongly Convex Decentralized
-               Optimization Over Time-Varying Networks},
-  author    = {Kovalev, Dmitry and Gasanov, Elnur and Gasnikov, Alexander and Richt{\\'a}rik,
-  Peter}, booktitle = {Advances in Neural Information Processing Systems},
-  volume    = {34},
-  pages     = {22325--22335},
-  year      = {2021}
-}"""
-
-
-def method(name: str, *, multi_consensus: bool) -> SynchronousMethod:
+def method(name: str, title: str, look: str, *, multi_consensus: bool) -> SynchronousMethod:
     """ADOM+ under one of its two names."""
     return SynchronousMethod(
         name=name,
+        title=title,
+        family="accelerated",
+        look=look,
         blocks=BLOCKS,
         start_block="x",
         invariant=("z", "z_f"),
@@ -169,9 +161,14 @@ def method(name: str, *, multi_consensus: bool) -> SynchronousMethod:
         start=start,
         on_round=on_round,
         observe=observe,
-        reference=REFERENCE,
+        reference="kovalev2021lower",
     )
 
 
-METHOD = method("adom_plus", multi_consensus=False)
-MULTI_CONSENSUS = method("adom_plus_multi_consensus", multi_consensus=True)
+METHOD = method("adom_plus", "ADOM+", "vermilion dotted D", multi_consensus=False)
+MULTI_CONSENSUS = method(
+    "adom_plus_multi_consensus",
+    "ADOM+ (multi-consensus)",
+    "purple long v",
+    multi_consensus=True,
+)

@@ -125,6 +125,9 @@ def optimum(problem: Any, network: Any, tuning: Tuning) -> dict[str, np.ndarray]
 
 METHOD = AsynchronousMethod(
     name="continuized",
+    title="Continuized",
+    family="accelerated",
+    look="orange dashed s",
     blocks=BLOCKS,
     invariant=BLOCKS,
     needs_conjugate=True,
@@ -139,16 +142,5 @@ METHOD = AsynchronousMethod(
     message=message,
     apply_message=apply_message,
     observe=observe,
-    reference="""@inproceedings{even2021continuized,
-  title     = {A Continuized View on {Nesterov} Acceleration for Stochastic Gradient Descent and
-               Randomized Gossip},
-  author    = {Even, Mathieu and Berthier, Rapha{\\"e}l and Bach, Francis and Flammarion, Nicolas
-  and
-               Gaillard, Pierre and Hendrikx, Hadrien and Massouli{\\'e}, Laurent and Taylor,
-               Adrien},
-  booktitle = {Advances in Neural Information Processing Systems},
-  volume    = {34},
-  pages     = {28054--28066},
-  year      = {2021}
-}""",
+    reference="even2021continuized",
 )

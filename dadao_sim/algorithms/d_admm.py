@@ -149,6 +149,9 @@ def optimum(problem: Any, network: Any, tuning: Tuning) -> dict[str, np.ndarray]
 
 METHOD = SynchronousMethod(
     name="d_admm",
+    title="D-ADMM",
+    family="dual",
+    look="vermilion solid p",
     blocks=("x", "alpha"),
     start_block="x",
     invariant=("alpha",),
@@ -158,13 +161,5 @@ METHOD = SynchronousMethod(
     optimum=optimum,
     on_round=on_round,
     observe=observe,
-    reference="""@article{shi2014linear,
-  title     = {On the Linear Convergence of the {ADMM} in Decentralized Consensus Optimization},
-  author    = {Shi, Wei and Ling, Qing and Yuan, Kun and Wu, Gang and Yin, Wotao},
-  journal   = {IEEE Transactions on Signal Processing},
-  volume    = {62},
-  number    = {7},
-  pages     = {1750--1761},
-  year      = {2014}
-}""",
+    reference="shi2014linear",
 )

@@ -271,6 +271,9 @@ def optimum(problem: Any, network: Any, tuning: Tuning) -> dict[str, np.ndarray]
 
 METHOD = AsynchronousMethod(
     name="dadao",
+    title="DADAO",
+    family="accelerated",
+    look="blue solid o",
     blocks=BLOCKS,
     start_block="x",
     invariant=("z", "z_tilde"),
@@ -287,13 +290,5 @@ METHOD = AsynchronousMethod(
     message=message,
     apply_message=apply_message,
     observe=observe,
-    reference="""@inproceedings{nabli2023dadao,
-  title     = {{DADAO}: Decoupled Accelerated Decentralized Asynchronous Optimization},
-  author    = {Nabli, Adel and Oyallon, Edouard},
-  booktitle = {Proceedings of the 40th International Conference on Machine Learning},
-  series    = {Proceedings of Machine Learning Research},
-  volume    = {202},
-  pages     = {25604--25626},
-  year      = {2023}
-}""",
+    reference="nabli2023dadao",
 )

@@ -121,6 +121,9 @@ def optimum(problem: Any, network: Any, tuning: Tuning) -> dict[str, np.ndarray]
 
 METHOD = AsynchronousMethod(
     name="dual_proximal_gradient",
+    title="Dual prox-gradient",
+    family="dual",
+    look="purple solid v",
     blocks=BLOCKS,
     invariant=("y",),
     needs_conjugate=True,
@@ -135,13 +138,5 @@ METHOD = AsynchronousMethod(
     message=message,
     apply_message=apply_message,
     observe=observe,
-    reference="""@article{notarnicola2017asynchronous,
-  title     = {Asynchronous Distributed Optimization via Randomized Dual Proximal Gradient},
-  author    = {Notarnicola, Ivano and Notarstefano, Giuseppe},
-  journal   = {IEEE Transactions on Automatic Control},
-  volume    = {62},
-  number    = {5},
-  pages     = {2095--2106},
-  year      = {2017}
-}""",
+    reference="notarnicola2017asynchronous",
 )

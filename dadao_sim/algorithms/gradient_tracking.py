@@ -79,6 +79,9 @@ def optimum(problem: Any, network: Any, tuning: Tuning) -> dict[str, np.ndarray]
 
 METHOD = SynchronousMethod(
     name="gradient_tracking",
+    title="Gradient tracking",
+    family="tracking",
+    look="green dash-dot >",
     blocks=("x", "h", "g"),
     start_block="x",
     invariant=("h",),
@@ -90,14 +93,5 @@ METHOD = SynchronousMethod(
     optimum=optimum,
     on_round=on_round,
     observe=observe,
-    reference="""@article{nedic2017achieving,
-  title     = {Achieving Geometric Convergence for Distributed Optimization over Time-Varying
-               Graphs},
-  author    = {Nedi{\\'c}, Angelia and Olshevsky, Alex and Shi, Wei},
-  journal   = {SIAM Journal on Optimization},
-  volume    = {27},
-  number    = {4},
-  pages     = {2597--2633},
-  year      = {2017}
-}""",
+    reference="nedic2017achieving",
 )

@@ -104,6 +104,9 @@ def optimum(problem: Any, network: Any, tuning: Tuning) -> dict[str, np.ndarray]
 
 METHOD = SynchronousMethod(
     name="msda",
+    title="MSDA",
+    family="accelerated",
+    look="black dash-dot ^",
     blocks=BLOCKS,
     invariant=BLOCKS,
     needs_conjugate=True,
@@ -113,15 +116,5 @@ METHOD = SynchronousMethod(
     optimum=optimum,
     on_round=on_round,
     observe=observe,
-    reference="""@inproceedings{scaman2017optimal,
-  title     = {Optimal Algorithms for Smooth and Strongly Convex Distributed Optimization in
-  Networks}, author    = {Scaman, Kevin and Bach, Francis and Bubeck, S{\\'e}bastien and Lee, Yin
-  Tat and
-               Massouli{\\'e}, Laurent},
-  booktitle = {Proceedings of the 34th International Conference on Machine Learning},
-  series    = {Proceedings of Machine Learning Research},
-  volume    = {70},
-  pages     = {3027--3036},
-  year      = {2017}
-}""",
+    reference="scaman2017optimal",
 )

@@ -96,6 +96,9 @@ def optimum(problem: Any, network: Any, tuning: Tuning) -> dict[str, np.ndarray]
 
 METHOD = SynchronousMethod(
     name="nids",
+    title="NIDS",
+    family="exact",
+    look="orange solid h",
     blocks=("x", "z", "d"),
     start_block="x",
     invariant=("d",),
@@ -105,14 +108,5 @@ METHOD = SynchronousMethod(
     optimum=optimum,
     on_round=on_round,
     observe=observe,
-    reference="""@article{li2019decentralized,
-  title     = {A Decentralized Proximal-Gradient Method With Network Independent Step-Sizes and
-               Separated Convergence Rates},
-  author    = {Li, Zhi and Shi, Wei and Yan, Ming},
-  journal   = {IEEE Transactions on Signal Processing},
-  volume    = {67},
-  number    = {17},
-  pages     = {4494--4506},
-  year      = {2019}
-}""",
+    reference="li2019decentralized",
 )

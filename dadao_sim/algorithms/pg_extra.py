@@ -70,6 +70,9 @@ def optimum(problem: Any, network: Any, tuning: Tuning) -> dict[str, np.ndarray]
 
 METHOD = SynchronousMethod(
     name="pg_extra",
+    title="PG-EXTRA",
+    family="exact",
+    look="sky dash-dot p",
     blocks=("x", "y"),
     start_block="x",
     invariant=("y",),
@@ -79,13 +82,5 @@ METHOD = SynchronousMethod(
     optimum=optimum,
     on_round=on_round,
     observe=observe,
-    reference="""@article{shi2015proximal,
-  title     = {A Proximal Gradient Algorithm for Decentralized Composite Optimization},
-  author    = {Shi, Wei and Ling, Qing and Wu, Gang and Yin, Wotao},
-  journal   = {IEEE Transactions on Signal Processing},
-  volume    = {63},
-  number    = {22},
-  pages     = {6013--6023},
-  year      = {2015}
-}""",
+    reference="shi2015proximal",
 )

@@ -71,6 +71,9 @@ def optimum(problem: Any, network: Any, tuning: Tuning) -> dict[str, np.ndarray]
 
 METHOD = SynchronousMethod(
     name="prox_ed",
+    title="Prox-ED",
+    family="exact",
+    look="green long s",
     blocks=("x", "y"),
     start_block="x",
     invariant=("y",),
@@ -80,13 +83,5 @@ METHOD = SynchronousMethod(
     optimum=optimum,
     on_round=on_round,
     observe=observe,
-    reference="""@article{alghunaim2021decentralized,
-  title     = {Decentralized Proximal Gradient Algorithms With Linear Convergence Rates},
-  author    = {Alghunaim, Sulaiman A. and Ryu, Ernest K. and Yuan, Kun and Sayed, Ali H.},
-  journal   = {IEEE Transactions on Automatic Control},
-  volume    = {66},
-  number    = {6},
-  pages     = {2787--2794},
-  year      = {2021}
-}""",
+    reference="alghunaim2021decentralized",
 )

@@ -123,6 +123,9 @@ def optimum(problem: Any, network: Any, tuning: Tuning) -> dict[str, np.ndarray]
 
 METHOD = SynchronousMethod(
     name="prox_lead",
+    title="Prox-LEAD",
+    family="compressed",
+    look="sky solid D",
     blocks=("x", "d", "h", "hw"),
     start_block="x",
     invariant=("d",),
@@ -134,11 +137,5 @@ METHOD = SynchronousMethod(
     optimum=optimum,
     on_round=on_round,
     observe=observe,
-    reference="""@misc{li2021decentralized,
-  title         = {Decentralized Composite Optimization with Compression},
-  author        = {Li, Yao and Liu, Xiaorui and Tang, Jiliang and Yan, Ming and Yuan, Kun},
-  year          = {2021},
-  eprint        = {2108.04448},
-  archiveprefix = {arXiv}
-}""",
+    reference="li2021decentralized",
 )

@@ -84,6 +84,9 @@ def optimum(problem: Any, network: Any, tuning: Tuning) -> dict[str, np.ndarray]
 
 METHOD = SynchronousMethod(
     name="sonata",
+    title="SONATA",
+    family="tracking",
+    look="black long P",
     blocks=("x", "h", "g"),
     start_block="x",
     invariant=("h",),
@@ -95,14 +98,5 @@ METHOD = SynchronousMethod(
     optimum=optimum,
     on_round=on_round,
     observe=observe,
-    reference="""@article{sun2022distributed,
-  title     = {Distributed Optimization Based on Gradient Tracking Revisited: Enhancing Convergence
-               Rate via Surrogation},
-  author    = {Sun, Ying and Scutari, Gesualdo and Daneshmand, Amir},
-  journal   = {SIAM Journal on Optimization},
-  volume    = {32},
-  number    = {2},
-  pages     = {354--385},
-  year      = {2022}
-}""",
+    reference="sun2022distributed",
 )

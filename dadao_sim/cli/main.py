@@ -202,9 +202,9 @@ def validate(scenario: ScenarioArgument, sets: SetOption = None) -> None:
 @app.command()
 def cite(method: Annotated[str, typer.Argument(metavar="METHOD")]) -> None:
     """Print the BibTeX entry of a method."""
-    from dadao_sim.algorithms.contract.registry import get_method
+    from dadao_sim.algorithms.contract.registry import citation, get_method
 
-    print(get_method(method).reference)
+    print(citation(get_method(method)))
 
 
 app.command()(network)

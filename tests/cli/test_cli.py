@@ -139,7 +139,7 @@ BAD = {
     "wrong type": ([("time: 30", "time: soon")], "s.yaml:6: stop.time: must be a number"),
     "unknown key": ([("stop:", "stopp:")], "s.yaml:6: stopp: unknown key; did you mean 'stop'?"),
     "bad YAML": ([("[dadao, msda]", "[dadao, msda")], "s.yaml:6"),
-    "unknown method": ([("msda", "msdaa")], "algorithms: 'msdaa' is unknown; did you mean 'msda'?"),
+    "unknown method": ([("msda", "msdaa")], "'msdaa' is unknown; did you mean 'msda'?"),
     "unknown constant": (
         [("dadao,", "{name: dadao, parameters: {betta: 1.0}},")],
         "parameter 'betta' is unknown; did you mean 'beta'?",

@@ -76,6 +76,9 @@ class Costs(NamedTuple):
 class Method:
     """What every method declares.
 
+    ``title`` is its name in print, ``family`` its kind in lists, ``reference`` a key of
+    ``algorithms/references.bib`` (or a BibTeX entry, or plain text), ``look`` its colour, dash and
+    marker in every figure ("blue solid o"; the next free ones where it has none).
     ``tune(problem, network, overrides) -> Tuning``; ``optimum(problem, network, tuning) -> {block:
     (n, d)}`` is a fixed point; ``invariant`` names the blocks whose sum over the nodes gossip
     conserves; ``drifting`` those that the fixed point determines only up to their mean.
@@ -85,6 +88,9 @@ class Method:
     """
 
     name: str
+    title: str = ""
+    family: str = "other"
+    look: str | None = None
     blocks: tuple[str, ...]
     tune: Callable[[Any, Any, Mapping[str, float]], Tuning]
     reference: str

@@ -1,66 +1,49 @@
-"""The methods by name; a user's own join by ``register`` or an entry point."""
+"""The methods by name: a file in ``algorithms/`` is found there, a user's own joins them."""
 
-import difflib
-from importlib.metadata import entry_points
+import re
+from functools import cache
+from importlib.resources import files
+from typing import Any
 
-from dadao_sim.algorithms import (
-    a2cid2,
-    ad_psgd,
-    adom_plus,
-    continuized,
-    d_admm,
-    dadao,
-    dual_proximal_gradient,
-    gradient_tracking,
-    msda,
-    nids,
-    pg_extra,
-    prox_ed,
-    prox_lead,
-    sonata,
-)
 from dadao_sim.algorithms.contract.method import Method
-from dadao_sim.errors import InputError
+from dadao_sim.registration import Registry
 
-METHODS: dict[str, Method] = {
-    method.name: method
-    for method in (
-        dadao.METHOD,
-        continuized.METHOD,
-        msda.METHOD,
-        adom_plus.METHOD,
-        adom_plus.MULTI_CONSENSUS,
-        a2cid2.METHOD,
-        ad_psgd.METHOD,
-        gradient_tracking.METHOD,
-        dual_proximal_gradient.METHOD,
-        pg_extra.METHOD,
-        nids.METHOD,
-        prox_ed.METHOD,
-        sonata.METHOD,
-        prox_lead.METHOD,
-        d_admm.METHOD,
-    )
-}
+FAMILIES = ("accelerated", "tracking", "exact", "compressed", "dual", "stochastic", "other")
+
+
+def _names(thing: Any) -> tuple[str, ...]:
+    return (thing.name,) if isinstance(thing, Method) else ()
+
+
+def _order(method: Method) -> tuple[bool, int, str]:
+    """DADAO first; the others by family, then by name."""
+    known = method.family in FAMILIES
+    rank = FAMILIES.index(method.family) if known else len(FAMILIES)
+    return method.name != "dadao", rank, method.name
+
+
+METHODS: Registry[Method] = Registry("method", "dadao_sim.algorithms", _names, _order)
 
 
 def register(method: Method) -> Method:
-    """Add ``method`` under its name, in the place of an earlier one of that name.
-
-    An installed package adds its own by an entry point in the group ``dadao_sim.algorithms``.
-    """
+    """Add ``method`` under its name, in the place of an earlier one of that name."""
     method.install()
-    METHODS[method.name] = method
-    return method
+    return METHODS.register(method)
 
 
 def get_method(name: str) -> Method:
     """The method called ``name``; InputError names the nearest one where there is none."""
-    if name not in METHODS:
-        for entry in entry_points(group="dadao_sim.algorithms", name=name):
-            register(entry.load())
-    if name not in METHODS:
-        near = difflib.get_close_matches(name, METHODS, n=1)
-        hint = f"; did you mean {near[0]!r}?" if near else ""
-        raise InputError(f"algorithms: {name!r} is unknown{hint} (known: {', '.join(METHODS)})")
     return METHODS[name]
+
+
+def citation(method: Method) -> str:
+    """The BibTeX entry of a method, or what its author gave in the place of one."""
+    return _bibliography().get(method.reference, method.reference)
+
+
+@cache
+def _bibliography() -> dict[str, str]:
+    """The entries of ``references.bib`` by key."""
+    text = (files("dadao_sim.algorithms") / "references.bib").read_text(encoding="utf-8")
+    entries = [entry.strip() for entry in re.split(r"\n(?=@)", text)]
+    return {re.split(r"[{,]", entry)[1]: entry for entry in entries}
