@@ -73,7 +73,7 @@ class Setting:
         """Events per second of the fused kernel, which draws its own."""
         q, c = self.problem.objective, self.tuning.constants
         i, j = self.network.edges.astype(np.int64).T
-        cumulative = np.cumsum(self.network.shape / self.network.shape.sum())
+        cumulative = np.cumsum(self.network.rates / self.network.rates.sum())
         out = np.zeros((1000, 4))
         begun = time.perf_counter()
         count, *_ = fused(
@@ -133,9 +133,9 @@ def million_part(program):
     graph = time.perf_counter() - begun
     # Given here, for the spectrum is timed apart: lambda_2 of a random 4-regular graph tends to
     # 4 - 2 sqrt 3, and no resistance over an edge of rate 1 is above 1.
-    shape = len(network.edges)
-    chi1, chi2 = shape / (4 - 2 * np.sqrt(3)) * 1.05, shape / 2
-    setting = Setting(network, dimension, {"shape_chi1": chi1, "shape_chi2": chi2})
+    total = len(network.edges)
+    chi1, chi2 = total / (4 - 2 * np.sqrt(3)) * 1.05, total / 2
+    setting = Setting(network, dimension, {"unit_chi1": chi1, "unit_chi2": chi2})
     setting.problem.x_star  # noqa: B018
     if program == "fused":
         Setting(build("cycle", 5, None), dimension).fused(100)

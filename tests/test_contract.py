@@ -53,7 +53,7 @@ def log(method, network, tuning, count=600, seed=1):
     rates = tuning.clock
     graphs = ()
     if len(network.graphs) > 1:
-        graphs = [(m, g.shape) for m, g in zip(network.members, network.graphs, strict=True)]
+        graphs = [(m, g.rates) for m, g in zip(network.members, network.graphs, strict=True)]
     clock = PoissonClock(
         *(rates.nodes, rates.edges, network.edges, seed),
         graphs=graphs,

@@ -29,7 +29,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from dadao_sim.algorithms.contract.connectivity import shape_chi1, shape_chi2
+from dadao_sim.algorithms.contract.connectivity import unit_chi1, unit_chi2
 from dadao_sim.algorithms.contract.constants import Constants
 from dadao_sim.algorithms.contract.method import AsynchronousMethod, Tuning
 from dadao_sim.engine import oracles
@@ -51,10 +51,10 @@ def tune(problem: Any, network: Any, overrides: Mapping[str, float]) -> Tuning:
     """Constants for ``problem`` on ``network``; ``rate_factor`` multiplies the total rate n/2."""
     c = Constants("a2cid2", overrides)
     c.measure(L=lambda: problem.L)
-    c.measure(shape_chi1=lambda: shape_chi1(network), shape_chi2=lambda: shape_chi2(network))
+    c.measure(unit_chi1=lambda: unit_chi1(network), unit_chi2=lambda: unit_chi2(network))
     c.rate_factor = 1.0
     c.total_rate = c.rate_factor * problem.nodes / 2
-    c.chi1, c.chi2 = c.shape_chi1 / c.total_rate, c.shape_chi2 / c.total_rate
+    c.chi1, c.chi2 = c.unit_chi1 / c.total_rate, c.unit_chi2 / c.total_rate
     c.step = 1 / (16 * c.L)
     c.eta = 1 / (2 * math.sqrt(c.chi1 * c.chi2))
     c.alpha, c.alpha_tilde = 1 / 2, math.sqrt(c.chi1 / c.chi2) / 2
@@ -65,7 +65,7 @@ def tune(problem: Any, network: Any, overrides: Mapping[str, float]) -> Tuning:
         design_rate=c.total_rate,
         clock=PoissonRates(
             nodes=np.ones(problem.nodes),
-            edges=c.total_rate * network.shape / network.shape.sum(),
+            edges=c.total_rate * network.rates / network.rates.sum(),
         ),
     )
 

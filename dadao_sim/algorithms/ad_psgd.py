@@ -53,7 +53,7 @@ def tune(problem: Any, network: Any, overrides: Mapping[str, float]) -> Tuning:
         design_rate=c.total_rate,
         clock=PoissonRates(
             nodes=np.ones(problem.nodes),
-            edges=c.total_rate * network.shape / network.shape.sum(),
+            edges=c.total_rate * network.rates / network.rates.sum(),
         ),
     )
 

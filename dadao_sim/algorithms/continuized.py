@@ -28,7 +28,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from dadao_sim.algorithms.contract.connectivity import shape_chi1, shape_chi2
+from dadao_sim.algorithms.contract.connectivity import unit_chi1, unit_chi2
 from dadao_sim.algorithms.contract.constants import Constants
 from dadao_sim.algorithms.contract.method import AsynchronousMethod, Costs, Tuning
 from dadao_sim.engine import oracles
@@ -49,11 +49,11 @@ class Params(NamedTuple):
 
 
 def tune(problem: Any, network: Any, overrides: Mapping[str, float]) -> Tuning:
-    """Constants for ``problem`` on ``network``, whose rate shape gives the probabilities p_e."""
+    """Constants for ``problem`` on ``network``, whose relative rates give the probabilities p_e."""
     c = Constants("continuized", overrides)
-    p = network.shape / network.shape.sum()
+    p = network.rates / network.rates.sum()
     c.measure(mu=lambda: problem.mu, L=lambda: problem.L)
-    c.measure(mu_g=lambda: 1 / shape_chi1(network), R=lambda: 2 * shape_chi2(network))
+    c.measure(mu_g=lambda: 1 / unit_chi1(network), R=lambda: 2 * unit_chi2(network))
     c.eta = math.sqrt(c.mu_g / c.R) * math.sqrt(c.mu / c.L)
     c.gamma = c.mu / (2 * c.R)
     c.gamma_tilde = math.sqrt(c.L * c.mu / (2 * c.mu_g * c.R))

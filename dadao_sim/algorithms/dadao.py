@@ -42,7 +42,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numba.extending import register_jitable
 
-from dadao_sim.algorithms.contract.connectivity import shape_chi1, shape_chi2
+from dadao_sim.algorithms.contract.connectivity import unit_chi1, unit_chi2
 from dadao_sim.algorithms.contract.constants import Constants
 from dadao_sim.algorithms.contract.method import AsynchronousMethod, Tuning
 from dadao_sim.engine import oracles
@@ -88,16 +88,16 @@ class Params(NamedTuple):
 def tune(problem: Any, network: Any, overrides: Mapping[str, float]) -> Tuning:
     """Constants for ``problem`` on ``network``.
 
-    ``shape_chi1`` and ``shape_chi2`` belong to the gossip rates scaled to a total of 1;
+    ``unit_chi1`` and ``unit_chi2`` belong to the gossip rates scaled to a total of 1;
     ``rate_factor`` multiplies the least total rate; ``switching`` is the number of graphs of a
     sequence that pass in a unit of time; ``averaging`` is 0, 1 (events) or 2 (time).
     """
     c = Constants("dadao", overrides)
     c.measure(mu=lambda: problem.mu, L=lambda: problem.L)
-    c.measure(shape_chi1=lambda: shape_chi1(network), shape_chi2=lambda: shape_chi2(network))
+    c.measure(unit_chi1=lambda: unit_chi1(network), unit_chi2=lambda: unit_chi2(network))
     c.rate_factor = 1.0
-    c.total_rate = c.rate_factor * math.sqrt(2 * c.shape_chi1 * c.shape_chi2)
-    c.chi1, c.chi2 = c.shape_chi1 / c.total_rate, c.shape_chi2 / c.total_rate
+    c.total_rate = c.rate_factor * math.sqrt(2 * c.unit_chi1 * c.unit_chi2)
+    c.chi1, c.chi2 = c.unit_chi1 / c.total_rate, c.unit_chi2 / c.total_rate
     c.nu = c.mu / 2
     c.r = math.sqrt(c.nu / c.L)
     c.eta = c.eta_tilde = c.r / 8
@@ -108,14 +108,14 @@ def tune(problem: Any, network: Any, overrides: Mapping[str, float]) -> Tuning:
     c.gamma, c.gamma_tilde = 1 / (4 * c.L), 1 / (4 * math.sqrt(c.L * c.nu))
     c.positive("gamma")
     # How many graphs of a sequence pass in a unit of time: as in the authors' program.
-    c.switching = c.shape_chi1 if len(network.graphs) > 1 else 0.0
+    c.switching = c.unit_chi1 if len(network.graphs) > 1 else 0.0
     c.averaging = NO_AVERAGE
     if c.averaging not in (NO_AVERAGE, EVENT_AVERAGE, TIME_AVERAGE):
         raise InputError(f"algorithms: dadao: averaging must be 0, 1 or 2, not {c.averaging:g}")
     solve_flow(c)
     clock = PoissonRates(
         nodes=np.ones(problem.nodes),
-        edges=c.total_rate * network.shape / network.shape.sum(),
+        edges=c.total_rate * network.rates / network.rates.sum(),
         switching=c.switching,
     )
     return Tuning(

@@ -20,7 +20,7 @@ def learn_prior(
     """
     from dadao_sim.cli import show
     from dadao_sim.local_steps.learned import save_weights
-    from dadao_sim.local_steps.learned.extra import require_torch
+    from dadao_sim.local_steps.learned.torch_extra import require_torch
 
     require_torch()
     import torch
@@ -51,7 +51,7 @@ def prior(
     """How steep a learned proximal network is; a figure of it and its prior (needs torch)."""
     from dadao_sim.cli import show
     from dadao_sim.local_steps.learned import load_weights
-    from dadao_sim.local_steps.learned.extra import require_torch
+    from dadao_sim.local_steps.learned.torch_extra import require_torch
 
     require_torch()
     from dadao_sim.local_steps.learned.recovery import largest_slope

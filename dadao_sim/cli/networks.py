@@ -47,7 +47,7 @@ def network(
     else:
         show.print_network(report)
     if figure is not None:
-        _draw(built, built.shape if rates else None, figure)
+        _draw(built, built.rates if rates else None, figure)
 
 
 def rates(

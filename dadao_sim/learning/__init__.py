@@ -14,7 +14,7 @@ __all__ = ["learn", "train"]
 def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from dadao_sim.local_steps.learned.extra import require_torch
+    from dadao_sim.local_steps.learned.torch_extra import require_torch
 
     require_torch()
     return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)

@@ -38,7 +38,7 @@ from dadao_sim.learning.inputs import (
     scalar,
     starting_logarithms,
 )
-from dadao_sim.local_steps.learned.extra import one_torch_thread
+from dadao_sim.local_steps.learned.torch_extra import one_torch_thread
 
 FloatArray = NDArray[np.float64]
 STRENGTHS = ("strength", "l2")

@@ -25,8 +25,8 @@ from dataclasses import dataclass
 import torch
 
 from dadao_sim.errors import InputError
-from dadao_sim.local_steps.learned.extra import one_torch_thread
-from dadao_sim.local_steps.learned.network import ProximalNetwork
+from dadao_sim.local_steps.learned.proximal_network import ProximalNetwork
+from dadao_sim.local_steps.learned.torch_extra import one_torch_thread
 from dadao_sim.local_steps.learned.weight_file import Weights
 
 

@@ -29,11 +29,11 @@ def from_networkx(
         raise InputError("network: the graph is empty; at least 2 nodes are needed")
     number = {node: k for k, node in enumerate(graph)}
     pairs = [(number[u], number[v]) for u, v in graph.edges]
-    shape = None if rates is None else _edge_values(graph, rates, required=True)
+    values = None if rates is None else _edge_values(graph, rates, required=True)
     return Network(
         nodes=len(graph),
         edges=np.array(pairs, dtype=np.int64).reshape(-1, 2),
-        shape=shape,  # type: ignore[arg-type]
+        rates=values,  # type: ignore[arg-type]
         name=name or graph.name or "network",
         positions=_positions(graph),
         labels=tuple(str(data.get("label", node)) for node, data in graph.nodes(data=True)),
@@ -49,7 +49,7 @@ def to_networkx(network: Network) -> networkx.Graph:
     graph.add_nodes_from(range(network.nodes))
     graph.add_edges_from(network.edges.tolist())
     pairs = list(map(tuple, network.edges.tolist()))
-    for key, per_edge in {"gossip_rate": network.shape, "length_km": network.lengths_km}.items():
+    for key, per_edge in {"gossip_rate": network.rates, "length_km": network.lengths_km}.items():
         if per_edge is not None:
             known = {
                 pair: value

@@ -61,10 +61,10 @@ def with_rates(network: Network | GraphSequence, rates: Any) -> Network | GraphS
 
 def _uniform(network: Network | GraphSequence) -> Network | GraphSequence:
     if isinstance(network, GraphSequence):
-        graphs = [replace(g, shape=np.ones(len(g.edges))) for g in network.graphs]
+        graphs = [replace(g, rates=np.ones(len(g.edges))) for g in network.graphs]
         return GraphSequence(graphs, network.name)
-    even = (network.shape == 1).all()
-    return network if even else replace(network, shape=np.ones(len(network.edges)))
+    even = (network.rates == 1).all()
+    return network if even else replace(network, rates=np.ones(len(network.edges)))
 
 
 def _sequence(spec: Any, rng: np.random.Generator) -> GraphSequence:

@@ -12,7 +12,7 @@ def read_graphml(path: Path | str, rates: str | None = None) -> Network:
     """The network in a GraphML file; its name is the file's.
 
     Kept: node attributes ``label``, ``longitude`` and ``latitude`` (degrees; as positions), edge
-    attributes ``length_km`` and, as shape, the one named by ``rates`` (uniform if None).
+    attributes ``length_km`` and, as relative rates, the one named by ``rates`` (ones if None).
     Raises InputError for a file that cannot be read or is no graph that Network takes.
     """
     import networkx as nx
@@ -30,7 +30,7 @@ def read_graphml(path: Path | str, rates: str | None = None) -> Network:
 
 
 def write_graphml(network: Network, path: Path | str) -> None:
-    """Write what ``read_graphml`` keeps, the shape as edge attribute ``gossip_rate``.
+    """Write what ``read_graphml`` keeps, the rates as edge attribute ``gossip_rate``.
 
     The file appears whole or not at all.
     """

@@ -35,7 +35,7 @@ class Network:
 
     - nodes: number of nodes n, at least 2.
     - edges: (|E|, 2) int32, i < j, sorted, no edge twice.
-    - shape: (|E|,) relative gossip rates, > 0; by default ones (uniform).
+    - rates: (|E|,) relative gossip rates, > 0; by default ones (uniform).
     - name: what to call it in tables and figures.
     - positions: (n, 2) where to draw the nodes (nan where unknown), or None.
     - labels: n names of the nodes, or None.
@@ -46,7 +46,7 @@ class Network:
 
     nodes: int
     edges: np.ndarray
-    shape: np.ndarray = None  # type: ignore[assignment]  # ones, see __post_init__
+    rates: np.ndarray = None  # type: ignore[assignment]  # ones, see __post_init__
     name: str = "network"
     positions: np.ndarray | None = None
     labels: tuple[str, ...] | None = None
@@ -57,8 +57,8 @@ class Network:
         if self.nodes < 2:
             raise InputError(f"network.nodes: at least 2 nodes are needed, not {self.nodes}")
         edges, order = canonical_edges(self.nodes, self.edges)
-        shape = np.ones(len(edges)) if self.shape is None else np.asarray(self.shape, dtype=float)
-        shape = checked_rates(shape, len(edges), "network.rates")[order]
+        rates = np.ones(len(edges)) if self.rates is None else np.asarray(self.rates, dtype=float)
+        rates = checked_rates(rates, len(edges), "network.rates")[order]
         lengths = None if self.lengths_km is None else np.array(self.lengths_km, dtype=float)[order]
         positions = None if self.positions is None else np.array(self.positions, dtype=float)
         if positions is not None and positions.shape != (self.nodes, 2):
@@ -69,10 +69,10 @@ class Network:
             raise InputError(
                 f"network.labels: {self.nodes} labels are needed, not {len(self.labels)}"
             )
-        for array in (edges, shape, lengths, positions):
+        for array in (edges, rates, lengths, positions):
             if array is not None:
                 array.flags.writeable = False
-        values = {"edges": edges, "shape": shape, "lengths_km": lengths, "positions": positions}
+        values = {"edges": edges, "rates": rates, "lengths_km": lengths, "positions": positions}
         for attribute, value in values.items():
             object.__setattr__(self, attribute, value)
         parts = count_components(self.nodes, edges)
@@ -174,7 +174,7 @@ class Network:
 
         Kept: labels (node attribute ``label``, else the node itself), ``longitude``/``latitude`` or
         ``pos`` as positions, the edge attribute ``length_km``, and the edge attribute named by
-        ``rates`` as shape. Raises InputError for directed graphs, multigraphs and missing rates.
+        ``rates`` as relative rates. InputError for directed graphs, multigraphs, missing rates.
         """
         from dadao_sim.networks.convert import from_networkx
 

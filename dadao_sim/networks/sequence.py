@@ -21,7 +21,7 @@ class GraphSequence:
     - nodes: number of nodes n, the same in every graph.
     - edges: (|E|, 2) int32, the union of the graphs' edges, sorted as in a Network.
     - members: per graph, the ids in ``edges`` of its own edges, in its own order.
-    - shape: ones (|E|,); the relative rates of a graph's edges are the shape of that graph.
+    - rates: ones (|E|,); the relative rates of a graph's edges are those of that graph.
 
     Raises InputError for no graph at all and for graphs that differ in their number of nodes.
     """
@@ -31,7 +31,7 @@ class GraphSequence:
     nodes: int = field(init=False)
     edges: np.ndarray = field(init=False)
     members: tuple[np.ndarray, ...] = field(init=False)
-    shape: np.ndarray = field(init=False)
+    rates: np.ndarray = field(init=False)
 
     def __init__(self, graphs: Sequence[Network], name: str = "sequence"):
         if len(graphs) == 0:
@@ -46,8 +46,8 @@ class GraphSequence:
         keys = np.unique(np.concatenate([edge_keys(graph.edges, nodes) for graph in graphs]))
         edges = np.column_stack(np.divmod(keys, nodes)).astype(np.int32)
         members = tuple(np.searchsorted(keys, edge_keys(graph.edges, nodes)) for graph in graphs)
-        shape = np.ones(len(edges))
-        arrays: list[np.ndarray] = [edges, shape, *members]
+        rates = np.ones(len(edges))
+        arrays: list[np.ndarray] = [edges, rates, *members]
         for array in arrays:
             array.flags.writeable = False
         object.__setattr__(self, "graphs", tuple(graphs))
@@ -55,7 +55,7 @@ class GraphSequence:
         object.__setattr__(self, "nodes", nodes)
         object.__setattr__(self, "edges", edges)
         object.__setattr__(self, "members", members)
-        object.__setattr__(self, "shape", shape)
+        object.__setattr__(self, "rates", rates)
 
     @cached_property
     def _keys(self) -> np.ndarray:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from dadao_sim.networks import Network
-from dadao_sim.networks.rates import Rates, compare_rates, optimal_rates
+from dadao_sim.networks.rates import RatesFound, compare_rates, optimal_rates
 
 COMPARED = (
     *("uniform", "metropolis", "degree", "effective_resistance"),
@@ -19,7 +19,7 @@ def compare_methods(
     solver: str | None = None,
     time_limit: float | None = None,
     prune: bool = False,
-) -> list[Rates]:
+) -> list[RatesFound]:
     """The rates of the usual methods and the optimum; or of ``method`` alone, beside uniform.
 
     The last is the one asked for: the optimum by default. Raises InputError as ``optimal_rates``.
@@ -31,7 +31,7 @@ def compare_methods(
     return [*compare_rates(network, others, time_limit=time_limit), best]
 
 
-def rates_report(network: Network, found: Sequence[Rates]) -> dict[str, Any]:
+def rates_report(network: Network, found: Sequence[RatesFound]) -> dict[str, Any]:
     """Name and size of the network; per method what it found. Rates are per unit of time.
 
     ``lower_bound`` is that of the method's own graph, which pruning makes smaller.

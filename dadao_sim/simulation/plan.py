@@ -190,8 +190,8 @@ def make_clock(plan: Plan, parts: Parts, seed: np.random.SeedSequence) -> Clock:
     graphs: tuple[tuple[np.ndarray, np.ndarray], ...] = ()
     totals = None
     if isinstance(plan.network, GraphSequence):
-        shapes = (graph.shape for graph in plan.network.graphs)
-        graphs = tuple(zip(plan.network.members, shapes, strict=True))
+        relative = (graph.rates for graph in plan.network.graphs)
+        graphs = tuple(zip(plan.network.members, relative, strict=True))
         totals = graph_totals(plan.network)
     return PoissonClock(
         *(rates.nodes, rates.edges, plan.network.edges, seed),

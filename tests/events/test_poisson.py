@@ -120,12 +120,12 @@ def test_the_alias_table_holds_the_rates_exactly(rates):
 
 
 def test_a_sequence_of_graphs_takes_its_turns():
-    shapes = (np.array([1.0, 5.0, 2.0]), np.ones(3))
-    graphs = (Network(4, EDGES[[0, 1, 2]], shapes[0]), Network(4, EDGES[[3, 4, 1]], shapes[1]))
+    relative = (np.array([1.0, 5.0, 2.0]), np.ones(3))
+    graphs = (Network(4, EDGES[[0, 1, 2]], relative[0]), Network(4, EDGES[[3, 4, 1]], relative[1]))
     network = GraphSequence(graphs)
     source = PoissonClock(
         *(np.ones(4), np.full(len(network.edges), 2.0), network.edges, np.random.SeedSequence(2)),
-        graphs=[(m, g.shape) for m, g in zip(network.members, graphs, strict=True)],
+        graphs=[(m, g.rates) for m, g in zip(network.members, graphs, strict=True)],
         switching=3.0,
     )
     log = source.window()
@@ -135,7 +135,7 @@ def test_a_sequence_of_graphs_takes_its_turns():
         used = log.edge[gossip][graph == q]
         counts = np.bincount(used, minlength=len(network.edges))
         assert set(np.flatnonzero(counts)) == set(network.members[q])
-        expected = len(used) * graphs[q].shape / graphs[q].shape.sum()
+        expected = len(used) * graphs[q].rates / graphs[q].rates.sum()
         assert stats.chisquare(counts[network.members[q]], expected).pvalue > LEVEL
 
 

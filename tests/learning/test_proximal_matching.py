@@ -23,7 +23,7 @@ from dadao_sim.learning.proximal_matching import (  # noqa: E402
     samples,
 )
 from dadao_sim.local_steps.learned import learned_step, load_weights  # noqa: E402
-from dadao_sim.local_steps.learned.network import ProximalNetwork  # noqa: E402
+from dadao_sim.local_steps.learned.proximal_network import ProximalNetwork  # noqa: E402
 
 BOUND = 0.03  # of |f - f_gamma| on |y| <= 3.5; twice what was measured
 LAST_GAMMA = 0.2

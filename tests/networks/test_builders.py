@@ -62,7 +62,7 @@ def test_edges_are_those_of_networkx(name, nodes, options, expected):
     assert network.nodes == len(expected)
     assert set(map(tuple, network.edges.tolist())) == {tuple(sorted(e)) for e in expected.edges}
     assert network.name == name
-    assert network.shape.tolist() == [1.0] * len(network.edges)
+    assert network.rates.tolist() == [1.0] * len(network.edges)
 
 
 def test_hypercube_is_that_of_networkx():

@@ -73,10 +73,10 @@ def test_round_trip_keeps_everything(tmp_path):
     path = tmp_path / "geant2012.graphml"
     write_graphml(network, path)
     back = read_graphml(path, rates="gossip_rate")
-    for field in ("edges", "shape", "positions", "lengths_km"):
+    for field in ("edges", "rates", "positions", "lengths_km"):
         np.testing.assert_array_equal(getattr(back, field), getattr(network, field))
     assert (back.name, back.labels) == (network.name, network.labels)
-    assert read_graphml(path).shape.tolist() == [1.0] * len(rates)
+    assert read_graphml(path).rates.tolist() == [1.0] * len(rates)
     assert [entry.name for entry in tmp_path.iterdir()] == [path.name]  # nothing left beside it
 
 
@@ -130,10 +130,10 @@ def test_network_of_a_file(tmp_path):
     path = tmp_path / "line.graphml"
     nx.write_graphml(graph, path)
     uniform = build_network(SimpleNamespace(file=path, rates="uniform"), rng())
-    assert uniform.shape.tolist() == [1, 1]
+    assert uniform.rates.tolist() == [1, 1]
     for rates in ({"attribute": "speed"}, SimpleNamespace(attribute="speed")):
         network = build_network(SimpleNamespace(file=path, rates=rates), rng())
-        assert network.shape.tolist() == [2, 5]
+        assert network.rates.tolist() == [2, 5]
     with pytest.raises(InputError, match=r"network\.rates: 2 of 2 edges have no attribute 'width'"):
         build_network(SimpleNamespace(file=path, rates={"attribute": "width"}), rng())
 

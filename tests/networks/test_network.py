@@ -19,7 +19,7 @@ def connected_graphs(draw):
     extra = draw(st.lists(st.tuples(ends, ends), max_size=12))
     edges |= {(min(pair), max(pair)) for pair in extra if pair[0] != pair[1]}
     rates = [draw(st.floats(0.01, 100.0)) for _ in edges]
-    return Network(nodes, np.array(sorted(edges)), shape=np.array(rates))
+    return Network(nodes, np.array(sorted(edges)), rates=np.array(rates))
 
 
 # ---- construction --------------------------------------------------------------------------------
@@ -29,24 +29,24 @@ def test_edges_are_sorted_with_all_that_is_per_edge():
     network = Network(
         4,
         np.array([[3, 2], [0, 1], [2, 1]]),
-        shape=np.array([3.0, 1.0, 2.0]),
+        rates=np.array([3.0, 1.0, 2.0]),
         lengths_km=np.array([30.0, 10.0, np.nan]),
     )
     assert network.edges.tolist() == [[0, 1], [1, 2], [2, 3]]
     assert network.edges.dtype == np.int32
     assert network.edges.flags.c_contiguous
-    assert network.shape.tolist() == [1, 2, 3]
+    assert network.rates.tolist() == [1, 2, 3]
     np.testing.assert_array_equal(network.lengths_km, [10, np.nan, 30])
     assert network.graphs == (network,)
 
 
 def test_arrays_are_read_only_and_not_those_given():
     rates = np.ones(3)
-    network = Network(3, np.array(TRIANGLE), shape=rates)
+    network = Network(3, np.array(TRIANGLE), rates=rates)
     rates[0] = 7.0
-    assert network.shape[0] == 1.0
+    assert network.rates[0] == 1.0
     with pytest.raises(ValueError, match="read-only"):
-        network.shape[0] = 2.0
+        network.rates[0] = 2.0
 
 
 @pytest.mark.parametrize(
@@ -72,17 +72,17 @@ def test_rates_must_be_positive(bad):
     rates = [1.0, bad, 1.0]
     message = f"network.rates: the rate of edge 1 is {bad}; rates must be finite and > 0"
     with pytest.raises(InputError, match=message):
-        Network(3, np.array(TRIANGLE)[[0, 2, 1]], shape=np.array(rates))
+        Network(3, np.array(TRIANGLE)[[0, 2, 1]], rates=np.array(rates))
     with pytest.raises(InputError, match=message):
         Network(3, np.array(TRIANGLE)).chi1(rates)
 
 
 @pytest.mark.parametrize(
     ("field", "value"),
-    [("shape", np.ones(2)), ("positions", np.ones((2, 2))), ("labels", ("a", "b"))],
+    [("rates", np.ones(2)), ("positions", np.ones((2, 2))), ("labels", ("a", "b"))],
 )
 def test_wrong_lengths_are_refused(field, value):
-    where = "network.rates" if field == "shape" else f"network.{field}"
+    where = "network.rates" if field == "rates" else f"network.{field}"
     with pytest.raises(InputError, match=where):
         Network(3, np.array(TRIANGLE), **{field: value})
 
@@ -116,19 +116,19 @@ def test_networkx_and_back():
     assert network.name == "three"
     assert network.labels == ("Bern", "a", "c")
     assert network.edges.tolist() == [[0, 1], [1, 2]]
-    assert network.shape.tolist() == [2, 3]
+    assert network.rates.tolist() == [2, 3]
     np.testing.assert_array_equal(network.lengths_km, [5, np.nan])
     np.testing.assert_array_equal(network.positions, [[7.4, 46.9], [1, 2], [np.nan, np.nan]])
 
     back = Network.from_networkx(network.to_networkx(), rates="gossip_rate")
-    for field in ("edges", "shape", "lengths_km", "positions"):
+    for field in ("edges", "rates", "lengths_km", "positions"):
         np.testing.assert_array_equal(getattr(back, field), getattr(network, field))
     assert (back.labels, back.name) == (network.labels, network.name)
 
 
 def test_uniform_without_a_rate_attribute():
     network = Network.from_networkx(nx.path_graph(3))
-    assert network.shape.tolist() == [1, 1]
+    assert network.rates.tolist() == [1, 1]
     assert network.positions is None
     assert network.lengths_km is None
 
@@ -166,16 +166,16 @@ def test_constants_against_dense_linear_algebra(network):
     incidence = np.zeros((len(network.edges), network.nodes))
     for e, (i, j) in enumerate(network.edges):
         incidence[e, i], incidence[e, j] = 1, -1
-    laplacian = incidence.T @ np.diag(network.shape) @ incidence
+    laplacian = incidence.T @ np.diag(network.rates) @ incidence
     np.testing.assert_allclose(
-        network.laplacian(network.shape).toarray(), laplacian, rtol=1e-12, atol=1e-12
+        network.laplacian(network.rates).toarray(), laplacian, rtol=1e-12, atol=1e-12
     )
     eigenvalues = np.linalg.svd(laplacian, compute_uv=False)  # descending, the last is zero
     resistances = np.diag(incidence @ np.linalg.pinv(laplacian, hermitian=True) @ incidence.T)
-    chi1, chi2 = network.chi1(network.shape), network.chi2(network.shape)
-    assert network.lambda_2(network.shape) == pytest.approx(eigenvalues[-2], rel=1e-8)
-    assert network.lambda_max(network.shape) == pytest.approx(eigenvalues[0], rel=1e-10)
-    np.testing.assert_allclose(network.resistances(network.shape), resistances, rtol=1e-8)
+    chi1, chi2 = network.chi1(network.rates), network.chi2(network.rates)
+    assert network.lambda_2(network.rates) == pytest.approx(eigenvalues[-2], rel=1e-8)
+    assert network.lambda_max(network.rates) == pytest.approx(eigenvalues[0], rel=1e-10)
+    np.testing.assert_allclose(network.resistances(network.rates), resistances, rtol=1e-8)
     assert chi1 == pytest.approx(1 / eigenvalues[-2], rel=1e-8)
     assert chi2 == pytest.approx(resistances.max() / 2, rel=1e-8)
 
@@ -183,7 +183,7 @@ def test_constants_against_dense_linear_algebra(network):
 @settings(max_examples=40, deadline=None)
 @given(connected_graphs(), st.floats(1e-3, 1e3))
 def test_properties_of_the_constants(network, factor):
-    rates = network.shape
+    rates = network.rates
     # Foster's theorem; every resistance at most that of the edge alone; chi2 <= chi1.
     assert rates @ network.resistances(rates) == pytest.approx(network.nodes - 1, rel=1e-9)
     assert (network.resistances(rates) <= (1 + 1e-9) / rates).all()
@@ -201,7 +201,7 @@ def test_relabelling_keeps_the_constants_and_moves_the_names(network, random):
     labelled = Network(
         network.nodes,
         network.edges,
-        shape=network.shape,
+        rates=network.rates,
         labels=tuple(f"node {k}" for k in range(network.nodes)),
         positions=np.column_stack([np.arange(network.nodes), np.zeros(network.nodes)]),
     )
@@ -211,9 +211,9 @@ def test_relabelling_keeps_the_constants_and_moves_the_names(network, random):
     edges = moved.edge_indices(
         np.argsort(order)[network.edges[:, 0]], np.argsort(order)[network.edges[:, 1]]
     )
-    np.testing.assert_array_equal(moved.shape[edges], network.shape)
-    assert moved.chi1(moved.shape) == pytest.approx(network.chi1(network.shape), rel=1e-8)
-    assert moved.chi2(moved.shape) == pytest.approx(network.chi2(network.shape), rel=1e-8)
+    np.testing.assert_array_equal(moved.rates[edges], network.rates)
+    assert moved.chi1(moved.rates) == pytest.approx(network.chi1(network.rates), rel=1e-8)
+    assert moved.chi2(moved.rates) == pytest.approx(network.chi2(network.rates), rel=1e-8)
 
 
 def test_relabelling_needs_a_permutation():
@@ -241,7 +241,7 @@ def test_sequence_is_the_union_of_its_graphs():
     assert [ids.tolist() for ids in sequence.members] == [[0, 3, 4], [0, 1, 2]]
     for graph, ids in zip(sequence.graphs, sequence.members, strict=True):
         np.testing.assert_array_equal(sequence.edges[ids], graph.edges)
-    assert sequence.shape.tolist() == [1] * 5
+    assert sequence.rates.tolist() == [1] * 5
     assert sequence.edge_indices([3, 1], [2, 2]).tolist() == [4, 3]
     assert sequence.positions is None
     with pytest.raises(InputError, match="no edge between nodes 1 and 3"):

@@ -133,8 +133,8 @@ def test_the_command_prints_bounds_that_hold_and_writes_the_rates(dadao_sim, tmp
         assert row["total_rate"] == pytest.approx((1 + row["gap"]) * row["lower_bound"])
         assert row["chi1"] * row["chi2"] == pytest.approx(0.5, rel=1e-9)
     written = read_graphml(tmp_path / "rated.graphml", rates="gossip_rate")
-    assert written.shape.sum() == pytest.approx(report["auto"]["total_rate"], rel=1e-9)
-    assert written.chi1(written.shape) * written.chi2(written.shape) == pytest.approx(0.5, rel=1e-9)
+    assert written.rates.sum() == pytest.approx(report["auto"]["total_rate"], rel=1e-9)
+    assert written.chi1(written.rates) * written.chi2(written.rates) == pytest.approx(0.5, rel=1e-9)
     assert (tmp_path / "rated.png").exists()
     network = json.loads(
         dadao_sim("network", "rated.graphml", "--rates", "gossip_rate", "--json")[1]
@@ -178,4 +178,4 @@ def test_disconnected_graphs_and_multigraphs(dadao_sim, tmp_path):
 
 def test_the_parts_of_a_repeat_hold_the_rates():
     parts = build_parts(small("optimal"), 0)
-    assert np.ptp(parts.network.shape) > 0
+    assert np.ptp(parts.network.rates) > 0

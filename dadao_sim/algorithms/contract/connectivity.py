@@ -12,31 +12,31 @@ def graph_totals(network: Any) -> np.ndarray:
     Where every edge has rate 1 the graphs of a sequence share one total, as in the authors'
     program; rates that were chosen are kept in proportion across the graphs.
     """
-    totals = np.array([graph.shape.sum() for graph in network.graphs])
-    if all((graph.shape == 1).all() for graph in network.graphs):
+    totals = np.array([graph.rates.sum() for graph in network.graphs])
+    if all((graph.rates == 1).all() for graph in network.graphs):
         return np.ones(len(totals))
     return totals / totals.mean()
 
 
-def unit_shapes(network: Any) -> list[np.ndarray]:
+def unit_rates(network: Any) -> list[np.ndarray]:
     """The rates of each graph's edges, scaled so that the mean total over the graphs is 1."""
     totals = graph_totals(network)
     return [
-        total * graph.shape / graph.shape.sum()
+        total * graph.rates / graph.rates.sum()
         for total, graph in zip(totals, network.graphs, strict=True)
     ]
 
 
-def shape_chi1(network: Any) -> float:
+def unit_chi1(network: Any) -> float:
     """chi1 of the gossip rates scaled to a total of 1; at a total rate c it is c times smaller."""
-    pairs = zip(network.graphs, unit_shapes(network), strict=True)
-    return max(graph.chi1(shape) for graph, shape in pairs)
+    pairs = zip(network.graphs, unit_rates(network), strict=True)
+    return max(graph.chi1(rates) for graph, rates in pairs)
 
 
-def shape_chi2(network: Any) -> float:
+def unit_chi2(network: Any) -> float:
     """chi2 of the gossip rates scaled to a total of 1; at a total rate c it is c times smaller."""
-    pairs = zip(network.graphs, unit_shapes(network), strict=True)
-    return max(graph.chi2(shape) for graph, shape in pairs)
+    pairs = zip(network.graphs, unit_rates(network), strict=True)
+    return max(graph.chi2(rates) for graph, rates in pairs)
 
 
 def condition_number(network: Any) -> float:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from dadao_sim.local_steps.learned.extra import require_torch
+from dadao_sim.local_steps.learned.torch_extra import require_torch
 from dadao_sim.local_steps.learned.weight_file import load_weights
 from dadao_sim.local_steps.local_step import LocalStep
 

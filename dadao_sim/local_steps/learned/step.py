@@ -8,8 +8,8 @@ import torch
 from numpy.typing import NDArray
 
 from dadao_sim.errors import InputError
-from dadao_sim.local_steps.learned.extra import one_torch_thread
-from dadao_sim.local_steps.learned.network import ProximalNetwork
+from dadao_sim.local_steps.learned.proximal_network import ProximalNetwork
+from dadao_sim.local_steps.learned.torch_extra import one_torch_thread
 from dadao_sim.local_steps.learned.weight_file import Weights
 from dadao_sim.local_steps.local_step import Callback, LocalStep
 

@@ -9,8 +9,8 @@ import torch
 from numpy.typing import NDArray
 
 from dadao_sim.errors import InputError
-from dadao_sim.local_steps.learned.extra import one_torch_thread
 from dadao_sim.local_steps.learned.lipschitz import Products, finite_differences
+from dadao_sim.local_steps.learned.torch_extra import one_torch_thread
 
 FloatArray = NDArray[np.float64]
 AGREEMENT = 0.05

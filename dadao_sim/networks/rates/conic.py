@@ -51,9 +51,9 @@ def conic_solvers() -> list[str]:
 def conic(
     problem: RateProblem, start: np.ndarray, solver: str, deadline: float
 ) -> tuple[list[np.ndarray], list[list[DualPoint]]]:
-    """Shapes (m,) and dual points that the solver found on its way, both perhaps none.
+    """Relative rates (m,) and dual points that the solver found on its way, both perhaps none.
 
-    ``start`` (m,) is a good shape: it tells which edges have large resistances. The caller
+    ``start`` (m,) is good relative rates: they tell which edges have large resistances. The caller
     evaluates all that comes back; the solver's status and objective are not looked at.
     Raises InputError for more than MOST_NODES nodes.
     """
@@ -62,7 +62,7 @@ def conic(
             f"network.rates.solver: {solver} takes at most {MOST_NODES} nodes, not "
             f"{problem.nodes}; leave the solver out, or use interior_point"
         )
-    shapes: list[np.ndarray] = []
+    rates: list[np.ndarray] = []
     duals: list[list[DualPoint]] = []
     resistances = _resistances(problem, start)
     largest = max(map(np.max, resistances))
@@ -72,22 +72,22 @@ def conic(
         found = _solve(problem, bounded, solver, seconds) if seconds > 0 else None
         if found is None:
             break
-        shape, dual, s = found
-        shapes.append(shape)
+        w, dual, s = found
+        rates.append(w)
         duals.append(dual)
-        resistances = _resistances(problem, shape)
+        resistances = _resistances(problem, w)
         larger = [np.flatnonzero(each * s > 1 + VIOLATED) for each in resistances]
         wanted = [np.union1d(old, new) for old, new in zip(bounded, larger, strict=True)]
         if all(len(old) == len(new) for old, new in zip(bounded, wanted, strict=True)):
             break
         bounded = wanted
-    return shapes, duals
+    return rates, duals
 
 
 def _solve(
     problem: RateProblem, bounded: list[np.ndarray], solver: str, seconds: float
 ) -> tuple[np.ndarray, list[DualPoint], float] | None:
-    """One conic program; its shape, its dual point and s. None if the solver gave no point."""
+    """One conic program; its rates, its dual point and s. None if the solver gave no point."""
     import cvxpy as cp
 
     # In units of the uniform rates of cost 1: everything is of order one.
@@ -116,9 +116,9 @@ def _solve(
             return None
     if w.value is None or s.value is None or not np.isfinite(w.value).all():
         return None
-    shape = np.maximum(w.value, LEAST_SHARE) * unit
-    parts = zip(cones, problem.by_graph(shape), strict=True)
-    return shape, [cone.dual_point(rates) for cone, rates in parts], float(s.value) * unit_s
+    rates = np.maximum(w.value, LEAST_SHARE) * unit
+    parts = zip(cones, problem.by_graph(rates), strict=True)
+    return rates, [cone.dual_point(part) for cone, part in parts], float(s.value) * unit_s
 
 
 class _Cones:
@@ -188,10 +188,10 @@ def _inverse(graph: Network, rates: np.ndarray) -> np.ndarray:
     return np.linalg.pinv(graph.laplacian(rates).toarray()) if inverse is None else inverse
 
 
-def _resistances(problem: RateProblem, shape: np.ndarray) -> list[np.ndarray]:
-    """Per graph, the resistances at this shape scaled to cost 1."""
-    shape = shape / problem.total(shape)
+def _resistances(problem: RateProblem, w: np.ndarray) -> list[np.ndarray]:
+    """Per graph, the resistances at the relative rates w (m,) scaled to cost 1."""
+    w = w / problem.total(w)
     return [
         over_edges(_inverse(graph, rates), graph.edges)
-        for graph, rates in zip(problem.graphs, problem.by_graph(shape), strict=True)
+        for graph, rates in zip(problem.graphs, problem.by_graph(w), strict=True)
     ]

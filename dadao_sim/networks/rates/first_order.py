@@ -30,7 +30,7 @@ class _Enough(Exception):
 
 
 def first_order(problem: RateProblem, deadline: float, theta: float = 0.5) -> np.ndarray:
-    """A shape (m,), the best of all that the descent saw (uniform rates are among them).
+    """Relative rates (m,), the best of all that the descent saw (uniform rates are among them).
 
     Stops at ``deadline`` (of time.perf_counter). For graphs of at most LARGEST nodes.
     """

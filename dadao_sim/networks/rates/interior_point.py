@@ -34,7 +34,7 @@ SHORTEST_STEP = 1e-10
 def interior_point(
     problem: RateProblem, tolerance: float, deadline: float, theta: float = 0.5
 ) -> tuple[np.ndarray, list[DualPoint]]:
-    """A shape (m,) and one dual point per graph, within ``tolerance`` of each other (relative).
+    """Rates (m,), up to a factor, and one dual point per graph, within the relative ``tolerance``.
 
     Stops at ``deadline`` (of time.perf_counter) with the best point so far.
     """

@@ -1,4 +1,4 @@
-"""The methods by name: each takes the problem and its options to a shape and a lower bound."""
+"""The methods by name: each takes the problem and its options to rates and a lower bound."""
 
 import time
 from collections.abc import Callable
@@ -8,7 +8,7 @@ import numpy as np
 
 from dadao_sim.errors import InputError
 from dadao_sim.networks.network import DENSE_NODES, Network
-from dadao_sim.networks.rates import shapes
+from dadao_sim.networks.rates import closed_forms
 from dadao_sim.networks.rates.certificate import certify
 from dadao_sim.networks.rates.conic import MOST_NODES, conic, conic_solvers
 from dadao_sim.networks.rates.dual import lower_bound
@@ -36,9 +36,11 @@ class Options:
 
 @dataclass(frozen=True, eq=False)
 class Outcome:
-    """A shape (m,), a lower bound on the least total rate (None: not sought), what computed it."""
+    """Relative rates (m,), a lower bound on the least total rate (None: not sought), and what
+    computed them.
+    """
 
-    shape: np.ndarray
+    rates: np.ndarray
     lower_bound: float | None
     solver: str
 
@@ -46,11 +48,11 @@ class Outcome:
 Method = Callable[[RateProblem, Options], Outcome]
 
 
-def in_closed_form(shape: Callable[[Network], np.ndarray]) -> Method:
-    """The method that gives every graph this shape (shared rates: their mean)."""
+def in_closed_form(rates: Callable[[Network], np.ndarray]) -> Method:
+    """The method that gives every graph these relative rates (shared rates: their mean)."""
 
     def method(problem: RateProblem, options: Options) -> Outcome:
-        return Outcome(problem.averaged([shape(g) for g in problem.graphs]), None, "closed form")
+        return Outcome(problem.averaged([rates(g) for g in problem.graphs]), None, "closed form")
 
     return method
 
@@ -78,8 +80,8 @@ def exact(problem: RateProblem, options: Options) -> Outcome:
             f"network.rates.method: exact takes at most {MOST_EXACT_EDGES} edges and {DENSE_NODES} "
             f"nodes, not {problem.constraints} and {problem.nodes}; use first_order"
         )
-    shape, points = interior_point(problem, options.tolerance, options.deadline)
-    return Outcome(_better(problem, shape), lower_bound(problem, points), INTERIOR_POINT)
+    w, points = interior_point(problem, options.tolerance, options.deadline)
+    return Outcome(_better(problem, w), lower_bound(problem, points), INTERIOR_POINT)
 
 
 def by_first_order(problem: RateProblem, options: Options) -> Outcome:
@@ -90,10 +92,10 @@ def by_first_order(problem: RateProblem, options: Options) -> Outcome:
     """
     if problem.nodes > LARGEST:
         closed = [METHODS[name](problem, options) for name in CLOSED_FORMS]
-        return min(closed, key=lambda outcome: problem.least_total(outcome.shape))
+        return min(closed, key=lambda outcome: problem.least_total(outcome.rates))
     now = time.perf_counter()
-    shape = _better(problem, first_order(problem, now + 0.75 * (options.deadline - now)))
-    return Outcome(shape, certify(problem, shape, options.deadline), "L-BFGS")
+    w = _better(problem, first_order(problem, now + 0.75 * (options.deadline - now)))
+    return Outcome(w, certify(problem, w, options.deadline), "L-BFGS")
 
 
 def auto(problem: RateProblem, options: Options) -> Outcome:
@@ -104,10 +106,10 @@ def auto(problem: RateProblem, options: Options) -> Outcome:
 
 
 METHODS: dict[str, Method] = {
-    "uniform": in_closed_form(shapes.uniform),
-    "metropolis": in_closed_form(shapes.metropolis),
-    "degree": in_closed_form(shapes.degree),
-    "effective_resistance": in_closed_form(shapes.effective_resistance),
+    "uniform": in_closed_form(closed_forms.uniform),
+    "metropolis": in_closed_form(closed_forms.metropolis),
+    "degree": in_closed_form(closed_forms.degree),
+    "effective_resistance": in_closed_form(closed_forms.effective_resistance),
     "max_lambda2": max_lambda2,
     "min_resistance": min_resistance,
     "exact": exact,
@@ -126,12 +128,12 @@ def fits(problem: RateProblem, most_edges: int) -> bool:
     return problem.constraints <= most_edges and problem.nodes <= DENSE_NODES
 
 
-def bound_of(problem: RateProblem, shape: np.ndarray, deadline: float) -> float:
-    """A lower bound for a method that brings none: the best of the graph, not of the shape, as long
-    as the interior-point method is fast.
+def bound_of(problem: RateProblem, w: np.ndarray, deadline: float) -> float:
+    """A lower bound for a method that brings none: the best of the graph, not of w (m,), as long as
+    the interior-point method is fast.
     """
     if not fits(problem, EXACT_EDGES):
-        return certify(problem, shape, deadline)
+        return certify(problem, w, deadline)
     return lower_bound(problem, interior_point(problem, BOUND_TOLERANCE, deadline)[1])
 
 
@@ -140,15 +142,15 @@ def _by_conic_solver(problem: RateProblem, options: Options, solver: str) -> Out
     if problem.nodes <= MOST_NODES:  # else `conic` refuses
         start = first_order(problem, options.deadline)
     found, duals = conic(problem, start, solver, options.deadline)
-    shape = min([*found, start, np.ones(problem.size)], key=problem.least_total)
-    duals.append(smooth_dual(problem, shape))
-    return Outcome(shape, max(lower_bound(problem, points) for points in duals), solver)
+    w = min([*found, start, np.ones(problem.size)], key=problem.least_total)
+    duals.append(smooth_dual(problem, w))
+    return Outcome(w, max(lower_bound(problem, points) for points in duals), solver)
 
 
 def _one_sided(problem: RateProblem, options: Options, theta: float) -> Outcome:
     if fits(problem, EXACT_EDGES):
-        shape, _ = interior_point(problem, options.tolerance, options.deadline, theta)
-        return Outcome(shape, None, INTERIOR_POINT)
+        w, _ = interior_point(problem, options.tolerance, options.deadline, theta)
+        return Outcome(w, None, INTERIOR_POINT)
     if problem.nodes > LARGEST:
         raise InputError(
             f"network.rates.method: max_lambda2 and min_resistance take at most {LARGEST} nodes, "
@@ -157,6 +159,6 @@ def _one_sided(problem: RateProblem, options: Options, theta: float) -> Outcome:
     return Outcome(first_order(problem, options.deadline, theta), None, "L-BFGS")
 
 
-def _better(problem: RateProblem, shape: np.ndarray) -> np.ndarray:
-    """The shape, or uniform rates if they are better: by the numbers that the simulation uses."""
-    return min(shape, np.ones(problem.size), key=problem.least_total)
+def _better(problem: RateProblem, w: np.ndarray) -> np.ndarray:
+    """The rates w, or uniform rates if they are better: by the numbers that the simulation uses."""
+    return min(w, np.ones(problem.size), key=problem.least_total)

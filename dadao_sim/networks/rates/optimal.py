@@ -19,19 +19,19 @@ from dadao_sim.networks.sequence import GraphSequence
 
 
 @dataclass(frozen=True, eq=False)
-class Rates:
+class RatesFound:
     """Gossip rates of a network, with a certificate.
 
     - rates: (m,) actual rates lambda_e > 0, in events per unit of time, of least total with
-      chi1 chi2 = 1/2 for their shape: one per edge of ``network``. A sequence has one per edge of
-      the union (``shared``), or those of its graphs one after the other.
+      chi1 chi2 = 1/2 in their proportions: one per edge of ``network``. A sequence has one per
+      edge of the union (``shared``), or those of its graphs one after the other.
     - by_graph: the rates of each graph's edges; of a fixed network (rates,).
     - chi1, chi2: of these rates, the worst over the graphs.
     - total_rate: their sum; for a sequence the mean over its graphs of the sum over their edges.
-    - lower_bound: no rates on this network, of whatever shape, have a smaller total.
+    - lower_bound: no rates on this network, of whatever proportions, have a smaller total.
     - method, solver: what was asked for, and what computed it.
     - seconds: that the computation took, when it was made.
-    - network: the network (or sequence), with the rates as shape.
+    - network: the network (or sequence), with these rates as its own.
     - kept: with pruning, the ids in the given network of the edges of ``network``; else None.
     - unpruned_total: with pruning, the total rate without it; else None.
 
@@ -72,11 +72,11 @@ def optimal_rates(
     tolerance: float = 1e-6,
     shared: bool = True,
     cache: bool = True,
-) -> Rates:
+) -> RatesFound:
     """Rates by a method of METHODS, scaled to the least total with chi1 chi2 = 1/2.
 
     Args:
-        network: a network, or a sequence; its shape is not looked at.
+        network: a network, or a sequence; its own rates are not looked at.
         method: a name in METHODS; by default the optimum.
         solver: for ``exact``: interior_point (our own), or an installed solver of cvxpy.
         time_limit: seconds after which a method returns the best rates it has, with their gap.
@@ -96,7 +96,7 @@ def optimal_rates(
         return rates
     from dadao_sim.networks.rates.pruning import pruned
 
-    def solve(smaller: Network) -> Rates:
+    def solve(smaller: Network) -> RatesFound:
         return optimal_rates(
             smaller, method, solver=solver, time_limit=time_limit, tolerance=tolerance, cache=cache
         )
@@ -110,7 +110,7 @@ def compare_rates(
     *,
     time_limit: float | None = None,
     cache: bool = True,
-) -> list[Rates]:
+) -> list[RatesFound]:
     """``optimal_rates`` by several methods, all against the best of their lower bounds."""
     found = [optimal_rates(network, m, time_limit=time_limit, cache=cache) for m in methods]
     best = max((rates.lower_bound for rates in found), default=0.0)
@@ -125,7 +125,7 @@ def _cached(
     time_limit: float | None,
     tolerance: float,
     cache: bool,
-) -> Rates:
+) -> RatesFound:
     cache = cache and time_limit is None
     name = disk.key(problem, method=method, solver=solver, tolerance=tolerance) if cache else ""
     stored = disk.load(name) if cache else None
@@ -137,10 +137,10 @@ def _cached(
             outcome = METHODS[method](problem, options)
             bound = outcome.lower_bound
             if bound is None:
-                bound = bound_of(problem, outcome.shape, deadline)
+                bound = bound_of(problem, outcome.rates, deadline)
         seconds = time.perf_counter() - start
         stored = {
-            "rates": problem.least(outcome.shape),
+            "rates": problem.least(outcome.rates),
             "lower_bound": bound,
             "solver": outcome.solver,
             "seconds": seconds,
@@ -150,7 +150,7 @@ def _cached(
     rates = stored["rates"]
     chi1, chi2 = problem.connectivity(rates)
     graphs = problem.with_rates(rates)
-    return Rates(
+    return RatesFound(
         rates=rates,
         by_graph=problem.by_graph(rates),
         chi1=chi1,

@@ -66,27 +66,27 @@ class RateProblem:
         pairs = list(zip(self.graphs, self.by_graph(rates), strict=True))
         return max(g.chi1(w) for g, w in pairs), max(g.chi2(w) for g, w in pairs)
 
-    def least(self, shape: np.ndarray) -> np.ndarray:
-        """The rates proportional to ``shape`` of least total with chi1 chi2 = 1/2."""
-        shape = shape / self.total(shape)
-        chi1, chi2 = self.connectivity(shape)
-        return shape * np.sqrt(2 * chi1 * chi2)
+    def least(self, w: np.ndarray) -> np.ndarray:
+        """The rates proportional to w (m,) of least total with chi1 chi2 = 1/2."""
+        w = w / self.total(w)
+        chi1, chi2 = self.connectivity(w)
+        return w * np.sqrt(2 * chi1 * chi2)
 
-    def least_total(self, shape: np.ndarray) -> float:
+    def least_total(self, w: np.ndarray) -> float:
         """Their total."""
-        return self.total(self.least(shape))
+        return self.total(self.least(w))
 
-    def averaged(self, shapes: list[np.ndarray]) -> np.ndarray:
-        """One shape from a shape per graph: the mean over the graphs that have the edge."""
+    def averaged(self, parts: list[np.ndarray]) -> np.ndarray:
+        """Relative rates from those of each graph: the mean over the graphs that have the edge."""
         total, count = np.zeros(self.size), np.zeros(self.size)
-        for ids, shape in zip(self.members, shapes, strict=True):
-            total[ids] += shape / shape.sum()
+        for ids, part in zip(self.members, parts, strict=True):
+            total[ids] += part / part.sum()
             count[ids] += 1
         return total / count
 
     def with_rates(self, rates: np.ndarray) -> tuple[Network, ...]:
-        """The graphs, with these rates as shapes."""
+        """The graphs, with these rates."""
         return tuple(
-            replace(graph, shape=part)
+            replace(graph, rates=part)
             for graph, part in zip(self.graphs, self.by_graph(rates), strict=True)
         )

@@ -11,13 +11,13 @@ import numpy as np
 from dadao_sim.networks.network import Network
 
 if TYPE_CHECKING:
-    from dadao_sim.networks.rates.optimal import Rates
+    from dadao_sim.networks.rates.optimal import RatesFound
 
 NEGLIGIBLE = 1e-3  # rate, relative to the mean, below which an edge is dropped
 ROUNDS = 10
 
 
-def pruned(rates: Rates, solve: Callable[[Network], Rates]) -> Rates:
+def pruned(rates: RatesFound, solve: Callable[[Network], RatesFound]) -> RatesFound:
     """Drop the edges of negligible rate and solve again, as long as that lowers the total rate.
 
     A spanning tree of largest rates always stays. The result is on a network of its own.
@@ -59,6 +59,6 @@ def _subgraph(graph: Network, keep: np.ndarray) -> Network:
     return replace(
         graph,
         edges=graph.edges[keep],
-        shape=graph.shape[keep],
+        rates=graph.rates[keep],
         lengths_km=None if graph.lengths_km is None else graph.lengths_km[keep],
     )

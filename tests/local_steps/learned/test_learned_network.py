@@ -11,7 +11,7 @@ from scipy.optimize import brentq, minimize_scalar  # noqa: E402
 
 from dadao_sim.errors import InputError  # noqa: E402
 from dadao_sim.local_steps.learned import learned_step, load_weights, prior  # noqa: E402
-from dadao_sim.local_steps.learned.network import ProximalNetwork  # noqa: E402
+from dadao_sim.local_steps.learned.proximal_network import ProximalNetwork  # noqa: E402
 from dadao_sim.local_steps.learned.recovery import largest_slope  # noqa: E402
 from dadao_sim.local_steps.learned.weight_file import Weights  # noqa: E402
 

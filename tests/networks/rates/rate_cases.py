@@ -19,8 +19,8 @@ def constants(graph, rates):
     return chi1, resistances.max() / 2
 
 
-def least_total(graph, shape):
-    chi1, chi2 = constants(graph, shape / shape.sum())
+def least_total(graph, w):
+    chi1, chi2 = constants(graph, w / w.sum())
     return np.sqrt(2 * chi1 * chi2)
 
 

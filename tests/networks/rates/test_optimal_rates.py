@@ -46,9 +46,9 @@ def test_no_perturbation_beats_exact():
         best = optimal_rates(graph, "exact")
         for _ in range(100):
             size = 10.0 ** rng.uniform(-4, 0)
-            shape = best.rates * np.exp(size * rng.standard_normal(len(best.rates)))
-            shape += rng.random() * size * rng.random(len(shape)) * shape.mean()
-            assert least_total(graph, shape) >= best.total_rate * (1 - 1e-6)
+            w = best.rates * np.exp(size * rng.standard_normal(len(best.rates)))
+            w += rng.random() * size * rng.random(len(w)) * w.mean()
+            assert least_total(graph, w) >= best.total_rate * (1 - 1e-6)
 
 
 @pytest.mark.parametrize("name", ["star", "cycle", "complete"])
@@ -122,8 +122,8 @@ def test_comparison_shares_the_best_bound():
 @pytest.mark.parametrize("graph", [barbell(), lollipop(), random_graph(3), real("geant2012")])
 def test_min_resistance_reaches_n_minus_1(graph):
     """Kiefer and Wolfowitz: the least largest resistance is n - 1, where log det is largest."""
-    shape = optimal_rates(graph, "min_resistance").rates
-    _, chi2 = constants(graph, shape / shape.sum())
+    found = optimal_rates(graph, "min_resistance").rates
+    _, chi2 = constants(graph, found / found.sum())
     assert 2 * chi2 == pytest.approx(graph.nodes - 1, rel=1e-6)
 
 
@@ -134,8 +134,8 @@ def test_min_resistance_has_the_most_spanning_trees():
     for _ in range(2000):  # the multiplicative algorithm for D-optimal designs
         inverse = np.linalg.inv(graph.laplacian(w).toarray() + 1)
         w *= (inverse[i, i] + inverse[j, j] - 2 * inverse[i, j]) / (graph.nodes - 1)
-    shape = optimal_rates(graph, "min_resistance").rates
-    assert shape / shape.sum() == pytest.approx(w, abs=1e-4)
+    found = optimal_rates(graph, "min_resistance").rates
+    assert found / found.sum() == pytest.approx(w, abs=1e-4)
 
 
 @pytest.mark.filterwarnings("ignore:Solution may be inaccurate")
@@ -153,8 +153,8 @@ def test_max_lambda2_is_that_of_a_conic_program():
     laplacian = incidence @ cp.diag(w) @ incidence.T
     projector = np.eye(graph.nodes) - 1 / graph.nodes
     cp.Problem(cp.Maximize(t), [laplacian >> t * projector, cp.sum(w) == 1]).solve("CLARABEL")
-    shape = optimal_rates(graph, "max_lambda2").rates
-    chi1, _ = constants(graph, shape / shape.sum())
+    found = optimal_rates(graph, "max_lambda2").rates
+    chi1, _ = constants(graph, found / found.sum())
     assert 1 / chi1 == pytest.approx(float(t.value), rel=1e-5)
 
 
@@ -169,6 +169,6 @@ def test_closed_forms():
         "degree": (1 / degree[graph.edges]).sum(axis=1),
         "effective_resistance": np.array([inverse[i][j] for i, j in graph.edges]),
     }
-    for method, shape in expected.items():
+    for method, w in expected.items():
         rates = optimal_rates(graph, method).rates
-        assert rates / rates.sum() == pytest.approx(shape / shape.sum(), rel=1e-9)
+        assert rates / rates.sum() == pytest.approx(w / w.sum(), rel=1e-9)

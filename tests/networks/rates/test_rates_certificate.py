@@ -25,7 +25,7 @@ def test_any_dual_point_gives_a_bound(seed):
     rng = np.random.default_rng(seed)
     graph = random_graph(seed % 50)
     problem = RateProblem.of(graph)
-    shape, points = interior_point(problem, 1e-6, FOREVER)
+    w, points = interior_point(problem, 1e-6, FOREVER)
     noise = 10.0 ** rng.uniform(-6, 1)
     good = points[0]
 
@@ -33,7 +33,7 @@ def test_any_dual_point_gives_a_bound(seed):
         return array * (1 + noise * rng.standard_normal(array.shape))
 
     point = DualPoint(shaken(good.factor), shaken(good.p), good.edges, shaken(good.potentials))
-    assert lower_bound(problem, [point]) <= least_total(graph, shape) * (1 + 1e-9)
+    assert lower_bound(problem, [point]) <= least_total(graph, w) * (1 + 1e-9)
 
 
 def test_the_bound_of_any_graph_is_reached_by_complete_graphs_only():
@@ -55,10 +55,10 @@ def test_a_wrong_dual_point_is_loose_and_an_empty_one_says_nothing():
 
 def test_the_small_conic_problem_tightens_the_smooth_bound():
     problem = RateProblem.of(real("geant2012"))
-    shape = first_order(problem, FOREVER)
-    natural = lower_bound(problem, smooth_dual(problem, shape))
-    tight = certify(problem, shape, FOREVER)
-    total = problem.least_total(shape)
+    w = first_order(problem, FOREVER)
+    natural = lower_bound(problem, smooth_dual(problem, w))
+    tight = certify(problem, w, FOREVER)
+    total = problem.least_total(w)
     assert total / natural > 1.01
     assert 1 < total / tight < 1.002
 
@@ -81,6 +81,6 @@ def test_the_path_for_large_graphs_is_as_good(monkeypatch):
     graph = real("geant2012")
     problem = RateProblem.of(graph)
     monkeypatch.setattr(smooth_module, "DENSE_NODES", 20)
-    shape = first_order(problem, FOREVER)
-    assert problem.least_total(shape) < 1.01 * optimal_rates(graph).total_rate
-    assert problem.least_total(shape) < 1.02 * certify(problem, shape, FOREVER)
+    w = first_order(problem, FOREVER)
+    assert problem.least_total(w) < 1.01 * optimal_rates(graph).total_rate
+    assert problem.least_total(w) < 1.02 * certify(problem, w, FOREVER)

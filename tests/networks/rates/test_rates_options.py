@@ -127,7 +127,7 @@ def test_a_set_per_graph_is_no_worse_than_one_set():
     one, several = (optimal_rates(network, shared=shared) for shared in (True, False))
     assert several.total_rate < one.total_rate
     assert [g.nodes for g in several.network.graphs] == [10, 10, 10]
-    assert np.array_equal(several.network.graphs[1].shape, several.by_graph[1])
+    assert np.array_equal(several.network.graphs[1].rates, several.by_graph[1])
 
 
 def test_a_sequence_of_one_graph_is_that_graph():
