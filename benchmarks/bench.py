@@ -22,10 +22,9 @@ from dadao_sim.algorithms.contract.registry import get_method
 from dadao_sim.events.log import concatenate
 from dadao_sim.events.poisson import PoissonClock
 from dadao_sim.networks import build
-from dadao_sim.simulation.counts import Counter
 from dadao_sim.simulation.measures import Errors
 from dadao_sim.simulation.one_run import Limits, run
-from dadao_sim.simulation.player import make_player
+from dadao_sim.simulation.replay import make_player
 from dadao_sim.simulation.sampling import sample_times
 
 RUNS = 5
@@ -92,13 +91,12 @@ class Setting:
 
     def end_to_end(self, events, points=200):
         """Events per second of drawing, replay, samples and metrics together."""
-        counter = Counter(self.method, self.problem, self.network, self.tuning, None)
         errors = Errors(self.problem, self.x0)
         player, clock = self.player(), self.clock()
         horizon = self.horizon(events)
         times = sample_times(horizon, points, "linear", whole=False)
         begun = time.perf_counter()
-        outcome = run(player, clock, counter, errors, Limits(time=horizon), times)
+        outcome = run(player, clock, errors, Limits(time=horizon), times)
         return outcome.events / (time.perf_counter() - begun)
 
 

@@ -4,12 +4,13 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from dadao_sim.algorithms.contract.registry import register as register
     from dadao_sim.events.log import Events as Events
     from dadao_sim.networks import Network as Network
     from dadao_sim.networks.rates import optimal_rates as optimal_rates
     from dadao_sim.problems import Problem as Problem
     from dadao_sim.scenario.reading import load_scenario as load_scenario
-    from dadao_sim.simulation.player import replay as replay
+    from dadao_sim.simulation.replay import replay as replay
     from dadao_sim.simulation.simulate import simulate as simulate
 
 __version__ = "0.1.0"
@@ -21,7 +22,8 @@ _HOMES = {
     "Problem": "problems",
     "load_scenario": "scenario.reading",
     "optimal_rates": "networks.rates",
-    "replay": "simulation.player",
+    "register": "algorithms.contract.registry",
+    "replay": "simulation.replay",
     "simulate": "simulation.simulate",
 }
 __all__ = [
@@ -31,6 +33,7 @@ __all__ = [
     "__version__",
     "load_scenario",
     "optimal_rates",
+    "register",
     "replay",
     "simulate",
 ]

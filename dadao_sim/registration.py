@@ -88,6 +88,9 @@ class Registry(Mapping[str, T], Generic[T]):
         self._read()
         return len(self._things)
 
+    def __delitem__(self, name: str) -> None:
+        del self._things[name]
+
     def _read(self) -> None:
         if self._is_read:
             return

@@ -24,16 +24,11 @@ Reference
 """
 
 import math
-from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-import numpy as np
-
-from dadao_sim.algorithms.contract.connectivity import unit_chi1, unit_chi2
-from dadao_sim.algorithms.contract.constants import Constants
-from dadao_sim.algorithms.contract.method import AsynchronousMethod, Tuning
+from dadao_sim.algorithms.contract.clocks import half_an_exchange_per_gradient
+from dadao_sim.algorithms.contract.method import AsynchronousMethod
 from dadao_sim.engine import oracles
-from dadao_sim.events.asked import PoissonRates
 
 X, XT = range(2)
 
@@ -47,30 +42,18 @@ class Params(NamedTuple):
     alpha_tilde: float
 
 
-def tune(problem: Any, network: Any, overrides: Mapping[str, float]) -> Tuning:
-    """Constants for ``problem`` on ``network``; ``rate_factor`` multiplies the total rate n/2."""
-    c = Constants("a2cid2", overrides)
-    c.measure(L=lambda: problem.L)
-    c.measure(unit_chi1=lambda: unit_chi1(network), unit_chi2=lambda: unit_chi2(network))
+def constants(c, problem, network):
+    """Total rate n/2; ``rate_factor`` multiplies it."""
+    c.may_be_zero("eta")
     c.rate_factor = 1.0
     c.total_rate = c.rate_factor * problem.nodes / 2
     c.chi1, c.chi2 = c.unit_chi1 / c.total_rate, c.unit_chi2 / c.total_rate
     c.step = 1 / (16 * c.L)
     c.eta = 1 / (2 * math.sqrt(c.chi1 * c.chi2))
     c.alpha, c.alpha_tilde = 1 / 2, math.sqrt(c.chi1 / c.chi2) / 2
-    return Tuning(
-        params=c.fill(Params),
-        constants=c.values,
-        communications=c.total_rate,
-        design_rate=c.total_rate,
-        clock=PoissonRates(
-            nodes=np.ones(problem.nodes),
-            edges=c.total_rate * network.rates / network.rates.sum(),
-        ),
-    )
 
 
-def start(values: dict[str, np.ndarray]) -> None:
+def start(values):
     """The momentum starts at x0."""
     values["x_tilde"] = values["x"]
 
@@ -102,12 +85,6 @@ def apply_gradient(state, p, i, g):
         s[XT, k] -= p.step * g[k]
 
 
-def message(state, p, objective, i, out):
-    """x."""
-    for k in range(out.shape[0]):
-        out[k] = state.values[i, X, k]
-
-
 def apply_message(state, p, e, i, m):
     """x -= alpha m,  x~ -= alpha~ m."""
     s = state.values[i]
@@ -130,16 +107,15 @@ METHOD = AsynchronousMethod(
     family="stochastic",
     look="green solid P",
     blocks=("x", "x_tilde"),
-    start_block="x",
     start=start,
     invariant=("x", "x_tilde"),
     stochastic=True,
     params=Params,
-    tune=tune,
+    constants=constants,
+    clock=half_an_exchange_per_gradient,
     flow=flow,
     gradient=gradient,
     apply_gradient=apply_gradient,
-    message=message,
     apply_message=apply_message,
     observe=observe,
     reference="nabli2023a2cid2",

@@ -20,15 +20,11 @@ Reference
     Descent", ICML 2018, Algorithm 1.
 """
 
-from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-import numpy as np
-
-from dadao_sim.algorithms.contract.constants import Constants
-from dadao_sim.algorithms.contract.method import AsynchronousMethod, Tuning
+from dadao_sim.algorithms.contract.clocks import half_an_exchange_per_gradient
+from dadao_sim.algorithms.contract.method import AsynchronousMethod
 from dadao_sim.engine import oracles
-from dadao_sim.events.asked import PoissonRates
 
 
 class Params(NamedTuple):
@@ -38,28 +34,12 @@ class Params(NamedTuple):
     alpha: float
 
 
-def tune(problem: Any, network: Any, overrides: Mapping[str, float]) -> Tuning:
-    """Constants for ``problem`` on ``network``; ``rate_factor`` multiplies the total rate n/2."""
-    c = Constants("ad_psgd", overrides)
-    c.measure(L=lambda: problem.L)
+def constants(c, problem, network):
+    """Total rate n/2; ``rate_factor`` multiplies it."""
     c.rate_factor = 1.0
     c.total_rate = c.rate_factor * problem.nodes / 2
     c.step = 1 / (16 * c.L)
     c.alpha = 1 / 2
-    return Tuning(
-        params=c.fill(Params),
-        constants=c.values,
-        communications=c.total_rate,
-        design_rate=c.total_rate,
-        clock=PoissonRates(
-            nodes=np.ones(problem.nodes),
-            edges=c.total_rate * network.rates / network.rates.sum(),
-        ),
-    )
-
-
-def flow(state, p, i, t):
-    """Nothing moves between events."""
 
 
 def gradient(state, p, objective, i, mark, out):
@@ -73,22 +53,10 @@ def apply_gradient(state, p, i, g):
         state.values[i, 0, k] -= p.step * g[k]
 
 
-def message(state, p, objective, i, out):
-    """x."""
-    for k in range(out.shape[0]):
-        out[k] = state.values[i, 0, k]
-
-
 def apply_message(state, p, e, i, m):
     """x -= alpha m."""
     for k in range(m.shape[0]):
         state.values[i, 0, k] -= p.alpha * m[k]
-
-
-def observe(state, p, objective, i, t, work, out):
-    """x."""
-    for k in range(out.shape[0]):
-        out[k] = state.values[i, 0, k]
 
 
 METHOD = AsynchronousMethod(
@@ -96,17 +64,13 @@ METHOD = AsynchronousMethod(
     title="AD-PSGD",
     family="stochastic",
     look="sky dashed <",
-    blocks=("x",),
-    start_block="x",
     invariant=("x",),
     stochastic=True,
     params=Params,
-    tune=tune,
-    flow=flow,
+    constants=constants,
+    clock=half_an_exchange_per_gradient,
     gradient=gradient,
     apply_gradient=apply_gradient,
-    message=message,
     apply_message=apply_message,
-    observe=observe,
     reference="lian2018asynchronous",
 )

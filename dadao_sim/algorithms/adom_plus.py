@@ -31,48 +31,25 @@ Reference
 """
 
 import math
-from collections.abc import Mapping
-from functools import partial
-from typing import Any, NamedTuple
+from dataclasses import replace
 
-import numpy as np
-
-from dadao_sim.algorithms.contract import rows
-from dadao_sim.algorithms.contract.connectivity import condition_number, rounds_of_multi_consensus
-from dadao_sim.algorithms.contract.constants import Constants
-from dadao_sim.algorithms.contract.gossip import Mixing
-from dadao_sim.algorithms.contract.method import Costs, SynchronousMethod, Tuning
-from dadao_sim.engine.node import State
-
-BLOCKS = ("x", "y", "z", "m", "x_f", "y_f", "z_f")
+from dadao_sim.algorithms.contract.connectivity import rounds_of_multi_consensus
+from dadao_sim.algorithms.contract.rounds import RoundMethod
 
 
-class Params(NamedTuple):
-    """The constants of the module's docstring."""
-
-    tau1: float
-    tau2: float
-    sigma1: float
-    sigma2: float
-    eta: float
-    alpha: float
-    beta: float
-    delta: float
-    nu: float
-    gamma: float
-    theta: float
-    zeta: float
-    c: float
+def constants(c, problem, network):
+    """Those of the module's docstring, for the chi of the network."""
+    for_chi(c, c.chi)
 
 
-def tune(
-    problem: Any, network: Any, overrides: Mapping[str, float], *, multi_consensus: bool
-) -> Tuning:
-    """Constants for ``problem`` on ``network``, whose gossip has unit weights."""
-    c = Constants("adom_plus" + "_multi_consensus" * multi_consensus, overrides)
-    c.measure(mu=lambda: problem.mu, L=lambda: problem.L, chi=lambda: condition_number(network))
-    T = c.whole("T", rounds_of_multi_consensus(c.chi)) if multi_consensus else 1
-    chi = 2.0 if T > 1 else c.chi
+def constants_of_multi_consensus(c, problem, network):
+    """After T = ceil(chi ln 2) rounds of gossip chi counts as 2."""
+    T = c.whole("T", rounds_of_multi_consensus(c.chi))
+    for_chi(c, 2.0 if T > 1 else c.chi)
+
+
+def for_chi(c, chi):
+    """The constants, in the order of the paper."""
     c.tau1 = 1 / (math.sqrt(c.L / c.mu) + 1 / 2)
     c.tau2 = math.sqrt(c.mu / c.L)
     c.sigma2 = c.tau2 / (16 * chi)
@@ -83,92 +60,71 @@ def tune(
     c.theta = c.nu / (4 * c.sigma2)
     c.zeta = 1 / 2
     c.c = 1 / (1 + c.eta * c.alpha)
-    edges = sum(len(graph.edges) for graph in network.graphs) / len(network.graphs)
-    return Tuning(
-        params=c.fill(Params),
-        constants=c.values,
-        communications=T * edges,
-        design_rate=T * edges,
-        gossip_rounds=T,
-        gossip=Mixing.normalised_laplacians(network.graphs, rounds=T),
-    )
 
 
-def start(values: dict[str, np.ndarray]) -> None:
+def prepare(s, c, nodes, W):
     """The extrapolated blocks start at x, y, z."""
-    for name in "xyz":
-        values[f"{name}_f"] = values[name]
+    s.x_f, s.y_f, s.z_f = s.x.copy(), s.y.copy(), s.z.copy()
 
 
-def on_round(state: State, tuning: Tuning, objective: Any, k: int, mark: int) -> None:
-    """One step: n gradients, then T rounds of gossip of two vectors."""
-    p = tuning.params
-    x, y, z, m, x_f, y_f, z_f = (state.values[:, block] for block in range(len(BLOCKS)))
-    x_g = p.tau1 * x + (1 - p.tau1) * x_f
-    y_g = p.sigma1 * y + (1 - p.sigma1) * y_f
-    z_g = p.sigma1 * z + (1 - p.sigma1) * z_f
-    G = rows.gradients(objective, x_g, mark)
+def step(s, c, nodes, W, rounds=1):
+    """The step of the module's docstring: n gradients, ``rounds`` of gossip of two vectors."""
+    x_g = c.tau1 * s.x + (1 - c.tau1) * s.x_f
+    y_g = c.sigma1 * s.y + (1 - c.sigma1) * s.y_f
+    z_g = c.sigma1 * s.z + (1 - c.sigma1) * s.z_f
+    G = nodes.gradients(x_g)
 
-    forward = x + p.eta * p.alpha * x_g - p.eta * (G - p.nu * x_g)
-    y_new = (
-        y
-        + p.theta * p.beta * (G - p.nu * x_g)
-        - (p.theta / p.nu) * (y_g + z_g)
-        - p.theta * p.c * forward
-    ) / (1 + p.theta * p.beta + p.theta * p.eta * p.c)
-    x_new = p.c * (forward + p.eta * y_new)
+    forward = s.x + c.eta * c.alpha * x_g - c.eta * (G - c.nu * x_g)
+    y = (
+        s.y
+        + c.theta * c.beta * (G - c.nu * x_g)
+        - (c.theta / c.nu) * (y_g + z_g)
+        - c.theta * c.c * forward
+    ) / (1 + c.theta * c.beta + c.theta * c.eta * c.c)
+    x = c.c * (forward + c.eta * y)
 
-    P = (p.gamma / p.nu) * (y_g + z_g) + m
-    mixed_P, mixed = tuning.gossip.apply(k, P, y_g + z_g)
-    z_new = z + p.gamma * p.delta * (z_g - z) - (P - mixed_P)
+    P = (c.gamma / c.nu) * (y_g + z_g) + s.m
+    s.m, mixed = W(P, y_g + z_g, rounds=rounds)
+    z = s.z + c.gamma * c.delta * (z_g - s.z) - (P - s.m)
 
-    m[:] = mixed_P
-    x_f[:] = x_g + p.tau2 * (x_new - x)
-    y_f[:] = y_g + p.sigma2 * (y_new - y)
-    z_f[:] = z_g - p.zeta * (y_g + z_g - mixed)
-    x[:], y[:], z[:] = x_new, y_new, z_new
+    s.x_f = x_g + c.tau2 * (x - s.x)
+    s.y_f = y_g + c.sigma2 * (y - s.y)
+    s.z_f = z_g - c.zeta * (y_g + z_g - mixed)
+    s.x, s.y, s.z = x, y, z
 
 
-def observe(state: State, tuning: Tuning, objective: Any) -> np.ndarray:
-    """x of every node, (n, d)."""
-    return state.values[:, 0].copy()
+def step_of_multi_consensus(s, c, nodes, W):
+    """The same with T rounds of gossip."""
+    step(s, c, nodes, W, rounds=c.T)
 
 
-def optimum(problem: Any, network: Any, tuning: Tuning) -> dict[str, np.ndarray]:
+def fixed_point(x, g, mean, c):
     """x = x*, y = grad f_i(x*) - nu x*, z = -grad f_i(x*); m only drifts by its mean."""
-    x = np.tile(problem.x_star, (problem.nodes, 1))
-    gradients = problem.gradients(x)
-    values = {"x": x, "y": gradients - tuning.params.nu * x, "z": -gradients, "m": 0 * x}
-    start(values)
-    return values
+    y, z = g - c.nu * x, -g
+    return {"x": x, "x_f": x, "y": y, "y_f": y, "z": z, "z_f": z}
 
 
-def method(name: str, title: str, look: str, *, multi_consensus: bool) -> SynchronousMethod:
-    """ADOM+ under one of its two names."""
-    return SynchronousMethod(
-        name=name,
-        title=title,
-        family="accelerated",
-        look=look,
-        blocks=BLOCKS,
-        start_block="x",
-        invariant=("z", "z_f"),
-        drifting=("m",),
-        time_varying=True,
-        costs=Costs(vectors=2),
-        tune=partial(tune, multi_consensus=multi_consensus),
-        optimum=optimum,
-        start=start,
-        on_round=on_round,
-        observe=observe,
-        reference="kovalev2021lower",
-    )
+METHOD = RoundMethod(
+    name="adom_plus",
+    title="ADOM+",
+    family="accelerated",
+    look="vermilion dotted D",
+    reference="kovalev2021lower",
+    blocks=("x", "y", "z", "m", "x_f", "y_f", "z_f"),
+    invariant=("z", "z_f"),
+    drifting=("m",),
+    time_varying=True,
+    constants=constants,
+    prepare=prepare,
+    step=step,
+    fixed_point=fixed_point,
+)
 
-
-METHOD = method("adom_plus", "ADOM+", "vermilion dotted D", multi_consensus=False)
-MULTI_CONSENSUS = method(
-    "adom_plus_multi_consensus",
-    "ADOM+ (multi-consensus)",
-    "purple long v",
-    multi_consensus=True,
+MULTI_CONSENSUS = replace(
+    METHOD,
+    name="adom_plus_multi_consensus",
+    title="ADOM+ (multi-consensus)",
+    look="purple long v",
+    constants=constants_of_multi_consensus,
+    step=step_of_multi_consensus,
 )

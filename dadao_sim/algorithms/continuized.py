@@ -23,14 +23,11 @@ Reference
 """
 
 import math
-from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
-from dadao_sim.algorithms.contract.connectivity import unit_chi1, unit_chi2
-from dadao_sim.algorithms.contract.constants import Constants
-from dadao_sim.algorithms.contract.method import AsynchronousMethod, Costs, Tuning
+from dadao_sim.algorithms.contract.method import AsynchronousMethod
 from dadao_sim.engine import oracles
 from dadao_sim.events.asked import PoissonRates
 
@@ -48,25 +45,26 @@ class Params(NamedTuple):
     resistance: np.ndarray
 
 
-def tune(problem: Any, network: Any, overrides: Mapping[str, float]) -> Tuning:
-    """Constants for ``problem`` on ``network``, whose relative rates give the probabilities p_e."""
-    c = Constants("continuized", overrides)
-    p = network.rates / network.rates.sum()
-    c.measure(mu=lambda: problem.mu, L=lambda: problem.L)
-    c.measure(mu_g=lambda: 1 / unit_chi1(network), R=lambda: 2 * unit_chi2(network))
+def constants(c, problem, network):
+    """The relative rates of the network's edges give the probabilities p_e."""
+    c.mu_g, c.R = 1 / c.unit_chi1, 2 * c.unit_chi2
     c.eta = math.sqrt(c.mu_g / c.R) * math.sqrt(c.mu / c.L)
     c.gamma = c.mu / (2 * c.R)
     c.gamma_tilde = math.sqrt(c.L * c.mu / (2 * c.mu_g * c.R))
     c.rate_factor = 1.0
     c.total_rate = c.rate_factor * problem.nodes / 2
-    return Tuning(
-        params=c.fill(Params, resistance=network.resistances(p)),
-        constants=c.values,
-        communications=c.total_rate,
-        # What the authors' table prints, floor(sqrt(2 chi1 chi2)); the count is total_rate.
-        design_rate=math.floor(math.sqrt(c.R / c.mu_g) * (1 + 1e-12)),
-        clock=PoissonRates(nodes=np.zeros(problem.nodes), edges=c.total_rate * p),
-    )
+    c.of_edges(resistance=network.resistances(network.rates / network.rates.sum()))
+
+
+def clock(c, problem, network):
+    """One clock of rate ``total_rate`` for all edges; no node has one."""
+    p = network.rates / network.rates.sum()
+    return PoissonRates(nodes=np.zeros(problem.nodes), edges=c.total_rate * p)
+
+
+def design_rate(c):
+    """What the authors' table prints, floor(sqrt(2 chi1 chi2)); the count is ``total_rate``."""
+    return math.floor(math.sqrt(c.R / c.mu_g) * (1 + 1e-12))
 
 
 def flow(state, p, i, t):
@@ -83,16 +81,6 @@ def flow(state, p, i, t):
         gap = decay * (s[Z, k] - s[Y, k]) / 2
         s[Y, k] = mean - gap
         s[Z, k] = mean + gap
-
-
-def gradient(state, p, objective, i, mark, out):
-    """No gradient events: the oracle is called in every exchange."""
-    for k in range(out.shape[0]):
-        out[k] = 0.0
-
-
-def apply_gradient(state, p, i, g):
-    """No gradient events."""
 
 
 def message(state, p, objective, i, out):
@@ -117,10 +105,9 @@ def observe(state, p, objective, i, t, work, out):
     oracles.conjugate_gradient(objective, i, work, out)
 
 
-def optimum(problem: Any, network: Any, tuning: Tuning) -> dict[str, np.ndarray]:
+def fixed_point(x, g, mean, p):
     """y_i = z_i = grad f_i(x*)."""
-    gradients = problem.gradients(np.tile(problem.x_star, (problem.nodes, 1)))
-    return {"y": gradients, "z": gradients}
+    return {"y": g, "z": g}
 
 
 METHOD = AsynchronousMethod(
@@ -129,16 +116,16 @@ METHOD = AsynchronousMethod(
     family="accelerated",
     look="orange dashed s",
     blocks=BLOCKS,
+    start_block=None,
     invariant=BLOCKS,
     needs_conjugate=True,
     no_composite="its rate rests on smooth f_i + r; use dual_proximal_gradient",
-    costs=Costs(gradients=0.0, conjugates_per_gossip=2.0),
     params=Params,
-    tune=tune,
-    optimum=optimum,
+    constants=constants,
+    clock=clock,
+    design_rate=design_rate,
+    fixed_point=fixed_point,
     flow=flow,
-    gradient=gradient,
-    apply_gradient=apply_gradient,
     message=message,
     apply_message=apply_message,
     observe=observe,

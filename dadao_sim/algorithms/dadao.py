@@ -36,17 +36,13 @@ before each event of node i, as the authors do; ``time`` averages the flowed val
 """
 
 import math
-from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numba.extending import register_jitable
 
-from dadao_sim.algorithms.contract.connectivity import unit_chi1, unit_chi2
-from dadao_sim.algorithms.contract.constants import Constants
-from dadao_sim.algorithms.contract.method import AsynchronousMethod, Tuning
+from dadao_sim.algorithms.contract.method import AsynchronousMethod
 from dadao_sim.engine import oracles
-from dadao_sim.errors import InputError
 from dadao_sim.events.asked import PoissonRates
 
 X, XT, Y, YT, Z, ZT, AVERAGE = range(7)
@@ -85,16 +81,10 @@ class Params(NamedTuple):
     averaging: int
 
 
-def tune(problem: Any, network: Any, overrides: Mapping[str, float]) -> Tuning:
-    """Constants for ``problem`` on ``network``.
-
-    ``unit_chi1`` and ``unit_chi2`` belong to the gossip rates scaled to a total of 1;
-    ``rate_factor`` multiplies the least total rate; ``switching`` is the number of graphs of a
+def constants(c, problem, network):
+    """``rate_factor`` multiplies the least total rate; ``switching`` is the number of graphs of a
     sequence that pass in a unit of time; ``averaging`` is 0, 1 (events) or 2 (time).
     """
-    c = Constants("dadao", overrides)
-    c.measure(mu=lambda: problem.mu, L=lambda: problem.L)
-    c.measure(unit_chi1=lambda: unit_chi1(network), unit_chi2=lambda: unit_chi2(network))
     c.rate_factor = 1.0
     c.total_rate = c.rate_factor * math.sqrt(2 * c.unit_chi1 * c.unit_chi2)
     c.chi1, c.chi2 = c.unit_chi1 / c.total_rate, c.unit_chi2 / c.total_rate
@@ -106,29 +96,23 @@ def tune(problem: Any, network: Any, overrides: Mapping[str, float]) -> Tuning:
     c.beta, c.beta_tilde = 1 / 2, 2 * c.chi1 / c.r
     c.delta, c.delta_tilde = c.r / 4, 1.0
     c.gamma, c.gamma_tilde = 1 / (4 * c.L), 1 / (4 * math.sqrt(c.L * c.nu))
-    c.positive("gamma")
     # How many graphs of a sequence pass in a unit of time: as in the authors' program.
+    c.may_be_zero("switching")
     c.switching = c.unit_chi1 if len(network.graphs) > 1 else 0.0
-    c.averaging = NO_AVERAGE
-    if c.averaging not in (NO_AVERAGE, EVENT_AVERAGE, TIME_AVERAGE):
-        raise InputError(f"algorithms: dadao: averaging must be 0, 1 or 2, not {c.averaging:g}")
+    c.whole("averaging", NO_AVERAGE, least=NO_AVERAGE, most=TIME_AVERAGE)
     solve_flow(c)
-    clock = PoissonRates(
+
+
+def clock(c, problem, network):
+    """Rate 1 at every node; the edges share ``total_rate`` as the network says."""
+    return PoissonRates(
         nodes=np.ones(problem.nodes),
         edges=c.total_rate * network.rates / network.rates.sum(),
         switching=c.switching,
     )
-    return Tuning(
-        params=c.fill(Params)._replace(averaging=int(c.averaging)),
-        constants=c.values,
-        communications=c.total_rate,
-        design_rate=c.total_rate,
-        clock=clock,
-        prox_step=c.gamma,
-    )
 
 
-def solve_flow(c: Any) -> None:
+def solve_flow(c):
     """Add the constants of the flow's closed form to ``c``.
 
     The drive q = z + nu x~ of (y, y~) is a sum of modes q_k e^{-k t}, k in {0, k_x, k_z}, each with
@@ -257,16 +241,12 @@ def observe(state, p, objective, i, t, work, out):
             out[k] = x_mean - p.share_xt * decay_x * (s[XT, k] - s[X, k])
 
 
-def optimum(problem: Any, network: Any, tuning: Tuning) -> dict[str, np.ndarray]:
+def fixed_point(x, g, mean, p):
     """x = x~ = x*, y = y~ = g_i - G - nu x*, z = z~ = G - g_i: g_i = grad f_i(x*), G their mean (0
     without r).
     """
-    x = np.tile(problem.x_star, (problem.nodes, 1))
-    gradients = problem.gradients(x)
-    if problem.local_step is not None:
-        gradients -= gradients.mean(axis=0)
-    y = gradients - tuning.params.nu * x
-    return dict(zip(BLOCKS, (x, x, y, y, -gradients, -gradients), strict=True))
+    y, z = g - mean - p.nu * x, mean - g
+    return dict(zip(BLOCKS, (x, x, y, y, z, z), strict=True))
 
 
 METHOD = AsynchronousMethod(
@@ -275,15 +255,15 @@ METHOD = AsynchronousMethod(
     family="accelerated",
     look="blue solid o",
     blocks=BLOCKS,
-    start_block="x",
     invariant=("z", "z_tilde"),
     time_varying=True,
     stochastic=True,
     averaging=True,
     composite="experimental",
     params=Params,
-    tune=tune,
-    optimum=optimum,
+    constants=constants,
+    clock=clock,
+    fixed_point=fixed_point,
     flow=flow,
     gradient=gradient,
     apply_gradient=apply_gradient,

@@ -26,17 +26,13 @@ Reference
     smaller; the theorem both rest on is for blocks of any size: P. Richtarik, M. Takac, "Iteration
     complexity of randomized block-coordinate descent methods for minimizing a composite function",
     Mathematical Programming 144, 2014.
-
-Costs 1 conjugate gradient per gradient event and 2 per communication.
 """
 
-from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
-from dadao_sim.algorithms.contract.constants import Constants
-from dadao_sim.algorithms.contract.method import AsynchronousMethod, Costs, Tuning
+from dadao_sim.algorithms.contract.method import AsynchronousMethod
 from dadao_sim.engine import oracles
 from dadao_sim.events.asked import PoissonRates
 
@@ -51,29 +47,17 @@ class Params(NamedTuple):
     beta: float
 
 
-def tune(problem: Any, network: Any, overrides: Mapping[str, float]) -> Tuning:
-    """Constants for ``problem`` on ``network``; ``rate_factor`` multiplies the edges' rates."""
-    c = Constants("dual_proximal_gradient", overrides)
-    c.measure(mu=lambda: problem.mu)
+def constants(c, problem, network):
+    """``rate_factor`` multiplies the edges' rates."""
     c.alpha, c.beta = c.mu, c.mu / 2
-    c.positive("alpha", "beta")
     c.rate_factor = 1.0
     c.total_rate = c.rate_factor * len(network.edges)
-    return Tuning(
-        params=c.fill(Params),
-        constants=c.values,
-        communications=c.total_rate,
-        design_rate=c.total_rate,
-        clock=PoissonRates(
-            nodes=np.ones(problem.nodes),
-            edges=c.total_rate * network.rates / network.rates.sum(),
-        ),
-        prox_step=1 / c.alpha,
-    )
 
 
-def flow(state, p, i, t):
-    """Nothing moves between the events."""
+def clock(c, problem, network):
+    """A clock of rate 1 at every node; the edges share ``total_rate`` as the network says."""
+    p = network.rates / network.rates.sum()
+    return PoissonRates(nodes=np.ones(problem.nodes), edges=c.total_rate * p)
 
 
 def gradient(state, p, objective, i, mark, out):
@@ -109,14 +93,9 @@ def observe(state, p, objective, i, t, work, out):
     oracles.conjugate_gradient(objective, i, state.values[i, Y], out)
 
 
-def optimum(problem: Any, network: Any, tuning: Tuning) -> dict[str, np.ndarray]:
+def fixed_point(x, g, mean, p):
     """x = x*, y_i = grad f_i(x*), xi = -grad F(x*) (0 without r)."""
-    x = np.tile(problem.x_star, (problem.nodes, 1))
-    gradients = problem.gradients(x)
-    xi = np.zeros_like(x)
-    if problem.local_step is not None:
-        xi -= gradients.mean(axis=0)
-    return {"x": x, "y": gradients, "xi": xi}
+    return {"x": x, "y": g, "xi": np.broadcast_to(-mean, x.shape)}
 
 
 METHOD = AsynchronousMethod(
@@ -125,14 +104,14 @@ METHOD = AsynchronousMethod(
     family="dual",
     look="purple solid v",
     blocks=BLOCKS,
+    start_block=None,
     invariant=("y",),
     needs_conjugate=True,
     composite="proven",
-    costs=Costs(gradients=0.0, conjugates=1.0, conjugates_per_gossip=2.0),
     params=Params,
-    tune=tune,
-    optimum=optimum,
-    flow=flow,
+    constants=constants,
+    clock=clock,
+    fixed_point=fixed_point,
     gradient=gradient,
     apply_gradient=apply_gradient,
     message=message,

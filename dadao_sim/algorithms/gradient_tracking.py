@@ -21,77 +21,51 @@ Reference
     Y. C. Soh, L. Xie, "Augmented Distributed Gradient Methods for Multi-Agent Optimization under
     Uncoordinated Constant Stepsizes", CDC 2015.
 
-A step counts as one round of gossip whose messages carry two vectors. The second can be sent only
-when the first has arrived: on a network with latency that is twice the latency per step.
+A step is one round of gossip, in which a node sends twice. The second vector can be sent only when
+the first has arrived: on a network with latency that is twice the latency per step. The gradients
+at X_0 are computed, and charged, before the first round.
 """
 
 import math
-from collections.abc import Mapping
-from typing import Any, NamedTuple
 
-import numpy as np
-
-from dadao_sim.algorithms.contract import rows
-from dadao_sim.algorithms.contract.connectivity import condition_number
-from dadao_sim.algorithms.contract.constants import Constants
-from dadao_sim.algorithms.contract.gossip import one_round_per_step
-from dadao_sim.algorithms.contract.method import Costs, SynchronousMethod, Tuning
-from dadao_sim.engine.node import State
+from dadao_sim.algorithms.contract.rounds import RoundMethod
 
 
-class Params(NamedTuple):
-    """The constants of the module's docstring."""
-
-    step: float
-
-
-def tune(problem: Any, network: Any, overrides: Mapping[str, float]) -> Tuning:
-    """Constants for ``problem`` on ``network``, whose gossip has unit weights."""
-    c = Constants("gradient_tracking", overrides)
-    c.measure(L=lambda: problem.L)
-    c.chi = condition_number(network)
+def constants(c, problem, network):
+    """One step for all nodes."""
     c.step = 1 / (2 * c.L * math.sqrt(c.chi))
-    return one_round_per_step(network, c, c.fill(Params))
 
 
-def on_round(state: State, tuning: Tuning, objective: Any, k: int, mark: int) -> None:
-    """One step: n gradients, and one round of gossip of two vectors."""
-    x, h, g = (state.values[:, block] for block in range(3))
-    if k == 0:
-        g[:] = rows.gradients(objective, x, ~mark & (2**64 - 1))
-    (x[:],) = tuning.gossip.apply(k, x - tuning.params.step * (h + g))
-    g[:] = rows.gradients(objective, x, mark)
-    (mixed,) = tuning.gossip.apply(k, h + g)
-    h[:] = mixed - g
+def prepare(s, c, nodes, W):
+    """Y_0 = grad F(X_0)."""
+    s.g = nodes.gradients(s.x)
 
 
-def observe(state: State, tuning: Tuning, objective: Any) -> np.ndarray:
-    """x of every node, (n, d)."""
-    return state.values[:, 0].copy()
+def step(s, c, nodes, W):
+    """X+ = W (X - a (H + G)),  G+ = grad F(X+),  H+ = W (H + G+) - G+."""
+    s.x = W(s.x - c.step * (s.h + s.g))
+    s.g = nodes.gradients(s.x)
+    s.h = W.again(s.h + s.g) - s.g
 
 
-def optimum(problem: Any, network: Any, tuning: Tuning) -> dict[str, np.ndarray]:
-    """x = x*, y = 0: h_i = -grad f_i(x*)."""
-    x = np.tile(problem.x_star, (problem.nodes, 1))
-    gradients = problem.gradients(x)
-    return {"x": x, "h": -gradients, "g": gradients}
+def fixed_point(x, g, mean, c):
+    """x = x*, y = grad F(x*)."""
+    return {"x": x, "h": mean - g, "g": g}
 
 
-METHOD = SynchronousMethod(
+METHOD = RoundMethod(
     name="gradient_tracking",
     title="Gradient tracking",
     family="tracking",
     look="green dash-dot >",
+    reference="nedic2017achieving",
     blocks=("x", "h", "g"),
-    start_block="x",
     invariant=("h",),
     time_varying=True,
     stochastic=True,
     no_composite="its form with one is the method sonata",
-    costs=Costs(vectors=2, in_sequence=2),
-    tune=tune,
-    optimum=optimum,
-    on_round=on_round,
-    observe=observe,
-    reference="nedic2017achieving",
+    constants=constants,
+    prepare=prepare,
+    step=step,
+    fixed_point=fixed_point,
 )

@@ -3,9 +3,10 @@
 Problem
     minimise (1/n) sum_i f_i(x); node i can compute grad f_i*(y) = argmax_x <x, y> - f_i(x).
 State
-    per node x, y (both start at 0); the estimate of x* is grad f_i*(x_i).
+    per node the dual x, y (both start at 0), and t = grad f_i*(x_i), the estimate of x*.
 Step (X, Y, T stack the rows of the nodes)
-    T_i = grad f_i*(X_i);  Y+ = X - eta AccGossip(T);  X+ = (1 + mom) Y+ - mom Y
+    Y+ = X - eta AccGossip(T);  X+ = (1 + mom) Y+ - mom Y;  T+_i = grad f_i*(X+_i)
+    T_0 is computed, and charged, before the first step.
     AccGossip(v), Chebyshev acceleration over K rounds of gossip:
     a_0 = 1, a_1 = c2, v_0 = v, v_1 = c2 (v - c3 W v); a_{k+1} = 2 c2 a_k - a_{k-1},
     v_{k+1} = 2 c2 (v_k - c3 W v_k) - v_{k-1};  v - v_K/a_K
@@ -22,35 +23,14 @@ Reference
 """
 
 import math
-from collections.abc import Mapping
-from typing import Any, NamedTuple
 
-import numpy as np
-
-from dadao_sim.algorithms.contract import rows
-from dadao_sim.algorithms.contract.connectivity import condition_number
-from dadao_sim.algorithms.contract.constants import Constants
-from dadao_sim.algorithms.contract.method import Costs, SynchronousMethod, Tuning
-from dadao_sim.engine.node import State
-
-X, Y = range(2)
-BLOCKS = ("x", "y")
+from dadao_sim.algorithms.contract.gossip import laplacian
+from dadao_sim.algorithms.contract.rounds import RoundMethod
 
 
-class Params(NamedTuple):
-    """The constants of the module's docstring."""
-
-    c2: float
-    c3: float
-    eta: float
-    momentum: float
-
-
-def tune(problem: Any, network: Any, overrides: Mapping[str, float]) -> Tuning:
-    """Constants for ``problem`` on ``network``, whose gossip has unit weights."""
-    c = Constants("msda", overrides)
-    c.measure(mu=lambda: problem.mu, L=lambda: problem.L)
-    c.measure(g=lambda: 1 / condition_number(network), lambda_max=network.lambda_max)
+def constants(c, problem, network):
+    """Those of the module's docstring."""
+    c.g = 1 / c.chi
     c.c1 = (1 - math.sqrt(c.g)) / (1 + math.sqrt(c.g))
     c.c2 = (1 + c.g) / (1 - c.g) if c.g < 1 else math.inf
     c.c3 = 2 / ((1 + c.g) * c.lambda_max)
@@ -59,62 +39,53 @@ def tune(problem: Any, network: Any, overrides: Mapping[str, float]) -> Tuning:
     c.eta = c.mu * (1 + c1K**2) / (1 + c1K) ** 2
     root = (1 + c1K) * math.sqrt(kappa)
     c.momentum = (root - 1 + c1K) / (root + 1 - c1K)
-    communications = K * len(network.edges)
-    return Tuning(
-        params=c.fill(Params),
-        constants=c.values,
-        communications=communications,
-        design_rate=communications,
-        gossip_rounds=K,
-        gossip=network.laplacian(),
-    )
 
 
-def accelerated_gossip(v: np.ndarray, tuning: Tuning) -> np.ndarray:
-    """AccGossip(v) of the module's docstring, v (n, d)."""
-    c2, c3, W = tuning.params.c2, tuning.params.c3, tuning.gossip
-    if tuning.gossip_rounds == 1:
-        return c3 * (W @ v)
-    a_before, a = 1.0, c2
-    v_before, v_now = v, c2 * (v - c3 * (W @ v))
-    for _ in range(tuning.gossip_rounds - 1):
-        a_before, a = a, 2 * c2 * a - a_before
-        v_before, v_now = v_now, 2 * c2 * (v_now - c3 * (W @ v_now)) - v_before
+def accelerated_gossip(v, c, W):
+    """AccGossip(v) of the module's docstring: K rounds of gossip."""
+    if c.K == 1:
+        return c.c3 * W(v)
+    a_before, a = 1.0, c.c2
+    v_before, v_now = v, c.c2 * (v - c.c3 * W(v))
+    for _ in range(c.K - 1):
+        a_before, a = a, 2 * c.c2 * a - a_before
+        v_before, v_now = v_now, 2 * c.c2 * (v_now - c.c3 * W(v_now)) - v_before
     return v - v_now / a
 
 
-def on_round(state: State, tuning: Tuning, objective: Any, k: int, mark: int) -> None:
-    """One step: n conjugate gradients, then K rounds of gossip."""
-    x, y = state.values[:, X], state.values[:, Y]
-    y_new = x - tuning.params.eta * accelerated_gossip(observe(state, tuning, objective), tuning)
-    x[:] = (1 + tuning.params.momentum) * y_new - tuning.params.momentum * y
-    y[:] = y_new
+def prepare(s, c, nodes, W):
+    """T_i = grad f_i*(X_i), the estimate of x* at the start."""
+    s.t = nodes.conjugate_gradients(s.x)
 
 
-def observe(state: State, tuning: Tuning, objective: Any) -> np.ndarray:
-    """grad f_i*(x_i) of every node, (n, d)."""
-    return rows.conjugate_gradients(objective, state.values[:, X])
+def step(s, c, nodes, W):
+    """Y+ = X - eta AccGossip(T);  X+ = (1 + mom) Y+ - mom Y;  T+_i = grad f_i*(X+_i)."""
+    y = s.x - c.eta * accelerated_gossip(s.t, c, W)
+    s.x = (1 + c.momentum) * y - c.momentum * s.y
+    s.y = y
+    s.t = nodes.conjugate_gradients(s.x)
 
 
-def optimum(problem: Any, network: Any, tuning: Tuning) -> dict[str, np.ndarray]:
-    """x_i = y_i = grad f_i(x*)."""
-    gradients = problem.gradients(np.tile(problem.x_star, (problem.nodes, 1)))
-    return {"x": gradients, "y": gradients}
+def fixed_point(x, g, mean, c):
+    """x_i = y_i = grad f_i(x*), t_i = x*."""
+    return {"x": g, "y": g, "t": x}
 
 
-METHOD = SynchronousMethod(
+METHOD = RoundMethod(
     name="msda",
     title="MSDA",
     family="accelerated",
     look="black dash-dot ^",
-    blocks=BLOCKS,
-    invariant=BLOCKS,
+    reference="scaman2017optimal",
+    blocks=("x", "y", "t"),
+    start_block=None,
+    invariant=("x", "y"),
     needs_conjugate=True,
     no_composite="its rate rests on smooth f_i + r; use dual_proximal_gradient",
-    costs=Costs(gradients=0.0, conjugates=1.0),
-    tune=tune,
-    optimum=optimum,
-    on_round=on_round,
-    observe=observe,
-    reference="scaman2017optimal",
+    estimate="t",
+    weights=laplacian,
+    constants=constants,
+    prepare=prepare,
+    step=step,
+    fixed_point=fixed_point,
 )

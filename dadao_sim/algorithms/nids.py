@@ -27,86 +27,55 @@ The fixed point of an operator that is no prox of one r at all steps (``LocalSte
 depends on the step: all nodes then take the same.
 """
 
-from collections.abc import Mapping
-from typing import Any, NamedTuple
-
 import numpy as np
 
-from dadao_sim.algorithms.contract import rows
-from dadao_sim.algorithms.contract.constants import Constants
-from dadao_sim.algorithms.contract.gossip import one_round_per_step
-from dadao_sim.algorithms.contract.method import SynchronousMethod, Tuning
-from dadao_sim.engine.node import State
+from dadao_sim.algorithms.contract.rounds import RoundMethod
 from dadao_sim.errors import InputError
 
 
-class Params(NamedTuple):
-    """The constants of the module's docstring; ``a`` (n,) holds the a_i."""
-
-    c: float
-    a: np.ndarray
-
-
-def tune(problem: Any, network: Any, overrides: Mapping[str, float]) -> Tuning:
-    """Constants for ``problem`` on ``network``, whose gossip has unit weights."""
-    c = Constants("nids", overrides)
+def constants(c, problem, network):
+    """A step per node, and one coupling."""
     exact = problem.local_step is None or problem.local_step.exact
-    c.measure(L=lambda: problem.L)
     c.step = 1 / c.L
-    c.positive("step")
     own_steps = c.whole("own_steps", int(exact), least=0, most=1)
     if own_steps and not exact:
         raise InputError(
-            "algorithms: nids: parameter 'own_steps' must be 0 with a local step that is not "
-            "exact: its fixed point depends on the step"
+            "nids: parameter 'own_steps' must be 0 with a local step that is not exact: its fixed "
+            "point depends on the step"
         )
-    a = c.step * c.L / problem.node_L if own_steps else np.full(problem.nodes, c.step)
-    c.c = 1 / (2 * a.max())
-    c.positive("c")
-    return one_round_per_step(network, c, c.fill(Params, a=a), prox_step=c.step)
+    c.of_nodes(a=c.step * c.L / problem.node_L if own_steps else np.full(problem.nodes, c.step))
+    c.c = 1 / (2 * c.a.max())
 
 
-def on_round(state: State, tuning: Tuning, objective: Any, k: int, mark: int) -> None:
-    """One step: n gradients and one round of gossip."""
-    p = tuning.params
-    a = p.a[:, None]
-    x, z, d = (state.values[:, block] for block in range(3))
-    forward = x - a * rows.gradients(objective, x, mark)
-    if k == 0:
-        z[:] = x + forward - a * d  # S = 0: the paper begins without gossip
-    s = x + forward - z - a * d
-    (mixed,) = tuning.gossip.apply(k, s)
-    d += p.c * (s - mixed)
-    z[:] = forward - a * d
-    x[:] = rows.prox(objective, z, p.a)
+def step(s, c, nodes, W):
+    """S = 2 X - Z - A (grad F(X) + D);  D+ = D + c (I - W) S;
+    Z+ = X - A (grad F(X) + D+);  X+ = prox_{A r}(Z+).
+    """
+    forward = s.x - c.a * nodes.gradients(s.x)
+    if nodes.round == 0:
+        s.z = s.x + forward - c.a * s.d  # S = 0: the paper begins without gossip
+    difference = s.x + forward - s.z - c.a * s.d
+    s.d += c.c * (difference - W(difference))
+    s.z = forward - c.a * s.d
+    s.x = nodes.prox(s.z, c.a)
 
 
-def observe(state: State, tuning: Tuning, objective: Any) -> np.ndarray:
-    """x of every node, (n, d)."""
-    return state.values[:, 0].copy()
-
-
-def optimum(problem: Any, network: Any, tuning: Tuning) -> dict[str, np.ndarray]:
+def fixed_point(x, g, mean, c):
     """x = x*, d_i = (grad F - grad f_i)(x*), z_i = x* - a_i grad F(x*)."""
-    x = np.tile(problem.x_star, (problem.nodes, 1))
-    gradients = problem.gradients(x)
-    mean = gradients.mean(axis=0)
-    return {"x": x, "z": x - tuning.params.a[:, None] * mean, "d": mean - gradients}
+    return {"x": x, "z": x - c.a * mean, "d": mean - g}
 
 
-METHOD = SynchronousMethod(
+METHOD = RoundMethod(
     name="nids",
     title="NIDS",
     family="exact",
     look="orange solid h",
+    reference="li2019decentralized",
     blocks=("x", "z", "d"),
-    start_block="x",
     invariant=("d",),
     stochastic=True,
     composite="proven",
-    tune=tune,
-    optimum=optimum,
-    on_round=on_round,
-    observe=observe,
-    reference="li2019decentralized",
+    constants=constants,
+    step=step,
+    fixed_point=fixed_point,
 )

@@ -21,82 +21,45 @@ Reference
     Revisited: Enhancing Convergence Rate via Surrogation", SIAM Journal on Optimization 32(2),
     2022, Algorithm 1.
 
-A step counts as one round of gossip whose messages carry two vectors, the second of which can be
-sent only when the first has arrived.
+A step is one round of gossip, in which a node sends twice: the second vector can be sent only when
+the first has arrived. The gradients at X_0 are computed, and charged, before the first round.
 """
 
 import math
-from collections.abc import Mapping
-from typing import Any, NamedTuple
 
-import numpy as np
-
-from dadao_sim.algorithms.contract import rows
-from dadao_sim.algorithms.contract.connectivity import condition_number
-from dadao_sim.algorithms.contract.constants import Constants
-from dadao_sim.algorithms.contract.gossip import one_round_per_step
-from dadao_sim.algorithms.contract.method import Costs, SynchronousMethod, Tuning
-from dadao_sim.engine.node import State
+from dadao_sim.algorithms.contract.rounds import RoundMethod
+from dadao_sim.algorithms.gradient_tracking import fixed_point, prepare
 
 
-class Params(NamedTuple):
-    """The constants of the module's docstring."""
-
-    tau: float
-    gamma: float
-
-
-def tune(problem: Any, network: Any, overrides: Mapping[str, float]) -> Tuning:
-    """Constants for ``problem`` on ``network``, whose gossip has unit weights."""
-    c = Constants("sonata", overrides)
-    c.measure(L=lambda: problem.L)
-    c.chi = condition_number(network)
+def constants(c, problem, network):
+    """A surrogate of curvature tau, of whose minimiser the nodes go gamma of the way."""
     c.tau = c.L
     c.gamma = 1 / (2 * math.sqrt(c.chi))
-    c.positive("tau", "gamma")
-    return one_round_per_step(network, c, c.fill(Params), prox_step=1 / c.tau)
 
 
-def on_round(state: State, tuning: Tuning, objective: Any, k: int, mark: int) -> None:
-    """One step: n gradients, and one round of gossip of two vectors."""
-    p = tuning.params
-    x, h, g = (state.values[:, block] for block in range(3))
-    if k == 0:
-        g[:] = rows.gradients(objective, x, ~mark & (2**64 - 1))
-    x_hat = rows.prox(objective, x - (h + g) / p.tau, 1 / p.tau)
-    (x[:],) = tuning.gossip.apply(k, x + p.gamma * (x_hat - x))
-    g[:] = rows.gradients(objective, x, mark)
-    (mixed,) = tuning.gossip.apply(k, h + g)
-    h[:] = mixed - g
+def step(s, c, nodes, W):
+    """Xhat = prox_{r/tau}(X - (H + G)/tau);  X+ = W (X + gamma (Xhat - X));
+    G+ = grad F(X+),  H+ = W (H + G+) - G+.
+    """
+    x_hat = nodes.prox(s.x - (s.h + s.g) / c.tau, 1 / c.tau)
+    s.x = W(s.x + c.gamma * (x_hat - s.x))
+    s.g = nodes.gradients(s.x)
+    s.h = W.again(s.h + s.g) - s.g
 
 
-def observe(state: State, tuning: Tuning, objective: Any) -> np.ndarray:
-    """x of every node, (n, d)."""
-    return state.values[:, 0].copy()
-
-
-def optimum(problem: Any, network: Any, tuning: Tuning) -> dict[str, np.ndarray]:
-    """x = x*, y = grad F(x*): h_i = (grad F - grad f_i)(x*)."""
-    x = np.tile(problem.x_star, (problem.nodes, 1))
-    gradients = problem.gradients(x)
-    return {"x": x, "h": gradients.mean(axis=0) - gradients, "g": gradients}
-
-
-METHOD = SynchronousMethod(
+METHOD = RoundMethod(
     name="sonata",
     title="SONATA",
     family="tracking",
     look="black long P",
+    reference="sun2022distributed",
     blocks=("x", "h", "g"),
-    start_block="x",
     invariant=("h",),
     time_varying=True,
     stochastic=True,
     composite="proven",
-    costs=Costs(vectors=2, in_sequence=2),
-    tune=tune,
-    optimum=optimum,
-    on_round=on_round,
-    observe=observe,
-    reference="sun2022distributed",
+    constants=constants,
+    prepare=prepare,
+    step=step,
+    fixed_point=fixed_point,
 )

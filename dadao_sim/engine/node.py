@@ -63,6 +63,30 @@ def reset(state, p, i):
     """Node i lost everything it held, and starts again."""
 
 
+def stay(state, p, i, t):
+    """The usual ``flow`` of a method without one: nothing moves between events."""
+
+
+def compute_nothing(state, p, objective, i, mark, out):
+    """The ``gradient`` of a method whose nodes have no events of their own."""
+
+
+def apply_nothing(state, p, i, g):
+    """The ``apply_gradient`` that goes with :func:`compute_nothing`."""
+
+
+def send_first_block(state, p, objective, i, out):
+    """The usual ``message``: the first block, x."""
+    for k in range(out.shape[0]):
+        out[k] = state.values[i, 0, k]
+
+
+def observe_first_block(state, p, objective, i, t, work, out):
+    """The usual ``observe``: the first block, x, as it stands."""
+    for k in range(out.shape[0]):
+        out[k] = state.values[i, 0, k]
+
+
 def start_from_zero(state, p, i):
     """The usual ``reset``: every block of the node is zero, as at a start from x0 = 0."""
     for block in range(state.values.shape[1]):

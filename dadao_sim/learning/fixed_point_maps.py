@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from dadao_sim.algorithms.contract.gossip import Mixing
+from dadao_sim.algorithms.contract.gossip import normalised
 from dadao_sim.errors import InputError
 
 Theta = Mapping[str, torch.Tensor]
@@ -202,5 +202,4 @@ def normalised_laplacian(network: Any, nodes: int) -> np.ndarray:
         raise InputError("learn: a decentralised method needs a network")
     if len(network.graphs) > 1 or network.nodes != nodes:
         raise InputError(f"learn: one fixed network of {nodes} nodes is needed")
-    (laplacian,) = Mixing.normalised_laplacians(network.graphs, rounds=1).laplacians
-    return laplacian.toarray()
+    return np.eye(nodes) - normalised(network.graphs[0]).toarray()

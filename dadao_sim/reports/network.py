@@ -25,7 +25,7 @@ def network_report(network: Network | GraphSequence) -> dict[str, Any]:
             method.check_supported(problem, network)
         except InputError:
             continue
-        tuning = method.tune(problem, network, {})
+        tuning = method.tune(problem, network)
         methods[name] = {
             "communications_per_round": tuning.communications,
             "design_rate": tuning.design_rate,

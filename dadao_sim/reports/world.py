@@ -29,7 +29,7 @@ from dadao_sim.networks import Network
 from dadao_sim.randomness import stream
 from dadao_sim.scenario.model import Scenario
 from dadao_sim.simulation.parts import build_parts
-from dadao_sim.simulation.plan import make_clock, make_plan, message_bytes
+from dadao_sim.simulation.plan import make_clock, make_plan
 
 
 @dataclass(frozen=True)
@@ -97,7 +97,8 @@ def world_report(
     events = events[: int(np.searchsorted(events.time, end / plan.unit, side="right"))]
 
     edges = parts.network.edges
-    size = 2 * message_bytes(plan.method, plan.tuning, parts)
+    asked = plan.tuning.asked
+    size = 2 * asked.message_bytes
     utilisation: np.ndarray
     waiting: np.ndarray
     history: np.ndarray | None = None
@@ -106,7 +107,7 @@ def world_report(
         rounds = int((events.kind == ROUND).sum())
         utilisation, waiting = clock.computing / clock.ready, clock.waiting / clock.ready
         history = np.array([h for h in clock.history if h[0].min() < end])
-        per_round = plan.tuning.gossip_rounds * plan.method.costs.in_sequence
+        per_round = round(asked.per_round.messages_in_sequence)
         losses = per_edge(events, (RESENT,), len(edges))
         exchanges = losses + per_round * rounds
     else:

@@ -40,6 +40,7 @@ CURVE_COLUMNS = (
     "time",
     "gradients",
     "conjugate_gradients",
+    "local_solves",
     "communications",
     "messages",
     "floats_sent",

@@ -1,86 +1,72 @@
-"""What the events played so far have cost, from the events alone."""
+"""What a run has cost: the tally of what was asked for, by events or round by round."""
 
 from typing import Any
 
 import numpy as np
 
-from dadao_sim.algorithms.contract.method import Method, SynchronousMethod, Tuning
-from dadao_sim.events.log import GOSSIP, GRADIENT, GRADIENT_START, RESENT, ROUND, SEND, Events
+from dadao_sim.algorithms.contract.asked import Asked
+from dadao_sim.algorithms.contract.tally import Tally
+from dadao_sim.events.log import GOSSIP, GRADIENT, GRADIENT_START, SEND, Events
 
-COUNTED = ("gradients", "conjugate_gradients", "communications", "rounds")
+COUNTED = ("gradients", "conjugate_gradients", "communications")
 
 
-class Counter:
-    """What the events played so far have cost, under the method's declared costs.
+def shares(problem: Any, batch_size: int | None) -> np.ndarray:
+    """What a gradient of each node counts, (n,): 1, or a minibatch's part of its samples."""
+    return np.ones(problem.nodes) if batch_size is None else batch_size / problem.samples
 
-    One communication is one activation of one undirected edge: two directed messages. A gradient of
-    a node counts 1, a minibatch its share of the node's samples. ``gradients`` counts every oracle
-    call, ``conjugate_gradients`` those of them that are conjugate.
+
+class EventCounts:
+    """What the events played so far have cost, known for a whole window before it is played.
+
+    One communication is one activation of one undirected edge. What a method asks for in an event
+    is in ``asked``; ``share`` (n,) is what a gradient of each node counts.
     """
 
-    def __init__(
-        self, method: Method, problem: Any, network: Any, tuning: Tuning, batch: int | None
-    ):
-        self.costs, self.nodes = tuning.costs or method.costs, problem.nodes
-        self.synchronous = isinstance(method, SynchronousMethod)
-        self.sent = self.costs.sent(problem.dimension)
-        self.share = np.ones(problem.nodes) if batch is None else batch / problem.samples
-        self.edges = np.array([len(graph.edges) for graph in network.graphs])
-        self.gossip_rounds = tuning.gossip_rounds
-        self.before = self.totals = dict.fromkeys(COUNTED, 0.0)
+    def __init__(self, asked: Asked, share: np.ndarray):
+        self.asked, self.share = asked, share
+        self.before = self.totals = {name: getattr(asked.start, name) for name in COUNTED}
         self.window: dict[str, np.ndarray] = {}
 
     def load(self, events: Events) -> None:
         """Prepare the running counts of a window, on top of all windows before."""
-        increments = self._of_rounds(events) if self.synchronous else self._of_events(events)
         self.before = self.totals
         self.window = {
             name: self.before[name] + np.cumsum(values, dtype=float)
-            for name, values in zip(COUNTED, increments, strict=True)
+            for name, values in zip(COUNTED, self._added(events), strict=True)
         }
         self.totals = {name: float(values[-1]) for name, values in self.window.items()}
 
-    def _of_events(self, events: Events) -> tuple[np.ndarray, ...]:
+    def _added(self, events: Events) -> tuple[np.ndarray, ...]:
         """What each row adds to ``COUNTED``."""
         started = (events.kind == GRADIENT) | (events.kind == GRADIENT_START)
         exchanged = (events.kind == GOSSIP) | (events.kind == SEND)
-        gradients = started * (self.costs.gradients * self.share[events.i])
-        conjugates = started * self.costs.conjugates + exchanged * self.costs.conjugates_per_gossip
-        return gradients + conjugates, conjugates, exchanged, np.zeros(len(events))
+        node, edge = self.asked.gradient, self.asked.exchange
+        full = node.gradients - node.conjugate_gradients  # a minibatch counts its share of these
+        conjugates = started * node.conjugate_gradients + exchanged * edge.conjugate_gradients
+        others = exchanged * (edge.gradients - edge.conjugate_gradients)
+        gradients = started * (full * self.share[events.i]) + others + conjugates
+        return gradients, conjugates, exchanged
 
-    def _of_rounds(self, events: Events) -> tuple[np.ndarray, ...]:
-        """The same for steps of a synchronous method; their rounds of gossip take the graphs in
-        turn, and what is resent is a communication more (a part of one, where it has several
-        messages).
-        """
-        rounds = (events.kind == ROUND).astype(float)
-        gradients = self.costs.gradients * self.share.sum() * rounds
-        conjugates = self.costs.conjugates * self.nodes * rounds
-        step = self.totals["rounds"] + np.cumsum(rounds) - rounds
-        first = step.astype(np.int64) * self.gossip_rounds
-        turns, rest = divmod(self.gossip_rounds, len(self.edges))
-        in_turn = first[:, None] + np.arange(rest)
-        communications = turns * self.edges.sum() + self.edges[in_turn % len(self.edges)].sum(
-            axis=1
-        )
-        resent = (events.kind == RESENT) / self.costs.in_sequence
-        exchanged = rounds * communications + resent
-        return gradients + conjugates, conjugates, exchanged, rounds
-
-    def after(self, row: int) -> dict[str, float]:
-        """The counts after the first ``row`` rows of the window loaded last."""
-        if row == 0:
-            counts = dict(self.before)
-        else:
+    def at(self, row: int) -> Tally:
+        """The tally after the first ``row`` rows of the window loaded last."""
+        counts = self.before
+        if row > 0:
             counts = {name: float(values[row - 1]) for name, values in self.window.items()}
-        counts["messages"] = 2 * counts["communications"]
-        for name, each in zip(("floats_sent", "bytes_sent"), self.sent, strict=True):
-            counts[name] = counts["messages"] * each
-        return counts
+        sent = 2 * counts["communications"]
+        return Tally(
+            **counts,
+            floats_sent=sent * self.asked.numbers,
+            bytes_sent=sent * self.asked.bytes_each_way,
+        )
 
-    def rows_until(self, name: str, limit: float) -> int:
-        """How many rows of the window make the count ``name`` reach ``limit``; one more than all if
-        none.
+    def rows_until(self, gradients: float, communications: float) -> tuple[int, str]:
+        """How many rows of the window reach one of the limits, and which; one more than all if
+        none does.
         """
+        limits = (("gradients", gradients), ("communications", communications))
         # Shares of samples are added up in floating point: 100 batches of 1 % are a whole pass.
-        return int(np.searchsorted(self.window[name], limit * (1 - 1e-12))) + 1
+        return min(
+            (int(np.searchsorted(self.window[name], limit * (1 - 1e-12))) + 1, name)
+            for name, limit in limits
+        )

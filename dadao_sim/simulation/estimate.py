@@ -8,7 +8,7 @@ import numpy as np
 
 from dadao_sim.simulation.parts import Parts
 from dadao_sim.simulation.plan import Plan, make_clock
-from dadao_sim.simulation.player import make_player
+from dadao_sim.simulation.replay import make_player
 
 TRIAL_EVENTS = 4096
 TRIAL_ROUNDS = 2
@@ -47,8 +47,8 @@ def estimate(plan: Plan, parts: Parts) -> Estimate:
     total = plan.horizon * rate
     return Estimate(
         # Twice the state: the final states are a copy. Four estimates: a sample's temporaries.
-        memory=array_bytes([player.state, player.objective, parts, plan.network])
-        + player.state.values.nbytes
+        memory=array_bytes([player.arrays, player.objective, parts, plan.network])
+        + array_bytes(player.arrays)
         + 4 * estimates.nbytes,
         seconds=per_event * total + per_sample * plan.points,
         events=total,

@@ -7,8 +7,13 @@ from typing import Any
 
 import numpy as np
 
-DIVERGED = 1e8  # times the larger of the first error and that of x0
-CONVERGED, STOPPED, FAILED = "converged", "stopped", "diverged"
+from dadao_sim.algorithms.contract.tally import Tally
+from dadao_sim.events.log import ROUND
+from dadao_sim.simulation.measures import Errors
+from dadao_sim.simulation.player import Player
+
+GROWTH_OF_DIVERGENCE = 1e8  # of the error, over the larger of the first one and that of x0
+CONVERGED, STOPPED, DIVERGED = "converged", "stopped", "diverged"
 
 
 @dataclass(frozen=True)
@@ -42,10 +47,9 @@ class Outcome:
 
 
 def run(
-    player: Any,
+    player: Player,
     clock: Any,
-    counter: Any,
-    errors: Any,
+    errors: Errors,
     limits: Limits,
     times: Iterator[float],
     tick: Callable[[float, float], None] = lambda time, accuracy: None,
@@ -57,52 +61,66 @@ def run(
     at each sample.
     """
     outcome = Outcome()
-    estimates = np.empty((player.state.values.shape[0], player.state.values.shape[2]))
+    estimates = np.empty(player.shape)
+    rounds = 0
 
-    def ended(time: float, row: int) -> bool:
+    def ended(time: float) -> bool:
         """Take a sample, and say whether it ends the run."""
         player.observe(time, estimates)
-        sample = {"time": float(time), **counter.after(row), **errors(estimates)}
+        sample = {"time": float(time), **counts(player.tally, rounds), **errors(estimates)}
         outcome.samples.append(sample)
         tick(time, sample["accuracy"])
-        bound = DIVERGED * max(1.0, outcome.samples[0]["accuracy"])
+        bound = GROWTH_OF_DIVERGENCE * max(1.0, outcome.samples[0]["accuracy"])
         if not sample["accuracy"] <= bound:
-            outcome.status = FAILED
+            outcome.status = DIVERGED
             outcome.reason = (
                 "the state is not a number"
                 if math.isnan(sample["accuracy"])
-                else f"the error passed {DIVERGED:.0e} times that of the start"
+                else f"the error passed {GROWTH_OF_DIVERGENCE:.0e} times that of the start"
             )
         elif sample["accuracy"] <= limits.accuracy:
             outcome.status, outcome.reason = CONVERGED, f"accuracy {limits.accuracy:g}"
         return outcome.status != STOPPED
 
-    if ended(0.0, 0):
+    events = clock.window()
+    player.begin(events)
+    if ended(0.0):
         return outcome
     due = min(next(times), limits.time)
     while True:
-        events = clock.window()
-        counter.load(events)
-        last, reason = min(
-            (counter.rows_until("gradients", limits.gradients), "gradients"),
-            (counter.rows_until("communications", limits.communications), "communications"),
-        )
         row = 0
         while True:
             until = int(np.searchsorted(events.time, due, side="right"))
-            stop = min(until, last)
-            player.play(events, row, stop)
+            stop, limit = player.play_until(
+                events, row, until, limits.gradients, limits.communications
+            )
             outcome.events += stop - row
+            rounds += int(np.count_nonzero(events.kind[row:stop] == ROUND))
             row = stop
-            if row == last:
-                if not ended(events.time[row - 1], row):
-                    outcome.reason = f"limit of {reason}"
+            if limit:
+                if not ended(events.time[row - 1]):
+                    outcome.reason = f"limit of {limit}"
                 return outcome
             if row == len(events):
                 break
-            if ended(due, row):
+            if ended(due):
                 return outcome
             if due >= limits.time:
                 outcome.reason = "limit of time"
                 return outcome
             due = min(next(times), limits.time)
+        events = clock.window()
+
+
+def counts(tally: Tally, rounds: int) -> dict[str, float]:
+    """The costs of a sample under the names of the curves."""
+    return {
+        "gradients": float(tally.gradients),
+        "conjugate_gradients": float(tally.conjugate_gradients),
+        "local_solves": float(tally.local_solves),
+        "communications": float(tally.communications),
+        "messages": float(2 * tally.communications),
+        "floats_sent": float(tally.floats_sent),
+        "bytes_sent": float(tally.bytes_sent),
+        "rounds": float(rounds),
+    }

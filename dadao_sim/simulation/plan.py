@@ -9,9 +9,10 @@ from typing import TypeAlias
 import numpy as np
 
 from dadao_sim.algorithms.contract.connectivity import graph_totals
-from dadao_sim.algorithms.contract.method import Method, SynchronousMethod, Tuning
+from dadao_sim.algorithms.contract.method import Method, Tuning
 from dadao_sim.algorithms.contract.registry import get_method
-from dadao_sim.errors import InputError
+from dadao_sim.algorithms.contract.rounds import RoundMethod
+from dadao_sim.errors import InputError, within
 from dadao_sim.events.poisson import PoissonClock
 from dadao_sim.events.rounds import RoundClock
 from dadao_sim.events.world.clock import WorldClock
@@ -22,11 +23,11 @@ from dadao_sim.problems import Problem
 from dadao_sim.results.names import EXPERIMENTAL
 from dadao_sim.results.result import CURVE_COLUMNS, Part, RunKey
 from dadao_sim.scenario.model import AlgorithmSpec, Scenario
-from dadao_sim.simulation.counts import Counter
+from dadao_sim.simulation.counts import shares
 from dadao_sim.simulation.measures import Errors
 from dadao_sim.simulation.one_run import Limits, run
 from dadao_sim.simulation.parts import Parts
-from dadao_sim.simulation.player import make_player
+from dadao_sim.simulation.replay import make_player
 from dadao_sim.simulation.sampling import sample_times
 
 AVERAGINGS = ("none", "events", "time")  # by the code that methods know them under
@@ -63,7 +64,7 @@ class Plan:
     @property
     def whole_rounds(self) -> bool:
         """Whether the run advances by rounds of one unit of time each."""
-        return isinstance(self.method, SynchronousMethod) and self.world is None
+        return isinstance(self.method, RoundMethod) and self.world is None
 
     def sample_times(self) -> Iterator[float]:
         """When to sample; see ``sampling``."""
@@ -72,8 +73,13 @@ class Plan:
 
 def make_plan(scenario: Scenario, spec: AlgorithmSpec, parts: Parts) -> Plan:
     """Tune an algorithm; InputError, before anything is compiled, for what it cannot do."""
+    with within("algorithms"):
+        return _make_plan(scenario, spec, parts)
+
+
+def _make_plan(scenario: Scenario, spec: AlgorithmSpec, parts: Parts) -> Plan:
     method = get_method(spec.name)
-    if spec.rates is not None and isinstance(method, SynchronousMethod):
+    if spec.rates is not None and isinstance(method, RoundMethod):
         raise InputError(
             f"algorithms: {spec.label}: rates: {method.name} gossips with unit weights in rounds; "
             "leave rates out"
@@ -87,7 +93,7 @@ def make_plan(scenario: Scenario, spec: AlgorithmSpec, parts: Parts) -> Plan:
     )
     if spec.batch_size is not None:
         parts.problem.stochastic_objective(spec.batch_size)
-    tuning = method.tuned(parts.problem, network, overrides_of(spec))
+    tuning = method.tune(parts.problem, network, overrides_of(spec))
     require_x_star(parts.problem, method, tuning)
     if scenario.clock.node_rates is not None:
         tuning = with_node_rates(tuning, method, np.array(scenario.clock.node_rates))
@@ -100,7 +106,7 @@ def make_plan(scenario: Scenario, spec: AlgorithmSpec, parts: Parts) -> Plan:
     if world is not None and spec.time_unit is not None:
         world = replace(world, spec=world.spec.model_copy(update={"time_unit": spec.time_unit}))
     if world is not None and tuning.clock is not None:
-        unit = world.stretch(tuning.clock, message_bytes(method, tuning, parts))
+        unit = world.stretch(tuning.clock, tuning.asked.message_bytes)
     stop = scenario.stop
     limits = Limits(
         time=(stop.time or math.inf) / unit,
@@ -108,9 +114,8 @@ def make_plan(scenario: Scenario, spec: AlgorithmSpec, parts: Parts) -> Plan:
         communications=stop.communications or math.inf,
         accuracy=stop.accuracy or 0.0,
     )
-    horizon = limits.horizon(
-        gradient_rate(method, tuning, spec, parts.problem), tuning.communications
-    )
+    share = shares(parts.problem, spec.batch_size)
+    horizon = limits.horizon(gradient_rate(tuning, share), tuning.communications)
     record = scenario.record
     plan = Plan(
         *(spec, method, network, tuning, limits, horizon, record.points, record.spacing),
@@ -132,12 +137,6 @@ def require_x_star(problem: Problem, method: Method, tuning: Tuning) -> None:
         except InputError as error:
             where = f"algorithms: {method.name} at its step {tuning.prox_step:.3g}"
             raise InputError(f"{where}: {error}") from error
-
-
-def message_bytes(method: Method, tuning: Tuning, parts: Parts) -> int:
-    """What each end of an edge sends in one message."""
-    costs = tuning.costs or method.costs
-    return costs.sent(parts.problem.dimension)[1] // costs.in_sequence
 
 
 def overrides_of(spec: AlgorithmSpec) -> dict[str, float]:
@@ -164,27 +163,26 @@ def with_node_rates(tuning: Tuning, method: Method, rates: np.ndarray) -> Tuning
     return replace(tuning, clock=replace(tuning.clock, nodes=tuning.clock.nodes * rates))
 
 
-def gradient_rate(method: Method, tuning: Tuning, spec: AlgorithmSpec, problem: Problem) -> float:
-    """Expected gradients of all nodes per unit of time."""
-    costs, nodes = method.costs, problem.nodes
+def gradient_rate(tuning: Tuning, share: np.ndarray) -> float:
+    """Expected gradients of all nodes per unit of time; a node's counts its ``share`` (n,)."""
+    asked = tuning.asked
     if tuning.clock is None:
-        return (costs.gradients + costs.conjugates) * nodes
-    rates = tuning.clock.nodes * costs.gradients
-    if spec.batch_size is not None and problem.samples is not None:
-        rates = rates * (spec.batch_size / problem.samples)
-    conjugates = tuning.clock.nodes.sum() * costs.conjugates
-    return float(rates.sum() + conjugates) + costs.conjugates_per_gossip * tuning.communications
+        others = asked.per_round.conjugate_gradients + asked.per_round.local_solves
+        return (asked.per_round.gradients - others) * float(share.mean()) + others
+    full = asked.gradient.gradients - asked.gradient.conjugate_gradients
+    at_nodes = tuning.clock.nodes * (full * share + asked.gradient.conjugate_gradients)
+    return float(at_nodes.sum()) + asked.exchange.gradients * tuning.communications
 
 
 def make_clock(plan: Plan, parts: Parts, seed: np.random.SeedSequence) -> Clock:
     """The source of events that the plan's tuning asks for, in the world if there is one."""
     rates = plan.tuning.clock
     if plan.world is not None:
-        size = message_bytes(plan.method, plan.tuning, parts)
+        asked = plan.tuning.asked
         if rates is not None:
-            return WorldClock(plan.world, rates, size, seed)
-        exchanges = plan.tuning.gossip_rounds * plan.method.costs.in_sequence
-        return RoundWorld(plan.world, exchanges, size, seed)
+            return WorldClock(plan.world, rates, asked.message_bytes, seed)
+        exchanges = round(asked.per_round.messages_in_sequence)
+        return RoundWorld(plan.world, exchanges, asked.message_bytes, seed)
     if rates is None:
         return RoundClock(seed)
     graphs: tuple[tuple[np.ndarray, np.ndarray], ...] = ()
@@ -212,7 +210,6 @@ def run_plan(
     player = make_player(
         plan.method, parts.problem, plan.tuning, parts.x0, blocks, plan.spec.batch_size
     )
-    counter = Counter(plan.method, parts.problem, plan.network, plan.tuning, plan.spec.batch_size)
     player.warm_up()
     make_clock(plan, parts, seed).window()  # compiles the clock
     clock = make_clock(plan, parts, seed)
@@ -220,7 +217,6 @@ def run_plan(
     outcome = run(
         player,
         clock,
-        counter,
         Errors(parts.problem.with_step(plan.tuning.prox_step), parts.x0),
         plan.limits,
         plan.sample_times(),

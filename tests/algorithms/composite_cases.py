@@ -6,7 +6,7 @@ from dadao_sim import Problem
 from dadao_sim.events.rounds import RoundClock
 from dadao_sim.local_steps.build import make
 from dadao_sim.networks import build
-from dadao_sim.simulation.player import make_player
+from dadao_sim.simulation.replay import make_player
 
 NODES, SAMPLES, DIMENSION = 10, 20, 8
 L1, L2 = 0.2, 0.3

@@ -20,14 +20,12 @@ from composite_cases import (
 from numpy.testing import assert_allclose
 
 from dadao_sim import Problem
-from dadao_sim.algorithms import d_admm, nids, pg_extra, prox_ed, prox_lead, sonata
+from dadao_sim.algorithms.contract.registry import get_method
 from dadao_sim.local_steps import from_callable
 from dadao_sim.local_steps.build import make
 
-METHODS = {
-    module.METHOD.name: module.METHOD
-    for module in (pg_extra, nids, prox_ed, sonata, prox_lead, d_admm)
-}
+NAMES = ("pg_extra", "nids", "prox_ed", "sonata", "prox_lead", "d_admm")
+METHODS = {name: get_method(name) for name in NAMES}
 ROUNDS = {"nids": 800, "sonata": 800}
 EXACT_ZEROS = ("prox_ed", "prox_lead")
 each_method = pytest.mark.parametrize("name", METHODS)

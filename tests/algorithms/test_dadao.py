@@ -17,7 +17,7 @@ from dadao_sim.engine.node import State
 from dadao_sim.errors import InputError
 from dadao_sim.events.log import GRADIENT
 from dadao_sim.networks import build
-from dadao_sim.simulation.player import make_player
+from dadao_sim.simulation.replay import make_player
 
 
 def params_for(kappa, network, overrides=None):

@@ -2,7 +2,6 @@
 
 import math
 from dataclasses import replace
-from typing import NamedTuple
 
 import numba
 import numpy as np
@@ -10,11 +9,11 @@ from numpy.testing import assert_array_equal
 
 from dadao_sim import Network, Problem
 from dadao_sim.algorithms import dadao
-from dadao_sim.algorithms.contract.method import VERBS
+from dadao_sim.engine import oracles
 from dadao_sim.events.poisson import PoissonClock
 from dadao_sim.local_steps import from_callable
 from dadao_sim.local_steps.build import make
-from dadao_sim.simulation.player import make_player
+from dadao_sim.simulation.replay import make_player
 
 NODES, DIMENSION, STRENGTH = 10, 6, 0.3
 RING = Network(NODES, np.array([(i, (i + 1) % NODES) if i < 9 else (0, 9) for i in range(NODES)]))
@@ -44,61 +43,35 @@ def distance(method, problem, units):
     return np.linalg.norm(x - problem.x_star, axis=1).max() / np.linalg.norm(problem.x_star)
 
 
-class NaiveParams(NamedTuple):
-    dadao: dadao.Params
+class NaiveParams(dadao.Params):
+    pass
 
 
-own = {verb: numba.njit(getattr(dadao.METHOD, verb)) for verb in VERBS}
-own_flow, own_gradient, own_apply_gradient = own["flow"], own["gradient"], own["apply_gradient"]
-own_message, own_apply_message, own_observe = own["message"], own["apply_message"], own["observe"]
-
-
-def flow(state, p, i, t):
-    own_flow(state, p.dadao, i, t)
+own_apply_gradient = numba.njit(dadao.METHOD.apply_gradient)
 
 
 def gradient(state, p, objective, i, mark, out):
-    own_gradient(state, p.dadao, objective.smooth, i, mark, out)
+    """That of the smooth method."""
+    s = state.values[i]
+    oracles.gradient(objective, i, s[dadao.X], mark, out)
+    for k in range(out.shape[0]):
+        out[k] -= p.nu * s[dadao.X, k] + s[dadao.YT, k]
 
 
 def apply_gradient(state, p, i, g):
     """The smooth event, and then the prox of x."""
-    own_apply_gradient(state, p.dadao, i, g)
+    own_apply_gradient(state, p, i, g)
     for k in range(g.shape[0]):
         x = state.values[i, dadao.X, k]
-        state.values[i, dadao.X, k] = math.copysign(max(abs(x) - p.dadao.gamma * STRENGTH, 0.0), x)
-
-
-def message(state, p, objective, i, out):
-    own_message(state, p.dadao, objective, i, out)
-
-
-def apply_message(state, p, e, i, m):
-    own_apply_message(state, p.dadao, e, i, m)
-
-
-def observe(state, p, objective, i, t, work, out):
-    own_observe(state, p.dadao, objective, i, t, work, out)
-
-
-def naive_tune(problem, network, overrides):
-    tuning = dadao.tune(problem, network, overrides)
-    return replace(tuning, params=NaiveParams(tuning.params))
+        state.values[i, dadao.X, k] = math.copysign(max(abs(x) - p.gamma * STRENGTH, 0.0), x)
 
 
 NAIVE = replace(
     dadao.METHOD,
     name="naive",
     params=NaiveParams,
-    tune=naive_tune,
-    optimum=None,
-    averaging=False,
-    flow=flow,
     gradient=gradient,
     apply_gradient=apply_gradient,
-    message=message,
-    apply_message=apply_message,
-    observe=observe,
 )
 
 

@@ -89,6 +89,6 @@ def test_an_inexact_local_step_makes_all_nodes_take_the_common_step():
     denoiser = from_callable(lambda v, step: soft(v, 0.05), smooth.dimension, exact=False)
     problem = smooth.with_local_step(denoiser)
     tuning = METHOD.tune(problem, RING, {})
-    assert_array_equal(tuning.params.a, np.full(10, tuning.prox_step))
+    assert_array_equal(tuning.params.a, np.full((10, 1), tuning.prox_step))
     with pytest.raises(InputError, match="own_steps"):
         METHOD.tune(problem, RING, {"own_steps": 1})

@@ -6,7 +6,7 @@ from composite_cases import RING, distance, elastic_net, mixing, play, prox_of, 
 from numpy.testing import assert_allclose
 
 from dadao_sim import Problem
-from dadao_sim.algorithms.prox_ed import METHOD
+from dadao_sim.algorithms.exact_diffusion import PROX_ED as METHOD
 
 
 @pytest.mark.parametrize("composite", [True, False])

@@ -5,8 +5,11 @@ import pytest
 from composite_cases import RING, distance, elastic_net, mixing, play, prox_of, random_rows
 from numpy.testing import assert_allclose, assert_array_equal
 
-from dadao_sim.algorithms import prox_ed
-from dadao_sim.algorithms.prox_lead import METHOD, quantised
+from dadao_sim.algorithms import exact_diffusion
+from dadao_sim.algorithms.contract.compression import quantised
+from dadao_sim.algorithms.contract.tally import numbers_and_bytes
+from dadao_sim.algorithms.lead import BLOCK
+from dadao_sim.algorithms.lead import PROX_LEAD as METHOD
 from dadao_sim.events.rounds import RoundClock
 
 MASK = 2**64 - 1
@@ -55,7 +58,7 @@ def test_it_is_its_equations(composite, bits):
 def test_the_quantiser_is_unbiased_with_the_variance_of_its_rounding(bits):
     rows, s = 40_000, 2 ** (bits - 1)
     v = np.array([1.5, -0.3, 0.75, 0.0, -1.1, 0.01])
-    Q = quantised(np.tile(v, (rows, 1)), bits, mark=12345)
+    Q = quantised(np.tile(v, (rows, 1)), bits, 12345, BLOCK).rows
     part = s * np.abs(v) / 1.5 % 1
     variance = (1.5 / s) ** 2 * part * (1 - part)
     assert (np.abs(Q.mean(axis=0) - v) <= 4.5 * np.sqrt(variance / rows)).all()
@@ -68,15 +71,15 @@ def test_the_quantiser_is_unbiased_with_the_variance_of_its_rounding(bits):
 def test_the_nodes_and_the_rounds_draw_their_own():
     v = np.full((2000, 1), 0.5) @ np.ones((1, 2))
     v[:, 0] = 1.0  # the norm; the other number is rounded to 0.5 -> 0 or 1 at one bit
-    one, other = (quantised(v, 1, mark)[:, 1] for mark in (7, 8))
+    one, other = (quantised(v, 1, mark, BLOCK).rows[:, 1] for mark in (7, 8))
     for first, second in ((one[:-1], one[1:]), (one, other)):
         assert abs(np.corrcoef(first, second)[0, 1]) < 0.1
-    assert_array_equal(one, quantised(v, 1, 7)[:, 1])
+    assert_array_equal(one, quantised(v, 1, 7, BLOCK).rows[:, 1])
 
 
 def test_every_block_of_256_numbers_has_its_own_norm():
     v = np.random.default_rng(0).standard_normal((3, 600)) * np.repeat([1, 1e-3, 1e3], 200)
-    Q = quantised(v, 2, mark=1)
+    Q = quantised(v, 2, 1, BLOCK).rows
     for first in (0, 256, 512):
         part = slice(first, first + 256)
         norms = np.abs(v[:, part]).max(axis=1, keepdims=True)
@@ -86,13 +89,13 @@ def test_every_block_of_256_numbers_has_its_own_norm():
 
 
 def test_zeros_stay_zeros():
-    assert_array_equal(quantised(np.zeros((2, 3)), 2, 1), np.zeros((2, 3)))
+    assert_array_equal(quantised(np.zeros((2, 3)), 2, 1, BLOCK).rows, np.zeros((2, 3)))
 
 
 def test_with_many_bits_it_is_prox_ed():
     problem = elastic_net()
     fine = play(METHOD, problem, RING, 100, {"bits": 45}, x0=random_rows(problem))["x"]
-    exact = play(prox_ed.METHOD, problem, RING, 100, x0=random_rows(problem))["x"]
+    exact = play(exact_diffusion.PROX_ED, problem, RING, 100, x0=random_rows(problem))["x"]
     assert_allclose(fine, exact, atol=1e-9)
 
 
@@ -116,7 +119,10 @@ def test_sending_what_is_known_of_h_wrongly_ends_elsewhere():
 
 def test_a_message_is_counted_bit_by_bit():
     """Five symbols take three bits; each block of 256 numbers a norm of 64 bits."""
-    problem = elastic_net()
-    assert METHOD.costs.sent(600) == (603, (3 * 600 + 3 * 64) // 8)
-    assert METHOD.tune(problem, RING, {}).costs == METHOD.costs
-    assert METHOD.tune(problem, RING, {"bits": 7}).costs.sent(256) == (257, 264)
+    message = quantised(np.ones((10, 600)), 2, 1, BLOCK)
+    assert (message.numbers, message.bits) == (603, 3 * 600 + 3 * 64)
+    assert numbers_and_bytes((message,)) == (603, (3 * 600 + 3 * 64) // 8)
+    fine = quantised(np.ones((10, 256)), 7, 1, BLOCK)
+    assert numbers_and_bytes((fine,)) == (257, 264)
+    asked = METHOD.tune(elastic_net(), RING, {"bits": 7}).asked
+    assert asked.message_bytes == (8 * 8 + 64) // 8

@@ -88,7 +88,8 @@ def test_msda():
     problem, network = problem_of(data), Network(len(data["A"]), data["edges"])
     constants = {"mu": float(data["mu"]), "L": float(data["L"])}
     tuning = get_method("msda").tune(problem, network, constants)
-    assert tuning.gossip_rounds == data["K"]
+    assert tuning.params.K == data["K"]
+    assert tuning.asked.per_round.messages_in_sequence == data["K"]
     assert tuning.params.eta == pytest.approx(float(data["eta"]), rel=1e-12)
     assert tuning.params.momentum == pytest.approx(float(data["momentum"]), rel=1e-12)
     steps = len(data["mean_sq_dist"])
@@ -110,7 +111,7 @@ def test_adom_plus(name, method):
     problem, network = problem_of(data), sequence_of(data)
     constants = {"mu": float(data["mu"]), "L": float(data["L"]), "chi": float(data["chi"])}
     tuning = get_method(method).tune(problem, network, constants)
-    assert tuning.gossip_rounds == data["n_consensus"]
+    assert tuning.asked.per_round.messages_in_sequence == data["n_consensus"]
     steps = len(data["mean_sq_dist"])
     found = replay(
         method, problem, network, rounds(steps), data["x0"], constants, y=data["y0"], m=data["m0"]

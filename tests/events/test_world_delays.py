@@ -20,7 +20,7 @@ from dadao_sim.events.log import (
     SEND,
 )
 from dadao_sim.events.world.clock import WorldClock
-from dadao_sim.simulation.player import make_player
+from dadao_sim.simulation.replay import make_player
 
 # ---- delays and losses ---------------------------------------------------------------------------
 

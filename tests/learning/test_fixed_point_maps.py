@@ -9,13 +9,13 @@ torch = pytest.importorskip("torch", reason="learned local steps need torch")
 from cases import lollipop, small_problem  # noqa: E402
 
 from dadao_sim import Problem, replay  # noqa: E402
-from dadao_sim.algorithms import nids, pg_extra, prox_ed  # noqa: E402
+from dadao_sim.algorithms import exact_diffusion, extra, nids  # noqa: E402
 from dadao_sim.errors import InputError  # noqa: E402
 from dadao_sim.events.rounds import RoundClock  # noqa: E402
 from dadao_sim.learning.fixed_point_maps import MAPS, hessians  # noqa: E402
 from dadao_sim.local_steps.build import make  # noqa: E402
 
-METHODS = {"prox_ed": prox_ed.METHOD, "pg_extra": pg_extra.METHOD, "nids": nids.METHOD}
+METHODS = {"prox_ed": exact_diffusion.PROX_ED, "pg_extra": extra.PG_EXTRA, "nids": nids.METHOD}
 STRENGTHS = {
     "l1": {"strength": 0.3},
     "squared_l2": {"strength": 0.3},

@@ -24,8 +24,7 @@ from dadao_sim.events.log import (
     SEND,
 )
 from dadao_sim.events.poisson import PoissonClock
-from dadao_sim.simulation.counts import Counter
-from dadao_sim.simulation.player import make_player
+from dadao_sim.simulation.replay import make_player
 
 
 def atomic_log(name, network, problem, count=400):
@@ -269,12 +268,12 @@ def test_rounds_count_what_is_resent_and_skip_it():
     plain = Events.from_arrays([1.0, 2.0], [ROUND, ROUND], [-1, -1])
     found, expected = (replay("msda", problem, network, events) for events in (log, plain))
     assert_array_equal(found["x"], expected["x"])
-    tuning = METHODS["msda"].tune(problem, network, {})
-    counter = Counter(METHODS["msda"], problem, network, tuning, None)
-    counter.load(log)
-    rounds = 2 * tuning.gossip_rounds * len(network.edges)
-    assert counter.after(4)["communications"] == rounds + 2
-    assert counter.after(4)["rounds"] == 2
+    tuning = METHODS["msda"].tune(problem, network)
+    player = make_player(METHODS["msda"], problem, tuning, np.zeros((7, 3)), {})
+    player.play(log, 0, 4)
+    rounds = 2 * tuning.params.K * len(network.edges)
+    assert player.tally.communications == rounds + 2
+    assert player.tally.bytes_sent == (rounds + 2) * 2 * 8 * 3
 
 
 # ---- what a log and a method may not be ----------------------------------------------------------

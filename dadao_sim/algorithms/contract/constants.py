@@ -3,11 +3,24 @@
 import difflib
 import math
 from collections.abc import Callable, Mapping
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 
+from dadao_sim.algorithms.contract import connectivity
 from dadao_sim.errors import InputError
+
+# What any method may ask of its problem and network; computed at most once, and only if asked.
+MEASURED: dict[str, Callable[[Any, Any], float]] = {
+    "mu": lambda problem, network: problem.mu,
+    "L": lambda problem, network: problem.L,
+    "chi": lambda problem, network: connectivity.condition_number(network),
+    "lambda_max": lambda problem, network: network.lambda_max(),
+    "lambda_2": lambda problem, network: network.lambda_2(),
+    "unit_chi1": lambda problem, network: connectivity.unit_chi1(network),
+    "unit_chi2": lambda problem, network: connectivity.unit_chi2(network),
+}
 
 
 class Constants:
@@ -16,21 +29,42 @@ class Constants:
 
     What is computed later from an overridden constant uses the override::
 
-        c = Constants("dadao", {"nu": 0.1})
-        c.nu = mu / 2                # is 0.1
-        c.r = sqrt(c.nu / L)         # follows
+        c = Constants("dadao", {"nu": 0.1}, problem, network)
+        c.nu = c.mu / 2              # is 0.1
+        c.r = sqrt(c.nu / c.L)       # follows; mu and L are those of the problem
+
+    ``mu`` and ``L`` of the problem, ``chi`` (lambda_max/lambda_2 of the Laplacian with unit
+    weights, on a sequence the worst), ``lambda_max``, ``lambda_2``, ``unit_chi1`` and ``unit_chi2``
+    (of the gossip rates scaled to a total of 1) of the network are there from the start.
     """
 
     values: dict[str, float]
 
-    def __init__(self, method: str, overrides: Mapping[str, float]):
+    def __init__(
+        self, method: str, overrides: Mapping[str, float], problem: Any = None, network: Any = None
+    ):
         # Past __setattr__, which is for constants.
-        vars(self).update(values={}, _method=method, _overrides=dict(overrides))
+        vars(self).update(
+            values={},
+            _method=method,
+            _overrides=dict(overrides),
+            _problem=problem,
+            _network=network,
+            _arrays={},
+            _whole={},
+            _may_be_zero=set(),
+        )
 
     def __setattr__(self, name: str, value: Any) -> None:
         self.values[name] = float(self._overrides.get(name, value))
+        if name in self._overrides and name not in self._whole:
+            self._check_range(name, float(value))
 
     def __getattr__(self, name: str) -> Any:
+        if name in vars(self).get("_arrays", {}):
+            return self._arrays[name]
+        if name in MEASURED and name not in self.values:
+            self.measure(**{name: lambda: MEASURED[name](self._problem, self._network)})
         if name not in vars(self).get("values", {}):
             raise AttributeError(name)
         return self.values[name]
@@ -38,42 +72,61 @@ class Constants:
     def measure(self, **functions: Callable[[], float]) -> None:
         """Assign what is dear to compute: a function is called only where no override is given."""
         for name, function in functions.items():
-            setattr(self, name, self._overrides[name] if name in self._overrides else function())
+            setattr(self, name, math.inf if name in self._overrides else function())
 
     def whole(self, name: str, value: int, least: int = 1, most: float = math.inf) -> int:
         """Assign a count; InputError where an override is no whole number in the range."""
+        self._whole[name] = value
         setattr(self, name, value)
         count = self.values[name]
         if not (least <= count <= most and count == int(count)):
             limit = f"of at least {least}" if most == math.inf else f"from {least} to {most:g}"
             raise InputError(
-                f"algorithms: {self._method}: parameter {name!r} must be a whole number {limit}, "
-                f"not {count:g}"
+                f"{self._method}: parameter {name!r} must be a whole number {limit}, not {count:g}"
             )
+        self._whole[name] = int(count)
         return int(count)
 
-    def positive(self, *names: str) -> None:
-        """InputError where an override of one of ``names`` is not above 0."""
-        for name in names:
-            if not self.values[name] > 0:
-                raise InputError(
-                    f"algorithms: {self._method}: parameter {name!r} must be above 0, "
-                    f"not {self.values[name]:g}"
-                )
+    def may_be_zero(self, *names: str) -> None:
+        """Let overrides of constants that are assigned after this be 0."""
+        self._may_be_zero.update(names)
 
-    def fill(self, params: Any, **arrays: Any) -> Any:
-        """An instance of the NamedTuple ``params`` from the constants and ``arrays``.
+    def of_nodes(self, **arrays: np.ndarray) -> None:
+        """Assign constants with a value per node, (n,): seen as (n, 1)."""
+        self._arrays.update({name: array[:, None] for name, array in arrays.items()})
 
-        Raises InputError for an override that names no constant or is not a finite number.
+    def of_edges(self, **arrays: np.ndarray) -> None:
+        """Assign constants with a value per edge, (|E|,)."""
+        self._arrays.update(arrays)
+
+    def _check_range(self, name: str, formula: float) -> None:
+        """InputError for an override that is not finite; where the formula is positive, for one
+        that is not above 0, and where it is 0, for one below.
         """
-        for name, value in self._overrides.items():
-            where = f"algorithms: {self._method}: parameter {name!r}"
+        value, where = self.values[name], f"{self._method}: parameter {name!r}"
+        if not math.isfinite(value):
+            raise InputError(f"{where} must be a finite number, not {value}")
+        may_be_zero = formula == 0 or name in self._may_be_zero
+        if formula >= 0 and not (value > 0 or (may_be_zero and value == 0)):
+            least = "at least" if may_be_zero else "above"
+            raise InputError(f"{where} must be {least} 0, not {value:g}")
+
+    def check(self) -> None:
+        """InputError for an override that names no constant."""
+        for name in self._overrides:
             if name not in self.values:
                 near = difflib.get_close_matches(name, self.values, n=1)
                 hint = f"; did you mean {near[0]!r}?" if near else ""
                 known = ", ".join(self.values)
-                raise InputError(f"{where} is unknown{hint} (known: {known})")
-            if not np.isfinite(value):
-                raise InputError(f"{where} must be a finite number, not {value}")
-        chosen = {name: value for name, value in self.values.items() if name in params._fields}
-        return params(**chosen, **arrays)
+                raise InputError(
+                    f"{self._method}: parameter {name!r} is unknown{hint} (known: {known})"
+                )
+
+    def namespace(self) -> SimpleNamespace:
+        """All constants as attributes: floats, counts as int, and arrays."""
+        return SimpleNamespace(**{**self.values, **self._whole, **self._arrays})
+
+    def fill(self, params: Any) -> Any:
+        """An instance of the NamedTuple ``params`` from the constants of its fields' names."""
+        chosen = {**self.values, **self._whole, **self._arrays}
+        return params(**{name: chosen[name] for name in params._fields})

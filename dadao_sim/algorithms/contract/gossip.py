@@ -1,69 +1,106 @@
-"""Rounds of gossip in a synchronous step: products of I - L_q over the graphs of a sequence."""
+"""Rounds of gossip in a synchronous step, counted where they are made."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
+from scipy import sparse
 
-from dadao_sim.algorithms.contract.constants import Constants
-from dadao_sim.algorithms.contract.method import Tuning
+from dadao_sim.algorithms.contract.tally import Message, Tally, numbers_and_bytes
 
-DENSE_NODES = 1500
+# Nodes up to which a product with a full matrix is faster than with a sparse one; and up to which
+# the product of many rounds is multiplied out once.
+FULL_NODES, PRODUCT_NODES = 200, 1500
+
+Weights = Callable[[Any], sparse.csr_array]
+Part = np.ndarray | Message
 
 
-@dataclass(frozen=True)
-class Mixing:
-    """M_k = prod (I - L_q) over the ``rounds`` rounds of step k, the graphs taken in turn,
-    cyclically.
+def normalised(graph: Any) -> sparse.csr_array:
+    """W = I - Laplacian/lambda_max with unit weights (n, n): symmetric, doubly stochastic, its
+    eigenvalues in [0, 1].
+    """
+    return sparse.eye_array(graph.nodes, format="csr") - graph.laplacian() / graph.lambda_max()
 
-    Up to ``DENSE_NODES`` nodes the product of many rounds is multiplied out once for each place in
-    the cycle at which a step begins; the communications count all the same.
+
+def laplacian(graph: Any) -> sparse.csr_array:
+    """The Laplacian with unit weights, (n, n): what W stands for in some papers."""
+    return sparse.csr_array(graph.laplacian())
+
+
+class Gossip:
+    """W of the round at hand.
+
+    ``W(V)`` is a round of gossip: every edge of the present graph is activated, and the graphs of a
+    sequence take turns. ``W.again(V)`` sends once more over the edges of the same activation, what
+    could be known only after the first message had arrived. Several arrays given together travel in
+    one message, and are answered together.
     """
 
-    laplacians: tuple[Any, ...]
-    rounds: int
-    products: dict[int, np.ndarray] = field(default_factory=dict)
+    def __init__(self, graphs: Sequence[Any], weights: Weights, tally: Tally):
+        self.tally = tally
+        self.edges = [len(graph.edges) for graph in graphs]
+        self.made = 0  # rounds of gossip so far
+        self.matrices = self._matrices(graphs, weights)
+        self.products: dict[tuple[int, int], np.ndarray] = {}
 
-    @classmethod
-    def normalised_laplacians(cls, graphs: Sequence[Any], rounds: int) -> "Mixing":
-        """L_q = Laplacian of graph q with unit weights, divided by its lambda_max."""
-        return cls(tuple(g.laplacian() / g.lambda_max() for g in graphs), rounds)
+    def __call__(self, *parts: Part, rounds: int = 1) -> Any:
+        """W V for each of ``parts`` V (n, d): an array for one, a tuple for several.
 
-    def apply(self, step: int, *parts: np.ndarray) -> list[np.ndarray]:
-        """M_step times each of ``parts`` (n, d), mixed together in one pass."""
-        stacked = np.hstack(parts)
-        first = (step * self.rounds) % len(self.laplacians)
-        if self.rounds > 1 and len(stacked) <= DENSE_NODES:
-            if first not in self.products:
-                self.products[first] = self.product(first, len(stacked))
-            mixed = self.products[first] @ stacked
-        else:
-            mixed = self.mix(first, self.rounds, stacked)
-        return np.split(mixed, len(parts), axis=1)
+        ``rounds`` of gossip one after the other, W the product of their matrices.
+        """
+        mixed = self._mixed(parts, self.made, rounds)
+        self._count(parts, self.made, rounds)
+        self.made += rounds
+        return mixed
 
-    def mix(self, first: int, rounds: int, v: np.ndarray) -> np.ndarray:
-        """``rounds`` rounds on ``v`` (n, d), starting with graph ``first``."""
+    def again(self, *parts: Part) -> Any:
+        """A further message over the edges of the last round, after its first has arrived."""
+        mixed = self._mixed(parts, self.made - 1, 1)
+        self._count(parts, self.made - 1, 1, activations=0)
+        return mixed
+
+    def _matrices(self, graphs: Sequence[Any], weights: Weights) -> list[Any]:
+        full = graphs[0].nodes <= FULL_NODES
+        matrices = (weights(graph) for graph in graphs)
+        return [W.toarray() if full else W for W in matrices]
+
+    def _count(
+        self, parts: tuple[Part, ...], first: int, rounds: int, activations: int = 1
+    ) -> None:
+        tally, graphs = self.tally, len(self.edges)
+        numbers, size = numbers_and_bytes(parts)
+        turns, rest = divmod(rounds, graphs)
+        edges = turns * sum(self.edges) if turns else 0
+        edges += sum(self.edges[q % graphs] for q in range(first, first + rest))
+        tally.communications += activations * edges
+        tally.floats_sent += 2 * edges * numbers
+        tally.bytes_sent += 2 * edges * size
+        tally.messages_in_sequence += rounds
+        tally.bytes_in_sequence += rounds * size
+
+    def _mixed(self, parts: tuple[Part, ...], first: int, rounds: int) -> Any:
+        rows = [part.rows if isinstance(part, Message) else part for part in parts]
+        if len(rows) == 1:
+            return self._product(first, rounds, rows[0])
+        mixed = self._product(first, rounds, np.hstack(rows))
+        return tuple(np.split(mixed, len(rows), axis=1))
+
+    def _product(self, first: int, rounds: int, V: np.ndarray) -> np.ndarray:
+        graphs = len(self.matrices)
+        if rounds == 1:
+            return self.matrices[first % graphs] @ V
+        if len(V) > PRODUCT_NODES:
+            return self._one_by_one(first, rounds, V)
+        place = first % graphs, rounds
+        if place not in self.products:
+            turns, rest = divmod(rounds, graphs)
+            one_turn = self._one_by_one(first, graphs, np.eye(len(V)))
+            power = np.linalg.matrix_power(one_turn, turns)
+            self.products[place] = self._one_by_one(first, rest, power)
+        return self.products[place] @ V
+
+    def _one_by_one(self, first: int, rounds: int, V: np.ndarray) -> np.ndarray:
         for q in range(first, first + rounds):
-            v = v - self.laplacians[q % len(self.laplacians)] @ v
-        return v
-
-    def product(self, first: int, nodes: int) -> np.ndarray:
-        """The step's whole product (n, n): a power of one turn of the cycle, then what is left."""
-        cycle = len(self.laplacians)
-        turns, rest = divmod(self.rounds, cycle)
-        one_turn = self.mix(first, cycle, np.eye(nodes))
-        return self.mix(first, rest, np.linalg.matrix_power(one_turn, turns))
-
-
-def one_round_per_step(network: Any, c: Constants, params: Any, **more: Any) -> Tuning:
-    """The tuning of a method whose steps have one round of gossip with unit weights each."""
-    edges = sum(len(graph.edges) for graph in network.graphs) / len(network.graphs)
-    return Tuning(
-        params=params,
-        constants=c.values,
-        communications=edges,
-        design_rate=edges,
-        gossip=Mixing.normalised_laplacians(network.graphs, rounds=1),
-        **more,
-    )
+            V = self.matrices[q % len(self.matrices)] @ V
+        return V

@@ -5,7 +5,7 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
-from dadao_sim.algorithms.contract.method import Method
+from dadao_sim.algorithms.contract.method import AsynchronousMethod, Method
 from dadao_sim.registration import Registry
 
 FAMILIES = ("accelerated", "tracking", "exact", "compressed", "dual", "stochastic", "other")
@@ -27,7 +27,8 @@ METHODS: Registry[Method] = Registry("method", "dadao_sim.algorithms", _names, _
 
 def register(method: Method) -> Method:
     """Add ``method`` under its name, in the place of an earlier one of that name."""
-    method.install()
+    if isinstance(method, AsynchronousMethod):
+        method.install()
     return METHODS.register(method)
 
 

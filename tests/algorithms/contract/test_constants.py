@@ -20,9 +20,11 @@ def test_an_override_wins_and_what_is_computed_later_follows():
 @pytest.mark.parametrize(
     ("name", "overrides", "message"),
     [
-        ("dadao", {"alpha": -1.0}, "the method has no constants with {alpha: -1}"),
-        ("dadao", {"mu": 0.0}, "the method has no constants with {mu: 0}"),
-        ("continuized", {"mu": -1.0}, "the method has no constants with {mu: -1}"),
+        ("dadao", {"alpha": -1.0}, "dadao: parameter 'alpha' must be above 0, not -1"),
+        ("dadao", {"alpha": 1e3}, "dadao: the method has no constants with {alpha: 1000}"),
+        ("dadao", {"mu": 0.0}, "parameter 'mu' must be above 0, not 0"),
+        ("continuized", {"mu": -1.0}, "parameter 'mu' must be above 0, not -1"),
+        ("a2cid2", {"eta": -1.0}, "parameter 'eta' must be at least 0, not -1"),
         ("msda", {"K": 2.5}, "'K' must be a whole number of at least 1, not 2.5"),
         ("msda", {"rate_factor": 2.0}, "'rate_factor' is unknown"),
         ("adom_plus", {"T": 2.0}, "'T' is unknown"),
@@ -32,7 +34,7 @@ def test_an_override_wins_and_what_is_computed_later_follows():
 )
 def test_nonsense_is_refused(name, overrides, message):
     with pytest.raises(InputError) as caught:
-        METHODS[name].tuned(small_problem(7), lollipop(), overrides)
+        METHODS[name].tune(small_problem(7), lollipop(), overrides)
     assert message in str(caught.value)
     assert "\n" not in str(caught.value)
 
@@ -41,12 +43,13 @@ def test_nonsense_is_refused(name, overrides, message):
 def test_every_param_of_the_kernels_can_be_overridden(name):
     method = METHODS[name]
     problem, network = small_problem(7), lollipop()
-    params = method.tune(problem, network, {}).params
-    for field in params._fields:
-        value = getattr(params, field)
-        if isinstance(value, float):
-            changed = method.tune(problem, network, {field: 0.5 * value}).params
-            assert getattr(changed, field) == 0.5 * value, field
+    tuning = method.tune(problem, network)
+    floats = [n for n in tuning.constants if isinstance(getattr(tuning.params, n, None), float)]
+    assert floats
+    for name in floats:
+        value = 0.5 * tuning.constants[name]
+        changed = method.tune(problem, network, {name: value}).params
+        assert getattr(changed, name) == value, name
 
 
 def test_an_unknown_method_is_answered_with_the_nearest():

@@ -9,7 +9,7 @@ torch = pytest.importorskip("torch", reason="learned local steps need torch")
 from sklearn.linear_model import Lasso  # noqa: E402
 
 from dadao_sim import Problem, replay  # noqa: E402
-from dadao_sim.algorithms.prox_ed import METHOD as PROX_ED  # noqa: E402
+from dadao_sim.algorithms.exact_diffusion import PROX_ED  # noqa: E402
 from dadao_sim.events.rounds import RoundClock  # noqa: E402
 from dadao_sim.local_steps.learned import learned_step, load_weights  # noqa: E402
 from dadao_sim.networks import build  # noqa: E402

@@ -1,0 +1,198 @@
+"""What a method asks of nodes and edges, found by asking it: nothing of this is declared.
+
+The functions of a method are played once with stand-ins that answer nothing and count everything.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from dadao_sim.algorithms.contract.gossip import Gossip, Part, Weights, normalised
+from dadao_sim.algorithms.contract.nodes import Nodes
+from dadao_sim.algorithms.contract.tally import FLOAT_BITS, Tally
+from dadao_sim.engine import oracles
+from dadao_sim.engine.node import State
+
+
+class EventCosts(NamedTuple):
+    """What an event asks of a node: gradients, and conjugate gradients beside them."""
+
+    gradients: float = 0.0
+    conjugate_gradients: float = 0.0
+
+
+NOTHING = EventCosts()
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What a method asks for.
+
+    ``start`` is what it costs before the first event or round, of all nodes together. Of a method
+    of rounds ``per_round`` is what a round costs on average over the graphs, and over an edge that
+    is activated go ``messages_per_communication`` each way. Of an asynchronous one
+    ``gradient`` and ``exchange`` are what an event asks of a node, and an exchange of both its ends
+    together; ``numbers`` is what each end sends in an exchange. ``prox_step`` is the smallest step
+    at which the prox of r is asked for, None where it never is.
+    """
+
+    start: Tally = field(default_factory=Tally)
+    per_round: Tally = field(default_factory=Tally)
+    gradient: EventCosts = NOTHING
+    exchange: EventCosts = NOTHING
+    numbers: int = 0
+    messages_per_communication: float = 1.0
+    prox_step: float | None = None
+
+    @property
+    def bytes_each_way(self) -> int:
+        """What each end of an edge sends in an exchange of an asynchronous method."""
+        return self.numbers * FLOAT_BITS // 8
+
+    @property
+    def message_bytes(self) -> float:
+        """What each end of an edge sends in one message."""
+        if self.numbers:
+            return self.bytes_each_way
+        messages = self.per_round.messages_in_sequence
+        return self.per_round.bytes_in_sequence // messages if messages else 0.0
+
+    def count_resent(self, tally: Tally) -> None:
+        """Add to ``tally`` one message, each way, of a round that was lost and is sent again."""
+        part = 1 / self.messages_per_communication
+        once = self.per_round
+        tally.communications += part
+        tally.floats_sent += part * once.floats_sent / once.communications
+        tally.bytes_sent += part * once.bytes_sent / once.communications
+
+
+class Stub:
+    """An objective that answers zeros, and counts."""
+
+    def __init__(self) -> None:
+        self.gradients = self.conjugate_gradients = 0
+        self.steps: list[float] = []
+
+    def gradient(self, i: int, x: np.ndarray, mark: Any, out: np.ndarray) -> None:
+        """Zero."""
+        self.gradients += 1
+        out[:] = 0.0
+
+    def conjugate_gradient(self, i: int, y: np.ndarray, out: np.ndarray) -> None:
+        """Zero."""
+        self.gradients += 1
+        self.conjugate_gradients += 1
+        out[:] = 0.0
+
+    def prox(self, step: float, v: np.ndarray, out: np.ndarray) -> None:
+        """The identity."""
+        self.steps.append(float(step))
+        out[:] = v
+
+    def gradient_mapping(self, step: float, x: np.ndarray, g: np.ndarray) -> None:
+        """That of no term."""
+        self.steps.append(float(step))
+
+    def taken(self) -> EventCosts:
+        """What was asked since the last time."""
+        costs = EventCosts(self.gradients, self.conjugate_gradients)
+        self.gradients = self.conjugate_gradients = 0
+        return costs
+
+
+for verb in ("gradient", "conjugate_gradient", "prox", "gradient_mapping"):
+    getattr(oracles, verb).register(Stub, getattr(Stub, verb))
+
+
+def asked_of_events(method: Any, params: Any, problem: Any) -> Asked:
+    """What an asynchronous method asks for: its functions are called once each, as plain Python,
+    for a node in one dimension.
+    """
+    state = State(np.zeros((2, len(method.blocks) + 1, 1)), np.zeros(2), np.ones(2, np.int64))
+    stub, out, parcel = Stub(), np.zeros(1), np.zeros(method.vectors)
+    with np.errstate(all="ignore"):
+        method.gradient(state, params, stub, 0, np.uint64(0), out)
+        gradient = stub.taken()
+        method.message(state, params, stub, 0, parcel)
+        message = stub.taken()
+        method.observe(state, params, stub, 0, 1.0, np.zeros(1), out)
+        observed = stub.taken()
+    return Asked(
+        start=Tally(*(problem.nodes * cost for cost in observed)),
+        gradient=gradient,
+        exchange=EventCosts(*(2 * cost for cost in message)),
+        numbers=method.vectors * problem.dimension,
+        prox_step=min(stub.steps, default=None),
+    )
+
+
+class StubNodes(Nodes):
+    """Nodes that answer with what they were given."""
+
+    def __init__(self, nodes: int, tally: Tally):
+        super().__init__(None, np.ones(nodes), tally, stochastic=False)
+        self.steps: list[float] = []
+
+    def gradients(self, X: np.ndarray) -> np.ndarray:
+        """X."""
+        self.tally.gradients += self.share
+        return X.copy()
+
+    def conjugate_gradients(self, Y: np.ndarray) -> np.ndarray:
+        """Y."""
+        self.tally.gradients += self.count
+        self.tally.conjugate_gradients += self.count
+        return Y.copy()
+
+    def prox(self, X: np.ndarray, step: float | np.ndarray) -> np.ndarray:
+        """X."""
+        self.steps.append(float(np.min(step)))
+        return X.copy()
+
+    def local_solves(
+        self, V: np.ndarray, curvature: np.ndarray, step: np.ndarray, start: np.ndarray
+    ) -> np.ndarray:
+        """The start."""
+        self.tally.gradients += self.count
+        self.tally.local_solves += self.count
+        self.steps.append(float(np.min(step)))
+        return start.copy()
+
+
+class StubGossip(Gossip):
+    """A gossip that leaves every row where it is."""
+
+    def _matrices(self, graphs: Sequence[Any], weights: Weights) -> list[Any]:
+        return []
+
+    def _mixed(self, parts: tuple[Part, ...], first: int, rounds: int) -> Any:
+        rows = tuple(np.array(getattr(part, "rows", part)) for part in parts)
+        return rows[0] if len(rows) == 1 else rows
+
+
+def asked_of_rounds(method: Any, c: Any, problem: Any, network: Any) -> Asked:
+    """What a method of rounds asks for: its preparation, and the mean of a turn of rounds."""
+    nodes, tally = problem.nodes, Tally()
+    stub, W = StubNodes(nodes, tally), StubGossip(network.graphs, normalised, tally)
+    ones = np.ones((nodes, problem.dimension))
+    s = method.state(dict.fromkeys(method.blocks, ones))
+    turn = len(network.graphs)
+    with np.errstate(all="ignore"):
+        method.prepare(s, c, stub, W)
+        start = replace(tally)
+        for number in range(turn):
+            stub.at(number, 0)
+            method.step(s, c, stub, W)
+    per_round = tally.less(start)
+    for name, value in vars(per_round).items():
+        setattr(per_round, name, value / turn)
+    edges = sum(W.edges) / turn
+    rounds_of_gossip = per_round.communications / edges
+    return Asked(
+        start=start,
+        per_round=per_round,
+        messages_per_communication=per_round.messages_in_sequence / max(rounds_of_gossip, 1.0),
+        prox_step=min(stub.steps, default=None),
+    )

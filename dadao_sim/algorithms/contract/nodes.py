@@ -1,0 +1,86 @@
+"""What the nodes compute in a round, all at once: rows in, rows out, and counted."""
+
+from typing import Any
+
+import numpy as np
+
+from dadao_sim.algorithms.contract.local_solves import solve_all
+from dadao_sim.algorithms.contract.tally import Tally
+from dadao_sim.engine import oracles
+
+# Odd: the marks of different nodes never meet. And those of different calls in a round.
+NODE_STRIDE = np.uint64(0xD1342543DE82EF95)
+CALL_STRIDE = np.uint64(0xA0761D6478BD642F)
+
+
+class Nodes:
+    """The oracles of all nodes, bound to the round at hand.
+
+    ``objective`` answers (see ``engine.oracles``), ``share`` (n,) is what a gradient of each node
+    counts: 1, or a minibatch's part of its samples. ``round`` is the number of the round at hand.
+    Rows that are returned belong to the caller.
+    """
+
+    def __init__(self, objective: Any, share: np.ndarray, tally: Tally, *, stochastic: bool):
+        self.objective, self.tally, self.stochastic = objective, tally, stochastic
+        self.share = float(share.sum())
+        self.count = len(share)
+        self.every = np.arange(self.count, dtype=np.uint64) * NODE_STRIDE
+        self.marks = np.zeros(self.count, dtype=np.uint64)
+        self.round = 0
+        self.mark = 0
+
+    def at(self, number: int, mark: int) -> None:
+        """Begin round ``number``; ``mark`` (uint64) seeds what it draws."""
+        self.round, self.mark = number, mark
+        if self.stochastic:  # a full gradient draws nothing
+            self.marks = np.uint64(mark) + self.every
+
+    def gradients(self, X: np.ndarray) -> np.ndarray:
+        """grad f_i(X_i), or its estimate from the node's minibatch; (n, d) to (n, d).
+
+        Every call in a round draws its own minibatches.
+        """
+        self.tally.gradients += self.share
+        out = np.empty(X.shape)
+        oracles.all_gradients(self.objective, X, self.marks, out)
+        if self.stochastic:
+            self.marks = self.marks + CALL_STRIDE
+        return out
+
+    def conjugate_gradients(self, Y: np.ndarray) -> np.ndarray:
+        """grad f_i*(Y_i); (n, d) to (n, d)."""
+        self.tally.gradients += self.count
+        self.tally.conjugate_gradients += self.count
+        out = np.empty(Y.shape)
+        oracles.all_conjugate_gradients(self.objective, Y, out)
+        return out
+
+    def prox(self, X: np.ndarray, step: float | np.ndarray) -> np.ndarray:
+        """prox_{a_i r}(X_i), (n, d) to (n, d); ``step`` is one a, or each node's (n, 1).
+
+        Where there is no r it answers X. It is not counted: every node knows r.
+        """
+        steps = np.broadcast_to(np.float64(step), (self.count, 1))[:, 0].copy()
+        out = np.empty(X.shape)
+        oracles.all_prox(self.objective, steps, X, out)
+        return out
+
+    def local_solves(
+        self,
+        V: np.ndarray,
+        curvature: np.ndarray,
+        step: np.ndarray,
+        start: np.ndarray,
+    ) -> np.ndarray:
+        """argmin_x f_i(x) + r(x) + curvature_i ||x||^2/2 - <V_i, x>, (n, d) to (n, d).
+
+        By accelerated proximal gradient steps of length ``step`` (n, 1) from ``start`` (n, d), to
+        rounding; ``curvature`` is (n, 1). InputError never: what does not converge keeps its last
+        iterate after ``local_solves.MOST_STEPS``.
+        """
+        self.tally.gradients += self.count
+        self.tally.local_solves += self.count
+        X = np.array(start)
+        solve_all(self.objective, V, curvature[:, 0], step[:, 0], X)
+        return X

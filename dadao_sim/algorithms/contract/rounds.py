@@ -1,0 +1,101 @@
+"""Methods of rounds: named blocks, one step that reads like the paper, constants, a fixed point.
+
+What a method does not say is said once here: the estimate is block x, gossip is I - Laplacian/
+lambda_max, a spread over the nodes is nobody's business, and everything is counted where it is
+asked for: gradients by ``nodes``, messages by ``W``.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+
+from dadao_sim.algorithms.contract.asked import asked_of_rounds
+from dadao_sim.algorithms.contract.constants import Constants
+from dadao_sim.algorithms.contract.gossip import Gossip, Weights, normalised
+from dadao_sim.algorithms.contract.method import Method, Tuning, at_optimum
+from dadao_sim.algorithms.contract.nodes import Nodes
+from dadao_sim.errors import InputError
+
+State = SimpleNamespace
+
+
+def _prepare_nothing(s: State, c: SimpleNamespace, nodes: Nodes, W: Gossip) -> None:
+    """Every block but x starts at 0."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RoundMethod(Method):
+    """A method of rounds over the rows of all nodes.
+
+    ``step(s, c, nodes, W)`` makes a round: ``s`` holds the blocks by name, each (n, d), to change
+    or replace; ``c`` the constants, those of the nodes (n, 1); ``nodes`` what they compute
+    (:class:`~dadao_sim.algorithms.contract.nodes.Nodes`); ``W`` the gossip of the round
+    (:class:`~dadao_sim.algorithms.contract.gossip.Gossip`). ``prepare``, with the same arguments,
+    fills other blocks from x0 before round 0, and is charged too. ``fixed_point(x, g, mean, c)`` is
+    one, from rows of x* and of the gradients there (n, d), and their mean (d,), 0 without r.
+    ``weights(graph)`` is the matrix of W, ``estimate`` the block that estimates x*.
+    """
+
+    step: Callable[..., None]
+    prepare: Callable[..., None] = _prepare_nothing
+    fixed_point: Callable[..., Mapping[str, Any]] | None = None
+    weights: Weights = normalised
+    estimate: str = "x"
+
+    def _tune(self, c: Constants, problem: Any, network: Any) -> Tuning:
+        params = c.namespace()
+        asked = asked_of_rounds(self, params, problem, network)
+        communications = asked.per_round.communications
+        return Tuning(
+            params=params,
+            constants=c.values,
+            communications=communications,
+            design_rate=communications,
+            asked=asked,
+            network=network,
+        )
+
+    def optimum(self, problem: Any, network: Any, tuning: Tuning) -> dict[str, np.ndarray] | None:
+        """See :meth:`Method.optimum`; blocks that are not named are 0."""
+        if self.fixed_point is None:
+            return None
+        found = self.fixed_point(*at_optimum(problem), tuning.params)
+        shape = (problem.nodes, problem.dimension)
+        values = {block: np.broadcast_to(found.get(block, 0.0), shape) for block in self.blocks}
+        return {block: np.array(value, dtype=float) for block, value in values.items()}
+
+    def state(self, values: Mapping[str, np.ndarray]) -> State:
+        """The blocks at time 0, each an array of its own."""
+        return SimpleNamespace(**{block: np.array(values[block]) for block in self.blocks})
+
+    def prepared(
+        self, s: State, c: SimpleNamespace, nodes: Nodes, W: Gossip, given: Sequence[str] = ()
+    ) -> None:
+        """Let ``prepare`` fill the blocks of ``s``; those ``given`` keep their values.
+
+        Raises InputError where two blocks share their memory.
+        """
+        kept = {block: getattr(s, block).copy() for block in given}
+        self.prepare(s, c, nodes, W)
+        vars(s).update(kept)
+        self.check_blocks(s)
+
+    def check_blocks(self, s: State) -> None:
+        """InputError unless ``s`` holds the declared blocks, each with memory of its own."""
+        arrays = list(vars(s).items())
+        for k, (name, array) in enumerate(arrays):
+            for other, earlier in arrays[:k]:
+                if np.may_share_memory(array, earlier):
+                    raise InputError(
+                        f"{self.name}: blocks {other} and {name} are the same array; "
+                        f"assign a copy: s.{name} = s.{other}.copy()"
+                    )
+        if set(vars(s)) != set(self.blocks):
+            unknown = ", ".join(sorted(set(vars(s)) - set(self.blocks)))
+            raise InputError(
+                f"{self.name}: s.{unknown} is no block of it; name it in blocks, "
+                "or keep it in a variable of step"
+            )

@@ -1,0 +1,59 @@
+"""What a run has cost so far, counted where it is asked for."""
+
+import math
+from dataclasses import dataclass, fields
+
+import numpy as np
+
+FLOAT_BITS = 64
+
+
+@dataclass
+class Tally:
+    """Of all nodes and edges together, since the start.
+
+    ``gradients`` counts every call of an oracle, a minibatch as its share of the node's samples;
+    ``conjugate_gradients`` and ``local_solves`` those among them that are such. A communication is
+    one activation of one undirected edge; over each of its two directions go ``numbers`` and
+    ``bytes``. ``messages_in_sequence`` counts, at one edge, the messages each of which can be sent
+    only when the one before has arrived; ``bytes_in_sequence`` what they hold in one direction.
+    """
+
+    gradients: float = 0.0
+    conjugate_gradients: float = 0.0
+    local_solves: float = 0.0
+    communications: float = 0.0
+    floats_sent: float = 0.0
+    bytes_sent: float = 0.0
+    messages_in_sequence: float = 0.0
+    bytes_in_sequence: float = 0.0
+
+    def less(self, earlier: "Tally") -> "Tally":
+        """What was added since ``earlier``."""
+        names = (field.name for field in fields(self))
+        return Tally(**{name: getattr(self, name) - getattr(earlier, name) for name in names})
+
+
+@dataclass(frozen=True)
+class Message:
+    """Rows (n, d) as they arrive, in ``numbers`` numbers and ``bits`` bits each: a compressed one.
+
+    An array of floating point numbers is its own message.
+    """
+
+    rows: np.ndarray
+    numbers: int
+    bits: int
+
+
+def numbers_and_bytes(parts: tuple[np.ndarray | Message, ...]) -> tuple[int, int]:
+    """What one node sends over one edge when it sends its row of each of ``parts``."""
+    numbers = bits = 0
+    for part in parts:
+        if isinstance(part, Message):
+            numbers += part.numbers
+            bits += 8 * math.ceil(part.bits / 8)
+        else:
+            numbers += part.shape[-1]
+            bits += FLOAT_BITS * part.shape[-1]
+    return numbers, bits // 8

@@ -1,0 +1,56 @@
+r"""PG-EXTRA: the exact first-order method EXTRA with a proximal step; EXTRA where there is no r.
+
+Problem
+    minimise (1/n) sum_i f_i(x) + r(x), each f_i convex and L-smooth.
+State
+    per node x and the dual y, which starts at 0.
+Step (X, Y stack the rows of the nodes)
+    X+ = prox_{a r}(W X - a grad F(X) - Y);  Y+ = Y + (I - W) X/2
+    This is H+ = W X+ + H - Wt X - a (grad F(X+) - grad F(X)), X = prox_{a r}(H) of the paper with
+    Wt = (I + W)/2 and H = W X - a grad F(X) - Y of the step before.
+Constants
+    W = I - Laplacian/lambda_max with unit weights, so that lambda_min(Wt) = 1/2. ``step`` is a,
+    0.9/L by default; the theorem asks for a < 2 lambda_min(Wt)/L = 1/L.
+Guarantee
+    To x*, at the rate o(1/k) of the optimality conditions' residual; linear where r = 0 and the f_i
+    are strongly convex. sum_i y_i = 0.
+Reference
+    W. Shi, Q. Ling, G. Wu, W. Yin, "A Proximal Gradient Algorithm for Decentralized Composite
+    Optimization", IEEE Transactions on Signal Processing 63(22), 2015, Algorithm 1.
+"""
+
+from dadao_sim.algorithms.contract.rounds import RoundMethod
+
+
+def constants(c, problem, network):
+    """One step for all nodes."""
+    c.step = 0.9 / c.L
+
+
+def step(s, c, nodes, W):
+    """X+ = prox_{a r}(W X - a grad F(X) - Y);  Y+ = Y + (I - W) X/2."""
+    mixed = W(s.x)
+    forward = mixed - c.step * nodes.gradients(s.x) - s.y
+    s.y += (s.x - mixed) / 2
+    s.x = nodes.prox(forward, c.step)
+
+
+def fixed_point(x, g, mean, c):
+    """x = x*, y_i = a (grad F - grad f_i)(x*)."""
+    return {"x": x, "y": c.step * (mean - g)}
+
+
+PG_EXTRA = RoundMethod(
+    name="pg_extra",
+    title="PG-EXTRA",
+    family="exact",
+    look="sky dash-dot p",
+    reference="shi2015proximal",
+    blocks=("x", "y"),
+    invariant=("y",),
+    stochastic=True,
+    composite="proven",
+    constants=constants,
+    step=step,
+    fixed_point=fixed_point,
+)

@@ -1,0 +1,137 @@
+"""The player of asynchronous methods: atomic and delayed events of nodes and edges, compiled."""
+
+from typing import Any
+
+import numpy as np
+
+from dadao_sim.algorithms.contract.method import VERBS, AsynchronousMethod, Tuning
+from dadao_sim.algorithms.contract.tally import Tally
+from dadao_sim.engine.node import State
+from dadao_sim.engine.play import (
+    OBSERVE,
+    OBSERVE_CACHED,
+    PLAY,
+    PLAY_CACHED,
+    Log,
+    NoObjective,
+    observe_all,
+    play,
+)
+from dadao_sim.engine.slots import Slots
+from dadao_sim.events.log import GOSSIP, GRADIENT, GRADIENT_START, LOST, SEND, Events
+from dadao_sim.simulation.counts import EventCounts
+from dadao_sim.simulation.player import Player
+
+
+class EventPlayer(Player):
+    """Plays atomic and delayed events of nodes and edges, compiled.
+
+    Where the objective is a Python object, the events that ask it for a gradient are played as
+    plain Python, by the same functions, and the runs of events between them compiled.
+    """
+
+    def __init__(
+        self,
+        method: AsynchronousMethod,
+        tuning: Tuning,
+        objective: Any,
+        state: State,
+        share: np.ndarray,
+    ):
+        nodes, _, width = state.values.shape
+        parcel = method.vectors * width
+        self.method, self.p, self.objective, self.state = method, tuning.params, objective, state
+        self.shape = nodes, width
+        self.counts, self.row = EventCounts(tuning.asked, share), 0
+        self.slots = Slots(max(width, parcel))
+        self.scratch = (np.zeros(width), np.zeros(parcel), np.zeros(parcel))
+        self.compiled_objective = isinstance(objective, tuple)
+        own = all(
+            kind.__module__.startswith("dadao_sim.")
+            for kind in (
+                *(method.params, *(getattr(method, verb) for verb in VERBS)),
+                *tuple_classes(objective),
+            )
+        )
+        self._play, self._observe = (PLAY_CACHED, OBSERVE_CACHED) if own else (PLAY, OBSERVE)
+        self._window: tuple[Events, Log] | None = None
+
+    @property
+    def tally(self) -> Tally:
+        """See :meth:`Player.tally`."""
+        return self.counts.at(self.row)
+
+    @property
+    def arrays(self) -> list[np.ndarray]:
+        """See :meth:`Player.arrays`."""
+        return list(self.state)
+
+    def blocks(self, names: tuple[str, ...]) -> dict[str, np.ndarray]:
+        """See :meth:`Player.blocks`."""
+        return {name: self.state.values[:, k].copy() for k, name in enumerate(names)}
+
+    def _log(self, events: Events) -> Log:
+        if self._window is None or self._window[0] is not events:
+            if len(events):
+                self.counts.load(events)
+            delayed = (events.kind >= GRADIENT_START) & (events.kind <= LOST)
+            slot = self.slots.assign(events) if delayed.any() else events.start
+            columns = (events.time, events.kind, events.i, events.j, events.edge, events.mark)
+            self._window = (events, Log(*columns, slot))
+        return self._window[1]
+
+    def begin(self, events: Events) -> None:
+        """Nothing: the state is that of time 0."""
+
+    def play_until(
+        self, events: Events, first: int, stop: int, gradients: float, communications: float
+    ) -> tuple[int, str]:
+        """See :meth:`Player.play_until`."""
+        log = self._log(events)
+        reason = ""
+        if len(events):
+            last, limit = self.counts.rows_until(gradients, communications)
+            if last <= stop:
+                stop, reason = last, limit
+        self._replay(log, first, stop)
+        self.row = stop
+        return stop, reason
+
+    def _replay(self, log: Log, first: int, stop: int) -> None:
+        if self.compiled_objective:
+            self._run(self._play, self.objective, log, first, stop)
+            return
+        asks = {GRADIENT, GRADIENT_START} | (
+            {GOSSIP, SEND} if self.method.needs_conjugate else set()
+        )
+        asking = first + np.flatnonzero(np.isin(log.kind[first:stop], list(asks)))
+        for row in asking.tolist():
+            self._run(self._play, NoObjective(), log, first, row)
+            self._run(play, self.objective, log, row, row + 1)
+            first = row + 1
+        self._run(self._play, NoObjective(), log, first, stop)
+
+    def _run(self, loop: Any, objective: Any, log: Log, first: int, stop: int) -> None:
+        with np.errstate(over="ignore", invalid="ignore"):
+            loop(
+                *(self.state, self.p, objective, log, self.slots.vectors),
+                *(*self.scratch, first, stop),
+            )
+
+    def observe(self, t: float, out: np.ndarray) -> None:
+        """See :meth:`Player.observe`."""
+        loop = self._observe if self.compiled_objective else observe_all
+        with np.errstate(over="ignore", invalid="ignore"):
+            loop(self.state, self.p, self.objective, t, self.scratch[0], out)
+
+    def warm_up(self) -> None:
+        """See :meth:`Player.warm_up`."""
+        self.play(Events.from_arrays([], [], []), 0, 0)
+        self.observe(0.0, np.empty((0, len(self.scratch[0]))))
+
+
+def tuple_classes(value: Any) -> list[type]:
+    """The class of a NamedTuple and those of the NamedTuples in it."""
+    if not (isinstance(value, tuple) and hasattr(value, "_fields")):
+        return []
+    return [type(value), *(cls for part in value for cls in tuple_classes(part))]

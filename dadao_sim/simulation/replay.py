@@ -1,0 +1,102 @@
+"""Replay a log of events: a method, a problem and a log in; every block of every node out."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from dadao_sim.algorithms.contract.method import AsynchronousMethod, Method, Tuning
+from dadao_sim.algorithms.contract.registry import get_method
+from dadao_sim.algorithms.contract.rounds import RoundMethod
+from dadao_sim.compiled.threads import one_blas_thread
+from dadao_sim.engine.node import State
+from dadao_sim.errors import InputError
+from dadao_sim.events.log import RESENT, RESET, ROUND, Events
+from dadao_sim.simulation.counts import shares
+from dadao_sim.simulation.event_player import EventPlayer
+from dadao_sim.simulation.player import Player
+from dadao_sim.simulation.round_player import RoundPlayer
+
+
+def start_rows(x0: Any, nodes: int, dimension: int) -> np.ndarray:
+    """x0 as one row per node (n, d): zeros by default, one vector for all, or a row each."""
+    rows = np.zeros(dimension) if x0 is None else np.asarray(x0, dtype=float)
+    if rows.shape not in {(dimension,), (nodes, dimension)}:
+        raise InputError(
+            f"x0: has shape {rows.shape}; must be ({dimension},) or ({nodes}, {dimension})"
+        )
+    if not np.isfinite(rows).all():
+        raise InputError("x0: must be finite")
+    return np.array(np.broadcast_to(rows, (nodes, dimension)))
+
+
+def make_player(
+    method: Method,
+    problem: Any,
+    tuning: Tuning,
+    x0: np.ndarray,
+    blocks: Mapping[str, np.ndarray],
+    batch_size: int | None = None,
+) -> Player:
+    """A player at time 0, its objective and its state made ready. ``x0`` is (n, d)."""
+    nodes, dimension = problem.nodes, problem.dimension
+    objective = problem.objective
+    if method.needs_conjugate:
+        objective = problem.with_conjugate()
+    if batch_size is not None:
+        objective = problem.stochastic_objective(batch_size)
+    values = method.initial_values(nodes, dimension, x0, blocks)
+    share = shares(problem, batch_size)
+    if isinstance(method, RoundMethod):
+        stochastic = batch_size is not None
+        return RoundPlayer(
+            *(method, tuning, objective, values, share), given=tuple(blocks), stochastic=stochastic
+        )
+    assert isinstance(method, AsynchronousMethod)
+    method.start(values)
+    values |= {name: blocks[name] for name in blocks}
+    if getattr(tuning.params, "averaging", 0):
+        values["average"] = x0
+    # A node's blocks side by side: events work on whole nodes.
+    array = np.empty((nodes, len(values), dimension))
+    for block, value in enumerate(values.values()):
+        array[:, block] = value
+    state = State(array, np.zeros(nodes), np.zeros(nodes, dtype=np.int64))
+    return EventPlayer(method, tuning, objective, state, share)
+
+
+@one_blas_thread()
+def replay(
+    algorithm: str | Method,
+    problem: Any,
+    network: Any,
+    events: Events,
+    x0: Any = None,
+    overrides: Mapping[str, float] | None = None,
+    **blocks: Any,
+) -> dict[str, np.ndarray]:
+    """Play a given log and return every state block by name, each (n, d).
+
+    Nodes are left at the time of their own last event. ``x0`` is (d,) or (n, d), zeros by default;
+    ``overrides`` replaces constants of the method by name; ``blocks`` gives other blocks their
+    value at time 0. For a synchronous method each ROUND of the log is a step.
+
+    Raises InputError for a method that cannot do this problem or network, an unknown constant or
+    block, and a log of the wrong kind.
+    """
+    method = algorithm if isinstance(algorithm, Method) else get_method(algorithm)
+    method.check_supported(problem, network)
+    if network.nodes != problem.nodes:
+        raise InputError(f"network: has {network.nodes} nodes, but the problem has {problem.nodes}")
+    rounds = np.isin(events.kind, (ROUND, RESENT))
+    wrong = ~rounds if isinstance(method, RoundMethod) else rounds
+    if (wrong & (events.kind != RESET)).any():
+        wanted = "rounds only" if isinstance(method, RoundMethod) else "no rounds"
+        raise InputError(f"events.kind: {method.name} plays a log of {wanted}")
+    events.check(network.nodes)
+    events = events.on(network)
+    tuning = method.tune(problem, network, overrides or {})
+    rows = start_rows(x0, problem.nodes, problem.dimension)
+    player = make_player(method, problem, tuning, rows, blocks)
+    player.play(events, 0, len(events))
+    return player.blocks(method.blocks)

@@ -1,0 +1,107 @@
+"""The player of synchronous methods: rounds over the rows of all nodes, in NumPy."""
+
+import copy
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from dadao_sim.algorithms.contract.gossip import Gossip
+from dadao_sim.algorithms.contract.method import Tuning
+from dadao_sim.algorithms.contract.nodes import Nodes
+from dadao_sim.algorithms.contract.rounds import RoundMethod
+from dadao_sim.algorithms.contract.tally import Tally
+from dadao_sim.events.log import RESENT, RESET, ROUND, Events
+from dadao_sim.simulation.player import Player
+
+
+class RoundPlayer(Player):
+    """Plays rounds: NumPy and sparse products. ``given`` blocks keep their values at the start."""
+
+    def __init__(
+        self,
+        method: RoundMethod,
+        tuning: Tuning,
+        objective: Any,
+        values: Mapping[str, np.ndarray],
+        share: np.ndarray,
+        *,
+        given: Sequence[str] = (),
+        stochastic: bool = False,
+    ):
+        self.method, self.c, self.objective = method, tuning.params, objective
+        self.asked, self.given = tuning.asked, tuple(given)
+        self._tally = Tally()
+        self.nodes = Nodes(objective, share, self._tally, stochastic=stochastic)
+        self.W = Gossip(tuning.network.graphs, method.weights, self._tally)
+        self.s = method.state(values)
+        self.shape = getattr(self.s, method.estimate).shape
+        self.is_prepared, self.number = False, 0
+        self._window: tuple[Events, list[int]] | None = None
+
+    @property
+    def tally(self) -> Tally:
+        """See :meth:`Player.tally`."""
+        return self._tally
+
+    @property
+    def arrays(self) -> list[np.ndarray]:
+        """See :meth:`Player.arrays`."""
+        return [*vars(self.s).values(), *(W for W in self.W.matrices if isinstance(W, np.ndarray))]
+
+    def blocks(self, names: tuple[str, ...]) -> dict[str, np.ndarray]:
+        """See :meth:`Player.blocks`."""
+        return {name: np.array(getattr(self.s, name)) for name in names}
+
+    def begin(self, events: Events) -> None:
+        """See :meth:`Player.begin`."""
+        if self.is_prepared:
+            return
+        self.is_prepared = True
+        # Not the mark of round 0: what is drawn before it shall not be drawn in it again.
+        mark = int(events.mark[events.kind == ROUND][0]) if self.nodes.stochastic else 0
+        self.nodes.at(0, ~mark & (2**64 - 1))
+        with np.errstate(over="ignore", invalid="ignore"):
+            self.method.prepared(self.s, self.c, self.nodes, self.W, self.given)
+
+    def play_until(
+        self, events: Events, first: int, stop: int, gradients: float, communications: float
+    ) -> tuple[int, str]:
+        """See :meth:`Player.play_until`."""
+        if self._window is None or self._window[0] is not events:
+            self._window = events, events.kind.tolist()
+        kinds, tally = self._window[1], self._tally
+        self.begin(events)
+        with np.errstate(over="ignore", invalid="ignore"):
+            for row in range(first, stop):
+                if kinds[row] == ROUND:
+                    self._round(events.mark[row])
+                elif kinds[row] == RESENT:
+                    self.asked.count_resent(tally)
+                elif kinds[row] == RESET:
+                    for block in vars(self.s).values():
+                        block[events.i[row]] = 0.0
+                if tally.communications >= communications:
+                    return row + 1, "communications"
+                if tally.gradients >= gradients:
+                    return row + 1, "gradients"
+        return stop, ""
+
+    def _round(self, mark: np.uint64) -> None:
+        self.nodes.at(self.number, int(mark))
+        self.method.step(self.s, self.c, self.nodes, self.W)
+        if self.number == 0:
+            self.method.check_blocks(self.s)
+        self.number += 1
+
+    def observe(self, t: float, out: np.ndarray) -> None:
+        """See :meth:`Player.observe`."""
+        out[:] = getattr(self.s, self.method.estimate)
+
+    def warm_up(self) -> None:
+        """See :meth:`Player.warm_up`."""
+        s, nodes, W = copy.deepcopy(self.s), copy.copy(self.nodes), copy.copy(self.W)
+        nodes.tally = W.tally = Tally()
+        with np.errstate(over="ignore", invalid="ignore"):
+            self.method.prepare(s, self.c, nodes, W)
+            self.method.step(s, self.c, nodes, W)
