@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from dadao_sim.algorithms.contract.registry import METHODS
+from dadao_sim.plotting.style import Style, parse_look
 from dadao_sim.results.result import CURVE_COLUMNS, Part, Result
 
 TARGET = 1e-8
@@ -31,6 +33,7 @@ def part(
     end: float = 400.0,
     samples: int = 401,
     status: str | None = None,
+    experimental: bool = False,
 ) -> Part:
     """A run with accuracy exp(-rate t), sampled at evenly spaced times and stopped at TARGET.
 
@@ -67,6 +70,7 @@ def part(
     run = {
         "algorithm": label,
         "method": method,
+        "experimental": experimental,
         "repeat": repeat,
         "status": status,
         "reason": f"rate {rate}, as asked",
@@ -80,9 +84,28 @@ def part(
     return Part(curves, run, states, {"seconds": 0.5, "events_per_second": 1e6})
 
 
+def declared(method: str) -> dict[str, str | None]:
+    """What a manifest says of a method; a user's that is not in the registry has no look."""
+    if method in METHODS:
+        return {"title": METHODS[method].title, "look": METHODS[method].look}
+    return {"title": method, "look": None}
+
+
+def style_of(method: str) -> Style:
+    """How a registered method is drawn."""
+    look = METHODS[method].look
+    assert look is not None
+    return parse_look(look)
+
+
 def result(*parts: Part, **changes: Any) -> Result:
     """The parts as a result, algorithms in the order of their first part."""
     labels = list(dict.fromkeys(part.run["algorithm"] for part in parts))
     keyed = {(p.run["algorithm"], p.run["repeat"]): p for p in parts}
-    manifest = {"scenario": scenario(**changes), "seed": 0, "versions": {"dadao_sim": "0"}}
+    manifest = {
+        "scenario": scenario(**changes),
+        "seed": 0,
+        "versions": {"dadao_sim": "0"},
+        "methods": {name: declared(name) for name in dict.fromkeys(p.run["method"] for p in parts)},
+    }
     return Result.from_parts(manifest, keyed, labels)

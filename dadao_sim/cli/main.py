@@ -95,15 +95,16 @@ def compare(
 ) -> None:
     """Put several results side by side: what each method spent to reach an accuracy."""
     from dadao_sim.cli import show
-    from dadao_sim.plotting.comparison import comparison_figure, comparison_table
+    from dadao_sim.plotting.comparison import comparison_figure
     from dadao_sim.plotting.style import save_figure
+    from dadao_sim.reports.comparison import comparison_table, titles_of
     from dadao_sim.results.result import load_result
 
     names = [folder.name for folder in folders]
     if len(set(names)) < len(names):
         names = [str(folder) for folder in folders]  # the same name twice: tell them apart
     results = {name: load_result(folder) for name, folder in zip(names, folders, strict=True)}
-    show.print_summary(comparison_table(results, accuracy))
+    show.print_summary(comparison_table(results, accuracy), titles_of(results))
     if figure is not None:
         save_figure(comparison_figure(results, accuracy, quantity), figure)
         show.say(f"figure: {figure}")

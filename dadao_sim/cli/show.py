@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from dadao_sim.results.names import display_name
+from dadao_sim.results.names import printed_name
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -43,7 +43,7 @@ def run(scenario: "Scenario", folder: Path, *, jobs: int, resume: bool, overwrit
     except KeyboardInterrupt:
         say(f"interrupted: what was finished is in {folder}; go on with --resume")
         return INTERRUPTED
-    print_summary(result.summary)
+    print_summary(result.summary, result.titles)
     for run in result.runs.itertuples():
         if run.status == "diverged":
             say(
@@ -119,20 +119,21 @@ class _Bars:
         )
 
 
-def print_summary(summary: "DataFrame") -> None:
-    """The cost to each accuracy, as medians over the repeats; summary.csv has the ranges."""
+def print_summary(summary: "DataFrame", titles: Mapping[str, str]) -> None:
+    """The cost to each accuracy, as medians over the repeats; ``titles`` are those of methods."""
     table = Table(box=None, pad_edge=False)
     scenario = "scenario" in summary
-    titles = ("algorithm", "accuracy", "reached", "communications", "gradients", "time", "cost")
-    for title in (("scenario",) if scenario else ()) + titles:
-        right = title not in ("scenario", "algorithm")
-        table.add_column(title, justify="right" if right else "left", no_wrap=right)
+    costs = ("communications", "gradients", "time", "cost")
+    for column in (*(("scenario",) if scenario else ()), "algorithm"):
+        table.add_column(column)
+    for column in ("accuracy", "reached", *costs):
+        table.add_column(column, justify="right", no_wrap=True)
     for row in summary.to_dict("records"):
         cells = [row["scenario"]] if scenario else []
-        cells += [display_name(row["algorithm"], row["method"]), f"{row['accuracy']:.0e}"]
-        cells.append(f"{row['reached']}/{row['repeats']}")
-        cells += [_cost(row, name) for name in titles[3:]]
-        table.add_row(*cells)
+        label, method = row["algorithm"], row["method"]
+        cells.append(printed_name(label, method, titles[method], row["experimental"]))
+        cells += [f"{row['accuracy']:.0e}", f"{row['reached']}/{row['repeats']}"]
+        table.add_row(*cells, *(_cost(row, name) for name in costs))
     console.print(table)
 
 
@@ -150,9 +151,9 @@ def print_network(report: dict[str, Any]) -> None:
     table.add_column("method")
     table.add_column("communications per n gradients", justify="right")
     table.add_column("design rate", justify="right")
-    for name, numbers in report["methods"].items():
+    for numbers in report["methods"].values():
         counts = (f"{numbers[key]:,.6g}" for key in ("communications_per_round", "design_rate"))
-        table.add_row(display_name(name, name), *counts)
+        table.add_row(numbers["title"], *counts)
     console.print(table)
 
 
@@ -185,7 +186,8 @@ def print_worlds(reports: "Sequence[WorldReport]") -> None:
     table = Table(box=None, pad_edge=False)
     table.add_column("")
     for r in reports:
-        table.add_column(display_name(r.label, r.method), justify="right")
+        name = printed_name(r.label, r.method, r.title, r.experimental)
+        table.add_column(name, justify="right")
     rows = {
         "unit of time": lambda r: f"{r.unit:.4g}",
         "events": lambda r: f"{len(r.events):,}",
@@ -241,7 +243,7 @@ def print_names() -> None:
             *(["local steps"] if method.composite == "proven" else []),
             *(["local steps: experimental"] if method.composite == "experimental" else []),
         ]
-        say(f"  {name:28}{display_name(name, name)} ({', '.join(needs)})")
+        say(f"  {name:28}{method.title or name} ({', '.join(needs)})")
     say("problems\n  " + kinds(ProblemSpec))
     data = (SyntheticData, SparseSignalData, AuthorsData, DataSet, DataFile, ImageData)
     say("data\n  " + kinds(*data))

@@ -27,7 +27,6 @@ from dadao_sim.plotting.style import (
     styles,
 )
 from dadao_sim.randomness import stream
-from dadao_sim.results.names import EXPERIMENTAL, display_name
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -114,7 +113,7 @@ def _scenario(result: Result) -> Scenario:
 
 
 def _estimates(result: Result, labels: Sequence[str] | None) -> list[Estimate]:
-    methods, look = result.methods, styles(result.methods)
+    methods, look = result.methods, styles(result.methods, result.looks)
     rows = result.runs.to_dict("records")
     diverged = {row["algorithm"] for row in rows if not row["repeat"] and row["status"] == DIVERGED}
     estimates = []
@@ -124,13 +123,12 @@ def _estimates(result: Result, labels: Sequence[str] | None) -> list[Estimate]:
                 f"recovered: no algorithm {label!r} in the result; it has {', '.join(methods)}"
             )
         state = result.states.get((label, 0), {})
-        if "x" not in state or methods[label].removesuffix(EXPERIMENTAL) in DUAL:
+        if "x" not in state or methods[label] in DUAL:
             raise InputError(
                 f"recovered: the final states of {label} hold no estimate of x*; choose other"
                 " algorithms of the result"
             )
-        name = display_name(label, methods[label])
-        estimates.append(Estimate(name, state["x"], look[label], label in diverged))
+        estimates.append(Estimate(result.names[label], state["x"], look[label], label in diverged))
     return estimates
 
 

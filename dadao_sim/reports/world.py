@@ -36,6 +36,7 @@ from dadao_sim.simulation.plan import make_clock, make_plan, message_bytes
 class WorldReport:
     """One algorithm's world up to the time ``end``; times in mean gradient intervals.
 
+    - title: the method's name in print; experimental: whether no theorem covers the run.
     - events: the log up to then, in the method's units of time, each ``unit`` long.
     - utilisation (n,): share of the time in which a node computes.
     - waiting (n,): of a synchronous method, share of the time in which a node waits at barriers
@@ -50,6 +51,8 @@ class WorldReport:
 
     label: str
     method: str
+    title: str
+    experimental: bool
     network: Network
     events: Events
     unit: float
@@ -118,7 +121,9 @@ def world_report(
         losses = per_edge(events, (LOST,), len(edges))
     return WorldReport(
         label=label,
-        method=plan.method_name,
+        method=plan.method.name,
+        title=plan.method.title or plan.method.name,
+        experimental=plan.experimental,
         network=parts.network,
         events=events,
         unit=plan.unit,

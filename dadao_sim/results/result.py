@@ -25,6 +25,7 @@ from dadao_sim.archives import StoredState, write_state
 from dadao_sim.errors import InputError
 from dadao_sim.files import atomic_write, json_bytes, read_json, unique_slugs, unreadable
 from dadao_sim.results.latex import summary_table
+from dadao_sim.results.names import printed_names
 from dadao_sim.results.summary import summarise, summary_csv
 
 if TYPE_CHECKING:
@@ -53,6 +54,7 @@ CURVE_COLUMNS = (
 RUN_COLUMNS = (
     "algorithm",
     "method",
+    "experimental",
     "repeat",
     "status",
     "reason",
@@ -63,6 +65,7 @@ RUN_COLUMNS = (
 )
 STATUSES = ("converged", "stopped", "diverged")
 _TEXT_COLUMNS = ("algorithm", "method", "status", "reason")
+_FLAG_COLUMNS = ("experimental",)
 
 
 @dataclass(frozen=True)
@@ -88,9 +91,12 @@ class Result:
     """The outcome of a scenario.
 
     Attributes:
-        manifest: the resolved scenario under "scenario", and seed, versions, platform, tuning.
+        manifest: the resolved scenario under "scenario", and seed, versions, platform, tuning;
+            under "methods" the title and the look of each method in it, so that a result can be
+            drawn where its methods are not known.
         curves: one row per sample, columns CURVE_COLUMNS, by algorithm, repeat and time.
-        runs: one row per run, columns RUN_COLUMNS; `status` is one of STATUSES.
+        runs: one row per run, columns RUN_COLUMNS; `status` is one of STATUSES, `experimental`
+            whether no theorem covers the run.
         states: (label, repeat) -> block name -> array (n, d); read from disk when asked if loaded.
         timing: wall-clock figures.
 
@@ -139,6 +145,23 @@ class Result:
         return dict(zip(self.runs["algorithm"], self.runs["method"], strict=True))
 
     @property
+    def titles(self) -> dict[str, str]:
+        """The name in print of each method."""
+        methods = _section(self.manifest, "methods")
+        return {name: method["title"] for name, method in methods.items()}
+
+    @property
+    def looks(self) -> dict[str, str | None]:
+        """The colour, dash and marker of each method, such as "blue solid o"; None: has none."""
+        methods = _section(self.manifest, "methods")
+        return {name: method["look"] for name, method in methods.items()}
+
+    @property
+    def names(self) -> dict[str, str]:
+        """What to print for each label; see `results.names.printed_names`."""
+        return printed_names(self.runs, self.titles)
+
+    @property
     def summary(self) -> DataFrame:
         """Cost to each accuracy of `report.accuracies`: see `results.summary.summarise`."""
         accuracies = _report(self.manifest)["accuracies"]
@@ -159,6 +182,7 @@ class Result:
         manifest = json_bytes({**self.manifest, "final_states": listed})
         timing = json_bytes(self.timing)
         title = str(_section(self.manifest, "scenario").get("name") or "")
+        latex = summary_table(summary, self.names, title=title).encode()
 
         (folder / "manifest.json").unlink(missing_ok=True)
         atomic_write(folder / "timing.json", timing)
@@ -166,7 +190,7 @@ class Result:
         runs = self.runs.to_csv(index=False, lineterminator="\n", na_rep="nan")
         atomic_write(folder / "runs.csv", runs.encode())
         atomic_write(folder / "summary.csv", summary_csv(summary))
-        atomic_write(folder / "summary.tex", summary_table(summary, title=title).encode())
+        atomic_write(folder / "summary.tex", latex)
         for key, name in names.items():
             write_state(folder / name, self.states[key])
         for old in set(folder.glob("final_states/*.npz")) - {folder / f for f in names.values()}:
@@ -238,8 +262,10 @@ def _read_runs(path: Path) -> DataFrame:
     try:
         # Labels and reasons are kept as they are: an algorithm may well be called "NA".
         table = pd.read_csv(path, dtype="str", keep_default_na=False)
-        for name in table.columns.difference(list(_TEXT_COLUMNS)):
+        for name in table.columns.difference([*_TEXT_COLUMNS, *_FLAG_COLUMNS]):
             table[name] = _numbers(table[name].tolist())
+        for name in table.columns.intersection(list(_FLAG_COLUMNS)):
+            table[name] = [bool(("False", "True").index(text)) for text in table[name]]
     except (OSError, ValueError) as error:
         raise unreadable(path, error) from error
     return _with_columns(table, RUN_COLUMNS, path)

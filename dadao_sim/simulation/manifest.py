@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import dadao_sim
+from dadao_sim.algorithms.contract.registry import get_method
 from dadao_sim.randomness import PARTS
 from dadao_sim.scenario.model import Scenario
 
@@ -34,6 +35,7 @@ def make_manifest(
     """
     learned = scenario.local_step is not None and scenario.local_step.learned is not None
     libraries = [*LIBRARIES, "torch"] if learned else LIBRARIES
+    methods = [get_method(name) for name in dict.fromkeys(s.name for s in scenario.algorithms)]
     return {
         "scenario": scenario.to_mapping(),
         "given_in_python": given,
@@ -45,5 +47,6 @@ def make_manifest(
             **{name: version(name) for name in libraries},
         },
         "platform": {"system": platform.system(), "machine": platform.machine()},
+        "methods": {m.name: {"title": m.title or m.name, "look": m.look} for m in methods},
         "runs": runs,
     }

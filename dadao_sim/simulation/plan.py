@@ -19,7 +19,6 @@ from dadao_sim.events.world.physics import Physics
 from dadao_sim.events.world.rounds import RoundWorld
 from dadao_sim.networks import GraphSequence, Network, with_rates
 from dadao_sim.problems import Problem
-from dadao_sim.results.names import EXPERIMENTAL
 from dadao_sim.results.result import CURVE_COLUMNS, Part, RunKey
 from dadao_sim.scenario.model import AlgorithmSpec, Scenario
 from dadao_sim.simulation.counts import Counter
@@ -54,11 +53,6 @@ class Plan:
     world: Physics | None = None
     unit: float = 1.0
     experimental: bool = False
-
-    @property
-    def method_name(self) -> str:
-        """The method's name in the result, marked where no theorem covers the run."""
-        return self.method.name + EXPERIMENTAL * self.experimental
 
     @property
     def whole_rounds(self) -> bool:
@@ -230,12 +224,13 @@ def run_plan(
     )
     seconds = time.perf_counter() - begun
     curves = pd.DataFrame(outcome.samples)
-    curves = curves.assign(algorithm=label, method=plan.method_name, repeat=repeat)
+    curves = curves.assign(algorithm=label, method=plan.method.name, repeat=repeat)
     curves["time"] *= plan.unit
     end = curves.iloc[-1]
     row = {
         "algorithm": label,
-        "method": plan.method_name,
+        "method": plan.method.name,
+        "experimental": plan.experimental,
         "repeat": repeat,
         "status": outcome.status,
         "reason": outcome.reason,

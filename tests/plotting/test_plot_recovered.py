@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_rgb
-from synthetic import part, result
+from synthetic import part, result, style_of
 
 from dadao_sim.errors import InputError
 from dadao_sim.plotting.recovered import LOST, psnr, recovered_figure
-from dadao_sim.plotting.style import METHODS, save_figure
+from dadao_sim.plotting.style import save_figure
 from dadao_sim.problems.images import load
 from dadao_sim.simulation.parts import build_parts
 from dadao_sim.simulation.simulate import simulate
@@ -161,8 +161,8 @@ def test_strips_show_the_signal_and_the_node_farthest_from_it():
         assert axes.get_title("left") == name
         error = np.linalg.norm(worst - truth) / np.linalg.norm(truth)
         assert axes.get_title("right") == f"relative error {error:.2g}"
-    assert line(figure.axes[0], "recovered").get_color() == METHODS["nids"].colour
-    assert line(figure.axes[0], "recovered").get_marker() == METHODS["nids"].marker
+    assert line(figure.axes[0], "recovered").get_color() == style_of("nids").colour
+    assert line(figure.axes[0], "recovered").get_marker() == style_of("nids").marker
     assert figure.axes[1].get_xlabel() == "Coordinate"
     assert figure.get_supylabel() == "Coefficient"
 

@@ -21,7 +21,7 @@ def two_methods() -> Result:
     return result(
         part("dadao", 0, rate=0.11),
         part("dadao", 1, rate=0.13),
-        part("msda", 0, label="NA", rate=-0.1),
+        part("msda", 0, label="NA", rate=-0.1, experimental=True),
         part("my_method", 0, label='Mine, "100 %"\nof it'),
     )
 
@@ -79,11 +79,11 @@ def test_saving_twice_gives_the_same_bytes_also_in_another_process(tmp_path, two
     code = (
         "from synthetic import part, result, scenario\n"
         "result(part('dadao', 0, rate=0.11), part('dadao', 1, rate=0.13),"
-        " part('msda', 0, label='NA', rate=-0.1),"
+        " part('msda', 0, label='NA', rate=-0.1, experimental=True),"
         " part('my_method', 0, label='Mine, \"100 %\"\\nof it')).save('there')"
     )
-    here = Path(__file__).parent
-    path = os.pathsep.join([str(here), str(here.parent)])
+    tests = Path(__file__).parents[1]
+    path = os.pathsep.join([str(tests), str(tests.parent)])
     environment = {**os.environ, "PYTHONPATH": path, "PYTHONHASHSEED": "7", "TZ": "Asia/Tokyo"}
     subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env=environment, check=True)
     assert files_of(tmp_path / "there") == files_of(tmp_path / "here")
@@ -135,7 +135,7 @@ def test_a_run_without_samples_or_state_is_kept(tmp_path):
 
 
 def test_a_result_interrupted_before_its_first_run_can_be_saved(tmp_path):
-    Result.from_parts({"scenario": scenario()}, {}, ["dadao"]).save(tmp_path)
+    Result.from_parts({"scenario": scenario(), "methods": {}}, {}, ["dadao"]).save(tmp_path)
     loaded = load_result(tmp_path)
     assert len(loaded.runs) == len(loaded.curves) == len(loaded.summary) == 0
     assert tuple(loaded.curves.columns) == CURVE_COLUMNS
@@ -200,7 +200,13 @@ def test_a_damaged_file_is_named(tmp_path, two_methods, name, damage):
     assert name in one_line(error)
 
 
-@pytest.mark.parametrize("text", ["", "algorithm,method\ndadao,dadao\n", 'a,b\n"1,2\n3,4,5\n'])
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("", "algorithm,method\ndadao,dadao\n", 'a,b\n"1,2\n3,4,5\n'),
+        "algorithm,method,experimental\ndadao,dadao,perhaps\n",
+    ],
+)
 def test_a_damaged_table_of_runs_is_named(tmp_path, two_methods, text):
     two_methods.save(tmp_path)
     (tmp_path / "runs.csv").write_text(text)

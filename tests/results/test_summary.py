@@ -166,7 +166,7 @@ def test_csv_holds_the_numbers_in_full_and_says_not_reached():
     assert b"inf" not in text
     assert b"nan" not in text
     read = pd.read_csv(io.BytesIO(text), dtype="str")
-    for name in summary.columns[6:]:
+    for name in summary.columns[7:]:
         values = [math.inf if v == "not reached" else float(v) for v in read[name]]
         assert values == summary[name].tolist()
 
@@ -210,7 +210,7 @@ def hard() -> Result:
 
 
 def test_every_row_of_the_table_has_the_columns_of_the_head(hard):
-    table = summary_table(hard.summary, title="path_16 & co")
+    table = summary_table(hard.summary, hard.names, title="path_16 & co")
     body = table[table.index(r"\toprule") : table.index(r"\bottomrule")].splitlines()
     rows = [line for line in body if line.endswith(r"\\")]
     assert len(rows) == 2 + 3 * 2
@@ -223,7 +223,7 @@ def test_every_row_of_the_table_has_the_columns_of_the_head(hard):
 
 
 def test_the_table_says_what_was_not_reached(hard):
-    table = summary_table(hard.summary)
+    table = summary_table(hard.summary, hard.names)
     lines = table.splitlines()
     first = next(k for k, line in enumerate(lines) if line.startswith("ADOM+ "))
     assert lines[first].count("not reached") == 6
@@ -234,7 +234,9 @@ def test_the_table_says_what_was_not_reached(hard):
 
 
 def test_medians_in_the_table_are_those_of_the_summary(hard):
-    line = next(x for x in summary_table(hard.summary).splitlines() if x.startswith("DADAO"))
+    line = next(
+        x for x in summary_table(hard.summary, hard.names).splitlines() if x.startswith("DADAO")
+    )
     cells = [cell.strip() for cell in line.removesuffix(r" \\").split("&")][1:]
     dadao = hard.summary[hard.summary["algorithm"] == "dadao"]
     expected = []
@@ -245,13 +247,15 @@ def test_medians_in_the_table_are_those_of_the_summary(hard):
 
 def test_a_shared_power_of_ten_is_written_once():
     runs = [part("dadao", k, rate=0.1 + 0.01 * k, communications=40_000) for k in range(3)]
-    table = summary_table(result(*runs).summary.query("accuracy == 1e-6"))
-    low, high = result(*runs).summary.iloc[2][["communications_p10", "communications_p90"]]
+    made = result(*runs)
+    table = summary_table(made.summary.query("accuracy == 1e-6"), made.names)
+    low, high = made.summary.iloc[2][["communications_p10", "communications_p90"]]
     assert rf"${low / 1e6:.2f}$--${high / 1e6:.2f}\times10^{{6}}$" in table
 
 
 def test_one_run_has_no_ranges():
-    table = summary_table(result(part("dadao")).summary)
+    made = result(part("dadao"))
+    table = summary_table(made.summary, made.names)
     assert r"\scriptsize" not in table
     assert "one run" in table
 
@@ -259,7 +263,7 @@ def test_one_run_has_no_ranges():
 @pytest.mark.skipif(shutil.which("pdflatex") is None, reason="needs pdflatex")
 def test_the_table_compiles_with_booktabs_alone(tmp_path, hard):
     head = "\\documentclass{article}\\usepackage{booktabs}\\begin{document}\n"
-    document = head + summary_table(hard.summary, title="a_b") + "\\end{document}\n"
+    document = head + summary_table(hard.summary, hard.names, title="a_b") + "\\end{document}\n"
     (tmp_path / "t.tex").write_text(document)
     command = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "t.tex"]
     subprocess.run(command, cwd=tmp_path, check=True, capture_output=True)
