@@ -9,7 +9,7 @@ import pandas as pd
 
 from dadao_sim.algorithms.contract.registry import METHODS
 from dadao_sim.plotting.style import Style, parse_look
-from dadao_sim.results.result import CURVE_COLUMNS, Part, Result
+from dadao_sim.results.result import CURVE_COLUMNS, FinishedRun, Result
 
 TARGET = 1e-8
 
@@ -22,7 +22,7 @@ def scenario(**changes: Any) -> dict[str, Any]:
     return {"name": "synthetic", "seed": 0, "report": report, **changes}
 
 
-def part(
+def finished_run(
     method: str,
     repeat: int = 0,
     *,
@@ -34,7 +34,7 @@ def part(
     samples: int = 401,
     status: str | None = None,
     experimental: bool = False,
-) -> Part:
+) -> FinishedRun:
     """A run with accuracy exp(-rate t), sampled at evenly spaced times and stopped at TARGET.
 
     `gradients` and `communications` are spent per unit of time. A negative rate diverges.
@@ -67,7 +67,7 @@ def part(
     }
     curves = pd.DataFrame(columns, columns=list(CURVE_COLUMNS))
     final = curves.iloc[-1]
-    run = {
+    row = {
         "algorithm": label,
         "method": method,
         "experimental": experimental,
@@ -81,7 +81,7 @@ def part(
     }
     rng = np.random.default_rng(repeat)
     states = {"x": rng.standard_normal((4, 3)), "file": np.full((4, 3), float(repeat))}
-    return Part(curves, run, states, {"seconds": 0.5, "events_per_second": 1e6})
+    return FinishedRun(curves, row, states, {"seconds": 0.5, "events_per_second": 1e6})
 
 
 def declared(method: str) -> dict[str, str | None]:
@@ -98,14 +98,14 @@ def style_of(method: str) -> Style:
     return parse_look(look)
 
 
-def result(*parts: Part, **changes: Any) -> Result:
-    """The parts as a result, algorithms in the order of their first part."""
-    labels = list(dict.fromkeys(part.run["algorithm"] for part in parts))
-    keyed = {(p.run["algorithm"], p.run["repeat"]): p for p in parts}
+def result(*runs: FinishedRun, **changes: Any) -> Result:
+    """The runs as a result, algorithms in the order of their first run."""
+    labels = list(dict.fromkeys(run.key[0] for run in runs))
+    methods = dict.fromkeys(run.row["method"] for run in runs)
     manifest = {
         "scenario": scenario(**changes),
         "seed": 0,
         "versions": {"dadao_sim": "0"},
-        "methods": {name: declared(name) for name in dict.fromkeys(p.run["method"] for p in parts)},
+        "methods": {name: declared(name) for name in methods},
     }
-    return Result.from_parts(manifest, keyed, labels)
+    return Result.from_runs(manifest, runs, labels)

@@ -13,7 +13,7 @@ Saved, it is a folder:
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
@@ -69,21 +69,26 @@ _FLAG_COLUMNS = ("experimental",)
 
 
 @dataclass(frozen=True)
-class Part:
-    """One finished run: one algorithm, one repeat.
+class FinishedRun:
+    """One algorithm in one repeat, at its end.
 
     Attributes:
         curves: its samples in order of time, columns CURVE_COLUMNS.
-        run: its row of the table of runs, keys RUN_COLUMNS.
+        row: of the table of runs, keys RUN_COLUMNS.
         states: block name -> array (n, d), every node at the end.
         timing: wall-clock figures (seconds, events per second).
 
     """
 
     curves: DataFrame
-    run: dict[str, Any]
+    row: dict[str, Any]
     states: State = field(default_factory=dict)
     timing: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def key(self) -> RunKey:
+        """Label and repeat."""
+        return self.row["algorithm"], self.row["repeat"]
 
 
 @dataclass
@@ -109,26 +114,26 @@ class Result:
     timing: dict[str, Any] = field(default_factory=dict)
 
     @classmethod
-    def from_parts(
-        cls, manifest: dict[str, Any], parts: Mapping[RunKey, Part], labels: Sequence[str]
+    def from_runs(
+        cls, manifest: dict[str, Any], runs: Iterable[FinishedRun], labels: Sequence[str]
     ) -> Result:
         """Join finished runs, sorted by the order of `labels`, then by repeat."""
         import pandas as pd
 
         rank = {label: k for k, label in enumerate(labels)}
-        keys = sorted(parts, key=lambda key: (rank[key[0]], key[1]))
-        samples = [parts[key].curves for key in keys if len(parts[key].curves)]
+        runs = sorted(runs, key=lambda run: (rank[run.key[0]], run.key[1]))
+        samples = [run.curves for run in runs if len(run.curves)]
         columns = list(CURVE_COLUMNS)
         return cls(
             manifest=manifest,
             curves=pd.concat(samples, ignore_index=True)[columns]
             if samples
             else pd.DataFrame(columns=columns),
-            runs=pd.DataFrame([parts[key].run for key in keys], columns=list(RUN_COLUMNS)),
-            states={key: parts[key].states for key in keys if parts[key].states},
+            runs=pd.DataFrame([run.row for run in runs], columns=list(RUN_COLUMNS)),
+            states={run.key: run.states for run in runs if run.states},
             timing={
                 "runs": [
-                    {"algorithm": key[0], "repeat": key[1], **parts[key].timing} for key in keys
+                    {"algorithm": run.key[0], "repeat": run.key[1], **run.timing} for run in runs
                 ]
             },
         )

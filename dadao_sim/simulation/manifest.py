@@ -8,7 +8,7 @@ from typing import Any
 
 import dadao_sim
 from dadao_sim.algorithms.contract.registry import get_method
-from dadao_sim.randomness import PARTS
+from dadao_sim.randomness import STREAMS
 from dadao_sim.scenario.model import Scenario
 
 LIBRARIES = ["numpy", "scipy", "numba", "networkx", "pandas", "pyarrow", "scikit-learn", "simpy"]
@@ -40,7 +40,7 @@ def make_manifest(
         "scenario": scenario.to_mapping(),
         "given_in_python": given,
         "seed": scenario.seed,
-        "streams": {"spawn_key": "(repeat, part)", "parts": list(PARTS)},
+        "streams": {"spawn_key": "(repeat, part)", "parts": list(STREAMS)},
         "versions": {
             "dadao_sim": dadao_sim.__version__,
             "python": platform.python_version(),

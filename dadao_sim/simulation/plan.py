@@ -19,7 +19,7 @@ from dadao_sim.events.world.physics import Physics
 from dadao_sim.events.world.rounds import RoundWorld
 from dadao_sim.networks import GraphSequence, Network, with_rates
 from dadao_sim.problems import Problem
-from dadao_sim.results.result import CURVE_COLUMNS, Part, RunKey
+from dadao_sim.results.result import CURVE_COLUMNS, FinishedRun, RunKey
 from dadao_sim.scenario.model import AlgorithmSpec, Scenario
 from dadao_sim.simulation.counts import Counter
 from dadao_sim.simulation.measures import Errors
@@ -197,7 +197,7 @@ def make_clock(plan: Plan, parts: Parts, seed: np.random.SeedSequence) -> Clock:
 
 def run_plan(
     plan: Plan, parts: Parts, key: RunKey, seed: np.random.SeedSequence, tick: Tick | None = None
-) -> Part:
+) -> FinishedRun:
     """Run one algorithm on the parts of one repeat."""
     import pandas as pd
 
@@ -243,4 +243,5 @@ def run_plan(
         "events": outcome.events,
         "events_per_second": outcome.events / seconds,
     }
-    return Part(curves[list(CURVE_COLUMNS)], row, player.blocks(plan.method.blocks), timing)
+    states = player.blocks(plan.method.blocks)
+    return FinishedRun(curves[list(CURVE_COLUMNS)], row, states, timing)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from matplotlib.lines import Line2D
-from synthetic import part, result, style_of
+from synthetic import finished_run, result, style_of
 
 from dadao_sim.errors import InputError
 from dadao_sim.plotting.comparison import comparison_figure
@@ -14,12 +14,12 @@ from dadao_sim.reports.comparison import comparison_table
 def results():
     return {
         "path": result(
-            *(part("dadao", k, rate=0.05 + 0.01 * k) for k in range(5)),
-            *(part("msda", k, rate=0.001) for k in range(5)),
+            *(finished_run("dadao", k, rate=0.05 + 0.01 * k) for k in range(5)),
+            *(finished_run("msda", k, rate=0.001) for k in range(5)),
         ),
         "grid": result(
-            *(part("msda", k, rate=0.1 + 0.01 * k) for k in range(5)),
-            *(part("adom_plus", k, rate=0.1 if k < 4 else 1e-3) for k in range(5)),
+            *(finished_run("msda", k, rate=0.1 + 0.01 * k) for k in range(5)),
+            *(finished_run("adom_plus", k, rate=0.1 if k < 4 else 1e-3) for k in range(5)),
         ),
     }
 
@@ -71,7 +71,9 @@ def test_what_was_not_reached_is_hollow_beyond_every_cost(results):
 
 
 def test_no_strip_when_all_arrived(results):
-    figure = comparison_figure({"grid": result(part("dadao"), part("msda"))}, 1e-2, "time")
+    figure = comparison_figure(
+        {"grid": result(finished_run("dadao"), finished_run("msda"))}, 1e-2, "time"
+    )
     assert not figure.axes[0].texts
     assert not figure.axes[0].patches
 
@@ -80,4 +82,4 @@ def test_what_cannot_be_compared_is_refused(results):
     with pytest.raises(InputError, match=r"^quantity: 'hours' given; use communications"):
         comparison_figure(results, 1e-2, "hours")
     with pytest.raises(InputError, match=r"^accuracy: no algorithm reached 1e-06"):
-        comparison_figure({"slow": result(part("dadao", rate=1e-4))}, 1e-6)
+        comparison_figure({"slow": result(finished_run("dadao", rate=1e-4))}, 1e-6)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_rgb
-from synthetic import part, result, style_of
+from synthetic import finished_run, result, style_of
 
 from dadao_sim.errors import InputError
 from dadao_sim.plotting.recovered import LOST, psnr, recovered_figure
@@ -38,11 +38,11 @@ def scenario(data, **changes):
 def made_up(data, estimates, methods=("nids",), statuses=None, **changes):
     """A result whose final states are given: label -> x (n, d)."""
     names = dict(zip(estimates, methods, strict=False))
-    parts = [
-        part(names.get(label, label), label=label, status=(statuses or {}).get(label))
+    runs = [
+        finished_run(names.get(label, label), label=label, status=(statuses or {}).get(label))
         for label in estimates
     ]
-    made = result(*parts)
+    made = result(*runs)
     made.manifest["scenario"] = {**scenario(data), "seed": 0, **changes}
     made.states = {(label, 0): {"x": x} for label, x in estimates.items()}
     return made

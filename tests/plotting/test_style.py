@@ -7,7 +7,7 @@ import matplotlib
 import numpy as np
 import pytest
 from matplotlib.colors import to_rgb
-from synthetic import part, result, style_of
+from synthetic import finished_run, result, style_of
 
 from dadao_sim.algorithms.contract.registry import METHODS
 from dadao_sim.errors import InputError
@@ -96,7 +96,7 @@ def test_many_labels_still_differ():
 
 @pytest.mark.parametrize("kind", ["pdf", "svg", "png"])
 def test_files_are_the_same_bytes_and_undated(tmp_path, kind, monkeypatch):
-    run = result(part("dadao"), part("msda", rate=0.05))
+    run = result(finished_run("dadao"), finished_run("msda", rate=0.05))
     save_figure(panel_figure(run), tmp_path / f"a.{kind}")
     monkeypatch.setenv("SOURCE_DATE_EPOCH", "1000000000")
     save_figure(panel_figure(run), tmp_path / "b", format=kind)
@@ -107,7 +107,7 @@ def test_files_are_the_same_bytes_and_undated(tmp_path, kind, monkeypatch):
 def test_a_png_has_200_dots_per_inch(tmp_path):
     from matplotlib.image import imread
 
-    figure = curve_figure(result(part("dadao")))
+    figure = curve_figure(result(finished_run("dadao")))
     save_figure(figure, tmp_path / "f.png")
     height, width, _ = imread(tmp_path / "f.png").shape
     assert (width, height) == pytest.approx(figure.get_size_inches() * 200, abs=1)
@@ -115,7 +115,7 @@ def test_a_png_has_200_dots_per_inch(tmp_path):
 
 
 def test_another_format_is_refused(tmp_path):
-    figure = curve_figure(result(part("dadao")))
+    figure = curve_figure(result(finished_run("dadao")))
     with pytest.raises(InputError, match="pdf, svg or png"):
         save_figure(figure, tmp_path / "f.docx")
     assert not list(tmp_path.iterdir())
@@ -123,7 +123,7 @@ def test_another_format_is_refused(tmp_path):
 
 def test_drawing_leaves_the_settings_of_the_user(tmp_path):
     before = dict(matplotlib.rcParams)
-    save_figure(panel_figure(result(part("dadao"))), tmp_path / "f.pdf")
+    save_figure(panel_figure(result(finished_run("dadao"))), tmp_path / "f.pdf")
     assert dict(matplotlib.rcParams) == before
     with pytest.raises(ZeroDivisionError), paper():
         _ = 1 / 0

@@ -3,7 +3,7 @@
 import math
 
 import pytest
-from synthetic import part, result
+from synthetic import finished_run, result
 
 from dadao_sim.errors import InputError
 from dadao_sim.reports.comparison import comparison_table, titles_of
@@ -14,12 +14,12 @@ from dadao_sim.results.names import printed_names
 def results():
     return {
         "path": result(
-            *(part("dadao", k, rate=0.05 + 0.01 * k) for k in range(5)),
-            *(part("msda", k, rate=0.001) for k in range(5)),
+            *(finished_run("dadao", k, rate=0.05 + 0.01 * k) for k in range(5)),
+            *(finished_run("msda", k, rate=0.001) for k in range(5)),
         ),
         "grid": result(
-            *(part("msda", k, rate=0.1 + 0.01 * k) for k in range(5)),
-            *(part("adom_plus", k, rate=0.1 if k < 4 else 1e-3) for k in range(5)),
+            *(finished_run("msda", k, rate=0.1 + 0.01 * k) for k in range(5)),
+            *(finished_run("adom_plus", k, rate=0.1 if k < 4 else 1e-3) for k in range(5)),
         ),
     }
 
@@ -45,7 +45,7 @@ def test_the_accuracy_need_not_be_in_the_report(results):
 
 def test_each_result_has_its_own_prices(results):
     report = {"accuracies": [1e-2], "cost": {"gradient": 100.0, "communication": 0.0}}
-    dear = {"dear": result(part("dadao", rate=0.05), report=report)}
+    dear = {"dear": result(finished_run("dadao", rate=0.05), report=report)}
     row = comparison_table({**results, **dear}, 1e-2).iloc[-1]
     assert row["cost_median"] == 100 * row["gradients_median"]
 
@@ -59,8 +59,8 @@ def test_what_cannot_be_compared_is_refused(results):
 
 def test_a_label_is_marked_where_it_is_experimental_in_any_of_the_results():
     results = {
-        "l1": result(part("dadao"), part("nids")),
-        "l0": result(part("dadao", experimental=True)),
+        "l1": result(finished_run("dadao"), finished_run("nids")),
+        "l0": result(finished_run("dadao", experimental=True)),
     }
     table = comparison_table(results, 1e-2)
     assert table["experimental"].tolist() == [False, False, True]

@@ -1,7 +1,7 @@
 """What an algorithm is called in print."""
 
 import pytest
-from synthetic import part, result
+from synthetic import finished_run, result
 
 from dadao_sim.errors import InputError
 from dadao_sim.results.names import printed_name
@@ -14,14 +14,16 @@ def test_a_label_of_the_users_goes_before_the_title_of_the_method():
 
 
 def test_a_result_knows_its_names_without_the_registry():
-    made = result(part("dadao"), part("dadao", label="half"), part("mine"))
+    made = result(finished_run("dadao"), finished_run("dadao", label="half"), finished_run("mine"))
     made.manifest["methods"]["dadao"] = {"title": "Another", "look": "black long P"}
     assert made.names == {"dadao": "Another", "half": "half", "mine": "mine"}
     assert made.looks == {"dadao": "black long P", "mine": None}
 
 
 def test_one_repeat_that_is_experimental_marks_its_label():
-    made = result(part("nids"), part("dadao"), part("dadao", 1, experimental=True))
+    made = result(
+        finished_run("nids"), finished_run("dadao"), finished_run("dadao", 1, experimental=True)
+    )
     assert made.names == {"nids": "NIDS", "dadao": "DADAO (experimental)"}
     assert made.summary.groupby("algorithm")["experimental"].all().to_dict() == {
         "nids": False,
@@ -30,7 +32,7 @@ def test_one_repeat_that_is_experimental_marks_its_label():
 
 
 def test_a_manifest_without_methods_is_not_one_of_a_result():
-    made = result(part("dadao"))
+    made = result(finished_run("dadao"))
     del made.manifest["methods"]
     with pytest.raises(InputError, match="manifest: a section 'methods' is missing"):
         _ = made.titles
