@@ -57,10 +57,11 @@ def prior(
     from dadao_sim.local_steps.learned.recovery import largest_slope
     from dadao_sim.plotting.priors import prior_figure
     from dadao_sim.plotting.style import save_figure
+    from dadao_sim.reports.prior import prior_report
 
     weights, metadata = load_weights(network)
     if figure is not None:
-        save_figure(prior_figure(weights, metadata), figure)
+        save_figure(prior_figure(prior_report(weights, metadata)), figure)
         show.say(f"figure: {figure}")
     slope = largest_slope(weights)
     verdict = "nonexpansive" if slope <= 1 else "expansive: no contraction theorem applies"

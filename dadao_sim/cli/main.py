@@ -147,6 +147,8 @@ def world(
     from dadao_sim.plotting.networks import network_figure
     from dadao_sim.plotting.style import save_figure
     from dadao_sim.plotting.timeline import timeline_figure
+    from dadao_sim.reports.layout import network_layout
+    from dadao_sim.reports.timeline import world_timeline
     from dadao_sim.reports.world import world_report
     from dadao_sim.scenario import shipped
     from dadao_sim.scenario.reading import load_scenario
@@ -162,12 +164,12 @@ def world(
         save_events(log, report.events)
         show.say(f"log: {log}, {len(report.events):,} events")
     if timeline is not None:
-        save_figure(timeline_figure(report, begin, report.end), timeline)
+        save_figure(timeline_figure(world_timeline(report), begin, report.end), timeline)
         show.say(f"figure: {timeline}")
     if load is not None:
         rates = report.link_bytes / report.end
         what = "Bytes per mean gradient interval"
-        save_figure(network_figure(report.network, rates, label=what), load)
+        save_figure(network_figure(network_layout(report.network), rates, label=what), load)
         show.say(f"figure: {load}")
 
 

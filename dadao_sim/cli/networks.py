@@ -136,5 +136,6 @@ def _options(sets: list[str]) -> dict[str, Any]:
 def _draw(built: "Network", rates: Any, figure: Path) -> None:
     from dadao_sim.plotting.networks import network_figure
     from dadao_sim.plotting.style import save_figure
+    from dadao_sim.reports.layout import network_layout
 
-    save_figure(network_figure(built, rates), figure)
+    save_figure(network_figure(network_layout(built), rates), figure)

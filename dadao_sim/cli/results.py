@@ -20,7 +20,8 @@ def recovered(
     from dadao_sim.cli import show
     from dadao_sim.plotting.recovered import recovered_figure
     from dadao_sim.plotting.style import save_figure
+    from dadao_sim.reports import recovered as report
     from dadao_sim.results.result import load_result
 
-    save_figure(recovered_figure(load_result(folder), algorithms), figure)
+    save_figure(recovered_figure(report.recovered(load_result(folder), algorithms)), figure)
     show.say(f"figure: {figure}")

@@ -10,6 +10,7 @@ from dadao_sim.errors import InputError
 from dadao_sim.events.files import event_table, load_events, save_events
 from dadao_sim.events.log import ROUND, TYPES
 from dadao_sim.plotting.timeline import timeline_figure
+from dadao_sim.reports.timeline import world_timeline
 from dadao_sim.reports.world import world_report
 from dadao_sim.scenario.reading import scenario_from_mapping
 from dadao_sim.simulation.parts import build_parts
@@ -123,7 +124,7 @@ def test_a_log_is_saved_and_replayed(tmp_path):
 def test_the_timeline_shows_every_gradient_and_message():
     world = {"nodes": NODES, "links": {"latency": 0.3}}
     report = world_report(scenario(world, time=10.0), "ad_psgd")
-    axes = timeline_figure(report, 0.0, 10.0).axes[0]
+    axes = timeline_figure(world_timeline(report), 0.0, 10.0).axes[0]
     bars = [patch for patch in axes.patches if patch.get_width() > 0]
     table = event_table(report.events)
     assert len(bars) == (table.kind == "gradient_start").sum()
@@ -132,7 +133,7 @@ def test_the_timeline_shows_every_gradient_and_message():
     assert len(lines) == table.kind.isin(["arrive_i", "arrive_j"]).sum()
     assert_allclose([line[1, 0] - line[0, 0] for line in lines], 0.3, rtol=1e-9)
     with pytest.raises(InputError, match="from 5 to 20 is not within 0 and 10"):
-        timeline_figure(report, 5.0, 20.0)
+        timeline_figure(world_timeline(report), 5.0, 20.0)
 
 
 def test_the_command_prints_and_draws(capsys, monkeypatch, tmp_path):
