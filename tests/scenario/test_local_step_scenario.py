@@ -10,7 +10,7 @@ from sklearn.linear_model import ElasticNet
 
 from dadao_sim import simulate
 from dadao_sim.algorithms.contract.registry import METHODS
-from dadao_sim.cli.show import print_worlds
+from dadao_sim.cli.world import print_worlds
 from dadao_sim.errors import InputError
 from dadao_sim.local_steps import from_callable, make
 from dadao_sim.plotting.curves import curve_figure, panel_figure
