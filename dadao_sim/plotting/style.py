@@ -263,7 +263,7 @@ def save_figure(figure: Figure, path: str | Path, format: str | None = None) -> 
     path = Path(path)
     kind = (format or path.suffix.removeprefix(".")).lower()
     if kind not in _METADATA:
-        raise InputError(f"figure {path.name}: the format should be pdf, svg or png, not {kind!r}")
+        raise InputError("format", f"{kind!r} given for {path.name}", "use pdf, svg or png")
     buffer = BytesIO()
     with paper():
         figure.savefig(buffer, format=kind, dpi=200, metadata=_METADATA[kind])

@@ -78,14 +78,14 @@ def world_report(
     spec = next((s for s in scenario.algorithms if s.label == label), None)
     if spec is None:
         labels = ", ".join(s.label for s in scenario.algorithms)
-        raise InputError(f"algorithms: {label!r} is none of this scenario's ({labels})")
+        raise InputError("label", f"{label!r} is none of this scenario's", f"it has {labels}")
     if end is not None and not end > 0:
-        raise InputError(f"world: --end {end:g}; it must be above 0")
+        raise InputError("end", f"{end:g} given", "it must be above 0")
     end = end or scenario.stop.time
     if scenario.world is None:
-        raise InputError("world: the scenario has none; add world: {preset: ...}")
+        raise InputError("scenario", "it has no world", "add world: {preset: ...}")
     if end is None:
-        raise InputError("world: give an end in time, for the scenario has no stop.time")
+        raise InputError("end", "none given, and the scenario has no stop.time", "give one")
     parts = build_parts(scenario, repeat)
     plan = make_plan(scenario, spec, parts)
     clock = make_clock(plan, parts, stream(scenario.seed, repeat, "events"))

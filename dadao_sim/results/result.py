@@ -212,10 +212,12 @@ def load_result(folder: str | Path) -> Result:
     """
     folder = Path(folder)
     if not folder.is_dir():
-        raise InputError(f"{folder}: no such folder of results")
+        raise InputError("folder", f"there is no folder {folder}")
     if not (folder / "manifest.json").is_file():
         raise InputError(
-            f"{folder} is not a finished result: it has no manifest.json; run its scenario again"
+            "folder",
+            f"{folder} is not a finished result: it has no manifest.json",
+            "run its scenario again",
         )
     manifest = read_json(folder / "manifest.json")
     try:
@@ -225,7 +227,9 @@ def load_result(folder: str | Path) -> Result:
         raise InputError(f"{folder / 'manifest.json'} is not the manifest of a result") from error
     for name in ("timing.json", "curves.parquet", "runs.csv", *states.values()):
         if not (folder / name).is_file():
-            raise InputError(f"{folder} is incomplete: {name} is missing; run its scenario again")
+            raise InputError(
+                "folder", f"{folder} is incomplete: {name} is missing", "run its scenario again"
+            )
     return Result(
         manifest=manifest,
         curves=read_table(folder / "curves.parquet"),
@@ -298,7 +302,5 @@ def _report(manifest: Mapping[str, Any]) -> Mapping[str, Any]:
 def _section(mapping: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     section = mapping.get(name)
     if not isinstance(section, Mapping):
-        raise InputError(
-            f"manifest: a section {name!r} is missing; is it the manifest of a result?"
-        )
+        raise InputError("manifest", f"a section {name!r} is missing", "one of a result is needed")
     return section

@@ -42,12 +42,15 @@ class RunStore:
         if not self._identity.is_file():
             # Hidden files may be what a killed process left of the identity.
             if any(not path.name.startswith(".") for path in self.folder.glob("*")):
-                raise InputError(f"{self.folder} holds other files: choose an empty folder")
+                raise InputError(
+                    "folder", f"{self.folder} holds other files", "choose an empty one"
+                )
             atomic_write(self._identity, fingerprint.encode())
         elif self._identity.read_bytes() != fingerprint.encode():
             raise InputError(
-                f"{self.folder} holds runs of another scenario or of another version:"
-                " resume with the same ones, delete the folder, or choose another"
+                "folder",
+                f"{self.folder} holds runs of another scenario or of another version",
+                "resume with the same ones, delete it, or choose another",
             )
 
     def finished(self) -> list[RunKey]:
@@ -72,7 +75,9 @@ class RunStore:
         """
         mark = self._path(key, ".json")
         if not mark.is_file():
-            raise InputError(f"{self.folder}: no finished run {key[0]!r}, repeat {key[1]}")
+            raise InputError(
+                "key", f"{self.folder} has no finished run {key[0]!r}, repeat {key[1]}"
+            )
         stored = read_json(mark)
         return FinishedRun(
             curves=read_table(self._path(key, ".parquet")),

@@ -299,7 +299,7 @@ def test_overwrite_spares_what_is_no_result(dadao_sim, scenario, tmp_path):
     (tmp_path / "thesis").mkdir()
     (tmp_path / "thesis" / "chapter.tex").write_text("years of work")
     code, _, err = dadao_sim("run", scenario(), "--out", "thesis", "--overwrite")
-    assert_one_line(code, err, "thesis", "choose another --out")
+    assert_one_line(code, err, "thesis exists and is no result of ours", "choose another")
     assert (tmp_path / "thesis" / "chapter.tex").exists()
 
 
@@ -309,8 +309,8 @@ REGULAR = ["network", "--graph", "random_regular", "--nodes", "8"]
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["compare", "nothing"], "nothing: no such folder"),
-        (["plot", "nothing"], "nothing: no such folder"),
+        (["compare", "nothing"], "there is no folder nothing"),
+        (["plot", "nothing"], "there is no folder nothing"),
         (["cite", "nobody"], "'nobody' is unknown"),
         (["network"], "give either a GraphML file or --graph"),
         (["network", "--graph", "starr", "--nodes", "4"], "network.graph: 'starr' is not known"),

@@ -92,13 +92,19 @@ def test_a_synchronous_node_computes_or_waits():
     assert_array_equal(report.link_bytes, 20 * 2 * 2 * 4 * 8)
     assert report.history is not None
     assert_allclose(report.history[3, :, 0], [15.0, 19.0, 20.0])
+    timeline = world_timeline(report)
+    for bars, first, others in ((timeline.computing, 4.0, 1.0), (timeline.waiting, 1.0, 4.0)):
+        assert_array_equal(np.unique(bars[:, 0]), np.arange(8))
+        assert_allclose(bars[:, 2] - bars[:, 1], np.where(bars[:, 0] == 0, first, others))
+    assert_allclose(timeline.rounds, np.arange(5.0, 101.0, 5.0))
+    assert len(timeline.messages) == len(timeline.gradients) == len(timeline.losses) == 0
 
 
 def test_what_has_no_world_has_no_report():
     made = scenario({}, time=10.0)
-    with pytest.raises(InputError, match=r"'dadao' is none of this scenario's \(ad_psgd\)"):
+    with pytest.raises(InputError, match=r"^label: 'dadao' is none of this scenario's; it has ad_"):
         world_report(made, "dadao")
-    with pytest.raises(InputError, match="world: the scenario has none"):
+    with pytest.raises(InputError, match="scenario: it has no world"):
         world_report(made.model_copy(update={"world": None}), "ad_psgd")
 
 

@@ -152,7 +152,7 @@ def one_line(error: pytest.ExceptionInfo[InputError]) -> str:
 def test_no_such_folder(tmp_path):
     with pytest.raises(InputError) as error:
         load_result(tmp_path / "nowhere")
-    assert "no such folder" in one_line(error)
+    assert "there is no folder" in one_line(error)
 
 
 def test_another_folder_is_not_a_result(tmp_path):
