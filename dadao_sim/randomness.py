@@ -2,11 +2,11 @@
 
 import numpy as np
 
-PARTS = ("data", "graph", "start", "events", "world")
+STREAMS = ("data", "graph", "start", "events", "world")
 
 
 def stream(seed: int, repeat: int, part: str) -> np.random.SeedSequence:
-    """The seed sequence of ``part`` (one of ``PARTS``) in repeat ``repeat`` of a scenario's
+    """The seed sequence of ``part`` (one of ``STREAMS``) in repeat ``repeat`` of a scenario's
     ``seed``.
     """
-    return np.random.SeedSequence(entropy=seed, spawn_key=(repeat, PARTS.index(part)))
+    return np.random.SeedSequence(entropy=seed, spawn_key=(repeat, STREAMS.index(part)))

@@ -7,6 +7,8 @@ from pictures import Picture, ResultOf, scenario_picture
 from dadao_sim.local_steps.learned import load_weights
 from dadao_sim.plotting.priors import prior_figure
 from dadao_sim.plotting.recovered import recovered_figure
+from dadao_sim.reports.prior import prior_report
+from dadao_sim.reports.recovered import recovered
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -62,7 +64,7 @@ def recovered_picture(name: str) -> Picture:
     only = "".join(f"--algorithm {label} " for label in labels)
 
     def draw(result_of: ResultOf) -> "Figure":
-        return recovered_figure(result_of((f"composite/{name}",)), labels)
+        return recovered_figure(recovered(result_of((f"composite/{name}",)), labels))
 
     return Picture(
         name=f"{name}-recovered",
@@ -84,5 +86,5 @@ def learned_prior() -> Picture:
         "proximal operator it is, exactly. Beyond the range of the training it goes on with\n"
         "slope 1.",
         command="dadao-sim prior laplacian --figure plots/prior-laplacian.png",
-        draw=lambda result_of: prior_figure(*load_weights("laplacian")),
+        draw=lambda result_of: prior_figure(prior_report(*load_weights("laplacian"))),
     )

@@ -24,6 +24,7 @@ from dadao_sim.networks import build, read_graphml
 from dadao_sim.plotting.networks import network_figure
 from dadao_sim.plotting.style import save_figure
 from dadao_sim.randomness import stream
+from dadao_sim.reports.layout import network_layout
 from dadao_sim.results.result import Result, load_result
 from dadao_sim.scenario import shipped
 from dadao_sim.scenario.reading import load_scenario
@@ -94,7 +95,7 @@ def graph_picture(graph: str, nodes: int, title: str, caption: str) -> Picture:
 
     def draw(result_of: ResultOf) -> "Figure":
         rng = np.random.default_rng(stream(0, 0, "graph"))  # that of the command, at its seed 0
-        return network_figure(build(graph, nodes, rng))
+        return network_figure(network_layout(build(graph, nodes, rng)))
 
     return Picture(
         name=name,
@@ -112,7 +113,9 @@ def map_picture(file: str, title: str, caption: str) -> Picture:
         title=title,
         caption=caption,
         command=f"dadao-sim network graphs/{file}.graphml --figure plots/network-{file}.png",
-        draw=lambda result_of: network_figure(read_graphml(ROOT / f"graphs/{file}.graphml")),
+        draw=lambda result_of: network_figure(
+            network_layout(read_graphml(ROOT / f"graphs/{file}.graphml"))
+        ),
     )
 
 

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dadao_sim.plotting.comparison import comparison_figure, comparison_table
+from dadao_sim.plotting.comparison import comparison_figure
 from dadao_sim.plotting.curves import panel_figure
-from dadao_sim.results.names import display_name
+from dadao_sim.reports.comparison import comparison_table, titles_of
+from dadao_sim.results.names import printed_names
 from dadao_sim.results.result import Result
 from dadao_sim.scenario import shipped
 
@@ -83,12 +84,11 @@ def comparison_picture(
 def median_table(results: Mapping[str, Result], accuracy: float, quantity: str) -> str:
     """Medians of what it cost in Markdown: a row per result, a column per method."""
     table = comparison_table(results, accuracy)
-    methods = dict(zip(table["algorithm"], table["method"], strict=True))
+    names = printed_names(table, titles_of(results))
     medians = table.set_index(["scenario", "algorithm"])[f"{quantity}_median"].to_dict()
-    names = [display_name(label, method) for label, method in methods.items()]
-    lines = ["| | " + " | ".join(names) + " |", "|---" * (len(names) + 1) + "|"]
+    lines = ["| | " + " | ".join(names.values()) + " |", "|---" * (len(names) + 1) + "|"]
     for scenario in results:
-        cells = [_cell(medians.get((scenario, label), math.nan)) for label in methods]
+        cells = [_cell(medians.get((scenario, label), math.nan)) for label in names]
         lines.append(f"| {scenario} | " + " | ".join(cells) + " |")
     return "\n".join(lines)
 

@@ -10,6 +10,7 @@ from pictures import Picture, ResultOf, scenario_picture
 from dadao_sim.networks import Network, build, read_graphml
 from dadao_sim.networks.rates import optimal_rates
 from dadao_sim.plotting.networks import network_figure
+from dadao_sim.reports.layout import network_layout
 from dadao_sim.reports.rates import compare_methods, rates_report
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ def rates_picture(name: str, title: str, source: str, network: Callable[[], Netw
     def draw(result_of: ResultOf) -> "Figure":
         best = optimal_rates(network())
         assert isinstance(best.network, Network)
-        return network_figure(best.network, best.rates)
+        return network_figure(network_layout(best.network), best.rates)
 
     return Picture(
         name=f"network-{name}-rates",

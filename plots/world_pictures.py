@@ -6,6 +6,8 @@ from pictures import Picture, comparison_picture, scenario_picture
 
 from dadao_sim.plotting.networks import network_figure
 from dadao_sim.plotting.timeline import timeline_figure
+from dadao_sim.reports.layout import network_layout
+from dadao_sim.reports.timeline import world_timeline
 from dadao_sim.reports.world import WorldReport, world_report
 from dadao_sim.scenario import shipped
 from dadao_sim.scenario.reading import load_scenario
@@ -61,7 +63,7 @@ def timeline(file: str, title: str, caption: str, label: str, end: float) -> Pic
         command=f"dadao-sim world scenarios/world/edge-devices.yaml {sets} \\\n"
         f'  --algorithm "{label}" --end {end:g} --timeline plots/{file}.png',
         draw=lambda result_of: timeline_figure(
-            report("edge-devices", label, end, changes), 0.0, end
+            world_timeline(report("edge-devices", label, end, changes)), 0.0, end
         ),
     )
 
@@ -72,7 +74,9 @@ def load_per_link() -> Picture:
     def draw(result_of: object) -> object:
         found = report("geant-wan", "DADAO, rescaled", 500.0)
         rates = found.link_bytes / found.end
-        return network_figure(found.network, rates, label="Bytes per mean gradient interval")
+        return network_figure(
+            network_layout(found.network), rates, label="Bytes per mean gradient interval"
+        )
 
     return Picture(
         name="load-geant",

@@ -7,7 +7,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from dadao_sim.results.result import CURVE_COLUMNS, Part, Result
+from dadao_sim.algorithms.contract.registry import METHODS
+from dadao_sim.plotting.style import Style, parse_look
+from dadao_sim.results.result import CURVE_COLUMNS, FinishedRun, Result
 
 TARGET = 1e-8
 
@@ -20,7 +22,7 @@ def scenario(**changes: Any) -> dict[str, Any]:
     return {"name": "synthetic", "seed": 0, "report": report, **changes}
 
 
-def part(
+def finished_run(
     method: str,
     repeat: int = 0,
     *,
@@ -31,7 +33,8 @@ def part(
     end: float = 400.0,
     samples: int = 401,
     status: str | None = None,
-) -> Part:
+    experimental: bool = False,
+) -> FinishedRun:
     """A run with accuracy exp(-rate t), sampled at evenly spaced times and stopped at TARGET.
 
     `gradients` and `communications` are spent per unit of time. A negative rate diverges.
@@ -64,9 +67,10 @@ def part(
     }
     curves = pd.DataFrame(columns, columns=list(CURVE_COLUMNS))
     final = curves.iloc[-1]
-    run = {
+    row = {
         "algorithm": label,
         "method": method,
+        "experimental": experimental,
         "repeat": repeat,
         "status": status,
         "reason": f"rate {rate}, as asked",
@@ -77,12 +81,31 @@ def part(
     }
     rng = np.random.default_rng(repeat)
     states = {"x": rng.standard_normal((4, 3)), "file": np.full((4, 3), float(repeat))}
-    return Part(curves, run, states, {"seconds": 0.5, "events_per_second": 1e6})
+    return FinishedRun(curves, row, states, {"seconds": 0.5, "events_per_second": 1e6})
 
 
-def result(*parts: Part, **changes: Any) -> Result:
-    """The parts as a result, algorithms in the order of their first part."""
-    labels = list(dict.fromkeys(part.run["algorithm"] for part in parts))
-    keyed = {(p.run["algorithm"], p.run["repeat"]): p for p in parts}
-    manifest = {"scenario": scenario(**changes), "seed": 0, "versions": {"dadao_sim": "0"}}
-    return Result.from_parts(manifest, keyed, labels)
+def declared(method: str) -> dict[str, str | None]:
+    """What a manifest says of a method; a user's that is not in the registry has no look."""
+    if method in METHODS:
+        return {"title": METHODS[method].title, "look": METHODS[method].look}
+    return {"title": method, "look": None}
+
+
+def style_of(method: str) -> Style:
+    """How a registered method is drawn."""
+    look = METHODS[method].look
+    assert look is not None
+    return parse_look(look)
+
+
+def result(*runs: FinishedRun, **changes: Any) -> Result:
+    """The runs as a result, algorithms in the order of their first run."""
+    labels = list(dict.fromkeys(run.key[0] for run in runs))
+    methods = dict.fromkeys(run.row["method"] for run in runs)
+    manifest = {
+        "scenario": scenario(**changes),
+        "seed": 0,
+        "versions": {"dadao_sim": "0"},
+        "methods": {name: declared(name) for name in methods},
+    }
+    return Result.from_runs(manifest, runs, labels)

@@ -6,9 +6,15 @@ from typing import Annotated
 
 import typer
 
+from dadao_sim.cli.group import Group
+from dadao_sim.cli.options import FigureOption
+from dadao_sim.cli.show import say
 from dadao_sim.errors import InputError
 
+group = Group("Learned priors", place=4)
 
+
+@group.command()
 def learn_prior(
     prior: Annotated[str, typer.Argument(metavar="PRIOR", help="What to learn: laplacian.")],
     out: Annotated[Path, typer.Option(help="Write the weights to this file (.npz).")],
@@ -18,7 +24,6 @@ def learn_prior(
 
     The file goes into a scenario as `local_step: {learned: {network: FILE.npz, strength: 0.1}}`.
     """
-    from dadao_sim.cli import show
     from dadao_sim.local_steps.learned import save_weights
     from dadao_sim.local_steps.learned.torch_extra import require_torch
 
@@ -39,17 +44,17 @@ def learn_prior(
         "torch": torch.__version__,
     }
     save_weights(out, weights, metadata)
-    show.say(f"weights: {out}")
+    say(f"weights: {out}")
 
 
+@group.command()
 def prior(
     network: Annotated[
         str, typer.Argument(metavar="NETWORK", help="A shipped network (laplacian), or FILE.npz.")
     ],
-    figure: Annotated[Path | None, typer.Option(help="Draw it to this file.")] = None,
+    figure: FigureOption = None,
 ) -> None:
     """How steep a learned proximal network is; a figure of it and its prior (needs torch)."""
-    from dadao_sim.cli import show
     from dadao_sim.local_steps.learned import load_weights
     from dadao_sim.local_steps.learned.torch_extra import require_torch
 
@@ -57,11 +62,12 @@ def prior(
     from dadao_sim.local_steps.learned.recovery import largest_slope
     from dadao_sim.plotting.priors import prior_figure
     from dadao_sim.plotting.style import save_figure
+    from dadao_sim.reports.prior import prior_report
 
     weights, metadata = load_weights(network)
     if figure is not None:
-        save_figure(prior_figure(weights, metadata), figure)
-        show.say(f"figure: {figure}")
+        save_figure(prior_figure(prior_report(weights, metadata)), figure)
+        say(f"figure: {figure}")
     slope = largest_slope(weights)
     verdict = "nonexpansive" if slope <= 1 else "expansive: no contraction theorem applies"
-    show.say(f"largest slope: {slope:.3f} ({verdict})")
+    say(f"largest slope: {slope:.3f} ({verdict})")

@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from dadao_sim.cli.group import Group
+from dadao_sim.cli.options import FigureOption
+from dadao_sim.cli.show import print_table, say
 from dadao_sim.errors import InputError
 
 if TYPE_CHECKING:
@@ -21,9 +24,11 @@ SetOption = Annotated[
 ]
 SeedOption = Annotated[int, typer.Option(min=0, help="Of a random graph.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-FigureOption = Annotated[Path | None, typer.Option(help="Draw it to this file.")]
+
+group = Group("Networks", place=2)
 
 
+@group.command()
 def network(
     file: FileArgument = None,
     graph: GraphOption = None,
@@ -37,7 +42,6 @@ def network(
     figure: FigureOption = None,
 ) -> None:
     """Size and constants of a network, and what each method communicates on it."""
-    from dadao_sim.cli import show
     from dadao_sim.reports.network import network_report
 
     built = _network(file, graph, nodes, sets, seed, rates)
@@ -45,11 +49,12 @@ def network(
     if as_json:
         print(json.dumps(report, indent=2))
     else:
-        show.print_network(report)
+        print_network(report)
     if figure is not None:
         _draw(built, built.rates if rates else None, figure)
 
 
+@group.command()
 def rates(
     file: FileArgument = None,
     graph: GraphOption = None,
@@ -69,7 +74,6 @@ def rates(
     figure: FigureOption = None,
 ) -> None:
     """The gossip rates of least total, with a certificate, against the usual ones."""
-    from dadao_sim.cli import show
     from dadao_sim.networks import Network, write_graphml
     from dadao_sim.reports.rates import compare_methods, rates_report
 
@@ -81,13 +85,49 @@ def rates(
     if as_json:
         print(json.dumps(report, indent=2))
     else:
-        show.print_rates(report)
+        print_rates(report)
     last = found[-1]
     assert isinstance(last.network, Network)  # as built
     if out is not None:
         write_graphml(last.network, out)
     if figure is not None:
         _draw(last.network, last.rates, figure)
+
+
+def print_network(report: dict[str, Any]) -> None:
+    """A network's constants and what each method communicates on it."""
+    several = f", {report['graphs']} graphs in turn" if report["graphs"] > 1 else ""
+    say(f"{report['name']}: {report['n']:,} nodes, {report['edges']:,} edges{several}")
+    say(f"chi1 {report['chi1']:.6g}, chi2 {report['chi2']:.6g} (rate 1 on every edge)")
+    counts = ("communications_per_round", "design_rate")
+    rows = [
+        [row["title"], *(f"{row[count]:,.6g}" for count in counts)]
+        for row in report["methods"].values()
+    ]
+    print_table(("method", "communications per n gradients", "design rate"), rows)
+
+
+def print_rates(report: dict[str, Any]) -> None:
+    """Total rates with their certified gaps."""
+    say(f"{report['name']}: {report['n']:,} nodes, {report['edges']:,} edges")
+    numbers = ("total rate", "at least", "certified gap", "chi1", "chi2", "edges", "seconds")
+    rows = [
+        [
+            name,
+            f"{row['total_rate']:,.2f}",
+            f"{row['lower_bound']:,.2f}",
+            f"{100 * row['gap']:.2g} %",
+            f"{row['chi1']:.4g}",
+            f"{row['chi2']:.4g}",
+            f"{row['edges']:,}",
+            f"{row['seconds']:.1f}",
+        ]
+        for name, row in report["methods"].items()
+    ]
+    print_table(("rates", *numbers), rows)
+    for name, row in report["methods"].items():
+        if "unpruned_total" in row:
+            say(f"{name} without pruning: {row['unpruned_total']:,.2f}")
 
 
 def _network(
@@ -136,5 +176,6 @@ def _options(sets: list[str]) -> dict[str, Any]:
 def _draw(built: "Network", rates: Any, figure: Path) -> None:
     from dadao_sim.plotting.networks import network_figure
     from dadao_sim.plotting.style import save_figure
+    from dadao_sim.reports.layout import network_layout
 
-    save_figure(network_figure(built, rates), figure)
+    save_figure(network_figure(network_layout(built), rates), figure)

@@ -1,13 +1,87 @@
-"""The command that draws what was recovered of a known truth."""
+"""The commands that read results: compare several, and draw one."""
 
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from dadao_sim.cli.group import Group
+from dadao_sim.cli.options import FigureOption, ResultArgument
+from dadao_sim.cli.show import print_costs, say
 
+group = Group("Results", place=1)
+
+
+class XAxis(StrEnum):
+    """What a figure puts on its x axis."""
+
+    communications = "communications"
+    gradients = "gradients"
+    time = "time"
+    cost = "cost"
+
+
+class YAxis(StrEnum):
+    """What a figure puts on its y axis."""
+
+    accuracy = "accuracy"
+    mean_squared_distance = "mean_squared_distance"
+    suboptimality = "suboptimality"
+    consensus_error = "consensus_error"
+
+
+class Format(StrEnum):
+    """File formats of figures."""
+
+    png = "png"
+    pdf = "pdf"
+    svg = "svg"
+
+
+@group.command()
+def compare(
+    folders: Annotated[list[Path], typer.Argument(metavar="DIR...", help="Folders of results.")],
+    accuracy: Annotated[float, typer.Option(help="The accuracy whose cost is compared.")] = 1e-6,
+    quantity: Annotated[XAxis, typer.Option(help="What the figure shows.")] = XAxis.communications,
+    figure: FigureOption = None,
+) -> None:
+    """Put several results side by side: what each method spent to reach an accuracy."""
+    from dadao_sim.plotting.comparison import comparison_figure
+    from dadao_sim.plotting.style import save_figure
+    from dadao_sim.reports.comparison import comparison_table, titles_of
+    from dadao_sim.results.result import load_result
+
+    names = [folder.name for folder in folders]
+    if len(set(names)) < len(names):
+        names = [str(folder) for folder in folders]  # the same name twice: tell them apart
+    results = {name: load_result(folder) for name, folder in zip(names, folders, strict=True)}
+    print_costs(comparison_table(results, accuracy), titles_of(results))
+    if figure is not None:
+        save_figure(comparison_figure(results, accuracy, quantity), figure)
+        say(f"figure: {figure}")
+
+
+@group.command()
+def plot(
+    folder: ResultArgument,
+    x: Annotated[XAxis, typer.Option(help="The cost.")] = XAxis.communications,
+    y: Annotated[YAxis, typer.Option(help="The error.")] = YAxis.accuracy,
+    format: Annotated[Format, typer.Option(help="File format.")] = Format.png,
+) -> None:
+    """Draw one error against one cost, into DIR/figures."""
+    from dadao_sim.plotting.curves import curve_figure
+    from dadao_sim.plotting.style import save_figure
+    from dadao_sim.results.result import load_result
+
+    path = folder / "figures" / f"{y}-{x}.{format}"
+    save_figure(curve_figure(load_result(folder), x, y), path)
+    say(f"figure: {path}")
+
+
+@group.command()
 def recovered(
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder of a result.")],
+    folder: ResultArgument,
     figure: Annotated[Path, typer.Option(help="Draw it to this file.")],
     algorithms: Annotated[
         list[str] | None,
@@ -17,10 +91,10 @@ def recovered(
     ] = None,
 ) -> None:
     """Draw an image, or a sparse signal, beside what each method recovered of it."""
-    from dadao_sim.cli import show
     from dadao_sim.plotting.recovered import recovered_figure
     from dadao_sim.plotting.style import save_figure
+    from dadao_sim.reports import recovered as report
     from dadao_sim.results.result import load_result
 
-    save_figure(recovered_figure(load_result(folder), algorithms), figure)
-    show.say(f"figure: {figure}")
+    save_figure(recovered_figure(report.recovered(load_result(folder), algorithms)), figure)
+    say(f"figure: {figure}")

@@ -18,15 +18,15 @@ from dadao_sim.plotting.style import (
     paper,
     styles,
 )
+from dadao_sim.reports.comparison import comparison_table, titles_of
 from dadao_sim.results.latex import power
-from dadao_sim.results.names import display_name
+from dadao_sim.results.names import printed_names
 from dadao_sim.results.result import Result
-from dadao_sim.results.summary import NOT_REACHED, QUANTITIES, summarise
+from dadao_sim.results.summary import NOT_REACHED, QUANTITIES
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
-    from pandas import DataFrame
 
 _LABELS = {
     "communications": "Communications",
@@ -34,33 +34,6 @@ _LABELS = {
     "time": "Time (mean gradient intervals)",
     "cost": "Cost",
 }
-
-
-def comparison_table(results: Mapping[str, Result], accuracy: float) -> DataFrame:
-    """The summaries of several results at one accuracy, each with its own prices.
-
-    Args:
-        results: name of a scenario -> its result.
-        accuracy: any; it need not be among `report.accuracies`.
-
-    Returns:
-        A column `scenario`, then those of `results.summary.summarise`; one row per scenario and
-        algorithm, in their orders.
-
-    Raises:
-        InputError: no results, or an accuracy that is not positive and finite.
-
-    """
-    import pandas as pd
-
-    if not results:
-        raise InputError("compare: give at least one result")
-    tables = []
-    for name, result in results.items():
-        table = summarise(result.curves, result.runs, [accuracy], *result.cost_weights)
-        table.insert(0, "scenario", name)
-        tables.append(table)
-    return pd.concat(tables, ignore_index=True)
 
 
 def comparison_figure(
@@ -85,20 +58,22 @@ def comparison_figure(
 
     """
     if quantity not in QUANTITIES:
-        raise InputError(f"plot x: should be one of {', '.join(QUANTITIES)}, not {quantity!r}")
+        raise InputError("quantity", f"{quantity!r} given", f"use {', '.join(QUANTITIES)}")
     table = comparison_table(results, accuracy)
     costs = table[[f"{quantity}_p10", f"{quantity}_median", f"{quantity}_p90"]]
     finite = [cost for cost in costs.to_numpy().ravel().tolist() if 0 < cost < math.inf]
     if not finite:
-        raise InputError(f"compare: no algorithm reached accuracy {accuracy:g} in any result")
+        raise InputError("accuracy", f"no algorithm reached {accuracy:g} in any result")
 
     methods: dict[str, str] = {}
+    looks: dict[str, str | None] = {}
     for result in results.values():
         methods = {**result.methods, **methods}
+        looks |= result.looks
     labels = list(dict.fromkeys(table["algorithm"]))
-    look = styles({label: methods[label] for label in labels})
+    look = styles({label: methods[label] for label in labels}, looks)
+    shown = printed_names(table, titles_of(results))
     with paper():
-        shown = {label: display_name(label, methods[label]) for label in labels}
         columns = legend_columns(list(shown.values()), width)
         rows = math.ceil(len(labels) / columns)
         step = max(0.11 * len(labels), 0.25) + 0.12

@@ -30,7 +30,6 @@ from dadao_sim.plotting.style import (
     paper,
     styles,
 )
-from dadao_sim.results.names import display_name
 from dadao_sim.results.result import Result
 from dadao_sim.results.summary import percentile, with_cost
 
@@ -157,9 +156,9 @@ def panel_figure(result: Result, y: str = "accuracy", width: float = WIDE) -> Fi
 def _figure(result: Result, xs: Sequence[str], y: str, width: float, axes_height: float) -> Figure:
     for x in xs:
         if x not in X_LABELS:
-            raise InputError(f"plot x: should be one of {', '.join(X_LABELS)}, not {x!r}")
+            raise InputError("x", f"{x!r} given", f"use {', '.join(X_LABELS)}")
     if y not in Y_LABELS:
-        raise InputError(f"plot y: should be one of {', '.join(Y_LABELS)}, not {y!r}")
+        raise InputError("y", f"{y!r} given", f"use {', '.join(Y_LABELS)}")
     with paper():
         handles = _legend_handles(result)
         columns = legend_columns([str(handle.get_label()) for handle in handles], width)
@@ -180,11 +179,11 @@ def _draw_curves(axes: Axes, result: Result, x: str, y: str) -> None:
     bands = {label: median_and_band(runs[label]) for label in methods}
     drawn = [run for repeats in runs.values() for run in repeats if run.x.size]
     if not drawn:
-        raise InputError(f"plot y: no run has a positive {y} to draw")
+        raise InputError("y", f"no run has a positive {y} to draw")
     top = _scale_y(axes, drawn)
     crosses = {label: _divergence_points(runs[label], top) for label in methods}
 
-    for k, (label, style) in enumerate(styles(methods).items()):
+    for k, (label, style) in enumerate(styles(methods, result.looks).items()):
         band = bands[label]
         if len(runs[label]) > 1:
             high = np.minimum(band.high, top)
@@ -262,11 +261,10 @@ def _legend_handles(result: Result) -> list[Line2D]:
     """One entry per algorithm, also for one without a sample; it says how many runs diverged."""
     from matplotlib.lines import Line2D
 
-    methods = result.methods
     handles = []
-    for label, style in styles(methods).items():
+    for label, style in styles(result.methods, result.looks).items():
         statuses = result.runs.loc[result.runs["algorithm"] == label, "status"].tolist()
-        name, diverged = display_name(label, methods[label]), statuses.count("diverged")
+        name, diverged = result.names[label], statuses.count("diverged")
         if diverged == len(statuses):
             name += " (diverged)"
         elif diverged:

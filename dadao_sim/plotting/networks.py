@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from dadao_sim.errors import InputError
-from dadao_sim.networks.network import Network
 from dadao_sim.plotting.style import COLUMN_WIDTH, new_figure, paper
+from dadao_sim.reports.layout import Layout
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -20,12 +20,11 @@ if TYPE_CHECKING:
 Array = NDArray[np.float64]
 
 NEGLIGIBLE = 1e-3  # an edge slower than this part of the fastest is drawn as unused
-FORCE_NODES = 1000  # up to here the layout is that of Kamada and Kawai: seconds at the most
 _LIGHT, _DARK = "#A9CBE3", "#08306B"  # grows darker with the rate, also in grey
 
 
 def network_figure(
-    network: Network,
+    layout: Layout,
     rates: ArrayLike | None = None,
     title: str | None = None,
     width: float = COLUMN_WIDTH,
@@ -34,8 +33,7 @@ def network_figure(
     """The nodes and edges of a network, the faster edges wider and darker.
 
     Args:
-        network: drawn at its positions (longitude and latitude if its edges have lengths in
-            kilometres), or at those of `layout`.
+        layout: where its nodes and edges lie, from `reports.layout.network_layout`.
         rates: (|E|,) communications per unit of time of each edge, or None to draw all alike.
         label: what the rates are called; they can be any load.
         title: above the figure.
@@ -45,11 +43,8 @@ def network_figure(
         InputError: `rates` has another length, or one is negative or not finite.
 
     """
-    values = None if rates is None else _checked(rates, len(network.edges))
-    positions = layout(network)
-    degrees = network.positions is not None and network.lengths_km is not None
-    # On a map a degree of longitude is shorter than one of latitude, by the cosine of the latitude.
-    aspect = 1 / math.cos(math.radians(float(positions[:, 1].mean()))) if degrees else 1.0
+    values = None if rates is None else _checked(rates, len(layout.edges))
+    positions, aspect = layout.positions, layout.aspect
     lower, upper = positions.min(axis=0), positions.max(axis=0)
     pad = 0.05 * np.max((upper - lower) * (1.0, aspect)) / (1.0, aspect)
     lower, upper = lower - pad, upper + pad
@@ -61,11 +56,11 @@ def network_figure(
         axes.set_axis_off()
         axes.set_aspect(aspect)
         if values is None:
-            thin = 0.8 * min(1.0, math.sqrt(100 / len(network.edges)))
-            _draw_lines(axes, positions[network.edges], colors="0.6", linewidths=thin)
+            thin = 0.8 * min(1.0, math.sqrt(100 / len(layout.edges)))
+            _draw_lines(axes, positions[layout.edges], colors="0.6", linewidths=thin)
         else:
-            _draw_rates(axes, positions[network.edges], values, label)
-        size = float(np.clip(22 / math.sqrt(network.nodes), 0.7, 5))
+            _draw_rates(axes, positions[layout.edges], values, label)
+        size = float(np.clip(22 / math.sqrt(len(positions)), 0.7, 5))
         dots: dict[str, Any] = {"linestyle": "", "marker": "o", "markeredgecolor": "white"}
         edge = 0.4 if size > 2 else 0.0
         axes.plot(*positions.T, color="0.15", markersize=size, markeredgewidth=edge, **dots)
@@ -75,59 +70,12 @@ def network_figure(
     return figure
 
 
-def layout(network: Network) -> Array:
-    """Where the nodes are drawn, (n, 2): the same every time.
-
-    The network's own positions; a node without (nan) goes to the mean of its neighbours. If there
-    are none: Kamada-Kawai up to FORCE_NODES nodes, beyond that the two slowest modes of the
-    Laplacian; turned so that the longest side lies along x.
-    """
-    import networkx as nx
-
-    if network.positions is not None:
-        return _completed(network, network.positions)
-    if network.nodes <= FORCE_NODES:
-        placed = nx.kamada_kawai_layout(network.to_networkx())
-        points = np.array([placed[i] for i in range(network.nodes)])
-    else:
-        points = _slowest_modes(network)
-    points -= points.mean(axis=0)
-    directions = np.linalg.svd(points, full_matrices=False)[2]
-    return points @ directions.T
-
-
-def _completed(network: Network, positions: Array) -> Array:
-    from scipy.sparse.linalg import spsolve
-
-    unknown = np.isnan(positions).any(axis=1)
-    if not unknown.any():
-        return positions
-    if unknown.all():
-        raise InputError("network.positions: not one node has a position")
-    laplacian = network.laplacian()
-    inner = laplacian[unknown][:, unknown].tocsc()
-    pull = -laplacian[unknown][:, ~unknown] @ positions[~unknown]
-    completed = positions.copy()
-    completed[unknown] = np.column_stack([spsolve(inner, pull[:, k]) for k in (0, 1)])
-    return completed
-
-
-def _slowest_modes(network: Network) -> Array:
-    from scipy.sparse.linalg import eigsh
-
-    # A start of our own, and a shift just outside the spectrum: the answer never changes.
-    start = np.cos(np.arange(network.nodes, dtype=float))
-    laplacian = network.laplacian().tocsc()
-    values, modes = eigsh(laplacian, k=3, sigma=-1e-3, which="LM", v0=start)
-    return modes[:, np.argsort(values)[1:]]
-
-
 def _checked(rates: ArrayLike, edges: int) -> Array:
     values = np.asarray(rates, dtype=float)
     if values.shape != (edges,):
-        raise InputError(f"plot rates: shape ({edges},) is needed, not {values.shape}")
+        raise InputError("rates", f"shape {values.shape} given", f"({edges},) is needed")
     if not (np.isfinite(values).all() and (values >= 0).all() and values.max() > 0):
-        raise InputError("plot rates: should be finite and not negative, and one positive")
+        raise InputError("rates", "must be finite and not negative, and one positive")
     return values
 
 

@@ -1,8 +1,9 @@
-"""One look for every figure: a colour, dash and marker per method, and sizes for a paper.
+"""One look for every figure: a colour, dash and marker per algorithm, and sizes for a paper.
 
-The colours are those of Okabe and Ito (Color Universal Design, 2008), which people with any common
-colour blindness can tell apart. The methods compared most have colours whose lightness differs, and
-dashes and markers of their own, so the figures also work in grey.
+A method declares its own look; one without takes what is free. The colours are those of Okabe and
+Ito (Color Universal Design, 2008), which people with any common colour blindness can tell apart.
+The methods compared most have colours whose lightness differs, and dashes and markers of their own,
+so the figures also work in grey.
 """
 
 from __future__ import annotations
@@ -17,7 +18,6 @@ from typing import TYPE_CHECKING, Any
 
 from dadao_sim.errors import InputError
 from dadao_sim.files import atomic_write
-from dadao_sim.results.names import EXPERIMENTAL
 
 if TYPE_CHECKING:
     from matplotlib.artist import Artist
@@ -29,7 +29,16 @@ WIDE = 7.0  # both columns
 
 BLACK, BLUE, VERMILION, PURPLE = "#000000", "#0072B2", "#D55E00", "#CC79A7"
 ORANGE, GREEN, SKY = "#E69F00", "#009E73", "#56B4E9"  # the eighth, yellow, is lost on white
-COLOURS = (BLUE, ORANGE, BLACK, VERMILION, PURPLE, GREEN, SKY)
+COLOUR_NAMES = {
+    "blue": BLUE,
+    "orange": ORANGE,
+    "black": BLACK,
+    "vermilion": VERMILION,
+    "purple": PURPLE,
+    "green": GREEN,
+    "sky": SKY,
+}
+COLOURS = tuple(COLOUR_NAMES.values())
 
 Dash = tuple[int, tuple[float, ...]]
 SOLID: Dash = (0, ())
@@ -38,8 +47,18 @@ DOTTED: Dash = (0, (1, 1.3))
 DASH_DOT: Dash = (0, (5, 1.4, 1, 1.4))
 LONG: Dash = (0, (8, 2))
 DASH_DOT_DOT: Dash = (0, (4, 1.2, 1, 1.2, 1, 1.2))
-DASHES = (SOLID, DASHED, DASH_DOT, DOTTED, LONG, DASH_DOT_DOT)
+DASH_NAMES = {
+    "solid": SOLID,
+    "dashed": DASHED,
+    "dash-dot": DASH_DOT,
+    "dotted": DOTTED,
+    "long": LONG,
+    "dash-dot-dot": DASH_DOT_DOT,
+}
+DASHES = tuple(DASH_NAMES.values())
 MARKERS = ("o", "s", "^", "D", "v", "<", ">", "p", "h", "P")  # the cross means divergence
+NAMES = {"colour": tuple(COLOUR_NAMES), "dash": tuple(DASH_NAMES), "marker": MARKERS}
+"""What the three words of a look can be."""
 
 
 @dataclass(frozen=True)
@@ -62,53 +81,46 @@ class Style:
         }
 
 
-METHODS = {
-    "dadao": Style(BLUE, SOLID, "o"),
-    "continuized": Style(ORANGE, DASHED, "s"),
-    "msda": Style(BLACK, DASH_DOT, "^"),
-    "adom_plus": Style(VERMILION, DOTTED, "D"),
-    "adom_plus_multi_consensus": Style(PURPLE, LONG, "v"),
-    "a2cid2": Style(GREEN, SOLID, "P"),
-    "ad_psgd": Style(SKY, DASHED, "<"),
-    "gradient_tracking": Style(GREEN, DASH_DOT, ">"),
-    "extra": Style(SKY, DOTTED, "p"),
-    "pg_extra": Style(SKY, DASH_DOT, "p"),
-    "nids": Style(ORANGE, SOLID, "h"),
-    "prox_ed": Style(GREEN, LONG, "s"),
-    "dgd": Style(VERMILION, DASH_DOT_DOT, "<"),
-    "d_psgd": Style(PURPLE, DASH_DOT_DOT, ">"),
-    "d_admm": Style(VERMILION, SOLID, "p"),
-    "ssda": Style(BLACK, DOTTED, "v"),
-    "opapc": Style(PURPLE, DASHED, "h"),
-    "lead": Style(SKY, LONG, "D"),
-    "prox_lead": Style(SKY, SOLID, "D"),
-    "choco_sgd": Style(ORANGE, DOTTED, "P"),
-    "sonata": Style(BLACK, LONG, "P"),
-    "dual_proximal_gradient": Style(PURPLE, SOLID, "v"),
-    "randomised_gossip": Style(SKY, DASH_DOT_DOT, "o"),
-    "accelerated_gossip": Style(GREEN, DASHED, "o"),
-}
+def parse_look(look: str) -> Style:
+    """The style that a method declares as colour, dash and marker, such as "blue solid o".
+
+    Raises:
+        InputError: other than three words, or one that is none of NAMES.
+
+    """
+    words = look.split()
+    if len(words) == len(NAMES) and all(
+        word in known for word, known in zip(words, NAMES.values(), strict=True)
+    ):
+        colour, dash, marker = words
+        return Style(COLOUR_NAMES[colour], DASH_NAMES[dash], marker)
+    right = "; ".join(f"a {what} ({', '.join(known)})" for what, known in NAMES.items())
+    raise InputError("look", f"{look!r} given", f"three words are needed: {right}")
 
 
-def styles(methods: Mapping[str, str]) -> dict[str, Style]:
+def styles(methods: Mapping[str, str], looks: Mapping[str, str | None]) -> dict[str, Style]:
     """The style of every label.
 
     Args:
         methods: label -> method, in the order of the result (`Result.methods`).
+        looks: method -> what it declares, or None (`Result.looks`).
 
-    A method of METHODS has its own style. A second label of a method takes another shade of its
-    colour, and the next dash and marker that are free; an unknown method takes the next free
+    A method with a look has that style. A second label of a method takes another shade of its
+    colour, and the next dash and marker that are free; a method without a look takes the next free
     style, in a colour nobody else has as long as there is one. The same labels always give the
     same styles.
 
+    Raises:
+        InputError: a look that is none.
+
     """
-    methods = {label: method.removesuffix(EXPERIMENTAL) for label, method in methods.items()}
     chosen: dict[str, Style] = {}
     colours: dict[str, str] = {}
     for label, method in methods.items():
-        if method in METHODS and method not in colours:
-            chosen[label] = METHODS[method]
-            colours[method] = METHODS[method].colour
+        look = looks[method]
+        if look is not None and method not in colours:
+            chosen[label] = parse_look(look)
+            colours[method] = chosen[label].colour
     for label, method in methods.items():
         if label not in chosen:
             if method not in colours:
@@ -251,7 +263,7 @@ def save_figure(figure: Figure, path: str | Path, format: str | None = None) -> 
     path = Path(path)
     kind = (format or path.suffix.removeprefix(".")).lower()
     if kind not in _METADATA:
-        raise InputError(f"figure {path.name}: the format should be pdf, svg or png, not {kind!r}")
+        raise InputError("format", f"{kind!r} given for {path.name}", "use pdf, svg or png")
     buffer = BytesIO()
     with paper():
         figure.savefig(buffer, format=kind, dpi=200, metadata=_METADATA[kind])

@@ -11,7 +11,7 @@ from dadao_sim.problems import Problem
 
 
 def network_report(network: Network | GraphSequence) -> dict[str, Any]:
-    """Size, chi1 and chi2 (rate 1 on every edge), and per method its communications.
+    """Size, chi1 and chi2 (rate 1 on every edge), and per method its title and communications.
 
     ``communications_per_round`` is the number by count per n gradients; ``design_rate`` the number
     that the method's theory prints. Neither depends on the problem. On a sequence of graphs chi1
@@ -27,6 +27,7 @@ def network_report(network: Network | GraphSequence) -> dict[str, Any]:
             continue
         tuning = method.tune(problem, network)
         methods[name] = {
+            "title": method.title or name,
             "communications_per_round": tuning.communications,
             "design_rate": tuning.design_rate,
         }

@@ -36,6 +36,7 @@ from dadao_sim.simulation.plan import make_clock, make_plan
 class WorldReport:
     """One algorithm's world up to the time ``end``; times in mean gradient intervals.
 
+    - title: the method's name in print; experimental: whether no theorem covers the run.
     - events: the log up to then, in the method's units of time, each ``unit`` long.
     - utilisation (n,): share of the time in which a node computes.
     - waiting (n,): of a synchronous method, share of the time in which a node waits at barriers
@@ -50,6 +51,8 @@ class WorldReport:
 
     label: str
     method: str
+    title: str
+    experimental: bool
     network: Network
     events: Events
     unit: float
@@ -75,14 +78,14 @@ def world_report(
     spec = next((s for s in scenario.algorithms if s.label == label), None)
     if spec is None:
         labels = ", ".join(s.label for s in scenario.algorithms)
-        raise InputError(f"algorithms: {label!r} is none of this scenario's ({labels})")
+        raise InputError("label", f"{label!r} is none of this scenario's", f"it has {labels}")
     if end is not None and not end > 0:
-        raise InputError(f"world: --end {end:g}; it must be above 0")
+        raise InputError("end", f"{end:g} given", "it must be above 0")
     end = end or scenario.stop.time
     if scenario.world is None:
-        raise InputError("world: the scenario has none; add world: {preset: ...}")
+        raise InputError("scenario", "it has no world", "add world: {preset: ...}")
     if end is None:
-        raise InputError("world: give an end in time, for the scenario has no stop.time")
+        raise InputError("end", "none given, and the scenario has no stop.time", "give one")
     parts = build_parts(scenario, repeat)
     plan = make_plan(scenario, spec, parts)
     clock = make_clock(plan, parts, stream(scenario.seed, repeat, "events"))
@@ -119,7 +122,9 @@ def world_report(
         losses = per_edge(events, (LOST,), len(edges))
     return WorldReport(
         label=label,
-        method=plan.method_name,
+        method=plan.method.name,
+        title=plan.method.title or plan.method.name,
+        experimental=plan.experimental,
         network=parts.network,
         events=events,
         unit=plan.unit,

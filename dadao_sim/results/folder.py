@@ -14,7 +14,7 @@ RESULT_FOLDERS = ("final_states", "figures", UNFINISHED)
 
 
 def check_folder(folder: Path, *, resume: bool, overwrite: bool) -> None:
-    """Refuse a folder that holds something, unless told what to do with it."""
+    """InputError for a folder that holds something, unless told what to do with it."""
     if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
         return
     if resume and (folder / UNFINISHED).is_dir():
@@ -22,10 +22,12 @@ def check_folder(folder: Path, *, resume: bool, overwrite: bool) -> None:
     if overwrite and is_ours(folder):
         return
     if resume:
-        raise InputError(f"{folder}: nothing to resume there; its runs are finished or not ours")
+        raise InputError(
+            "folder", f"there is nothing to resume in {folder}: its runs are finished, or not ours"
+        )
     if overwrite:
-        raise InputError(f"{folder}: exists and is no result of ours; choose another --out")
-    raise InputError(f"{folder}: exists; choose another --out, or add --resume or --overwrite")
+        raise InputError("folder", f"{folder} exists and is no result of ours", "choose another")
+    raise InputError("folder", f"{folder} exists", "choose another, or resume or overwrite it")
 
 
 def is_ours(folder: Path) -> bool:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable
+from collections.abc import Hashable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from dadao_sim.files import slug
-from dadao_sim.results.names import display_name
 from dadao_sim.results.summary import NOT_REACHED
 
 if TYPE_CHECKING:
@@ -52,7 +51,7 @@ def power(value: float) -> str:
     return f"${_scientific(f'{mantissa}e{exponent}')}$"
 
 
-def summary_table(summary: DataFrame, title: str = "") -> str:
+def summary_table(summary: DataFrame, names: Mapping[str, str], title: str = "") -> str:
     """A booktabs table: methods as rows; communications and gradients to each accuracy.
 
     Under each median stands the 10-90 % range over the repeats, and how many repeats reached the
@@ -60,6 +59,7 @@ def summary_table(summary: DataFrame, title: str = "") -> str:
 
     Args:
         summary: what `dadao_sim.results.summary.summarise` returns.
+        names: what to print for each label, such as `Result.names`.
         title: of the scenario; ends up in the caption and in the label (`tab:<title>`).
 
     """
@@ -88,14 +88,13 @@ def summary_table(summary: DataFrame, title: str = "") -> str:
         r"\midrule",
     ]
     for label, rows in summary.groupby("algorithm", sort=False):
-        lines += _method_rows(str(label), rows.to_dict("records"))
+        lines += _method_rows(names[str(label)], rows.to_dict("records"))
     return "\n".join([*lines, r"\bottomrule", r"\end{tabular}", rf"\end{{{environment}}}", ""])
 
 
-def _method_rows(label: str, rows: list[dict[Hashable, Any]]) -> list[str]:
-    name = escape(display_name(label, rows[0]["method"]))
+def _method_rows(name: str, rows: list[dict[Hashable, Any]]) -> list[str]:
     note = {"diverged": "diverged", "mixed": "mixed endings"}.get(rows[0]["status"], "")
-    medians, ranges = [name], [_small(f"({note})") if note else ""]
+    medians, ranges = [escape(name)], [_small(f"({note})") if note else ""]
     for row in rows:
         for quantity in _COLUMNS:
             median = row[f"{quantity}_median"]

@@ -1,40 +1,35 @@
-"""How the methods are called in print."""
+"""How the algorithms of a result are called in print."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
 
 EXPERIMENTAL = " (experimental)"
-"""Ends the name of a method in a run that no theorem covers, in every table and legend."""
-
-DISPLAY_NAMES = {
-    "dadao": "DADAO",
-    "continuized": "Continuized",
-    "msda": "MSDA",
-    "ssda": "SSDA",
-    "adom_plus": "ADOM+",
-    "adom_plus_multi_consensus": "ADOM+ (multi-consensus)",
-    "a2cid2": "A2CiD2",
-    "ad_psgd": "AD-PSGD",
-    "randomised_gossip": "Randomised gossip",
-    "accelerated_gossip": "Accelerated gossip",
-    "dgd": "DGD",
-    "d_psgd": "D-PSGD",
-    "gradient_tracking": "Gradient tracking",
-    "extra": "EXTRA",
-    "pg_extra": "PG-EXTRA",
-    "nids": "NIDS",
-    "prox_ed": "Prox-ED",
-    "d_admm": "D-ADMM",
-    "opapc": "OPAPC",
-    "lead": "LEAD",
-    "prox_lead": "Prox-LEAD",
-    "choco_sgd": "CHOCO-SGD",
-    "sonata": "SONATA",
-    "dual_proximal_gradient": "Dual prox-gradient",
-}
 
 
-def display_name(label: str, method: str) -> str:
-    """What to print for an algorithm: the user's label, or the method's name if none was given;
-    marked where the method is.
+def printed_name(label: str, method: str, title: str, experimental: bool) -> str:
+    """What to print for an algorithm: the user's label, or its method's ``title`` if none was
+    given; marked where no theorem covers the run.
     """
-    name = method.removesuffix(EXPERIMENTAL)
-    shown = DISPLAY_NAMES.get(name, label) if label == name else label
-    return shown + EXPERIMENTAL if method != name else shown
+    return (title if label == method else label) + EXPERIMENTAL * experimental
+
+
+def printed_names(table: DataFrame, titles: Mapping[str, str]) -> dict[str, str]:
+    """What to print for each label of a table, marked where any of its rows is experimental.
+
+    Args:
+        table: with columns algorithm, method, experimental: `Result.runs`, a summary, a comparison.
+        titles: method -> its name in print.
+
+    """
+    columns = (table[name] for name in ("algorithm", "method", "experimental"))
+    rows = list(zip(*columns, strict=True))
+    marked = {label for label, _, experimental in rows if experimental}
+    return {
+        label: printed_name(label, method, titles[method], label in marked)
+        for label, method, _ in rows
+    }

@@ -13,7 +13,7 @@ Saved, it is a folder:
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
@@ -25,6 +25,7 @@ from dadao_sim.archives import StoredState, write_state
 from dadao_sim.errors import InputError
 from dadao_sim.files import atomic_write, json_bytes, read_json, unique_slugs, unreadable
 from dadao_sim.results.latex import summary_table
+from dadao_sim.results.names import printed_names
 from dadao_sim.results.summary import summarise, summary_csv
 
 if TYPE_CHECKING:
@@ -54,6 +55,7 @@ CURVE_COLUMNS = (
 RUN_COLUMNS = (
     "algorithm",
     "method",
+    "experimental",
     "repeat",
     "status",
     "reason",
@@ -64,24 +66,30 @@ RUN_COLUMNS = (
 )
 STATUSES = ("converged", "stopped", "diverged")
 _TEXT_COLUMNS = ("algorithm", "method", "status", "reason")
+_FLAG_COLUMNS = ("experimental",)
 
 
 @dataclass(frozen=True)
-class Part:
-    """One finished run: one algorithm, one repeat.
+class FinishedRun:
+    """One algorithm in one repeat, at its end.
 
     Attributes:
         curves: its samples in order of time, columns CURVE_COLUMNS.
-        run: its row of the table of runs, keys RUN_COLUMNS.
+        row: of the table of runs, keys RUN_COLUMNS.
         states: block name -> array (n, d), every node at the end.
         timing: wall-clock figures (seconds, events per second).
 
     """
 
     curves: DataFrame
-    run: dict[str, Any]
+    row: dict[str, Any]
     states: State = field(default_factory=dict)
     timing: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def key(self) -> RunKey:
+        """Label and repeat."""
+        return self.row["algorithm"], self.row["repeat"]
 
 
 @dataclass
@@ -89,9 +97,12 @@ class Result:
     """The outcome of a scenario.
 
     Attributes:
-        manifest: the resolved scenario under "scenario", and seed, versions, platform, tuning.
+        manifest: the resolved scenario under "scenario", and seed, versions, platform, tuning;
+            under "methods" the title and the look of each method in it, so that a result can be
+            drawn where its methods are not known.
         curves: one row per sample, columns CURVE_COLUMNS, by algorithm, repeat and time.
-        runs: one row per run, columns RUN_COLUMNS; `status` is one of STATUSES.
+        runs: one row per run, columns RUN_COLUMNS; `status` is one of STATUSES, `experimental`
+            whether no theorem covers the run.
         states: (label, repeat) -> block name -> array (n, d); read from disk when asked if loaded.
         timing: wall-clock figures.
 
@@ -104,26 +115,26 @@ class Result:
     timing: dict[str, Any] = field(default_factory=dict)
 
     @classmethod
-    def from_parts(
-        cls, manifest: dict[str, Any], parts: Mapping[RunKey, Part], labels: Sequence[str]
+    def from_runs(
+        cls, manifest: dict[str, Any], runs: Iterable[FinishedRun], labels: Sequence[str]
     ) -> Result:
         """Join finished runs, sorted by the order of `labels`, then by repeat."""
         import pandas as pd
 
         rank = {label: k for k, label in enumerate(labels)}
-        keys = sorted(parts, key=lambda key: (rank[key[0]], key[1]))
-        samples = [parts[key].curves for key in keys if len(parts[key].curves)]
+        runs = sorted(runs, key=lambda run: (rank[run.key[0]], run.key[1]))
+        samples = [run.curves for run in runs if len(run.curves)]
         columns = list(CURVE_COLUMNS)
         return cls(
             manifest=manifest,
             curves=pd.concat(samples, ignore_index=True)[columns]
             if samples
             else pd.DataFrame(columns=columns),
-            runs=pd.DataFrame([parts[key].run for key in keys], columns=list(RUN_COLUMNS)),
-            states={key: parts[key].states for key in keys if parts[key].states},
+            runs=pd.DataFrame([run.row for run in runs], columns=list(RUN_COLUMNS)),
+            states={run.key: run.states for run in runs if run.states},
             timing={
                 "runs": [
-                    {"algorithm": key[0], "repeat": key[1], **parts[key].timing} for key in keys
+                    {"algorithm": run.key[0], "repeat": run.key[1], **run.timing} for run in runs
                 ]
             },
         )
@@ -138,6 +149,23 @@ class Result:
     def methods(self) -> dict[str, str]:
         """The method behind each label, in the order of the scenario."""
         return dict(zip(self.runs["algorithm"], self.runs["method"], strict=True))
+
+    @property
+    def titles(self) -> dict[str, str]:
+        """The name in print of each method."""
+        methods = _section(self.manifest, "methods")
+        return {name: method["title"] for name, method in methods.items()}
+
+    @property
+    def looks(self) -> dict[str, str | None]:
+        """The colour, dash and marker of each method, such as "blue solid o"; None: has none."""
+        methods = _section(self.manifest, "methods")
+        return {name: method["look"] for name, method in methods.items()}
+
+    @property
+    def names(self) -> dict[str, str]:
+        """What to print for each label; see `results.names.printed_names`."""
+        return printed_names(self.runs, self.titles)
 
     @property
     def summary(self) -> DataFrame:
@@ -160,6 +188,7 @@ class Result:
         manifest = json_bytes({**self.manifest, "final_states": listed})
         timing = json_bytes(self.timing)
         title = str(_section(self.manifest, "scenario").get("name") or "")
+        latex = summary_table(summary, self.names, title=title).encode()
 
         (folder / "manifest.json").unlink(missing_ok=True)
         atomic_write(folder / "timing.json", timing)
@@ -167,7 +196,7 @@ class Result:
         runs = self.runs.to_csv(index=False, lineterminator="\n", na_rep="nan")
         atomic_write(folder / "runs.csv", runs.encode())
         atomic_write(folder / "summary.csv", summary_csv(summary))
-        atomic_write(folder / "summary.tex", summary_table(summary, title=title).encode())
+        atomic_write(folder / "summary.tex", latex)
         for key, name in names.items():
             write_state(folder / name, self.states[key])
         for old in set(folder.glob("final_states/*.npz")) - {folder / f for f in names.values()}:
@@ -184,10 +213,12 @@ def load_result(folder: str | Path) -> Result:
     """
     folder = Path(folder)
     if not folder.is_dir():
-        raise InputError(f"{folder}: no such folder of results")
+        raise InputError("folder", f"there is no folder {folder}")
     if not (folder / "manifest.json").is_file():
         raise InputError(
-            f"{folder} is not a finished result: it has no manifest.json; run its scenario again"
+            "folder",
+            f"{folder} is not a finished result: it has no manifest.json",
+            "run its scenario again",
         )
     manifest = read_json(folder / "manifest.json")
     try:
@@ -197,7 +228,9 @@ def load_result(folder: str | Path) -> Result:
         raise InputError(f"{folder / 'manifest.json'} is not the manifest of a result") from error
     for name in ("timing.json", "curves.parquet", "runs.csv", *states.values()):
         if not (folder / name).is_file():
-            raise InputError(f"{folder} is incomplete: {name} is missing; run its scenario again")
+            raise InputError(
+                "folder", f"{folder} is incomplete: {name} is missing", "run its scenario again"
+            )
     return Result(
         manifest=manifest,
         curves=read_table(folder / "curves.parquet"),
@@ -239,8 +272,10 @@ def _read_runs(path: Path) -> DataFrame:
     try:
         # Labels and reasons are kept as they are: an algorithm may well be called "NA".
         table = pd.read_csv(path, dtype="str", keep_default_na=False)
-        for name in table.columns.difference(list(_TEXT_COLUMNS)):
+        for name in table.columns.difference([*_TEXT_COLUMNS, *_FLAG_COLUMNS]):
             table[name] = _numbers(table[name].tolist())
+        for name in table.columns.intersection(list(_FLAG_COLUMNS)):
+            table[name] = [bool(("False", "True").index(text)) for text in table[name]]
     except (OSError, ValueError) as error:
         raise unreadable(path, error) from error
     return _with_columns(table, RUN_COLUMNS, path)
@@ -268,7 +303,5 @@ def _report(manifest: Mapping[str, Any]) -> Mapping[str, Any]:
 def _section(mapping: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     section = mapping.get(name)
     if not isinstance(section, Mapping):
-        raise InputError(
-            f"manifest: a section {name!r} is missing; is it the manifest of a result?"
-        )
+        raise InputError("manifest", f"a section {name!r} is missing", "one of a result is needed")
     return section

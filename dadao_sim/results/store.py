@@ -7,15 +7,12 @@ import json
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from dadao_sim.archives import StoredState, write_state
 from dadao_sim.errors import InputError
 from dadao_sim.files import atomic_write, json_bytes, read_json, slug
-from dadao_sim.results.result import Part, RunKey, State, read_table, write_table
-
-if TYPE_CHECKING:
-    from pandas import DataFrame
+from dadao_sim.results.result import FinishedRun, RunKey, read_table, write_table
 
 
 def fingerprint(scenario: Mapping[str, Any], version: str) -> str:
@@ -25,9 +22,9 @@ def fingerprint(scenario: Mapping[str, Any], version: str) -> str:
 
 
 class RunStore:
-    """A folder with one part per finished run, all of one simulation.
+    """A folder of finished runs, all of one simulation.
 
-    A part is three files; the last one written, `<run>.json`, is the mark that it is finished.
+    A run is three files; the last one written, `<run>.json`, is the mark that it is finished.
     Processes may save different runs at the same time.
 
     Args:
@@ -45,42 +42,31 @@ class RunStore:
         if not self._identity.is_file():
             # Hidden files may be what a killed process left of the identity.
             if any(not path.name.startswith(".") for path in self.folder.glob("*")):
-                raise InputError(f"{self.folder} holds other files: choose an empty folder")
+                raise InputError(
+                    "folder", f"{self.folder} holds other files", "choose an empty one"
+                )
             atomic_write(self._identity, fingerprint.encode())
         elif self._identity.read_bytes() != fingerprint.encode():
             raise InputError(
-                f"{self.folder} holds runs of another scenario or of another version:"
-                " resume with the same ones, delete the folder, or choose another"
+                "folder",
+                f"{self.folder} holds runs of another scenario or of another version",
+                "resume with the same ones, delete it, or choose another",
             )
 
     def finished(self) -> list[RunKey]:
         """The keys (label, repeat) of the runs that were saved whole, sorted."""
-        rows = [read_json(path)["run"] for path in self.folder.glob("*.json")]
+        rows = [read_json(path)["row"] for path in self.folder.glob("*.json")]
         return sorted((row["algorithm"], row["repeat"]) for row in rows)
 
-    def save_part(
-        self,
-        key: RunKey,
-        curves: DataFrame,
-        run_row: Mapping[str, Any],
-        states: State,
-        timing: Mapping[str, Any],
-    ) -> None:
-        """Keep a finished run; arguments as the fields of `Part`. Interrupted, it leaves no part.
-
-        Raises:
-            ValueError: the row of the run is not the one of `key`.
-
-        """
-        if (run_row["algorithm"], run_row["repeat"]) != key:
-            raise ValueError(f"run_row is not the row of {key}")
-        mark = self._path(key, ".json")
+    def save(self, run: FinishedRun) -> None:
+        """Keep a finished run. Interrupted, it leaves none."""
+        mark = self._path(run.key, ".json")
         mark.unlink(missing_ok=True)
-        write_table(self._path(key, ".parquet"), curves)
-        write_state(self._path(key, ".npz"), states)
-        atomic_write(mark, json_bytes({"run": dict(run_row), "timing": dict(timing)}))
+        write_table(self._path(run.key, ".parquet"), run.curves)
+        write_state(self._path(run.key, ".npz"), run.states)
+        atomic_write(mark, json_bytes({"row": run.row, "timing": run.timing}))
 
-    def load_part(self, key: RunKey) -> Part:
+    def load(self, key: RunKey) -> FinishedRun:
         """A finished run. Its state stays on disk and is read when asked.
 
         Raises:
@@ -89,17 +75,19 @@ class RunStore:
         """
         mark = self._path(key, ".json")
         if not mark.is_file():
-            raise InputError(f"{self.folder}: no finished run {key[0]!r}, repeat {key[1]}")
+            raise InputError(
+                "key", f"{self.folder} has no finished run {key[0]!r}, repeat {key[1]}"
+            )
         stored = read_json(mark)
-        return Part(
+        return FinishedRun(
             curves=read_table(self._path(key, ".parquet")),
-            run=stored["run"],
+            row=stored["row"],
             states=StoredState(self._path(key, ".npz")),
             timing=stored["timing"],
         )
 
     def clear(self) -> None:
-        """Delete the folder. A Result made of its parts must be saved, and loaded, before."""
+        """Delete the folder. A Result made of its runs must be saved, and loaded, before."""
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def _path(self, key: RunKey, suffix: str) -> Path:

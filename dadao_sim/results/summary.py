@@ -60,8 +60,8 @@ def costs_to_accuracy(
         communication_cost: what a communication adds to `cost`.
 
     Returns:
-        One row per accuracy and run: algorithm, method, repeat, status, accuracy and QUANTITIES,
-        inf where the run never got there. No interpolation between samples.
+        One row per accuracy and run: algorithm, method, experimental, repeat, status, accuracy and
+        QUANTITIES, inf where the run never got there. No interpolation between samples.
 
     Raises:
         InputError: an accuracy is not positive and finite.
@@ -72,13 +72,13 @@ def costs_to_accuracy(
     targets = sorted({float(accuracy) for accuracy in accuracies}, reverse=True)
     for target in targets:
         if not 0 < target < math.inf:
-            raise InputError(f"report.accuracies: {target:g} should be positive and finite")
+            raise InputError("accuracies", f"{target:g} given", "all must be positive and finite")
     weighted = with_cost(curves, gradient_cost, communication_cost)
     samples = dict(list(weighted.groupby(["algorithm", "repeat"], sort=False)))
-    names = ["algorithm", "method", "repeat", "status"]
+    names = ["algorithm", "method", "experimental", "repeat", "status"]
     rows: list[dict[str, Any]] = []
     for run in zip(*(runs[name] for name in names), strict=True):
-        label, _, repeat, _ = run
+        label, _, _, repeat, _ = run
         group = samples.get((label, repeat))
         for target in targets:
             spent = dict.fromkeys(QUANTITIES, math.inf)
@@ -102,9 +102,9 @@ def summarise(
 
     Returns:
         One row per algorithm (in the order of `runs`) and accuracy (loosest first):
-        algorithm, method, accuracy, repeats, reached (how many repeats got to the accuracy),
-        status, and for each of QUANTITIES its median, 10th and 90th percentile,
-        e.g. `communications_p90`.
+        algorithm, method, experimental (whether any repeat is), accuracy, repeats, reached (how
+        many repeats got to the accuracy), status, and for each of QUANTITIES its median, 10th and
+        90th percentile, e.g. `communications_p90`.
         A repeat that never got there counts as inf and is never dropped, so a median is inf as
         soon as half of the repeats failed.
         `status` is how the runs ended ("converged" when they reached the accuracy the scenario
@@ -121,6 +121,7 @@ def summarise(
         row: dict[str, Any] = {
             "algorithm": label,
             "method": group["method"].iloc[0],
+            "experimental": bool(group["experimental"].any()),
             "accuracy": accuracy,
             "repeats": len(group),
             "reached": int(np.isfinite(group["time"]).sum()),
@@ -136,6 +137,7 @@ def summarise(
 SUMMARY_COLUMNS = (
     "algorithm",
     "method",
+    "experimental",
     "accuracy",
     "repeats",
     "reached",

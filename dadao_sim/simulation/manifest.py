@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import dadao_sim
-from dadao_sim.randomness import PARTS
+from dadao_sim.algorithms.contract.registry import get_method
+from dadao_sim.randomness import STREAMS
 from dadao_sim.scenario.model import Scenario
 
 LIBRARIES = ["numpy", "scipy", "numba", "networkx", "pandas", "pyarrow", "scikit-learn", "simpy"]
@@ -34,16 +35,18 @@ def make_manifest(
     """
     learned = scenario.local_step is not None and scenario.local_step.learned is not None
     libraries = [*LIBRARIES, "torch"] if learned else LIBRARIES
+    methods = [get_method(name) for name in dict.fromkeys(s.name for s in scenario.algorithms)]
     return {
         "scenario": scenario.to_mapping(),
         "given_in_python": given,
         "seed": scenario.seed,
-        "streams": {"spawn_key": "(repeat, part)", "parts": list(PARTS)},
+        "streams": {"spawn_key": "(repeat, part)", "parts": list(STREAMS)},
         "versions": {
             "dadao_sim": dadao_sim.__version__,
             "python": platform.python_version(),
             **{name: version(name) for name in libraries},
         },
         "platform": {"system": platform.system(), "machine": platform.machine()},
+        "methods": {m.name: {"title": m.title or m.name, "look": m.look} for m in methods},
         "runs": runs,
     }

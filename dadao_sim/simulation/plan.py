@@ -20,8 +20,7 @@ from dadao_sim.events.world.physics import Physics
 from dadao_sim.events.world.rounds import RoundWorld
 from dadao_sim.networks import GraphSequence, Network, with_rates
 from dadao_sim.problems import Problem
-from dadao_sim.results.names import EXPERIMENTAL
-from dadao_sim.results.result import CURVE_COLUMNS, Part, RunKey
+from dadao_sim.results.result import CURVE_COLUMNS, FinishedRun, RunKey
 from dadao_sim.scenario.model import AlgorithmSpec, Scenario
 from dadao_sim.simulation.counts import shares
 from dadao_sim.simulation.measures import Errors
@@ -55,11 +54,6 @@ class Plan:
     world: Physics | None = None
     unit: float = 1.0
     experimental: bool = False
-
-    @property
-    def method_name(self) -> str:
-        """The method's name in the result, marked where no theorem covers the run."""
-        return self.method.name + EXPERIMENTAL * self.experimental
 
     @property
     def whole_rounds(self) -> bool:
@@ -201,7 +195,7 @@ def make_clock(plan: Plan, parts: Parts, seed: np.random.SeedSequence) -> Clock:
 
 def run_plan(
     plan: Plan, parts: Parts, key: RunKey, seed: np.random.SeedSequence, tick: Tick | None = None
-) -> Part:
+) -> FinishedRun:
     """Run one algorithm on the parts of one repeat."""
     import pandas as pd
 
@@ -226,12 +220,13 @@ def run_plan(
     )
     seconds = time.perf_counter() - begun
     curves = pd.DataFrame(outcome.samples)
-    curves = curves.assign(algorithm=label, method=plan.method_name, repeat=repeat)
+    curves = curves.assign(algorithm=label, method=plan.method.name, repeat=repeat)
     curves["time"] *= plan.unit
     end = curves.iloc[-1]
     row = {
         "algorithm": label,
-        "method": plan.method_name,
+        "method": plan.method.name,
+        "experimental": plan.experimental,
         "repeat": repeat,
         "status": outcome.status,
         "reason": outcome.reason,
@@ -244,4 +239,5 @@ def run_plan(
         "events": outcome.events,
         "events_per_second": outcome.events / seconds,
     }
-    return Part(curves[list(CURVE_COLUMNS)], row, player.blocks(plan.method.blocks), timing)
+    states = player.blocks(plan.method.blocks)
+    return FinishedRun(curves[list(CURVE_COLUMNS)], row, states, timing)

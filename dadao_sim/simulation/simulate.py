@@ -14,7 +14,7 @@ from dadao_sim.networks import GraphSequence, Network
 from dadao_sim.problems import Problem
 from dadao_sim.randomness import stream
 from dadao_sim.results.folder import UNFINISHED, check_folder, remove_result
-from dadao_sim.results.result import Part, Result, RunKey, load_result
+from dadao_sim.results.result import FinishedRun, Result, RunKey, load_result
 from dadao_sim.results.store import RunStore, fingerprint
 from dadao_sim.scenario.model import BUILT_IN_ALGORITHMS, Scenario
 from dadao_sim.scenario.reading import load_scenario, scenario_from_mapping
@@ -68,27 +68,28 @@ def simulate(
         remove_result(folder)
 
     store = None
-    parts: dict[RunKey, Part] = {}
+    runs: dict[RunKey, FinishedRun] = {}
     if folder is not None:
         identity = fingerprint(
             {**scenario.to_mapping(), "files": input_digest(scenario)}, dadao_sim.__version__
         )
         store = RunStore(folder / UNFINISHED, identity)
-        parts = {key: store.load_part(key) for key in store.finished()}
-    todo = [key for key in run_keys(scenario) if key not in parts]
+        runs = {key: store.load(key) for key in store.finished()}
+    todo = [key for key in run_keys(scenario) if key not in runs]
     try:
-        for key, part in _run_all(scenario, todo, given, jobs, tick):
+        for run in _run_all(scenario, todo, given, jobs, tick):
+            key = run.key
             if store is not None:
-                store.save_part(key, part.curves, part.run, part.states, part.timing)
-                part = store.load_part(key)  # its states stay on disk
-            parts[key] = part
+                store.save(run)
+                run = store.load(key)  # its states stay on disk
+            runs[key] = run
             if tick is not None:
-                tick(key, 1.0, float(part.curves["accuracy"].iloc[-1]))
+                tick(key, 1.0, float(run.curves["accuracy"].iloc[-1]))
     except KeyboardInterrupt:
         if folder is not None:
-            make_result(scenario, sorted(given), parts, interrupted=True).save(folder)
+            make_result(scenario, sorted(given), runs, interrupted=True).save(folder)
         raise
-    result = make_result(scenario, sorted(given), parts, interrupted=False)
+    result = make_result(scenario, sorted(given), runs, interrupted=False)
     if folder is None or store is None:
         return result
     result.save(folder)
@@ -103,16 +104,22 @@ def run_keys(scenario: Scenario) -> list[RunKey]:
 
 
 def make_result(
-    scenario: Scenario, given: list[str], parts: Mapping[RunKey, Part], *, interrupted: bool
+    scenario: Scenario,
+    given: list[str],
+    finished: Mapping[RunKey, FinishedRun],
+    *,
+    interrupted: bool,
 ) -> Result:
     """The result of the runs there are; ``given`` names the sections given in Python."""
     runs = [
-        {"algorithm": key[0], "repeat": key[1], "constants": parts[key].run["tuning"]}
+        {"algorithm": key[0], "repeat": key[1], "constants": finished[key].row["tuning"]}
         for key in run_keys(scenario)
-        if key in parts
+        if key in finished
     ]
     manifest = make_manifest(scenario, given, runs) | {"interrupted": interrupted}
-    return Result.from_parts(manifest, parts, [spec.label for spec in scenario.algorithms])
+    return Result.from_runs(
+        manifest, finished.values(), [spec.label for spec in scenario.algorithms]
+    )
 
 
 def as_scenario(scenario: Scenario | Mapping[str, Any] | str | Path) -> Scenario:
@@ -150,7 +157,7 @@ def _run_key(
     given: Mapping[str, Any],
     tick: Tick | None = None,
     methods: Sequence[Method] = (),
-) -> tuple[RunKey, Part]:
+) -> FinishedRun:
     """One run from scratch: what a worker process does, which has to be told a user's methods."""
     for method in methods:
         register(method)
@@ -158,12 +165,12 @@ def _run_key(
     parts = parts_of(scenario, repeat, given)
     spec = next(spec for spec in scenario.algorithms if spec.label == label)
     plan = make_plan(scenario, spec, parts)
-    return key, run_plan(plan, parts, key, stream(scenario.seed, repeat, "events"), tick)
+    return run_plan(plan, parts, key, stream(scenario.seed, repeat, "events"), tick)
 
 
 def _run_all(
     scenario: Scenario, keys: list[RunKey], given: Mapping[str, Any], jobs: int, tick: Tick | None
-) -> Iterator[tuple[RunKey, Part]]:
+) -> Iterator[FinishedRun]:
     """The runs as they finish, in this process or in ``jobs`` others."""
     if jobs == 1:
         for key in keys:

@@ -1,6 +1,7 @@
 """The command line: what it prints, where it writes, and one line for every kind of bad input."""
 
 import json
+import os
 import subprocess
 import sys
 
@@ -8,7 +9,13 @@ import networkx as nx
 import numpy as np
 import pytest
 
+import dadao_sim as dadao_sim_package
+from dadao_sim import cli
+from dadao_sim.cli.main import groups
+from dadao_sim.cli.results import XAxis, YAxis
+from dadao_sim.plotting.curves import X_LABELS, Y_LABELS
 from dadao_sim.results.result import load_result
+from dadao_sim.results.summary import QUANTITIES
 
 DATA = "{kind: synthetic, dim: 3, samples_per_node: 5, condition_number: 5}"
 PROBLEM = f"problem: {{kind: least_squares, data: {DATA}}}"
@@ -131,6 +138,48 @@ def test_help_imports_nothing_heavy():
     assert done.stderr.strip() == ""
 
 
+def completed(words, number):
+    """What the shell is told to complete the word of that number to, in a process of its own."""
+    program = "import sys; sys.argv = ['dadao-sim']; from dadao_sim.cli.main import main; main()"
+    asked = {"_DADAO_SIM_COMPLETE": "complete_bash", "COMP_WORDS": words, "COMP_CWORD": str(number)}
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, env={**os.environ, **asked}
+    )
+    return done.stdout.split()
+
+
+def test_the_shell_completes_commands_and_choices():
+    assert completed("dadao-sim re", 1) == ["recovered"]
+    assert completed("dadao-sim plot --y c", 3) == ["consensus_error"]
+
+
+def test_the_version_and_the_package_as_a_command(dadao_sim):
+    expected = f"dadao-sim {dadao_sim_package.__version__}\n"
+    assert dadao_sim("--version") == (0, expected, "")
+    command = [sys.executable, "-m", "dadao_sim", "--version"]
+    assert subprocess.run(command, capture_output=True, text=True, check=True).stdout == expected
+
+
+def test_a_command_is_found_where_it_is_defined(tmp_path, monkeypatch):
+    text = (
+        "from dadao_sim.cli.group import Group\n"
+        "group = Group('Greetings', place=9)\n"
+        "@group.command()\n"
+        "def greet(): ...\n"
+    )
+    (tmp_path / "greetings.py").write_text(text)
+    monkeypatch.setattr(cli, "__path__", [*cli.__path__, str(tmp_path)])
+    *ours, theirs = groups()
+    assert theirs.heading == "Greetings"
+    assert [command.callback.__name__ for command in theirs.registered_commands] == ["greet"]
+    assert [group.heading for group in ours][:2] == ["Scenarios", "Results"]
+
+
+def test_choices_are_what_figures_can_draw():
+    assert [x.value for x in XAxis] == list(X_LABELS) == list(QUANTITIES)
+    assert [y.value for y in YAxis] == list(Y_LABELS)
+
+
 # ---- bad input
 # ------------------------------------------------------------------------------------
 
@@ -250,7 +299,7 @@ def test_overwrite_spares_what_is_no_result(dadao_sim, scenario, tmp_path):
     (tmp_path / "thesis").mkdir()
     (tmp_path / "thesis" / "chapter.tex").write_text("years of work")
     code, _, err = dadao_sim("run", scenario(), "--out", "thesis", "--overwrite")
-    assert_one_line(code, err, "thesis", "choose another --out")
+    assert_one_line(code, err, "thesis exists and is no result of ours", "choose another")
     assert (tmp_path / "thesis" / "chapter.tex").exists()
 
 
@@ -260,8 +309,8 @@ REGULAR = ["network", "--graph", "random_regular", "--nodes", "8"]
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["compare", "nothing"], "nothing: no such folder"),
-        (["plot", "nothing"], "nothing: no such folder"),
+        (["compare", "nothing"], "there is no folder nothing"),
+        (["plot", "nothing"], "there is no folder nothing"),
         (["cite", "nobody"], "'nobody' is unknown"),
         (["network"], "give either a GraphML file or --graph"),
         (["network", "--graph", "starr", "--nodes", "4"], "network.graph: 'starr' is not known"),

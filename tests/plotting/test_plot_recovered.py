@@ -7,12 +7,13 @@ import numpy as np
 import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_rgb
-from synthetic import part, result
+from synthetic import finished_run, result, style_of
 
 from dadao_sim.errors import InputError
-from dadao_sim.plotting.recovered import LOST, psnr, recovered_figure
-from dadao_sim.plotting.style import METHODS, save_figure
+from dadao_sim.plotting.recovered import LOST, recovered_figure
+from dadao_sim.plotting.style import save_figure
 from dadao_sim.problems.images import load
+from dadao_sim.reports.recovered import psnr, recovered
 from dadao_sim.simulation.parts import build_parts
 from dadao_sim.simulation.simulate import simulate
 
@@ -38,14 +39,18 @@ def scenario(data, **changes):
 def made_up(data, estimates, methods=("nids",), statuses=None, **changes):
     """A result whose final states are given: label -> x (n, d)."""
     names = dict(zip(estimates, methods, strict=False))
-    parts = [
-        part(names.get(label, label), label=label, status=(statuses or {}).get(label))
+    runs = [
+        finished_run(names.get(label, label), label=label, status=(statuses or {}).get(label))
         for label in estimates
     ]
-    made = result(*parts)
+    made = result(*runs)
     made.manifest["scenario"] = {**scenario(data), "seed": 0, **changes}
     made.states = {(label, 0): {"x": x} for label, x in estimates.items()}
     return made
+
+
+def drawn(made, labels=None):
+    return recovered_figure(recovered(made, labels))
 
 
 def images(figure):
@@ -73,12 +78,12 @@ def test_psnr_is_that_of_the_definition():
 def test_a_row_of_pictures_is_the_data_that_was_given():
     truth = load("flower", SIZE)
     estimates = {"nids": noisy(truth.ravel()), "mine": noisy(truth.ravel(), 1)}
-    figure = recovered_figure(made_up(IMAGE, estimates, ("nids", "prox_ed")))
-    drawn = images(figure)
-    np.testing.assert_array_equal(drawn[0], truth)
+    figure = drawn(made_up(IMAGE, estimates, ("nids", "prox_ed")))
+    shown = images(figure)
+    np.testing.assert_array_equal(shown[0], truth)
     for k, X in enumerate(estimates.values()):
         worst = max(X, key=lambda x: ((x - truth.ravel()) ** 2).mean()).reshape(truth.shape)
-        np.testing.assert_array_equal(drawn[2 + k], worst)
+        np.testing.assert_array_equal(shown[2 + k], worst)
         least = min(psnr(x.reshape(truth.shape), truth) for x in X)
         assert names(figure)[2 + k] == (("NIDS", "mine")[k], f"{least:.1f} dB")
     assert names(figure)[0] == ("Truth", "")
@@ -93,7 +98,7 @@ def test_what_was_seen_is_what_the_problem_is_made_of():
     data = {**IMAGE, "task": "inpainting", "observed": 1.0, "noise": 0.1}
     problem = {"kind": "ridge", "mu": 1e-13, "data": data}
     made = simulate(scenario(data, problem=problem, stop={"time": 2}))
-    figure = recovered_figure(made)
+    figure = drawn(made)
     seen = images(figure)[1]
     x_star = build_parts(scenario_of(made), 0).problem.x_star
     np.testing.assert_allclose(np.asarray(seen).ravel(), x_star, atol=1e-9)
@@ -108,7 +113,7 @@ def scenario_of(made):
 
 def test_lost_pixels_are_no_grey():
     data = {**IMAGE, "task": "inpainting", "observed": 0.25}
-    figure = recovered_figure(made_up(data, {"nids": noisy(load("flower", SIZE).ravel())}))
+    figure = drawn(made_up(data, {"nids": noisy(load("flower", SIZE).ravel())}))
     seen = figure.axes[1].images[0]
     pixels = seen.get_array()
     assert np.isnan(np.ma.filled(pixels, np.nan)).sum() == 0.75 * SIZE**2
@@ -121,16 +126,16 @@ def test_lost_pixels_are_no_grey():
 def test_a_diverged_algorithm_is_called_so_if_its_first_repeat_is():
     X = np.full((NODES, SIZE**2), np.inf)
     made = made_up(IMAGE, {"nids": X}, statuses={"nids": "diverged"})
-    assert names(recovered_figure(made))[2] == ("NIDS", "diverged")
+    assert names(drawn(made))[2] == ("NIDS", "diverged")
     made.runs = made.runs.assign(repeat=1)
     made.states = {("nids", 0): {"x": np.zeros_like(X)}}
-    assert names(recovered_figure(made))[2][1].endswith(" dB")
+    assert names(drawn(made))[2][1].endswith(" dB")
 
 
 @pytest.mark.parametrize(("count", "grid"), [(1, (1, 3)), (3, (1, 5)), (4, (2, 3)), (9, (3, 4))])
 def test_many_pictures_take_several_rows(count, grid):
     truth = load("flower", SIZE).ravel()
-    figure = recovered_figure(made_up(IMAGE, {f"m{k}": noisy(truth, k) for k in range(count)}))
+    figure = drawn(made_up(IMAGE, {f"m{k}": noisy(truth, k) for k in range(count)}))
     assert len(images(figure)) == count + 2
     assert figure.axes[0].get_subplotspec().get_gridspec().get_geometry() == grid
 
@@ -148,12 +153,12 @@ def truth_of(figure):
 
 
 def test_strips_show_the_signal_and_the_node_farthest_from_it():
-    support, values = truth_of(recovered_figure(made_up(SIGNAL, {"nids": np.zeros((NODES, 12))})))
+    support, values = truth_of(drawn(made_up(SIGNAL, {"nids": np.zeros((NODES, 12))})))
     truth = np.zeros(12)
     truth[support] = values
     assert np.count_nonzero(truth) == 3
     X = noisy(truth)
-    figure = recovered_figure(made_up(SIGNAL, {"nids": X, "half": X / 2}, ("nids", "prox_ed")))
+    figure = drawn(made_up(SIGNAL, {"nids": X, "half": X / 2}, ("nids", "prox_ed")))
     for axes, shown, name in zip(figure.axes, (X, X / 2), ("NIDS", "half"), strict=True):
         worst = max(shown, key=lambda x: np.linalg.norm(x - truth))
         np.testing.assert_array_equal(line(axes, "recovered").get_ydata(), worst)
@@ -161,8 +166,8 @@ def test_strips_show_the_signal_and_the_node_farthest_from_it():
         assert axes.get_title("left") == name
         error = np.linalg.norm(worst - truth) / np.linalg.norm(truth)
         assert axes.get_title("right") == f"relative error {error:.2g}"
-    assert line(figure.axes[0], "recovered").get_color() == METHODS["nids"].colour
-    assert line(figure.axes[0], "recovered").get_marker() == METHODS["nids"].marker
+    assert line(figure.axes[0], "recovered").get_color() == style_of("nids").colour
+    assert line(figure.axes[0], "recovered").get_marker() == style_of("nids").marker
     assert figure.axes[1].get_xlabel() == "Coordinate"
     assert figure.get_supylabel() == "Coefficient"
 
@@ -172,7 +177,7 @@ def test_the_signal_is_the_one_that_the_data_are_made_of():
     data = {**SIGNAL, "noise": 0.0}
     made = simulate(scenario(SIGNAL, problem={"kind": "least_squares", "data": data}))
     problem = build_parts(scenario_of(made), 0).problem
-    support, values = truth_of(recovered_figure(made))
+    support, values = truth_of(drawn(made))
     truth = np.zeros(12)
     truth[support] = values
     np.testing.assert_allclose(problem.x_star, truth, atol=1e-9)
@@ -183,7 +188,7 @@ def test_a_diverged_run_does_not_set_the_axis():
     runs = {"nids": X, "prox_ed": 1e30 * X, "pg_extra": np.nan * X}
     bad = dict.fromkeys(("prox_ed", "pg_extra"), "diverged")
     made = made_up(SIGNAL, runs, tuple(runs), statuses=bad)
-    figure = recovered_figure(made)
+    figure = drawn(made)
     assert [axes.get_title("right") for axes in figure.axes[1:]] == ["diverged"] * 2
     top = max(1.0, np.abs(truth_of(figure)[1]).max())
     for axes in figure.axes:
@@ -193,7 +198,7 @@ def test_a_diverged_run_does_not_set_the_axis():
 def test_only_the_algorithms_asked_for_in_the_colours_of_all():
     X = np.zeros((NODES, 12))
     made = made_up(SIGNAL, {"a": X, "b": X, "c": X}, ("nids", "nids", "mine"))
-    whole, chosen = recovered_figure(made), recovered_figure(made, ["c", "b"])
+    whole, chosen = drawn(made), drawn(made, ["c", "b"])
     assert [axes.get_title("left") for axes in chosen.axes] == ["c", "b"]
     for k, other in ((0, 2), (1, 1)):
         ours, theirs = (line(f.axes[at], "recovered") for f, at in ((chosen, k), (whole, other)))
@@ -211,7 +216,7 @@ def test_nothing_overlaps_and_the_bytes_are_the_same(data, count, tmp_path):
     labels = ["nids", "a label that is much longer than the names of methods are", "c", "d"]
     runs = {label: np.full((NODES, dimension), 0.5) for label in labels[:count]}
     made = made_up(data, runs)
-    figure = recovered_figure(made)
+    figure = drawn(made)
     FigureCanvasAgg(figure).draw()
     boxes: list[Any] = [axes.get_tightbbox() for axes in figure.axes]
     boxes += [legend.get_window_extent() for legend in figure.legends]
@@ -221,7 +226,7 @@ def test_nothing_overlaps_and_the_bytes_are_the_same(data, count, tmp_path):
         assert not any(box.overlaps(other) for other in boxes[:k])
     paths = [tmp_path / name for name in ("a.png", "b.png")]
     for path in paths:
-        save_figure(recovered_figure(made), path)
+        save_figure(drawn(made), path)
     assert paths[0].read_bytes() == paths[1].read_bytes()
 
 
@@ -229,7 +234,7 @@ def test_a_loaded_result_draws_as_a_fresh_one(tmp_path):
     fresh = simulate(scenario(SIGNAL, stop={"time": 5}, repeats=2))
     loaded = simulate(scenario(SIGNAL, stop={"time": 5}, repeats=2), out=tmp_path / "r")
     for k, made in enumerate((fresh, loaded)):
-        save_figure(recovered_figure(made), tmp_path / f"{k}.png")
+        save_figure(drawn(made), tmp_path / f"{k}.png")
     assert (tmp_path / "0.png").read_bytes() == (tmp_path / "1.png").read_bytes()
 
 
@@ -253,8 +258,8 @@ def test_what_cannot_be_shown_is_one_line(case):
     if "data" in changes:
         problem = {"kind": "least_squares", "data": {"kind": "diabetes"}}
         made.manifest["scenario"] = {**made.manifest["scenario"], "problem": problem}
-    with pytest.raises(InputError, match="recovered: ") as refused:
-        recovered_figure(made, changes.get("labels"))
+    with pytest.raises(InputError, match=r"^(result|labels): ") as refused:
+        recovered(made, changes.get("labels"))
     assert message in str(refused.value)
     assert "\n" not in str(refused.value)
 
@@ -264,7 +269,7 @@ def test_the_command(dadao_sim, tmp_path):
     code, out, err = dadao_sim("recovered", "r", "--algorithm", "nids", "--figure", "f.png")
     assert (code, out, err) == (0, "figure: f.png\n", "")
     made = simulate(scenario(SIGNAL, stop={"time": 5}))
-    save_figure(recovered_figure(made, ["nids"]), tmp_path / "g.png")
+    save_figure(drawn(made, ["nids"]), tmp_path / "g.png")
     assert Path("f.png").read_bytes() == (tmp_path / "g.png").read_bytes()
     for bad in (["nowhere"], ["r", "--algorithm", "x"]):
         code, out, err = dadao_sim("recovered", *bad, "--figure", "h.png")

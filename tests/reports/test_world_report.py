@@ -10,6 +10,7 @@ from dadao_sim.errors import InputError
 from dadao_sim.events.files import event_table, load_events, save_events
 from dadao_sim.events.log import ROUND, TYPES
 from dadao_sim.plotting.timeline import timeline_figure
+from dadao_sim.reports.timeline import world_timeline
 from dadao_sim.reports.world import world_report
 from dadao_sim.scenario.reading import scenario_from_mapping
 from dadao_sim.simulation.parts import build_parts
@@ -91,13 +92,19 @@ def test_a_synchronous_node_computes_or_waits():
     assert_array_equal(report.link_bytes, 20 * 2 * 2 * 4 * 8)
     assert report.history is not None
     assert_allclose(report.history[3, :, 0], [15.0, 19.0, 20.0])
+    timeline = world_timeline(report)
+    for bars, first, others in ((timeline.computing, 4.0, 1.0), (timeline.waiting, 1.0, 4.0)):
+        assert_array_equal(np.unique(bars[:, 0]), np.arange(8))
+        assert_allclose(bars[:, 2] - bars[:, 1], np.where(bars[:, 0] == 0, first, others))
+    assert_allclose(timeline.rounds, np.arange(5.0, 101.0, 5.0))
+    assert len(timeline.messages) == len(timeline.gradients) == len(timeline.losses) == 0
 
 
 def test_what_has_no_world_has_no_report():
     made = scenario({}, time=10.0)
-    with pytest.raises(InputError, match=r"'dadao' is none of this scenario's \(ad_psgd\)"):
+    with pytest.raises(InputError, match=r"^label: 'dadao' is none of this scenario's; it has ad_"):
         world_report(made, "dadao")
-    with pytest.raises(InputError, match="world: the scenario has none"):
+    with pytest.raises(InputError, match="scenario: it has no world"):
         world_report(made.model_copy(update={"world": None}), "ad_psgd")
 
 
@@ -123,7 +130,7 @@ def test_a_log_is_saved_and_replayed(tmp_path):
 def test_the_timeline_shows_every_gradient_and_message():
     world = {"nodes": NODES, "links": {"latency": 0.3}}
     report = world_report(scenario(world, time=10.0), "ad_psgd")
-    axes = timeline_figure(report, 0.0, 10.0).axes[0]
+    axes = timeline_figure(world_timeline(report), 0.0, 10.0).axes[0]
     bars = [patch for patch in axes.patches if patch.get_width() > 0]
     table = event_table(report.events)
     assert len(bars) == (table.kind == "gradient_start").sum()
@@ -132,7 +139,7 @@ def test_the_timeline_shows_every_gradient_and_message():
     assert len(lines) == table.kind.isin(["arrive_i", "arrive_j"]).sum()
     assert_allclose([line[1, 0] - line[0, 0] for line in lines], 0.3, rtol=1e-9)
     with pytest.raises(InputError, match="from 5 to 20 is not within 0 and 10"):
-        timeline_figure(report, 5.0, 20.0)
+        timeline_figure(world_timeline(report), 5.0, 20.0)
 
 
 def test_the_command_prints_and_draws(capsys, monkeypatch, tmp_path):

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from synthetic import part, result, scenario
+from synthetic import finished_run, result, scenario
 
 from dadao_sim.errors import InputError
 from dadao_sim.results.result import CURVE_COLUMNS, RUN_COLUMNS, Result, load_result
@@ -19,10 +19,10 @@ from dadao_sim.results.summary import summary_csv
 @pytest.fixture
 def two_methods() -> Result:
     return result(
-        part("dadao", 0, rate=0.11),
-        part("dadao", 1, rate=0.13),
-        part("msda", 0, label="NA", rate=-0.1),
-        part("my_method", 0, label='Mine, "100 %"\nof it'),
+        finished_run("dadao", 0, rate=0.11),
+        finished_run("dadao", 1, rate=0.13),
+        finished_run("msda", 0, label="NA", rate=-0.1, experimental=True),
+        finished_run("my_method", 0, label='Mine, "100 %"\nof it'),
     )
 
 
@@ -59,13 +59,11 @@ def test_columns_are_those_of_the_interface(two_methods):
     }
 
 
-def test_parts_are_put_in_the_order_of_the_scenario():
-    parts = {
-        (label, k): part("dadao", k, label=label, samples=5)
-        for label in ("a", "b")
-        for k in (10, 2, 0)
-    }
-    joined = Result.from_parts({}, parts, ["b", "a"])
+def test_runs_are_put_in_the_order_of_the_scenario():
+    runs = [
+        finished_run("dadao", k, label=label, samples=5) for label in ("a", "b") for k in (10, 2, 0)
+    ]
+    joined = Result.from_runs({}, runs, ["b", "a"])
     keys = list(zip(joined.runs["algorithm"], joined.runs["repeat"], strict=True))
     assert keys == [("b", 0), ("b", 2), ("b", 10), ("a", 0), ("a", 2), ("a", 10)]
     order = joined.curves[["algorithm", "repeat"]].drop_duplicates().to_numpy().tolist()
@@ -77,13 +75,13 @@ def test_saving_twice_gives_the_same_bytes_also_in_another_process(tmp_path, two
     load_result(tmp_path / "here").save(tmp_path / "again")
     assert files_of(tmp_path / "here") == files_of(tmp_path / "again")
     code = (
-        "from synthetic import part, result, scenario\n"
-        "result(part('dadao', 0, rate=0.11), part('dadao', 1, rate=0.13),"
-        " part('msda', 0, label='NA', rate=-0.1),"
-        " part('my_method', 0, label='Mine, \"100 %\"\\nof it')).save('there')"
+        "from synthetic import finished_run, result, scenario\n"
+        "result(finished_run('dadao', 0, rate=0.11), finished_run('dadao', 1, rate=0.13),"
+        " finished_run('msda', 0, label='NA', rate=-0.1, experimental=True),"
+        " finished_run('my_method', 0, label='Mine, \"100 %\"\\nof it')).save('there')"
     )
-    here = Path(__file__).parent
-    path = os.pathsep.join([str(here), str(here.parent)])
+    tests = Path(__file__).parents[1]
+    path = os.pathsep.join([str(tests), str(tests.parent)])
     environment = {**os.environ, "PYTHONPATH": path, "PYTHONHASHSEED": "7", "TZ": "Asia/Tokyo"}
     subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env=environment, check=True)
     assert files_of(tmp_path / "there") == files_of(tmp_path / "here")
@@ -97,7 +95,7 @@ def test_a_result_can_be_saved_over_the_one_it_was_loaded_from(tmp_path, two_met
 
 
 def test_a_new_result_leaves_nothing_of_the_old_one(tmp_path, two_methods):
-    other = result(part("msda"))
+    other = result(finished_run("msda"))
     other.save(tmp_path / "alone")
     two_methods.save(tmp_path / "over")
     other.save(tmp_path / "over")
@@ -105,7 +103,7 @@ def test_a_new_result_leaves_nothing_of_the_old_one(tmp_path, two_methods):
 
 
 def test_labels_with_one_slug_keep_their_own_states(tmp_path):
-    both = result(part("dadao", label="A b"), part("dadao", label="a-B"))
+    both = result(finished_run("dadao", label="A b"), finished_run("dadao", label="a-B"))
     both.states["a-B", 0] = {"x": np.full((4, 3), 9.0)}
     both.save(tmp_path)
     assert sorted(p.name for p in (tmp_path / "final_states").iterdir()) == [
@@ -123,7 +121,7 @@ def test_saved_summary_is_that_of_the_result(tmp_path, two_methods):
 
 
 def test_a_run_without_samples_or_state_is_kept(tmp_path):
-    whole, empty = part("dadao"), part("msda", status="diverged")
+    whole, empty = finished_run("dadao"), finished_run("msda", status="diverged")
     both = result(whole, empty)
     both.curves = both.curves[both.curves["algorithm"] == "dadao"].reset_index(drop=True)
     del both.states["msda", 0]
@@ -135,7 +133,7 @@ def test_a_run_without_samples_or_state_is_kept(tmp_path):
 
 
 def test_a_result_interrupted_before_its_first_run_can_be_saved(tmp_path):
-    Result.from_parts({"scenario": scenario()}, {}, ["dadao"]).save(tmp_path)
+    Result.from_runs({"scenario": scenario(), "methods": {}}, [], ["dadao"]).save(tmp_path)
     loaded = load_result(tmp_path)
     assert len(loaded.runs) == len(loaded.curves) == len(loaded.summary) == 0
     assert tuple(loaded.curves.columns) == CURVE_COLUMNS
@@ -154,7 +152,7 @@ def one_line(error: pytest.ExceptionInfo[InputError]) -> str:
 def test_no_such_folder(tmp_path):
     with pytest.raises(InputError) as error:
         load_result(tmp_path / "nowhere")
-    assert "no such folder" in one_line(error)
+    assert "there is no folder" in one_line(error)
 
 
 def test_another_folder_is_not_a_result(tmp_path):
@@ -200,7 +198,13 @@ def test_a_damaged_file_is_named(tmp_path, two_methods, name, damage):
     assert name in one_line(error)
 
 
-@pytest.mark.parametrize("text", ["", "algorithm,method\ndadao,dadao\n", 'a,b\n"1,2\n3,4,5\n'])
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("", "algorithm,method\ndadao,dadao\n", 'a,b\n"1,2\n3,4,5\n'),
+        "algorithm,method,experimental\ndadao,dadao,perhaps\n",
+    ],
+)
 def test_a_damaged_table_of_runs_is_named(tmp_path, two_methods, text):
     two_methods.save(tmp_path)
     (tmp_path / "runs.csv").write_text(text)
@@ -226,7 +230,7 @@ def test_an_interrupted_save_is_never_taken_for_a_result(
     tmp_path, two_methods, monkeypatch, fail_at
 ):
     """Stop the save at each of its files in turn, over an older result of other numbers."""
-    result(part("dadao", rate=0.05)).save(tmp_path)
+    result(finished_run("dadao", rate=0.05)).save(tmp_path)
     replace, calls = os.replace, []
 
     def failing(source, target):

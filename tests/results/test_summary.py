@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from synthetic import part, result
+from synthetic import finished_run, result
 
 from dadao_sim.errors import InputError
 from dadao_sim.results.latex import escape, number, power, summary_table
@@ -74,7 +74,9 @@ def first_sample(rate: float, accuracy: float) -> int:
 
 def test_cost_of_exponential_decay_is_the_closed_form():
     rate, gradients, communications = 0.037, 12, 31
-    run = result(part("dadao", rate=rate, gradients=gradients, communications=communications))
+    run = result(
+        finished_run("dadao", rate=rate, gradients=gradients, communications=communications)
+    )
     costs = costs_to_accuracy(run.curves, run.runs, [1e-2, 1e-4, 1e-6], 2.0, 0.25)
     for row, accuracy in zip(costs.itertuples(), [1e-2, 1e-4, 1e-6], strict=True):
         t = first_sample(rate, accuracy)
@@ -86,7 +88,7 @@ def test_cost_of_exponential_decay_is_the_closed_form():
 
 
 def test_there_is_no_interpolation_and_equal_counts_as_reached():
-    run = part("dadao", samples=5, end=4.0)
+    run = finished_run("dadao", samples=5, end=4.0)
     run.curves["accuracy"] = [1.0, 0.5, 0.1, 0.2, 0.01]
     both = result(run)
     costs = costs_to_accuracy(both.curves, both.runs, [0.5, 0.49, 0.15, 0.1, 0.05, 0.001])
@@ -94,7 +96,7 @@ def test_there_is_no_interpolation_and_equal_counts_as_reached():
 
 
 def test_nothing_of_a_diverged_run_counts_as_reached():
-    run = part("dadao", samples=5, end=4.0, status="diverged")
+    run = finished_run("dadao", samples=5, end=4.0, status="diverged")
     run.curves["accuracy"] = [1.0, 10.0, 1e6, np.inf, np.nan]
     diverged = result(run)
     costs = costs_to_accuracy(diverged.curves, diverged.runs, [0.1])
@@ -103,7 +105,7 @@ def test_nothing_of_a_diverged_run_counts_as_reached():
 
 def test_summary_is_the_percentiles_of_the_runs():
     rates = [0.05, 0.07, 0.11, 0.13, 0.2]
-    several = result(*(part("dadao", k, rate=rate) for k, rate in enumerate(rates)))
+    several = result(*(finished_run("dadao", k, rate=rate) for k, rate in enumerate(rates)))
     summary = several.summary
     assert tuple(summary.columns) == SUMMARY_COLUMNS
     for row, accuracy in zip(summary.itertuples(), [1e-2, 1e-4, 1e-6], strict=True):
@@ -116,8 +118,8 @@ def test_summary_is_the_percentiles_of_the_runs():
 
 
 def test_runs_that_never_get_there_are_never_dropped():
-    runs = [part("dadao", k, rate=0.1) for k in range(6)]
-    runs += [part("dadao", k, rate=0.001) for k in range(6, 10)]
+    runs = [finished_run("dadao", k, rate=0.1) for k in range(6)]
+    runs += [finished_run("dadao", k, rate=0.001) for k in range(6, 10)]
     summary = result(*runs).summary.set_index("accuracy")
     assert summary["reached"].tolist() == [6, 6, 6]
     assert summary["repeats"].tolist() == [10, 10, 10]
@@ -137,12 +139,12 @@ def test_runs_that_never_get_there_are_never_dropped():
     ],
 )
 def test_status_is_the_one_all_runs_share(statuses, expected):
-    runs = [part("dadao", k, status=status) for k, status in enumerate(statuses)]
+    runs = [finished_run("dadao", k, status=status) for k, status in enumerate(statuses)]
     assert set(result(*runs).summary["status"]) == {expected}
 
 
 def test_rows_follow_the_runs_and_accuracies_go_down():
-    both = result(part("msda"), part("dadao"))
+    both = result(finished_run("msda"), finished_run("dadao"))
     summary = summarise(both.curves, both.runs, [1e-6, 1e-2])
     assert summary["algorithm"].tolist() == ["msda", "msda", "dadao", "dadao"]
     assert summary["accuracy"].tolist() == [1e-2, 1e-6, 1e-2, 1e-6]
@@ -150,7 +152,7 @@ def test_rows_follow_the_runs_and_accuracies_go_down():
 
 @pytest.mark.parametrize("accuracy", [0.0, -1.0, math.inf, math.nan])
 def test_an_accuracy_that_is_none_is_refused(accuracy):
-    run = result(part("dadao"))
+    run = result(finished_run("dadao"))
     with pytest.raises(InputError, match="accuracies"):
         summarise(run.curves, run.runs, [accuracy])
 
@@ -159,14 +161,14 @@ def test_an_accuracy_that_is_none_is_refused(accuracy):
 
 
 def test_csv_holds_the_numbers_in_full_and_says_not_reached():
-    runs = result(*(part("dadao", k, rate=r) for k, r in enumerate([0.1, 0.0314, 0.001])))
+    runs = result(*(finished_run("dadao", k, rate=r) for k, r in enumerate([0.1, 0.0314, 0.001])))
     summary = runs.summary
     text = summary_csv(summary)
     assert b"not reached" in text
     assert b"inf" not in text
     assert b"nan" not in text
     read = pd.read_csv(io.BytesIO(text), dtype="str")
-    for name in summary.columns[6:]:
+    for name in summary.columns[7:]:
         values = [math.inf if v == "not reached" else float(v) for v in read[name]]
         assert values == summary[name].tolist()
 
@@ -203,14 +205,14 @@ def test_escaped_text_has_no_active_character_left(text):
 def hard() -> Result:
     """Labels that need escaping, a method that never gets there, one that does sometimes."""
     return result(
-        *(part("dadao", k, rate=0.1 + 0.01 * k, communications=40_000) for k in range(4)),
-        *(part("msda", k, label="100 % #1_{a}\\b", rate=0.1 * (k < 3)) for k in range(4)),
-        *(part("adom_plus", k, rate=-0.1) for k in range(4)),
+        *(finished_run("dadao", k, rate=0.1 + 0.01 * k, communications=40_000) for k in range(4)),
+        *(finished_run("msda", k, label="100 % #1_{a}\\b", rate=0.1 * (k < 3)) for k in range(4)),
+        *(finished_run("adom_plus", k, rate=-0.1) for k in range(4)),
     )
 
 
 def test_every_row_of_the_table_has_the_columns_of_the_head(hard):
-    table = summary_table(hard.summary, title="path_16 & co")
+    table = summary_table(hard.summary, hard.names, title="path_16 & co")
     body = table[table.index(r"\toprule") : table.index(r"\bottomrule")].splitlines()
     rows = [line for line in body if line.endswith(r"\\")]
     assert len(rows) == 2 + 3 * 2
@@ -223,7 +225,7 @@ def test_every_row_of_the_table_has_the_columns_of_the_head(hard):
 
 
 def test_the_table_says_what_was_not_reached(hard):
-    table = summary_table(hard.summary)
+    table = summary_table(hard.summary, hard.names)
     lines = table.splitlines()
     first = next(k for k, line in enumerate(lines) if line.startswith("ADOM+ "))
     assert lines[first].count("not reached") == 6
@@ -234,7 +236,9 @@ def test_the_table_says_what_was_not_reached(hard):
 
 
 def test_medians_in_the_table_are_those_of_the_summary(hard):
-    line = next(x for x in summary_table(hard.summary).splitlines() if x.startswith("DADAO"))
+    line = next(
+        x for x in summary_table(hard.summary, hard.names).splitlines() if x.startswith("DADAO")
+    )
     cells = [cell.strip() for cell in line.removesuffix(r" \\").split("&")][1:]
     dadao = hard.summary[hard.summary["algorithm"] == "dadao"]
     expected = []
@@ -244,14 +248,16 @@ def test_medians_in_the_table_are_those_of_the_summary(hard):
 
 
 def test_a_shared_power_of_ten_is_written_once():
-    runs = [part("dadao", k, rate=0.1 + 0.01 * k, communications=40_000) for k in range(3)]
-    table = summary_table(result(*runs).summary.query("accuracy == 1e-6"))
-    low, high = result(*runs).summary.iloc[2][["communications_p10", "communications_p90"]]
+    runs = [finished_run("dadao", k, rate=0.1 + 0.01 * k, communications=40_000) for k in range(3)]
+    made = result(*runs)
+    table = summary_table(made.summary.query("accuracy == 1e-6"), made.names)
+    low, high = made.summary.iloc[2][["communications_p10", "communications_p90"]]
     assert rf"${low / 1e6:.2f}$--${high / 1e6:.2f}\times10^{{6}}$" in table
 
 
 def test_one_run_has_no_ranges():
-    table = summary_table(result(part("dadao")).summary)
+    made = result(finished_run("dadao"))
+    table = summary_table(made.summary, made.names)
     assert r"\scriptsize" not in table
     assert "one run" in table
 
@@ -259,7 +265,7 @@ def test_one_run_has_no_ranges():
 @pytest.mark.skipif(shutil.which("pdflatex") is None, reason="needs pdflatex")
 def test_the_table_compiles_with_booktabs_alone(tmp_path, hard):
     head = "\\documentclass{article}\\usepackage{booktabs}\\begin{document}\n"
-    document = head + summary_table(hard.summary, title="a_b") + "\\end{document}\n"
+    document = head + summary_table(hard.summary, hard.names, title="a_b") + "\\end{document}\n"
     (tmp_path / "t.tex").write_text(document)
     command = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "t.tex"]
     subprocess.run(command, cwd=tmp_path, check=True, capture_output=True)

@@ -10,10 +10,11 @@ from sklearn.linear_model import ElasticNet
 
 from dadao_sim import simulate
 from dadao_sim.algorithms.contract.registry import METHODS
-from dadao_sim.cli.show import print_worlds
+from dadao_sim.cli.world import print_worlds
 from dadao_sim.errors import InputError
 from dadao_sim.local_steps import from_callable, make
 from dadao_sim.plotting.curves import curve_figure, panel_figure
+from dadao_sim.reports.comparison import comparison_table
 from dadao_sim.reports.world import world_report
 from dadao_sim.scenario.reading import scenario_from_mapping
 from dadao_sim.simulation.parts import build_parts
@@ -66,10 +67,11 @@ def test_every_method_finds_the_same_optimum(result, x_star, name):
 
 
 def test_dadao_is_called_experimental_in_every_table_and_legend(result):
-    mark = "dadao (experimental)"
-    assert set(result.runs["method"]) == {*PROVEN, mark}
-    assert set(result.curves.query("algorithm == 'dadao'")["method"]) == {mark}
-    assert set(result.summary.query("algorithm == 'dadao'")["method"]) == {mark}
+    for table in (result.runs, result.summary, comparison_table({"one": result}, 1e-3)):
+        assert dict(zip(table["method"], table["experimental"], strict=True)) == {
+            **dict.fromkeys(PROVEN, False),
+            "dadao": True,
+        }
     for figure in (panel_figure(result), curve_figure(result)):
         names = [text.get_text() for text in figure.legends[0].get_texts()]
         assert "DADAO (experimental)" in names
@@ -91,9 +93,8 @@ def test_so_it_is_under_a_label_of_the_users_and_in_latex(tmp_path):
 )
 def test_no_theorem_covers_a_term_that_is_not_convex(term):
     plans = check_scenario(scenario_from_mapping({**SCENARIO, "local_step": {"prox": term}}))
-    assert {plan.method_name for plan in plans} == {
-        f"{n} (experimental)" for n in METHODS if n in (*PROVEN, "dadao")
-    }
+    assert {plan.method.name for plan in plans} == {*PROVEN, "dadao"}
+    assert all(plan.experimental for plan in plans)
     smooth = {key: value for key, value in SCENARIO.items() if key != "local_step"}
     assert not any(plan.experimental for plan in check_scenario(scenario_from_mapping(smooth)))
 
@@ -203,7 +204,10 @@ def test_without_mu_prox_lead_is_experimental_and_others_say_what_they_lack():
     lasso["data"] = {**lasso["data"], "samples_per_node": 3}
     own = {**SCENARIO, "problem": lasso, "algorithms": ["prox_lead", "prox_ed"]}
     plans = check_scenario(scenario_from_mapping(own))
-    assert [plan.method_name for plan in plans] == ["prox_lead (experimental)", "prox_ed"]
+    assert {plan.method.name: plan.experimental for plan in plans} == {
+        "prox_lead": True,
+        "prox_ed": False,
+    }
     for name, reason in (
         ("d_admm", "its c needs mu; give one by parameters: {c: ...} (data of node 0"),
         ("dual_proximal_gradient", "data of node 0: 3 samples in dimension 8 make mu = 0"),

@@ -206,7 +206,7 @@ def test_an_interrupted_run_leaves_what_was_finished_and_goes_on(tmp_path):
     partial = load_result(tmp_path / "r")
     assert partial.manifest["interrupted"] is True
     assert len(partial.runs) == 3
-    with pytest.raises(InputError, match="add --resume or --overwrite"):
+    with pytest.raises(InputError, match="r exists; choose another, or resume or overwrite it"):
         simulate(SCENARIO, out=tmp_path / "r")
     with pytest.raises(InputError, match="holds runs of another scenario"):
         simulate(changed(seed=9), out=tmp_path / "r", resume=True)

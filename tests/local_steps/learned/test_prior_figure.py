@@ -10,8 +10,9 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg  # noqa: E402
 
 from dadao_sim.learning.matching_limit import laplacian_limit  # noqa: E402
 from dadao_sim.local_steps.learned import learned_step, load_weights, save_weights  # noqa: E402
-from dadao_sim.plotting.priors import BEYOND, prior_figure  # noqa: E402
+from dadao_sim.plotting.priors import prior_figure  # noqa: E402
 from dadao_sim.plotting.style import save_figure  # noqa: E402
+from dadao_sim.reports.prior import BEYOND, prior_report  # noqa: E402
 
 
 def curve(axes, label):
@@ -25,7 +26,7 @@ def legend(figure):
 
 @pytest.fixture(scope="module")
 def figure():
-    return prior_figure(*load_weights("laplacian"))
+    return prior_figure(prior_report(*load_weights("laplacian")))
 
 
 def test_the_operator_is_drawn_beyond_its_training_against_its_targets(figure):
@@ -68,10 +69,10 @@ def test_a_network_of_unknown_origin_is_compared_with_nothing():
     weights, metadata = load_weights("laplacian")
     other = {**metadata, "recipe": {**metadata["recipe"], "sigma": 0.5}}
     for origin in ({}, {"prior": "mine"}, other):
-        figure = prior_figure(weights, origin)
+        figure = prior_figure(prior_report(weights, origin))
         assert [len(axes.lines) for axes in figure.axes] == [1, 1]
         assert legend(figure) == ["learned network", "range of the training"]
-    assert len(legend(prior_figure(weights, metadata))) == 4
+    assert len(legend(prior_figure(prior_report(weights, metadata)))) == 4
 
 
 def test_nothing_overlaps(figure):
@@ -91,7 +92,7 @@ def test_the_command(dadao_sim, tmp_path):
         code, out, err = dadao_sim("prior", network, "--figure", f"{network}.png")
         said = "largest slope: 1.089 (expansive: no contraction theorem applies)\n"
         assert (code, out, err) == (0, f"figure: {network}.png\n{said}", "")
-    save_figure(prior_figure(weights, metadata), tmp_path / "again.png")
+    save_figure(prior_figure(prior_report(weights, metadata)), tmp_path / "again.png")
     again = (tmp_path / "again.png").read_bytes()
     assert (tmp_path / "laplacian.png").read_bytes() == again
     assert (tmp_path / "mine.npz.png").read_bytes() == again

@@ -1,0 +1,83 @@
+"""The commands that say what there is: names, the keys of a scenario, whom to cite."""
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from dadao_sim.cli.group import Group
+from dadao_sim.cli.show import say
+
+group = Group("About", place=5)
+
+
+@group.command("list")
+def list_names() -> None:
+    """The methods, problems, data sets, graphs and shipped scenarios by name."""
+    from typing import get_args
+
+    from dadao_sim.algorithms.contract.registry import METHODS
+    from dadao_sim.local_steps.spec import PROX_MODELS
+    from dadao_sim.networks.spec import GRAPH_OPTIONS, GraphName
+    from dadao_sim.problems.spec import (
+        AuthorsData,
+        DataFile,
+        DataSet,
+        ImageData,
+        ProblemSpec,
+        SparseSignalData,
+        SyntheticData,
+    )
+    from dadao_sim.scenario import shipped
+
+    def kinds(*models: Any) -> str:
+        return ", ".join(k for m in models for k in get_args(m.model_fields["kind"].annotation))
+
+    say("methods")
+    for name, method in METHODS.items():
+        needs = [
+            "conjugate gradients" if method.needs_conjugate else "gradients",
+            *(["time-varying graphs"] if method.time_varying else []),
+            *(["stochastic gradients"] if method.stochastic else []),
+            *(["local steps"] if method.composite == "proven" else []),
+            *(["local steps: experimental"] if method.composite == "experimental" else []),
+        ]
+        say(f"  {name:28}{method.title or name} ({', '.join(needs)})")
+    say("problems\n  " + kinds(ProblemSpec))
+    data = (SyntheticData, SparseSignalData, AuthorsData, DataSet, DataFile, ImageData)
+    say("data\n  " + kinds(*data))
+    say("local steps\n  " + kinds(*PROX_MODELS) + ", learned")
+    say("graphs")
+    for graph in get_args(GraphName):
+        options = ", ".join(GRAPH_OPTIONS.get(graph, ()))
+        say(f"  {graph:28}{options}")
+    say("scenarios")
+    files = shipped.scenarios()
+    width = max(map(len, files)) + 2
+    for name, path in files.items():
+        say(f"  {name:{width}}{_first_comment(path)}")
+
+
+@group.command()
+def schema() -> None:
+    """Print the JSON Schema of scenario files, for editors."""
+    from dadao_sim.scenario.reading import schema as scenario_schema
+
+    print(json.dumps(scenario_schema(), indent=2))
+
+
+@group.command()
+def cite(method: Annotated[str, typer.Argument(metavar="METHOD")]) -> None:
+    """Print the BibTeX entry of a method."""
+    from dadao_sim.algorithms.contract.registry import citation, get_method
+
+    print(citation(get_method(method)))
+
+
+def _first_comment(path: Path) -> str:
+    """What a scenario file says it shows: its first comment that is not for editors."""
+    for line in path.read_text(encoding="utf-8").splitlines():
+        if line.startswith("# ") and "yaml-language-server" not in line:
+            return line[2:]
+    return ""

@@ -1,0 +1,16 @@
+"""Arguments and options that several commands have."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+ScenarioArgument = Annotated[
+    str, typer.Argument(metavar="SCENARIO", help="A YAML file, or the name of a shipped scenario.")
+]
+SetOption = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="A.B=VALUE", help="Set a key of the scenario. May be repeated."),
+]
+ResultArgument = Annotated[Path, typer.Argument(metavar="DIR", help="Folder of a result.")]
+FigureOption = Annotated[Path | None, typer.Option(help="Draw it to this file.")]

@@ -1,0 +1,145 @@
+"""The commands that take a scenario: run it, or only check it."""
+
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from dadao_sim.cli.group import Group
+from dadao_sim.cli.options import ScenarioArgument, SetOption
+from dadao_sim.cli.show import console, print_costs, say
+from dadao_sim.errors import InputError
+
+if TYPE_CHECKING:
+    from dadao_sim.results.result import Result, RunKey
+    from dadao_sim.scenario.model import Scenario
+
+INTERRUPTED = 130  # the shell's code for Ctrl-C
+
+group = Group("Scenarios", place=0)
+
+
+@group.command()
+def run(
+    scenario: ScenarioArgument,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder of the result. [default: results/NAME]")
+    ] = None,
+    seed: Annotated[int | None, typer.Option(help="Instead of the scenario's seed.")] = None,
+    repeats: Annotated[int | None, typer.Option(help="Instead of the scenario's repeats.")] = None,
+    jobs: Annotated[int, typer.Option(min=1, help="Processes at once; no number changes.")] = 1,
+    sets: SetOption = None,
+    resume: Annotated[bool, typer.Option(help="Go on with what an interrupted run left.")] = False,
+    overwrite: Annotated[bool, typer.Option(help="Replace an earlier result.")] = False,
+) -> None:
+    """Run a scenario: curves, a table of costs, figures."""
+    from dadao_sim.results.folder import check_folder
+    from dadao_sim.scenario import shipped
+    from dadao_sim.scenario.reading import load_scenario
+    from dadao_sim.simulation.simulate import simulate
+
+    if resume and overwrite:
+        raise InputError("run: --resume and --overwrite exclude each other")
+    changes = list(sets or [])
+    changes += [f"seed={seed}"] if seed is not None else []
+    changes += [f"repeats={repeats}"] if repeats is not None else []
+    loaded = load_scenario(shipped.scenario_path(scenario), changes)
+    folder = out or Path("results") / loaded.name
+    check_folder(folder, resume=resume, overwrite=overwrite)
+    say(_announcement(loaded, jobs))
+    try:
+        with _Bars(loaded) as bars:
+            result = simulate(
+                loaded, out=folder, jobs=jobs, resume=resume, overwrite=overwrite, tick=bars.tick
+            )
+    except KeyboardInterrupt:
+        say(f"interrupted: what was finished is in {folder}; go on with --resume")
+        raise typer.Exit(INTERRUPTED) from None
+    print_costs(result.summary, result.titles)
+    for row in result.runs.itertuples():
+        if row.status == "diverged":
+            say(
+                f"{row.algorithm}, repeat {row.repeat}: diverged at time {row.time:g}: {row.reason}"
+            )
+    say(f"result: {folder}")
+    _draw(result, folder)
+
+
+@group.command()
+def validate(scenario: ScenarioArgument, sets: SetOption = None) -> None:
+    """Check a scenario down to the constants of its methods, without running it."""
+    from dadao_sim.scenario import shipped
+    from dadao_sim.scenario.reading import load_scenario
+    from dadao_sim.simulation.simulate import check_scenario
+
+    loaded = load_scenario(shipped.scenario_path(scenario), sets or [])
+    check_scenario(loaded)
+    say(f"{scenario}: valid; {len(loaded.algorithms)} algorithms, {loaded.repeats} repeats")
+
+
+def _draw(result: "Result", folder: Path) -> None:
+    """The standard figure of a result, as PNG and PDF."""
+    from dadao_sim.plotting.curves import panel_figure
+    from dadao_sim.plotting.style import save_figure
+
+    figure = panel_figure(result)
+    for suffix in ("png", "pdf"):
+        save_figure(figure, folder / "figures" / f"curves.{suffix}")
+
+
+def _announcement(scenario: "Scenario", jobs: int) -> str:
+    """What the run will take at most, said beforehand."""
+    from dadao_sim.simulation.simulate import estimate_scenario
+
+    estimate = estimate_scenario(scenario)
+    seconds = estimate.seconds / min(jobs, len(scenario.algorithms) * scenario.repeats)
+    memory = estimate.memory * jobs / 2**20
+    return (
+        f"{scenario.name}: {len(scenario.algorithms)} algorithms x {scenario.repeats} repeats; "
+        f"at most {estimate.events:,.0f} events, about {_duration(seconds)}, "
+        f"{max(1, math.ceil(memory)):,} MiB of arrays"
+    )
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 90:
+        return f"{max(1, math.ceil(seconds))} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+
+
+class _Bars:
+    """A bar for the whole scenario, one step per run, and the accuracy of the run under way."""
+
+    def __init__(self, scenario: "Scenario"):
+        from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+        self.progress = Progress(
+            TextColumn("{task.description:32.32}"),
+            BarColumn(),
+            TextColumn("{task.completed:5.1f}/{task.total:.0f} runs"),
+            TimeElapsedColumn(),
+            console=console(),
+            transient=True,
+        )
+        total = len(scenario.algorithms) * scenario.repeats
+        self.task = self.progress.add_task(scenario.name, total=total)
+        self.finished: set[RunKey] = set()
+
+    def __enter__(self) -> "_Bars":
+        self.progress.start()
+        return self
+
+    def __exit__(self, *_: Any) -> None:
+        self.progress.stop()
+
+    def tick(self, key: "RunKey", share: float, accuracy: float) -> None:
+        """A sample of a run, or (share 1) its end."""
+        if share >= 1:
+            self.finished.add(key)
+        part = 0.0 if key in self.finished else share
+        self.progress.update(
+            self.task,
+            completed=len(self.finished) + part,
+            description=f"{key[0]}, repeat {key[1]}: {accuracy:.0e}",
+        )

@@ -1,0 +1,89 @@
+"""The command that looks at a scenario's world, whatever is computed in it."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from dadao_sim.cli.group import Group
+from dadao_sim.cli.options import ScenarioArgument, SetOption
+from dadao_sim.cli.show import print_table, say
+from dadao_sim.errors import InputError
+from dadao_sim.results.names import printed_name
+
+if TYPE_CHECKING:
+    from dadao_sim.reports.world import WorldReport
+
+group = Group("Worlds", place=3)
+
+
+@group.command()
+def world(
+    scenario: ScenarioArgument,
+    algorithm: Annotated[
+        str | None, typer.Option(help="Label of the only one to look at. [default: all]")
+    ] = None,
+    end: Annotated[float | None, typer.Option(help="Until when. [default: stop.time]")] = None,
+    sets: SetOption = None,
+    log: Annotated[Path | None, typer.Option(help="Save the event log (.npz).")] = None,
+    timeline: Annotated[Path | None, typer.Option(help="Draw the nodes' time there.")] = None,
+    begin: Annotated[float, typer.Option(help="Where the timeline begins.")] = 0.0,
+    load: Annotated[Path | None, typer.Option(help="Draw the bytes per link there.")] = None,
+) -> None:
+    """What happens in a scenario's world: work, waiting, staleness, load, losses."""
+    from dadao_sim.events.files import save_events
+    from dadao_sim.plotting.networks import network_figure
+    from dadao_sim.plotting.style import save_figure
+    from dadao_sim.plotting.timeline import timeline_figure
+    from dadao_sim.reports.layout import network_layout
+    from dadao_sim.reports.timeline import world_timeline
+    from dadao_sim.reports.world import world_report
+    from dadao_sim.scenario import shipped
+    from dadao_sim.scenario.reading import load_scenario
+
+    loaded = load_scenario(shipped.scenario_path(scenario), sets or [])
+    labels = [spec.label for spec in loaded.algorithms] if algorithm is None else [algorithm]
+    if len(labels) > 1 and (log or timeline or load):
+        raise InputError("world: --log, --timeline and --load are of one: add --algorithm LABEL")
+    reports = [world_report(loaded, label, end=end) for label in labels]
+    print_worlds(reports)
+    report = reports[0]
+    if log is not None:
+        save_events(log, report.events)
+        say(f"log: {log}, {len(report.events):,} events")
+    if timeline is not None:
+        save_figure(timeline_figure(world_timeline(report), begin, report.end), timeline)
+        say(f"figure: {timeline}")
+    if load is not None:
+        rates = report.link_bytes / report.end
+        what = "Bytes per mean gradient interval"
+        save_figure(network_figure(network_layout(report.network), rates, label=what), load)
+        say(f"figure: {load}")
+
+
+def print_worlds(reports: "Sequence[WorldReport]") -> None:
+    """What the world of each algorithm was like: a column each."""
+    rows = {
+        "unit of time": lambda r: f"{r.unit:.4g}",
+        "events": lambda r: f"{len(r.events):,}",
+        "computing, mean": lambda r: f"{r.utilisation.mean():.1%}",
+        "computing, least": lambda r: f"{r.utilisation.min():.1%}",
+        "waiting, mean": lambda r: f"{r.waiting.mean():.3g}",
+        "exchanges in flight": lambda r: f"{r.in_flight:.3g}",
+        "staleness of gradients": lambda r: _mean_and_tail(r.gradient_staleness),
+        "staleness of messages": lambda r: _mean_and_tail(r.message_staleness),
+        "bytes per link, mean": lambda r: f"{r.link_bytes.mean():,.0f}",
+        "bytes per link, most": lambda r: f"{r.link_bytes.max():,.0f}",
+        "exchanges lost": lambda r: f"{r.link_losses.sum():,}",
+    }
+    names = [printed_name(r.label, r.method, r.title, r.experimental) for r in reports]
+    cells = [[title, *map(text, reports)] for title, text in rows.items()]
+    print_table(["", *names], cells, wrap=True)
+
+
+def _mean_and_tail(values: Any) -> str:
+    """The mean, and what one value in a hundred exceeds."""
+    import numpy as np
+
+    return f"{values.mean():.3g} (99 %: {np.percentile(values, 99):.0f})" if len(values) else "-"

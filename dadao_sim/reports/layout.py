@@ -1,0 +1,79 @@
+"""Where the nodes of a network are drawn."""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from dadao_sim.errors import InputError
+from dadao_sim.networks import Network
+
+FORCE_NODES = 1000  # up to here the layout is that of Kamada and Kawai: seconds at the most
+
+
+@dataclass(frozen=True)
+class Layout:
+    """A network in the plane: ``positions`` (n, 2) and ``edges`` (|E|, 2), pairs of nodes.
+
+    A step along y is ``aspect`` times as long as one along x: on a map a degree of longitude is
+    shorter than one of latitude, by the cosine of the latitude.
+    """
+
+    positions: np.ndarray
+    edges: np.ndarray
+    aspect: float = 1.0
+
+
+def network_layout(network: Network) -> Layout:
+    """Where to draw a network: the same every time.
+
+    At its own positions (longitude and latitude if its edges have lengths in kilometres); a node
+    without (nan) goes to the mean of its neighbours. If there are none: Kamada-Kawai up to
+    FORCE_NODES nodes, beyond that the two slowest modes of the Laplacian; turned so that the
+    longest side lies along x.
+
+    Raises:
+        InputError: there are positions, but not one node has one.
+
+    """
+    import networkx as nx
+
+    if network.positions is not None:
+        positions = _completed(network, network.positions)
+        latitude = math.radians(float(positions[:, 1].mean()))
+        on_map = network.lengths_km is not None
+        return Layout(positions, network.edges, 1 / math.cos(latitude) if on_map else 1.0)
+    if network.nodes <= FORCE_NODES:
+        placed = nx.kamada_kawai_layout(network.to_networkx())
+        points = np.array([placed[i] for i in range(network.nodes)])
+    else:
+        points = _slowest_modes(network)
+    points -= points.mean(axis=0)
+    directions = np.linalg.svd(points, full_matrices=False)[2]
+    return Layout(points @ directions.T, network.edges)
+
+
+def _completed(network: Network, positions: np.ndarray) -> np.ndarray:
+    from scipy.sparse.linalg import spsolve
+
+    unknown = np.isnan(positions).any(axis=1)
+    if not unknown.any():
+        return positions
+    if unknown.all():
+        raise InputError("network.positions", "not one node has a position")
+    laplacian = network.laplacian()
+    inner = laplacian[unknown][:, unknown].tocsc()
+    pull = -laplacian[unknown][:, ~unknown] @ positions[~unknown]
+    completed = positions.copy()
+    completed[unknown] = np.column_stack([spsolve(inner, pull[:, k]) for k in (0, 1)])
+    return completed
+
+
+def _slowest_modes(network: Network) -> np.ndarray:
+    from scipy.sparse.linalg import eigsh
+
+    # A start of our own, and a shift just outside the spectrum: the answer never changes.
+    start = np.cos(np.arange(network.nodes, dtype=float))
+    laplacian = network.laplacian().tocsc()
+    values, modes = eigsh(laplacian, k=3, sigma=-1e-3, which="LM", v0=start)
+    return modes[:, np.argsort(values)[1:]]

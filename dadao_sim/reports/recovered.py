@@ -1,0 +1,121 @@
+"""What the nodes made of data whose truth is known: images, and the coefficients of a signal.
+
+The final states of the first repeat are shown, of each algorithm those of the node whose estimate
+is farthest from the truth: in the end every node should have the whole answer, and so no node is
+worse off than the report says.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from dadao_sim.errors import InputError
+from dadao_sim.problems.build import picture, true_signal
+from dadao_sim.randomness import stream
+from dadao_sim.results.result import Result
+from dadao_sim.scenario.model import Scenario
+from dadao_sim.scenario.reading import scenario_from_mapping
+
+DUAL = ("msda",)
+"""Methods whose block x is a dual variable; those without a block x need not be named."""
+
+
+@dataclass(frozen=True)
+class Recovered:
+    """The truth, and what each algorithm found of it.
+
+    - truth: an image (size, size) in [0, 1], or the coefficients (d,) of a signal.
+    - seen: of an image what the nodes saw, nan where nobody did; None of a signal.
+    - found: label -> what the node farthest from the truth has, in the shape of the truth.
+    - diverged: the labels of the runs that did.
+    - result: where the labels come from.
+    """
+
+    truth: np.ndarray
+    seen: np.ndarray | None
+    found: dict[str, np.ndarray]
+    diverged: frozenset[str]
+    result: Result
+
+
+def recovered(result: Result, labels: Sequence[str] | None = None) -> Recovered:
+    """Truth and recovery, for data of kind ``image`` or ``sparse_signal``.
+
+    Args:
+        result: of a scenario; its data are made again for the truth.
+        labels: the algorithms to show; all of them if None.
+
+    Raises:
+        InputError: data of another kind, or a problem given in Python; an interrupted run; an
+            unknown label, or a method whose final states hold no estimate of x*.
+
+    """
+    scenario = _scenario(result)
+    estimates = {label: _estimates(result, label) for label in labels or result.methods}
+    nodes = len(next(iter(estimates.values())))
+    rng = np.random.default_rng(stream(scenario.seed, 0, "data"))
+    seen = None
+    if scenario.problem.data.kind == "image":
+        truth, seen = picture(scenario.problem, nodes, rng)
+    else:
+        truth = true_signal(scenario.problem, nodes, rng)
+    rows = result.runs[(result.runs["repeat"] == 0) & (result.runs["status"] == "diverged")]
+    return Recovered(
+        truth=truth,
+        seen=seen,
+        found={label: _farthest(x, truth) for label, x in estimates.items()},
+        diverged=frozenset(rows["algorithm"]),
+        result=result,
+    )
+
+
+def psnr(picture: np.ndarray, truth: np.ndarray) -> float:
+    """Peak signal-to-noise ratio in dB of a picture whose values lie in [0, 1]."""
+    return -10 * math.log10(np.mean((picture - truth) ** 2))
+
+
+def relative_error(x: np.ndarray, truth: np.ndarray) -> float:
+    """||x - truth||/||truth||, of vectors (d,)."""
+    return float(np.linalg.norm(x - truth) / np.linalg.norm(truth))
+
+
+def _scenario(result: Result) -> Scenario:
+    manifest = result.manifest
+    if manifest.get("interrupted"):
+        raise InputError("result", "its run was interrupted", "finish it with `run --resume`")
+    if "problem" in manifest.get("given_in_python", ()):
+        raise InputError("result", "its problem was given in Python, and its truth is not known")
+    scenario = scenario_from_mapping(manifest["scenario"])
+    if (kind := scenario.problem.data.kind) not in ("image", "sparse_signal"):
+        raise InputError(
+            "result",
+            f"its problem.data.kind is {kind}, which has no truth to compare with",
+            "image or sparse_signal is needed",
+        )
+    return scenario
+
+
+def _estimates(result: Result, label: str) -> np.ndarray:
+    """Block x (n, d) of an algorithm at the end of the first repeat."""
+    methods = result.methods
+    if label not in methods:
+        raise InputError(
+            "labels", f"no algorithm {label!r} in the result", f"it has {', '.join(methods)}"
+        )
+    state = result.states.get((label, 0), {})
+    if "x" not in state or methods[label] in DUAL:
+        raise InputError(
+            "labels",
+            f"the final states of {label} hold no estimate of x*",
+            "choose other algorithms of the result",
+        )
+    return state["x"]
+
+
+def _farthest(x: np.ndarray, truth: np.ndarray) -> np.ndarray:
+    """The row of ``x`` (n, d) farthest from the truth, in its shape."""
+    with np.errstate(over="ignore"):  # of a run that diverged
+        row = np.argmax(((x - truth.ravel()) ** 2).sum(axis=1))
+    return x[row].reshape(truth.shape)
