@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from dadao_sim.errors import InputError
+from dadao_sim.errors import InputError, within
 from dadao_sim.events.log import (
     ARRIVE_I,
     ARRIVE_J,
@@ -90,9 +90,10 @@ def world_report(
     assert isinstance(parts.network, Network)
     if isinstance(clock, RoundWorld):
         clock.history = []
-    windows = [clock.window()]
-    while windows[-1].time[-1] * plan.unit < end:
-        windows.append(clock.window())
+    with within("world"):
+        windows = [clock.window()]
+        while windows[-1].time[-1] * plan.unit < end:
+            windows.append(clock.window())
     events = concatenate(windows)
     events = events[: int(np.searchsorted(events.time, end / plan.unit, side="right"))]
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from dadao_sim.errors import within
 from dadao_sim.simulation.parts import Parts
 from dadao_sim.simulation.plan import Plan, make_clock
 from dadao_sim.simulation.player import make_player
@@ -34,7 +35,9 @@ def estimate(plan: Plan, parts: Parts) -> Estimate:
         plan.method, parts.problem, plan.tuning, parts.x0, {}, plan.spec.batch_size
     )
     player.warm_up()
-    events = make_clock(plan, parts, np.random.SeedSequence(0)).window()
+    clock = make_clock(plan, parts, np.random.SeedSequence(0))
+    with within("world"):
+        events = clock.window()
     count = TRIAL_EVENTS if plan.tuning.clock is not None else TRIAL_ROUNDS
     per_event = _seconds(lambda: player.play(events, 0, count)) / count
     estimates = np.empty_like(parts.x0)

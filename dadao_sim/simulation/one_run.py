@@ -7,6 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from dadao_sim.errors import within
+from dadao_sim.events.clock import Clock
+
 DIVERGED = 1e8  # times the larger of the first error and that of x0
 CONVERGED, STOPPED, FAILED = "converged", "stopped", "diverged"
 
@@ -43,7 +46,7 @@ class Outcome:
 
 def run(
     player: Any,
-    clock: Any,
+    clock: Clock,
     counter: Any,
     errors: Any,
     limits: Limits,
@@ -81,7 +84,8 @@ def run(
         return outcome
     due = min(next(times), limits.time)
     while True:
-        events = clock.window()
+        with within("world"):  # other clocks never stop
+            events = clock.window()
         counter.load(events)
         last, reason = min(
             (counter.rows_until("gradients", limits.gradients), "gradients"),

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from dadao_sim.errors import InputError
+from dadao_sim.errors import InputError, within
 from dadao_sim.events.world.physics import Physics, make_physics
 from dadao_sim.local_steps.build import build_local_step
 from dadao_sim.local_steps.local_step import LocalStep
@@ -66,11 +66,12 @@ def build_parts(
     world = None
     if scenario.world is not None:
         stop = scenario.stop
-        world = make_physics(
-            *(scenario.world, network, rng("world")),
-            accuracy=stop.accuracy is not None,
-            end=stop.time or math.inf,
-        )
+        with within("world"):
+            world = make_physics(
+                *(scenario.world, network, rng("world")),
+                accuracy=stop.accuracy is not None,
+                end=stop.time or math.inf,
+            )
     return Parts(problem, network, x0, world)
 
 

@@ -11,7 +11,8 @@ import numpy as np
 from dadao_sim.algorithms.contract.connectivity import graph_totals
 from dadao_sim.algorithms.contract.method import Method, SynchronousMethod, Tuning
 from dadao_sim.algorithms.contract.registry import get_method
-from dadao_sim.errors import InputError
+from dadao_sim.errors import InputError, within
+from dadao_sim.events.clock import Clock
 from dadao_sim.events.poisson import PoissonClock
 from dadao_sim.events.rounds import RoundClock
 from dadao_sim.events.world.clock import WorldClock
@@ -31,7 +32,6 @@ from dadao_sim.simulation.sampling import sample_times
 
 AVERAGINGS = ("none", "events", "time")  # by the code that methods know them under
 
-Clock: TypeAlias = PoissonClock | RoundClock | WorldClock | RoundWorld
 Tick: TypeAlias = Callable[[RunKey, float, float], None]
 
 
@@ -181,10 +181,11 @@ def make_clock(plan: Plan, parts: Parts, seed: np.random.SeedSequence) -> Clock:
     rates = plan.tuning.clock
     if plan.world is not None:
         size = message_bytes(plan.method, plan.tuning, parts)
-        if rates is not None:
-            return WorldClock(plan.world, rates, size, seed)
         exchanges = plan.tuning.gossip_rounds * plan.method.costs.in_sequence
-        return RoundWorld(plan.world, exchanges, size, seed)
+        with within("world"):
+            if rates is not None:
+                return WorldClock(plan.world, rates, size, seed)
+            return RoundWorld(plan.world, exchanges, size, seed)
     if rates is None:
         return RoundClock(seed)
     graphs: tuple[tuple[np.ndarray, np.ndarray], ...] = ()
@@ -214,7 +215,9 @@ def run_plan(
     )
     counter = Counter(plan.method, parts.problem, plan.network, plan.tuning, plan.spec.batch_size)
     player.warm_up()
-    make_clock(plan, parts, seed).window()  # compiles the clock
+    trial = make_clock(plan, parts, seed)
+    with within("world"):
+        trial.window()  # compiles the clock
     clock = make_clock(plan, parts, seed)
     begun = time.perf_counter()
     outcome = run(

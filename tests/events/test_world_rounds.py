@@ -8,10 +8,11 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from dadao_sim.errors import InputError
 from dadao_sim.events.log import RESENT, RESET, ROUND, TYPES, concatenate
-from dadao_sim.events.world.draws import generators, unit_block
+from dadao_sim.events.world.draws import Streams
+from dadao_sim.events.world.durations import LogNormal
 from dadao_sim.events.world.physics import make_physics
 from dadao_sim.events.world.rounds import ROUNDS, RoundWorld
-from dadao_sim.events.world.spec import LogNormal, WorldSpec
+from dadao_sim.events.world.spec import WorldSpec
 from dadao_sim.networks import build
 
 UNIT = {"gradient": {"kind": "constant", "mean": 1.0}}
@@ -90,8 +91,8 @@ def test_neighbourhood_barriers_are_those_of_processes():
         links={"latency_per_km": 0.1},
         barrier="neighbourhood",
     )
-    rng = generators(np.random.SeedSequence(9))["durations"]
-    durations = np.array([unit_block(LogNormal(**law), rng, 7) for _ in range(60)])
+    rng = Streams(np.random.SeedSequence(9))["durations"]
+    durations = np.array([LogNormal(**law).unit_block(rng, 7) for _ in range(60)])
     expected = simpy_rounds(network, durations, 0.1 * network.lengths_km, 60)
     assert_allclose(round_times(clock)[:60], expected, rtol=1e-12)
 

@@ -44,7 +44,7 @@ def start_nodes(
         i = tick.k
         if tick.crashes != crashes[i]:
             return
-        computing[i] = log.taken + len(time)
+        computing[i] = log.rows
         time.append(env.now)
         kind.append(GRADIENT_START)
         place.append(i)
