@@ -108,7 +108,7 @@ class Links:
     def _tick(self, tick: Any) -> None:
         e, places = tick.k, self.places
         if not self.now.closed[e]:
-            if places is None or places.are_free(e):
+            if places is None or places.take(e):
                 self._send(e)
             elif places.wait:
                 places.queue(tick, self.env.now)
@@ -129,8 +129,6 @@ class Links:
         heard = HEARD_BY_BOTH if fate is None else fate(e)
         parcel = Parcel(env, e, self.log.rows, heard, crashes[i], crashes[j])
         self.log.write(env.now, SEND, e)
-        if self.places is not None:
-            self.places.take(e)
         factor, latency, transfer = self.factor, self.latency[e], self.transfer
         if factor is None:
             parcel.callbacks = self.then_both
@@ -179,7 +177,7 @@ class Links:
         if parcel.heard != HEARD_BY_BOTH:
             self.log.write(self.env.now, WHAT_IS_LOST[parcel.heard], e, parcel.row)
         if places is not None:
-            places.leave(e)
+            places.give_back(e)
             for node in self.edges[e]:
                 if places.queues[node]:
                     self._serve(places, node)
@@ -188,6 +186,8 @@ class Links:
         """Begin the exchanges that wait at ``node``, as far as there are places."""
         for tick, since in places.can_begin(node):
             self.now.waited[tick.k] += self.env.now - since
-            if not self.now.closed[tick.k]:
+            if self.now.closed[tick.k]:
+                places.give_back(tick.k)
+            else:
                 self._send(tick.k)
             self._tick_again(tick)

@@ -58,19 +58,17 @@ class Places:
         self.queues: list[deque[tuple[Tick, float]]] = [deque() for _ in range(nodes)]
         self.since: dict[int, float] = {}
 
-    def are_free(self, e: int) -> bool:
-        """Whether there is a place at both ends of edge e."""
-        i, j = self.edges[e]
-        return self.busy[i] < self.limit and self.busy[j] < self.limit
+    def take(self, e: int) -> bool:
+        """Take a place at both ends of edge e; false where there is none."""
+        (i, j), busy = self.edges[e], self.busy
+        if busy[i] >= self.limit or busy[j] >= self.limit:
+            return False
+        busy[i] += 1
+        busy[j] += 1
+        return True
 
-    def take(self, e: int) -> None:
-        """Take a place at both ends."""
-        i, j = self.edges[e]
-        self.busy[i] += 1
-        self.busy[j] += 1
-
-    def leave(self, e: int) -> None:
-        """Give them back."""
+    def give_back(self, e: int) -> None:
+        """Leave the places at both ends."""
         i, j = self.edges[e]
         self.busy[i] -= 1
         self.busy[j] -= 1
@@ -82,8 +80,8 @@ class Places:
             self.queues[node].append((tick, time))
 
     def can_begin(self, node: int) -> "Iterator[tuple[Tick, float]]":
-        """The exchanges that wait at ``node`` and can begin, and since when they wait: the longest
-        waiting first, as long as whoever asks leaves a place there.
+        """The exchanges that wait at ``node`` and can begin, their places taken, and since when
+        they have waited; the longest waiting first.
         """
         queue = self.queues[node]
         passed_over = []
@@ -91,7 +89,7 @@ class Places:
             tick, since = queue.popleft()
             if self.since.get(tick.k) != since:
                 continue  # begun from its other end
-            if self.are_free(tick.k):
+            if self.take(tick.k):
                 del self.since[tick.k]
                 yield tick, since
             else:
