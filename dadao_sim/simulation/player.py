@@ -26,7 +26,7 @@ from dadao_sim.engine.play import (
     play,
 )
 from dadao_sim.engine.slots import Slots
-from dadao_sim.errors import InputError
+from dadao_sim.errors import InputError, within
 from dadao_sim.events.log import (
     GOSSIP,
     GRADIENT,
@@ -245,8 +245,9 @@ def replay(
     if (wrong & (events.kind != RESET)).any():
         wanted = "rounds only" if isinstance(method, SynchronousMethod) else "no rounds"
         raise InputError(f"events.kind: {method.name} plays a log of {wanted}")
-    events.check(network.nodes)
-    events = events.on(network)
+    with within("events"):
+        events.check(network.nodes)
+        events = events.on(network)
     tuning = method.tuned(problem, network, overrides or {})
     rows = start_rows(x0, problem.nodes, problem.dimension)
     player = make_player(method, problem, tuning, rows, blocks)
