@@ -6,6 +6,7 @@ it waits for, computed for all nodes at once. The laws are those of the asynchro
 
 import numpy as np
 
+from dadao_sim.errors import InputError
 from dadao_sim.events.log import RESENT, RESET, ROUND, Events
 from dadao_sim.events.world.draws import Streams
 from dadao_sim.events.world.log import EventLog
@@ -22,15 +23,27 @@ class RoundWorld:
     ``message_bytes`` each way. A node goes on when it has heard from all neighbours, with a global
     barrier when all nodes have. What faults do to that they say themselves. ``computing`` and
     ``waiting`` (n,) add up what the nodes do with their time.
+
+    ``preparation`` is how many gradients each node computes before round 0, for a method that
+    starts from some: the first computing of each node lasts so many gradients longer, of the same
+    law but with draws of their own. InputError where it is negative.
     """
 
     def __init__(
-        self, physics: Physics, exchanges: int, message_bytes: float, seed: np.random.SeedSequence
+        self,
+        physics: Physics,
+        exchanges: int,
+        message_bytes: float,
+        seed: np.random.SeedSequence,
+        preparation: float = 0.0,
     ):
+        if not 0 <= preparation < np.inf:
+            raise InputError("preparation", f"{preparation} is not possible", "give 0 or more")
         self.physics, self.exchanges = physics, exchanges
         network, streams = physics.network, Streams(seed)
         self.log = EventLog(network.edges, 1.0, streams["marks"])
         self.rng = streams["durations"]
+        self.prepares = _gradients(physics, preparation, streams["preparation"])
         self.faults = [
             fault.in_rounds(network, streams[fault.random_stream()]) for fault in physics.faults
         ]
@@ -72,19 +85,13 @@ class RoundWorld:
 
     def compute(self) -> tuple[np.ndarray, np.ndarray]:
         """When each node began the gradient that it brought to an end, and how long it took."""
-        begun, durations = self.ready, self.gradient()
+        begun, durations = self.ready, _gradient(self.physics, self.rng) + self.prepares
+        self.prepares = np.zeros_like(self.prepares)
         for fault in self.faults:
             durations = fault.durations(durations, begun)
         for fault in self.faults:
             begun = fault.begun(begun, durations)
         return begun, durations
-
-    def gradient(self) -> np.ndarray:
-        """How long a gradient takes at each node, (n,)."""
-        physics, law = self.physics, self.physics.spec.nodes.gradient
-        if law.mean == 0:
-            return physics.interval() * physics.slowness
-        return law.mean * physics.slowness * law.unit_block(self.rng, len(physics.slowness))
 
     def exchange(self) -> None:
         """Every node sends to its neighbours and hears from them."""
@@ -115,3 +122,20 @@ class RoundWorld:
         for fault in self.faults:
             delay = fault.delay(delay, mean)
         return delay
+
+
+def _gradient(physics: Physics, rng: np.random.Generator) -> np.ndarray:
+    """How long a gradient takes at each node, (n,)."""
+    law = physics.spec.nodes.gradient
+    if law.mean == 0:
+        return physics.interval() * physics.slowness
+    return law.mean * physics.slowness * law.unit_block(rng, len(physics.slowness))
+
+
+def _gradients(physics: Physics, count: float, rng: np.random.Generator) -> np.ndarray:
+    """How long ``count`` gradients take one after the other, of the last only a share; (n,)."""
+    whole = int(count)
+    times = [_gradient(physics, rng) for _ in range(whole)]
+    if count > whole:
+        times.append((count - whole) * _gradient(physics, rng))
+    return np.sum(times, axis=0) if times else np.zeros(len(physics.slowness))
