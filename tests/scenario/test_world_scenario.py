@@ -168,6 +168,12 @@ def test_a_synchronous_method_is_refused_where_a_link_stays_cut():
     assert result.runs.status[0] == "stopped"
 
 
+def test_what_shows_only_as_it_runs_is_said_of_the_world():
+    nodes = {"crashes": {"every": 0.01, "length": 0.01}, "gradient": {"kind": "constant"}}
+    with pytest.raises(InputError, match=r"^world\.nodes\.crashes: node \d never gets a gradient"):
+        run(world={"nodes": nodes}, algorithms=["gradient_tracking"])
+
+
 def test_edges_of_unknown_length_are_not_guessed():
     links = {"latency_per_km": 4.9e-6}
     with pytest.raises(InputError, match=r"unknown_length_km: \d+ of 61 edges have no length_km"):
