@@ -44,7 +44,7 @@ def start_nodes(
         i = tick.k
         if tick.crashes != crashes[i]:
             return
-        computing[i] = log.rows
+        computing[i] = log.taken + len(time)
         time.append(env.now)
         kind.append(GRADIENT_START)
         place.append(i)

@@ -113,7 +113,9 @@ class Links:
             elif places.wait:
                 places.queue(tick, self.env.now)
                 return  # the clock stands still until the exchange has begun
-        self._tick_again(tick)
+        draw_pause = self.draw_pause
+        tick.callbacks = self.again
+        self.env.schedule(tick, delay=self.pauses[e] * draw_pause())
 
     def _tick_again(self, tick: Tick) -> None:
         tick.callbacks = self.again
@@ -123,12 +125,12 @@ class Links:
     # ---- what is on its way ----------------------------------------------------------------------
 
     def _send(self, e: int) -> None:
-        env, crashes = self.env, self.now.crashes
+        env, log, crashes, fate = self.env, self.log, self.now.crashes, self.fate
         i, j = self.edges[e]
-        fate = self.fate
+        row = log.taken + len(log.time)
         heard = HEARD_BY_BOTH if fate is None else fate(e)
-        parcel = Parcel(env, e, self.log.rows, heard, crashes[i], crashes[j])
-        self.log.write(env.now, SEND, e)
+        parcel = Parcel(env, e, row, heard, crashes[i], crashes[j])
+        log.write(env.now, SEND, e)
         factor, latency, transfer = self.factor, self.latency[e], self.transfer
         if factor is None:
             parcel.callbacks = self.then_both

@@ -35,11 +35,6 @@ class EventLog:
         self.start: list[int] = []
         self.taken = 0
 
-    @property
-    def rows(self) -> int:
-        """How many rows there are: the number of the next."""
-        return self.taken + len(self.time)
-
     def write(self, time: float, kind: int, place: int, start: int = -1) -> None:
         """A row."""
         self.time.append(time)

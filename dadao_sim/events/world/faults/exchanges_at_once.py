@@ -83,18 +83,20 @@ class Places:
         """The exchanges that wait at ``node`` and can begin, their places taken, and since when
         they have waited; the longest waiting first.
         """
-        queue = self.queues[node]
+        queue, busy, limit, since = self.queues[node], self.busy, self.limit, self.since
         passed_over = []
-        while queue and self.busy[node] < self.limit:
-            tick, since = queue.popleft()
-            if self.since.get(tick.k) != since:
+        while queue and busy[node] < limit:
+            waiting = queue.popleft()
+            tick, asked = waiting
+            if since.get(tick.k) != asked:
                 continue  # begun from its other end
             if self.take(tick.k):
-                del self.since[tick.k]
-                yield tick, since
+                del since[tick.k]
+                yield waiting
             else:
-                passed_over.append((tick, since))
-        queue.extendleft(reversed(passed_over))
+                passed_over.append(waiting)
+        if passed_over:
+            queue.extendleft(reversed(passed_over))
 
 
 class PlacesInRounds(RoundFault):
