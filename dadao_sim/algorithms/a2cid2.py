@@ -44,7 +44,7 @@ class Params(NamedTuple):
 
 def constants(c, problem, network):
     """Total rate n/2; ``rate_factor`` multiplies it."""
-    c.may_be_zero("eta")
+    c.may_be_zero("step", "eta")
     c.rate_factor = 1.0
     c.total_rate = c.rate_factor * problem.nodes / 2
     c.chi1, c.chi2 = c.unit_chi1 / c.total_rate, c.unit_chi2 / c.total_rate

@@ -36,6 +36,7 @@ class Params(NamedTuple):
 
 def constants(c, problem, network):
     """Total rate n/2; ``rate_factor`` multiplies it."""
+    c.may_be_zero("step")
     c.rate_factor = 1.0
     c.total_rate = c.rate_factor * problem.nodes / 2
     c.step = 1 / (16 * c.L)

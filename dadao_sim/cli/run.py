@@ -14,6 +14,7 @@ from dadao_sim.errors import InputError
 if TYPE_CHECKING:
     from dadao_sim.results.result import Result, RunKey
     from dadao_sim.scenario.model import Scenario
+    from dadao_sim.simulation.study import Study
 
 INTERRUPTED = 130  # the shell's code for Ctrl-C
 
@@ -38,6 +39,7 @@ def run(
     from dadao_sim.scenario import shipped
     from dadao_sim.scenario.reading import load_scenario
     from dadao_sim.simulation.simulate import simulate
+    from dadao_sim.simulation.study import Study
 
     if resume and overwrite:
         raise InputError("run: --resume and --overwrite exclude each other")
@@ -47,11 +49,12 @@ def run(
     loaded = load_scenario(shipped.scenario_path(scenario), changes)
     folder = out or Path("results") / loaded.name
     check_folder(folder, resume=resume, overwrite=overwrite)
-    say(_announcement(loaded, jobs))
+    study = Study(loaded)
+    say(_announcement(study, jobs))
     try:
         with _Bars(loaded) as bars:
             result = simulate(
-                loaded, out=folder, jobs=jobs, resume=resume, overwrite=overwrite, tick=bars.tick
+                study, out=folder, jobs=jobs, resume=resume, overwrite=overwrite, tick=bars.tick
             )
     except KeyboardInterrupt:
         say(f"interrupted: what was finished is in {folder}; go on with --resume")
@@ -71,10 +74,10 @@ def validate(scenario: ScenarioArgument, sets: SetOption = None) -> None:
     """Check a scenario down to the constants of its methods, without running it."""
     from dadao_sim.scenario import shipped
     from dadao_sim.scenario.reading import load_scenario
-    from dadao_sim.simulation.simulate import check_scenario
+    from dadao_sim.simulation.study import Study
 
     loaded = load_scenario(shipped.scenario_path(scenario), sets or [])
-    check_scenario(loaded)
+    Study(loaded).check()
     say(f"{scenario}: valid; {len(loaded.algorithms)} algorithms, {loaded.repeats} repeats")
 
 
@@ -88,11 +91,9 @@ def _draw(result: "Result", folder: Path) -> None:
         save_figure(figure, folder / "figures" / f"curves.{suffix}")
 
 
-def _announcement(scenario: "Scenario", jobs: int) -> str:
+def _announcement(study: "Study", jobs: int) -> str:
     """What the run will take at most, said beforehand."""
-    from dadao_sim.simulation.simulate import estimate_scenario
-
-    estimate = estimate_scenario(scenario)
+    scenario, estimate = study.scenario, study.estimate()
     seconds = estimate.seconds / min(jobs, len(scenario.algorithms) * scenario.repeats)
     memory = estimate.memory * jobs / 2**20
     return (

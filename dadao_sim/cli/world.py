@@ -41,12 +41,14 @@ def world(
     from dadao_sim.reports.world import world_report
     from dadao_sim.scenario import shipped
     from dadao_sim.scenario.reading import load_scenario
+    from dadao_sim.simulation.study import Study
 
     loaded = load_scenario(shipped.scenario_path(scenario), sets or [])
     labels = [spec.label for spec in loaded.algorithms] if algorithm is None else [algorithm]
     if len(labels) > 1 and (log or timeline or load):
         raise InputError("world: --log, --timeline and --load are of one: add --algorithm LABEL")
-    reports = [world_report(loaded, label, end=end) for label in labels]
+    study = Study(loaded)
+    reports = [world_report(study, label, end=end) for label in labels]
     print_worlds(reports)
     report = reports[0]
     if log is not None:

@@ -69,7 +69,7 @@ class Events:
         """The window ``rows`` (a slice of step 1); it shares memory with this log."""
         first, _, step = rows.indices(len(self))
         if step != 1:
-            raise InputError(f"events[...]: a window has step 1, not {step}")
+            raise InputError("rows", f"a window has step 1, not {step}")
         arrays = {name: getattr(self, name)[rows] for name in TYPES}
         return Events(**arrays, first_row=self.first_row + first)
 
@@ -103,16 +103,12 @@ class Events:
         }
         for name, values in arrays.items():
             if values.shape != (count,):
-                raise InputError(
-                    f"events.{name}: has shape {values.shape}, but there are {count} times"
-                )
+                raise InputError(name, f"has shape {values.shape}, but there are {count} times")
         times = arrays["time"]
         if not np.isfinite(times).all() or (np.diff(times) < 0).any():
-            raise InputError("events.time: must be finite and must not decrease")
+            raise InputError("time", "must be finite and must not decrease")
         if count and arrays["kind"].max() >= len(KIND_NAMES):
-            raise InputError(
-                f"events.kind: {arrays['kind'].max()} is unknown; the last is {RESENT}"
-            )
+            raise InputError("kind", f"{arrays['kind'].max()} is unknown; the last is {RESENT}")
         exchanges = np.isin(arrays["kind"], EXCHANGES)
         if edge is not None:
             arrays["edge"] = np.ascontiguousarray(edge, dtype=np.int32)
@@ -127,14 +123,16 @@ class Events:
         return log
 
     def check(self, nodes: int | None) -> None:
-        """Raise InputError unless every node is in range and every delayed event has its start."""
+        """Raise InputError unless every node is in range and every delayed event has its start; it
+        names the column.
+        """
         exchanges = np.isin(self.kind, EXCHANGES)
         limit = np.iinfo(np.int32).max if nodes is None else nodes
         for name, rows in (("i", self.kind != ROUND), ("j", exchanges)):
             values = getattr(self, name)[rows]
             if len(values) and (values.min() < 0 or values.max() >= limit):
                 worst = values.min() if values.min() < 0 else values.max()
-                raise InputError(f"events.{name}: node {worst} is not one of the {limit} nodes")
+                raise InputError(name, f"node {worst} is not one of the {limit} nodes")
         ends = np.isin(self.kind, (GRADIENT_END, ARRIVE_I, ARRIVE_J, LOST))
         rows = np.flatnonzero(ends)
         start = self.start[rows] - self.first_row
@@ -142,8 +140,9 @@ class Events:
         if wrong.any():
             row = rows[wrong][0]
             raise InputError(
-                f"events.start: row {row} ({KIND_NAMES[self.kind[row]]}) must name an earlier row, "
-                f"not {self.start[row]}"
+                "start",
+                f"row {row} ({KIND_NAMES[self.kind[row]]}) must name an earlier row, "
+                f"not {self.start[row]}",
             )
 
     def on(self, network: "Network | GraphSequence") -> "Events":
@@ -158,8 +157,9 @@ class Events:
         if wrong.any():
             row = int(wrong.argmax())
             raise InputError(
-                f"events.edge: row {exchanges[row]} says {given[row]}, but nodes "
-                f"{self.i[exchanges[row]]} and {self.j[exchanges[row]]} have edge {found[row]}"
+                "edge",
+                f"row {exchanges[row]} says {given[row]}, but nodes {self.i[exchanges[row]]} and "
+                f"{self.j[exchanges[row]]} have edge {found[row]}",
             )
         edge = self.edge.copy()
         edge[exchanges] = found

@@ -139,7 +139,7 @@ class PoissonClock:
             edge_rates = edge_rates * totals.max()
         rates = np.concatenate([node_rates, edge_rates])
         if not np.isfinite(rates).all() or (rates < 0).any() or rates.sum() <= 0:
-            raise InputError("clock: rates must be finite, not negative, and not all zero")
+            raise InputError("rates", "must be finite, not negative, and not all zero")
         self.total = float(rates.sum())
         self.accept = np.empty(len(rates))
         self.alias = np.empty(len(rates), dtype=np.int32)

@@ -26,10 +26,9 @@ from dadao_sim.events.log import (
 from dadao_sim.events.world.clock import WorldClock
 from dadao_sim.events.world.rounds import RoundWorld
 from dadao_sim.networks import Network
-from dadao_sim.randomness import stream
 from dadao_sim.scenario.model import Scenario
-from dadao_sim.simulation.parts import build_parts
-from dadao_sim.simulation.plan import make_clock, make_plan
+from dadao_sim.simulation.loop import next_window
+from dadao_sim.simulation.study import Study
 
 
 @dataclass(frozen=True)
@@ -68,16 +67,17 @@ class WorldReport:
 
 
 def world_report(
-    scenario: Scenario, label: str, repeat: int = 0, end: float | None = None
+    scenario: Study | Scenario, label: str, repeat: int = 0, end: float | None = None
 ) -> WorldReport:
     """Let the world of an algorithm run to the time ``end`` (the scenario's limit by default).
 
     The log is that of ``simulate``. Raises InputError where the scenario has no world or no such
     algorithm, or no end is given.
     """
-    spec = next((s for s in scenario.algorithms if s.label == label), None)
-    if spec is None:
-        labels = ", ".join(s.label for s in scenario.algorithms)
+    study = Study.of(scenario)
+    scenario = study.scenario
+    if label not in study.labels:
+        labels = ", ".join(study.labels)
         raise InputError("label", f"{label!r} is none of this scenario's", f"it has {labels}")
     if end is not None and not end > 0:
         raise InputError("end", f"{end:g} given", "it must be above 0")
@@ -86,16 +86,15 @@ def world_report(
         raise InputError("scenario", "it has no world", "add world: {preset: ...}")
     if end is None:
         raise InputError("end", "none given, and the scenario has no stop.time", "give one")
-    parts = build_parts(scenario, repeat)
-    plan = make_plan(scenario, spec, parts)
-    clock = make_clock(plan, parts, stream(scenario.seed, repeat, "events"))
+    plan = study.taken((label, repeat))
+    parts, clock = plan.parts, plan.source.clock
     assert isinstance(clock, WorldClock | RoundWorld)
     assert isinstance(parts.network, Network)
     if isinstance(clock, RoundWorld):
         clock.history = []
-    windows = [clock.window()]
+    windows = [next_window(clock)]
     while windows[-1].time[-1] * plan.unit < end:
-        windows.append(clock.window())
+        windows.append(next_window(clock))
     events = concatenate(windows)
     events = events[: int(np.searchsorted(events.time, end / plan.unit, side="right"))]
 

@@ -6,8 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from dadao_sim.simulation.parts import Parts
-from dadao_sim.simulation.plan import Plan, make_clock
+from dadao_sim.simulation.plan import Plan
 from dadao_sim.simulation.replay import make_player
 
 TRIAL_EVENTS = 4096
@@ -26,15 +25,16 @@ class Estimate:
     events: float
 
 
-def estimate(plan: Plan, parts: Parts) -> Estimate:
+def estimate(plan: Plan) -> Estimate:
     """Play the first few events of a plan and extrapolate. What is compiled for it stays
     compiled.
     """
+    parts = plan.parts
     player = make_player(
         plan.method, parts.problem, plan.tuning, parts.x0, {}, plan.spec.batch_size
     )
     player.warm_up()
-    events = make_clock(plan, parts, np.random.SeedSequence(0)).window()
+    events = plan.source.first
     count = TRIAL_EVENTS if plan.tuning.clock is not None else TRIAL_ROUNDS
     per_event = _seconds(lambda: player.play(events, 0, count)) / count
     estimates = np.empty_like(parts.x0)

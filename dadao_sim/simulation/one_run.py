@@ -1,126 +1,59 @@
-"""One run: a clock, a player, a counter and the errors, from time 0 to the first limit."""
+"""One run: a plan played to its end, and what it leaves."""
 
-import math
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from typing import Any
+import time
+from collections.abc import Callable
+from typing import TypeAlias
 
-import numpy as np
-
-from dadao_sim.algorithms.contract.tally import Tally
-from dadao_sim.events.log import ROUND
+from dadao_sim.compiled.threads import one_blas_thread
+from dadao_sim.results.result import CURVE_COLUMNS, FinishedRun, RunKey
+from dadao_sim.simulation.loop import run
 from dadao_sim.simulation.measures import Errors
-from dadao_sim.simulation.player import Player
+from dadao_sim.simulation.plan import Plan
+from dadao_sim.simulation.replay import make_player
 
-GROWTH_OF_DIVERGENCE = 1e8  # of the error, over the larger of the first one and that of x0
-CONVERGED, STOPPED, DIVERGED = "converged", "stopped", "diverged"
-
-
-@dataclass(frozen=True)
-class Limits:
-    """Where a run ends, whichever comes first; gradients and communications are of all nodes
-    together.
-    """
-
-    time: float = math.inf
-    gradients: float = math.inf
-    communications: float = math.inf
-    accuracy: float = 0.0
-
-    def horizon(self, gradients_per_unit: float, communications_per_unit: float) -> float:
-        """The expected time at which a run ends if it does not converge."""
-        return min(
-            self.time,
-            self.gradients / gradients_per_unit,
-            self.communications / communications_per_unit,
-        )
+Tick: TypeAlias = Callable[[RunKey, float, float], None]
 
 
-@dataclass
-class Outcome:
-    """How a run went: one mapping per sample, the number of events, and the end with its reason."""
+@one_blas_thread()
+def run_plan(plan: Plan, tick: Tick | None = None) -> FinishedRun:
+    """Play a plan; ``tick(key, share, accuracy)`` hears of each sample."""
+    import pandas as pd
 
-    samples: list[dict[str, float]] = field(default_factory=list)
-    events: int = 0
-    status: str = STOPPED
-    reason: str = ""
+    label, repeat = plan.key
+    parts, unit = plan.parts, plan.unit
+    player = make_player(
+        plan.method, parts.problem, plan.tuning, parts.x0, {}, plan.spec.batch_size
+    )
+    player.warm_up()
+    _ = plan.source.first  # compiles the clock
 
+    def heard(now: float, accuracy: float) -> None:
+        if tick is not None:
+            tick(plan.key, min(now / plan.horizon, 0.999), accuracy)
 
-def run(
-    player: Player,
-    clock: Any,
-    errors: Errors,
-    limits: Limits,
-    times: Iterator[float],
-    tick: Callable[[float, float], None] = lambda time, accuracy: None,
-) -> Outcome:
-    """Play ``clock`` to the first of ``limits``, sampled at ``times`` and at the end.
-
-    The samples never touch the events: windows are drawn whole. Accuracy is tested at samples; the
-    other limits end the run at the very event that reaches them. ``tick(time, accuracy)`` is called
-    at each sample.
-    """
-    outcome = Outcome()
-    estimates = np.empty(player.shape)
-    rounds = 0
-
-    def ended(time: float) -> bool:
-        """Take a sample, and say whether it ends the run."""
-        player.observe(time, estimates)
-        sample = {"time": float(time), **counts(player.tally, rounds), **errors(estimates)}
-        outcome.samples.append(sample)
-        tick(time, sample["accuracy"])
-        bound = GROWTH_OF_DIVERGENCE * max(1.0, outcome.samples[0]["accuracy"])
-        if not sample["accuracy"] <= bound:
-            outcome.status = DIVERGED
-            outcome.reason = (
-                "the state is not a number"
-                if math.isnan(sample["accuracy"])
-                else f"the error passed {GROWTH_OF_DIVERGENCE:.0e} times that of the start"
-            )
-        elif sample["accuracy"] <= limits.accuracy:
-            outcome.status, outcome.reason = CONVERGED, f"accuracy {limits.accuracy:g}"
-        return outcome.status != STOPPED
-
-    events = clock.window()
-    player.begin(events)
-    if ended(0.0):
-        return outcome
-    due = min(next(times), limits.time)
-    while True:
-        row = 0
-        while True:
-            until = int(np.searchsorted(events.time, due, side="right"))
-            stop, limit = player.play_until(
-                events, row, until, limits.gradients, limits.communications
-            )
-            outcome.events += stop - row
-            rounds += int(np.count_nonzero(events.kind[row:stop] == ROUND))
-            row = stop
-            if limit:
-                if not ended(events.time[row - 1]):
-                    outcome.reason = f"limit of {limit}"
-                return outcome
-            if row == len(events):
-                break
-            if ended(due):
-                return outcome
-            if due >= limits.time:
-                outcome.reason = "limit of time"
-                return outcome
-            due = min(next(times), limits.time)
-        events = clock.window()
-
-
-def counts(tally: Tally, rounds: int) -> dict[str, float]:
-    """The costs of a sample under the names of the curves."""
-    return {
-        "gradients": float(tally.gradients),
-        "conjugate_gradients": float(tally.conjugate_gradients),
-        "local_solves": float(tally.local_solves),
-        "communications": float(tally.communications),
-        "messages": float(2 * tally.communications),
-        "floats_sent": float(tally.floats_sent),
-        "bytes_sent": float(tally.bytes_sent),
-        "rounds": float(rounds),
+    begun = time.perf_counter()
+    errors = Errors(parts.problem.with_step(plan.tuning.prox_step), parts.x0)
+    outcome = run(player, plan.source, errors, plan.limits, plan.sample_times(), heard)
+    seconds = time.perf_counter() - begun
+    curves = pd.DataFrame(outcome.samples)
+    curves = curves.assign(algorithm=label, method=plan.method.name, repeat=repeat)
+    curves["time"] *= unit
+    end = curves.iloc[-1]
+    row = {
+        "algorithm": label,
+        "method": plan.method.name,
+        "experimental": plan.experimental,
+        "repeat": repeat,
+        "status": outcome.status,
+        "reason": outcome.reason,
+        "events": outcome.events,
+        **{name: float(end[name]) for name in ("time", "gradients", "communications")},
+        "tuning": plan.tuning.constants | ({"time_unit": unit} if plan.world else {}),
     }
+    timing = {
+        "seconds": seconds,
+        "events": outcome.events,
+        "events_per_second": outcome.events / seconds,
+    }
+    states = player.blocks(plan.method.blocks)
+    return FinishedRun(curves[list(CURVE_COLUMNS)], row, states, timing)

@@ -1,14 +1,11 @@
 """What all algorithms of one repeat share: problem, network, start, world."""
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache
-from typing import Any
 
 import numpy as np
 
-from dadao_sim.errors import InputError
+from dadao_sim.errors import InputError, within
 from dadao_sim.events.world.physics import Physics, make_physics
 from dadao_sim.local_steps.build import build_local_step
 from dadao_sim.local_steps.local_step import LocalStep
@@ -16,7 +13,6 @@ from dadao_sim.networks import GraphSequence, Network, build_network
 from dadao_sim.problems import Problem, build_problem
 from dadao_sim.randomness import stream
 from dadao_sim.scenario.model import Scenario
-from dadao_sim.simulation.manifest import input_digest
 
 
 @dataclass(frozen=True)
@@ -66,21 +62,10 @@ def build_parts(
     world = None
     if scenario.world is not None:
         stop = scenario.stop
-        world = make_physics(
-            *(scenario.world, network, rng("world")),
-            accuracy=stop.accuracy is not None,
-            end=stop.time or math.inf,
-        )
+        with within("world"):
+            world = make_physics(
+                *(scenario.world, network, rng("world")),
+                accuracy=stop.accuracy is not None,
+                end=stop.time or math.inf,
+            )
     return Parts(problem, network, x0, world)
-
-
-@lru_cache(maxsize=2)
-def _kept(scenario_json: str, files: str, repeat: int) -> Parts:
-    return build_parts(Scenario.model_validate_json(scenario_json), repeat)
-
-
-def parts_of(scenario: Scenario, repeat: int, given: Mapping[str, Any]) -> Parts:
-    """The parts of a repeat; those of the last two are kept, for the algorithms share them."""
-    if given:
-        return build_parts(scenario, repeat, **given)
-    return _kept(scenario.model_dump_json(), input_digest(scenario), repeat)

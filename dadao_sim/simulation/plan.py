@@ -1,10 +1,9 @@
-"""One algorithm on one repeat: the shared parts, the plan, and the run that follows it."""
+"""One run made ready: an algorithm tuned for a repeat, its clock, its limits."""
 
 import math
-import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
-from typing import TypeAlias
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 import numpy as np
 
@@ -13,6 +12,8 @@ from dadao_sim.algorithms.contract.method import Method, Tuning
 from dadao_sim.algorithms.contract.registry import get_method
 from dadao_sim.algorithms.contract.rounds import RoundMethod
 from dadao_sim.errors import InputError, within
+from dadao_sim.events.clock import Clock
+from dadao_sim.events.log import Events
 from dadao_sim.events.poisson import PoissonClock
 from dadao_sim.events.rounds import RoundClock
 from dadao_sim.events.world.clock import WorldClock
@@ -20,30 +21,47 @@ from dadao_sim.events.world.physics import Physics
 from dadao_sim.events.world.rounds import RoundWorld
 from dadao_sim.networks import GraphSequence, Network, with_rates
 from dadao_sim.problems import Problem
-from dadao_sim.results.result import CURVE_COLUMNS, FinishedRun, RunKey
+from dadao_sim.randomness import stream
+from dadao_sim.results.result import RunKey
 from dadao_sim.scenario.model import AlgorithmSpec, Scenario
 from dadao_sim.simulation.counts import shares
-from dadao_sim.simulation.measures import Errors
-from dadao_sim.simulation.one_run import Limits, run
+from dadao_sim.simulation.loop import Limits, next_window
 from dadao_sim.simulation.parts import Parts
-from dadao_sim.simulation.replay import make_player
 from dadao_sim.simulation.sampling import sample_times
 
 AVERAGINGS = ("none", "events", "time")  # by the code that methods know them under
 
-Clock: TypeAlias = PoissonClock | RoundClock | WorldClock | RoundWorld
-Tick: TypeAlias = Callable[[RunKey, float, float], None]
+
+@dataclass
+class Source:
+    """A clock whose first window can be looked at before it is played."""
+
+    clock: Clock
+    seen: list[Events] = field(default_factory=list)
+
+    @property
+    def first(self) -> Events:
+        """The first window, drawn when first asked for."""
+        if not self.seen:
+            self.seen.append(next_window(self.clock))
+        return self.seen[0]
+
+    def window(self) -> Events:
+        """The next window: the first one first."""
+        return self.seen.pop() if self.seen else self.clock.window()
 
 
 @dataclass(frozen=True)
 class Plan:
-    """One algorithm ready for one repeat; ``horizon`` is when it ends if it does not converge.
+    """One run ready to be played, once; ``horizon`` is when it ends if it does not converge.
 
     ``unit`` is how many mean gradient intervals the method's unit of time lasts in the ``world``;
     ``limits`` and ``horizon`` are in its units.
     """
 
+    key: RunKey
     spec: AlgorithmSpec
+    parts: Parts
     method: Method
     network: Network | GraphSequence
     tuning: Tuning
@@ -51,6 +69,7 @@ class Plan:
     horizon: float
     points: int
     spacing: str
+    seed: np.random.SeedSequence
     world: Physics | None = None
     unit: float = 1.0
     experimental: bool = False
@@ -64,21 +83,73 @@ class Plan:
         """When to sample; see ``sampling``."""
         return sample_times(self.horizon, self.points, self.spacing, whole=self.whole_rounds)
 
+    @cached_property
+    def source(self) -> Source:
+        """The events of the run, from a clock of its own: what is taken from it is gone."""
+        return Source(make_clock(self))
 
-def make_plan(scenario: Scenario, spec: AlgorithmSpec, parts: Parts) -> Plan:
-    """Tune an algorithm; InputError, before anything is compiled, for what it cannot do."""
+
+def make_plan(scenario: Scenario, key: RunKey, parts: Parts) -> Plan:
+    """Tune the algorithm of a run; InputError, before anything is compiled, for what it cannot
+    do.
+    """
+    label, repeat = key
+    spec = next(spec for spec in scenario.algorithms if spec.label == label)
     with within("algorithms"):
-        return _make_plan(scenario, spec, parts)
+        method, network, tuning = tuned(spec, parts)
+    if scenario.clock.node_rates is not None:
+        tuning = with_node_rates(tuning, method, np.array(scenario.clock.node_rates))
+    world, unit = parts.world, 1.0
+    if world is not None and spec.time_unit is not None:
+        world = replace(world, spec=world.spec.model_copy(update={"time_unit": spec.time_unit}))
+    if world is not None and tuning.clock is not None:
+        unit = world.stretch(tuning.clock, tuning.asked.message_bytes)
+    stop, record = scenario.stop, scenario.record
+    limits = Limits(
+        time=(stop.time or math.inf) / unit,
+        gradients=(stop.gradients_per_node or math.inf) * parts.problem.nodes,
+        communications=stop.communications or math.inf,
+        accuracy=stop.accuracy or 0.0,
+    )
+    share = shares(parts.problem, spec.batch_size)
+    plan = Plan(
+        key=key,
+        spec=spec,
+        parts=parts,
+        method=method,
+        network=network,
+        tuning=tuning,
+        limits=limits,
+        horizon=limits.horizon(gradient_rate(tuning, share), tuning.communications),
+        points=record.points,
+        spacing=record.spacing,
+        seed=stream(scenario.seed, repeat, "events"),
+        world=world,
+        unit=unit,
+        experimental=method.is_experimental(parts.problem),
+    )
+    if world is not None:
+        _ = plan.source  # refuses what the world cannot do
+    return plan
 
 
-def _make_plan(scenario: Scenario, spec: AlgorithmSpec, parts: Parts) -> Plan:
+def tuned(spec: AlgorithmSpec, parts: Parts) -> tuple[Method, Network | GraphSequence, Tuning]:
+    """The method of ``spec``, the network with its rates, and the method's tuning for them.
+
+    Raises InputError for what the method cannot do.
+    """
     method = get_method(spec.name)
     if spec.rates is not None and isinstance(method, RoundMethod):
         raise InputError(
-            f"algorithms: {spec.label}: rates: {method.name} gossips with unit weights in rounds; "
+            f"{spec.label}: rates: {method.name} gossips with unit weights in rounds; "
             "leave rates out"
         )
     network = parts.network if spec.rates is None else with_rates(parts.network, spec.rates)
+    if parts.world is not None and len(network.edges) < len(parts.network.edges):
+        raise InputError(
+            f"{spec.label}: rates.prune: a world keeps every link of its network; "
+            "leave prune out, or prune network.rates"
+        )
     method.check_supported(
         parts.problem,
         network,
@@ -89,37 +160,7 @@ def _make_plan(scenario: Scenario, spec: AlgorithmSpec, parts: Parts) -> Plan:
         parts.problem.stochastic_objective(spec.batch_size)
     tuning = method.tune(parts.problem, network, overrides_of(spec))
     require_x_star(parts.problem, method, tuning)
-    if scenario.clock.node_rates is not None:
-        tuning = with_node_rates(tuning, method, np.array(scenario.clock.node_rates))
-    world, unit = parts.world, 1.0
-    if world is not None and len(network.edges) < len(parts.network.edges):
-        raise InputError(
-            f"algorithms: {spec.label}: rates.prune: a world keeps every link of its network; "
-            "leave prune out, or prune network.rates"
-        )
-    if world is not None and spec.time_unit is not None:
-        world = replace(world, spec=world.spec.model_copy(update={"time_unit": spec.time_unit}))
-    if world is not None and tuning.clock is not None:
-        unit = world.stretch(tuning.clock, tuning.asked.message_bytes)
-    stop = scenario.stop
-    limits = Limits(
-        time=(stop.time or math.inf) / unit,
-        gradients=(stop.gradients_per_node or math.inf) * parts.problem.nodes,
-        communications=stop.communications or math.inf,
-        accuracy=stop.accuracy or 0.0,
-    )
-    share = shares(parts.problem, spec.batch_size)
-    horizon = limits.horizon(gradient_rate(tuning, share), tuning.communications)
-    record = scenario.record
-    plan = Plan(
-        *(spec, method, network, tuning, limits, horizon, record.points, record.spacing),
-        world=world,
-        unit=unit,
-        experimental=method.is_experimental(parts.problem),
-    )
-    if world is not None:
-        make_clock(plan, parts, np.random.SeedSequence(0))  # refuses what the world cannot do
-    return plan
+    return method, network, tuning
 
 
 def require_x_star(problem: Problem, method: Method, tuning: Tuning) -> None:
@@ -129,8 +170,9 @@ def require_x_star(problem: Problem, method: Method, tuning: Tuning) -> None:
         try:
             _ = own.x_star
         except InputError as error:
-            where = f"algorithms: {method.name} at its step {tuning.prox_step:.3g}"
-            raise InputError(f"{where}: {error}") from error
+            raise InputError(
+                f"{method.name} at its step {tuning.prox_step:.3g}: {error}"
+            ) from error
 
 
 def overrides_of(spec: AlgorithmSpec) -> dict[str, float]:
@@ -168,15 +210,16 @@ def gradient_rate(tuning: Tuning, share: np.ndarray) -> float:
     return float(at_nodes.sum()) + asked.exchange.gradients * tuning.communications
 
 
-def make_clock(plan: Plan, parts: Parts, seed: np.random.SeedSequence) -> Clock:
-    """The source of events that the plan's tuning asks for, in the world if there is one."""
-    rates = plan.tuning.clock
+def make_clock(plan: Plan) -> Clock:
+    """The clock that the plan's tuning asks for, in the world if there is one."""
+    rates, asked, seed = plan.tuning.clock, plan.tuning.asked, plan.seed
     if plan.world is not None:
-        asked = plan.tuning.asked
-        if rates is not None:
-            return WorldClock(plan.world, rates, asked.message_bytes, seed)
-        exchanges = round(asked.per_round.messages_in_sequence)
-        return RoundWorld(plan.world, exchanges, asked.message_bytes, seed)
+        with within("world"):
+            if rates is not None:
+                return WorldClock(plan.world, rates, asked.message_bytes, seed)
+            exchanges = round(asked.per_round.messages_in_sequence)
+            preparation = asked.start.gradients / plan.parts.problem.nodes
+            return RoundWorld(plan.world, exchanges, asked.message_bytes, seed, preparation)
     if rates is None:
         return RoundClock(seed)
     graphs: tuple[tuple[np.ndarray, np.ndarray], ...] = ()
@@ -191,53 +234,3 @@ def make_clock(plan: Plan, parts: Parts, seed: np.random.SeedSequence) -> Clock:
         totals=totals,
         switching=rates.switching,
     )
-
-
-def run_plan(
-    plan: Plan, parts: Parts, key: RunKey, seed: np.random.SeedSequence, tick: Tick | None = None
-) -> FinishedRun:
-    """Run one algorithm on the parts of one repeat."""
-    import pandas as pd
-
-    label, repeat = key
-    blocks: dict[str, np.ndarray] = {}
-    player = make_player(
-        plan.method, parts.problem, plan.tuning, parts.x0, blocks, plan.spec.batch_size
-    )
-    player.warm_up()
-    make_clock(plan, parts, seed).window()  # compiles the clock
-    clock = make_clock(plan, parts, seed)
-    begun = time.perf_counter()
-    outcome = run(
-        player,
-        clock,
-        Errors(parts.problem.with_step(plan.tuning.prox_step), parts.x0),
-        plan.limits,
-        plan.sample_times(),
-        (lambda now, accuracy: tick(key, min(now / plan.horizon, 0.999), accuracy))
-        if tick
-        else lambda *_: None,
-    )
-    seconds = time.perf_counter() - begun
-    curves = pd.DataFrame(outcome.samples)
-    curves = curves.assign(algorithm=label, method=plan.method.name, repeat=repeat)
-    curves["time"] *= plan.unit
-    end = curves.iloc[-1]
-    row = {
-        "algorithm": label,
-        "method": plan.method.name,
-        "experimental": plan.experimental,
-        "repeat": repeat,
-        "status": outcome.status,
-        "reason": outcome.reason,
-        "events": outcome.events,
-        **{name: float(end[name]) for name in ("time", "gradients", "communications")},
-        "tuning": plan.tuning.constants | ({"time_unit": plan.unit} if plan.world else {}),
-    }
-    timing = {
-        "seconds": seconds,
-        "events": outcome.events,
-        "events_per_second": outcome.events / seconds,
-    }
-    states = player.blocks(plan.method.blocks)
-    return FinishedRun(curves[list(CURVE_COLUMNS)], row, states, timing)

@@ -10,7 +10,7 @@ from dadao_sim.algorithms.contract.registry import get_method
 from dadao_sim.algorithms.contract.rounds import RoundMethod
 from dadao_sim.compiled.threads import one_blas_thread
 from dadao_sim.engine.node import State
-from dadao_sim.errors import InputError
+from dadao_sim.errors import InputError, within
 from dadao_sim.events.log import RESENT, RESET, ROUND, Events
 from dadao_sim.simulation.counts import shares
 from dadao_sim.simulation.event_player import EventPlayer
@@ -93,8 +93,9 @@ def replay(
     if (wrong & (events.kind != RESET)).any():
         wanted = "rounds only" if isinstance(method, RoundMethod) else "no rounds"
         raise InputError(f"events.kind: {method.name} plays a log of {wanted}")
-    events.check(network.nodes)
-    events = events.on(network)
+    with within("events"):
+        events.check(network.nodes)
+        events = events.on(network)
     tuning = method.tune(problem, network, overrides or {})
     rows = start_rows(x0, problem.nodes, problem.dimension)
     player = make_player(method, problem, tuning, rows, blocks)

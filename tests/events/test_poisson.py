@@ -141,5 +141,5 @@ def test_a_sequence_of_graphs_takes_its_turns():
 
 @pytest.mark.parametrize("bad", [-1.0, np.nan, np.inf])
 def test_rates_that_are_no_rates_are_refused(bad):
-    with pytest.raises(InputError, match="rates must be finite, not negative"):
+    with pytest.raises(InputError, match="rates: must be finite, not negative"):
         PoissonClock(np.array([1.0, bad]), np.array([1.0]), EDGES[:1], np.random.SeedSequence(0))

@@ -63,7 +63,7 @@ def test_latency_grows_with_the_length():
     ends = log.kind == ARRIVE_I
     took = log.time[ends] - log.time[log.start[ends]]
     assert_allclose(took, 4.9e-3 * lengths[log.edge[ends]], rtol=1e-6)
-    with pytest.raises(InputError, match=r"world\.links\.latency_per_km: .* no length_km"):
+    with pytest.raises(InputError, match=r"^links\.latency_per_km: .* no length_km"):
         physics(base, links={"latency_per_km": 4.9e-6})
 
 

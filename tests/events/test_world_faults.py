@@ -21,7 +21,7 @@ from dadao_sim.events.log import (
     SEND,
 )
 from dadao_sim.events.world.clock import WorldClock
-from dadao_sim.events.world.draws import generators
+from dadao_sim.events.world.draws import Streams
 from dadao_sim.networks import build
 
 # ---- limits, crashes, outages, changes -----------------------------------------------------------
@@ -73,7 +73,7 @@ def test_first_come_is_first_served():
     made = physics(network, nodes=nodes, links={"latency": 0.4})
     clock = WorldClock(made, rates(network, 1.0), 8.0, np.random.SeedSequence(3))
     log = clock.window()
-    draws = iter(generators(np.random.SeedSequence(3))["exchanges"].standard_exponential(4096))
+    draws = iter(Streams(np.random.SeedSequence(3))["exchanges"].standard_exponential(4096))
     due = [(float(next(draws)), e) for e in range(4)]
     free_at, expected = 0.0, []
     while len(expected) < 500:

@@ -8,20 +8,21 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from dadao_sim.errors import InputError
 from dadao_sim.events.log import RESENT, RESET, ROUND, TYPES, concatenate
-from dadao_sim.events.world.draws import generators, unit_block
+from dadao_sim.events.world.draws import Streams
+from dadao_sim.events.world.durations import LogNormal
 from dadao_sim.events.world.physics import make_physics
 from dadao_sim.events.world.rounds import ROUNDS, RoundWorld
-from dadao_sim.events.world.spec import LogNormal, WorldSpec
+from dadao_sim.events.world.spec import WorldSpec
 from dadao_sim.networks import build
 
 UNIT = {"gradient": {"kind": "constant", "mean": 1.0}}
 
 
-def world(network=None, exchanges=1, size=8.0, seed=1, **spec):
+def world(network=None, exchanges=1, size=8.0, seed=1, preparation=0.0, **spec):
     made = WorldSpec.model_validate(spec)
     rng = np.random.default_rng(0)
     physics = make_physics(made, network or lollipop(), rng, accuracy=False, end=1e9)
-    return RoundWorld(physics, exchanges, size, np.random.SeedSequence(seed))
+    return RoundWorld(physics, exchanges, size, np.random.SeedSequence(seed), preparation)
 
 
 def round_times(clock, windows=1):
@@ -90,8 +91,8 @@ def test_neighbourhood_barriers_are_those_of_processes():
         links={"latency_per_km": 0.1},
         barrier="neighbourhood",
     )
-    rng = generators(np.random.SeedSequence(9))["durations"]
-    durations = np.array([unit_block(LogNormal(**law), rng, 7) for _ in range(60)])
+    rng = Streams(np.random.SeedSequence(9))["durations"]
+    durations = np.array([LogNormal(**law).unit_block(rng, 7) for _ in range(60)])
     expected = simpy_rounds(network, durations, 0.1 * network.lengths_km, 60)
     assert_allclose(round_times(clock)[:60], expected, rtol=1e-12)
 
@@ -178,3 +179,40 @@ def test_same_seed_same_rounds():
     one, same = (world(preset="edge_devices").window() for _ in range(2))
     for name in TYPES:
         assert_array_equal(getattr(one, name), getattr(same, name))
+
+
+@pytest.mark.parametrize("preparation", [1.0, 2.5])
+@pytest.mark.parametrize("law", [{"kind": "lognormal", "mean": 2.0, "sigma": 0.6}, None])
+def test_gradients_before_round_0_make_the_first_computing_longer(preparation, law):
+    """By hand: gradients of the same law one after the other, of the last only its share."""
+    slowness = np.array([1.0, 1.0, 2.5, 1.0, 1.0, 1.0, 1.0])
+    nodes = {"slowness": slowness.tolist(), **({"gradient": law} if law else {})}
+    links = {"latency": 0.25}
+    without, prepared = (
+        round_times(world(seed=9, nodes=nodes, links=links, **given))
+        for given in ({}, {"preparation": preparation})
+    )
+    streams = Streams(np.random.SeedSequence(9))
+    shares = [1.0] * int(preparation) + [preparation % 1]
+
+    def gradient(stream):
+        if law is None:  # a round lasts the pause of mean 1, and gradients take no time
+            return slowness if stream == "durations" else 0 * slowness
+        normal = streams[stream].standard_normal(7)
+        return 2.0 * slowness * np.exp(0.6 * normal - 0.18)
+
+    first = gradient("durations")
+    further = sum(share * gradient("preparation") for share in shares)
+    assert without[0] == pytest.approx(first.max() + 0.25)
+    assert prepared[0] == pytest.approx((first + further).max() + 0.25)
+    assert_allclose(np.diff(prepared), np.diff(without), rtol=1e-9)
+
+
+def test_a_preparation_is_begun_anew_after_a_crash():
+    crashes = {"every": 400.0, "length": 1.0}
+    clock = world(seed=2, nodes={**UNIT, "crashes": crashes}, preparation=999.0)
+    first = round_times(clock)[0]
+    assert first > 1000.0
+    assert (clock.computing >= 1000.0).all()
+    with pytest.raises(InputError, match="preparation: -1"):
+        world(preparation=-1.0)

@@ -18,7 +18,7 @@ from dadao_sim.reports.comparison import comparison_table
 from dadao_sim.reports.world import world_report
 from dadao_sim.scenario.reading import scenario_from_mapping
 from dadao_sim.simulation.parts import build_parts
-from dadao_sim.simulation.simulate import check_scenario
+from dadao_sim.simulation.study import Study
 
 PROVEN = [name for name, method in METHODS.items() if method.composite == "proven"]
 SCENARIO = {
@@ -92,11 +92,11 @@ def test_so_it_is_under_a_label_of_the_users_and_in_latex(tmp_path):
     ],
 )
 def test_no_theorem_covers_a_term_that_is_not_convex(term):
-    plans = check_scenario(scenario_from_mapping({**SCENARIO, "local_step": {"prox": term}}))
+    plans = Study(scenario_from_mapping({**SCENARIO, "local_step": {"prox": term}})).check()
     assert {plan.method.name for plan in plans} == {*PROVEN, "dadao"}
     assert all(plan.experimental for plan in plans)
     smooth = {key: value for key, value in SCENARIO.items() if key != "local_step"}
-    assert not any(plan.experimental for plan in check_scenario(scenario_from_mapping(smooth)))
+    assert not any(plan.experimental for plan in Study(scenario_from_mapping(smooth)).check())
 
 
 def test_a_callable_in_the_place_of_the_built_in_gives_the_same_bytes(result):
@@ -159,7 +159,7 @@ def test_what_cannot_be_run_is_said_before_the_first_run(changes, message):
     if "problem" in changes:
         mapping["problem"]["data"] = {**mapping["problem"]["data"], "samples_per_node": 3}
     with pytest.raises(InputError, match=re.escape(message)):
-        check_scenario(scenario_from_mapping(mapping))
+        Study(scenario_from_mapping(mapping)).check()
 
 
 @pytest.mark.parametrize(
@@ -180,7 +180,7 @@ def test_what_cannot_be_run_is_said_before_the_first_run(changes, message):
 def test_constants_that_make_no_sense(name, parameters, message):
     own = {**SCENARIO, "algorithms": [{"name": name, "parameters": parameters}]}
     with pytest.raises(InputError, match=re.escape(f"algorithms: {name}: parameter {message}")):
-        check_scenario(scenario_from_mapping(own))
+        Study(scenario_from_mapping(own)).check()
 
 
 def test_a_tiny_penalty_of_d_admm_is_slow_but_runs():
@@ -192,10 +192,10 @@ def test_a_tiny_penalty_of_d_admm_is_slow_but_runs():
 def test_a_step_too_long_for_a_denoiser_is_said_before_the_first_run():
     own = {key: value for key, value in SCENARIO.items() if key != "local_step"}
     step = from_callable(lambda v, step: soft(v, 0.1), 8, exact=False)
-    check_scenario(scenario_from_mapping({**own, "algorithms": ["prox_ed"]}), local_step=step)
+    Study(scenario_from_mapping({**own, "algorithms": ["prox_ed"]}), local_step=step).check()
     two = scenario_from_mapping({**own, "algorithms": ["prox_ed", "dual_proximal_gradient"]})
     with pytest.raises(InputError, match=r"dual_proximal_gradient at its step \S+: local_step: x"):
-        check_scenario(two, local_step=step)
+        Study(two, local_step=step).check()
 
 
 def test_without_mu_prox_lead_is_experimental_and_others_say_what_they_lack():
@@ -203,7 +203,7 @@ def test_without_mu_prox_lead_is_experimental_and_others_say_what_they_lack():
     del lasso["mu"]
     lasso["data"] = {**lasso["data"], "samples_per_node": 3}
     own = {**SCENARIO, "problem": lasso, "algorithms": ["prox_lead", "prox_ed"]}
-    plans = check_scenario(scenario_from_mapping(own))
+    plans = Study(scenario_from_mapping(own)).check()
     assert {plan.method.name: plan.experimental for plan in plans} == {
         "prox_lead": True,
         "prox_ed": False,
@@ -213,7 +213,7 @@ def test_without_mu_prox_lead_is_experimental_and_others_say_what_they_lack():
         ("dual_proximal_gradient", "data of node 0: 3 samples in dimension 8 make mu = 0"),
     ):
         with pytest.raises(InputError, match=re.escape(f"algorithms: {name}: {reason}")):
-            check_scenario(scenario_from_mapping({**own, "algorithms": [name]}))
+            Study(scenario_from_mapping({**own, "algorithms": [name]})).check()
 
 
 def test_the_report_of_a_world_calls_it_experimental_too(capsys):

@@ -232,7 +232,13 @@ def test_a_misspelt_key_is_refused_with_the_right_suggestion(
 
 
 def object_schemas(whole: dict[str, Any]) -> list[dict[str, Any]]:
-    return [whole, *(part for part in whole["$defs"].values() if part["type"] == "object")]
+    """Every part of the schema that describes a mapping of known keys, wherever it stands."""
+    found = [whole] if isinstance(whole.get("properties"), dict) and "type" in whole else []
+    for part in whole.values():
+        for inner in part if isinstance(part, list) else [part]:
+            if isinstance(inner, dict):
+                found += object_schemas(inner)
+    return found
 
 
 def test_schema_describes_every_key_and_allows_no_other():

@@ -11,7 +11,8 @@ import pytest
 
 from dadao_sim.scenario import shipped
 from dadao_sim.scenario.reading import load_scenario, schema
-from dadao_sim.simulation.simulate import check_scenario, simulate
+from dadao_sim.simulation.simulate import simulate
+from dadao_sim.simulation.study import Study
 
 ROOT = Path(__file__).resolve().parents[2]
 PLOTS = ROOT / "plots"
@@ -28,7 +29,7 @@ def test_scenario_can_be_run_in_every_method(name):
     scenario = load_scenario(SCENARIOS[name])
     if scenario.local_step is not None and scenario.local_step.learned is not None:
         pytest.importorskip("torch", reason="learned local steps need torch")
-    plans = check_scenario(scenario)
+    plans = Study(scenario).check()
     assert [plan.spec.label for plan in plans] == [spec.label for spec in scenario.algorithms]
 
 

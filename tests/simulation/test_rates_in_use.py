@@ -1,6 +1,7 @@
 """Optimal rates where they are used: scenarios, the command line, the clock, and what they save."""
 
 import json
+from dataclasses import replace
 
 import networkx as nx
 import numpy as np
@@ -11,9 +12,9 @@ from dadao_sim.events.log import GOSSIP, concatenate
 from dadao_sim.networks import GraphSequence, build, read_graphml, with_rates
 from dadao_sim.networks.rates import optimal_rates
 from dadao_sim.scenario.reading import load_scenario, scenario_from_mapping
-from dadao_sim.simulation.parts import Parts, build_parts
+from dadao_sim.simulation.parts import build_parts
 from dadao_sim.simulation.plan import make_clock
-from dadao_sim.simulation.simulate import check_scenario
+from dadao_sim.simulation.study import Study
 
 
 @pytest.fixture(autouse=True)
@@ -50,7 +51,7 @@ def small(rates, algorithms=("dadao", "continuized")):
 
 def test_both_clocks_take_the_rates_of_the_scenario():
     expected = optimal_rates(build("barbell", 10, None))
-    dadao, continuized = check_scenario(small("optimal"))
+    dadao, continuized = Study(small("optimal")).check()
     np.testing.assert_allclose(dadao.tuning.clock.edges, expected.rates, rtol=1e-9)
     assert dadao.tuning.constants["chi1"] * dadao.tuning.constants["chi2"] == pytest.approx(0.5)
     share = expected.rates / expected.total_rate
@@ -59,11 +60,11 @@ def test_both_clocks_take_the_rates_of_the_scenario():
 
 def test_an_algorithm_may_have_rates_of_its_own():
     own = {"name": "dadao", "label": "own", "rates": {"method": "metropolis"}}
-    plain, metropolis = check_scenario(small("uniform", ["dadao", own]))
+    plain, metropolis = Study(small("uniform", ["dadao", own])).check()
     assert np.ptp(plain.tuning.clock.edges) == pytest.approx(0, abs=1e-12)
     assert np.ptp(metropolis.tuning.clock.edges) > 0
     back = {"name": "dadao", "label": "back", "rates": "uniform"}
-    _, uniform = check_scenario(small("optimal", ["dadao", back]))
+    _, uniform = Study(small("optimal", ["dadao", back])).check()
     assert np.ptp(uniform.tuning.clock.edges) == pytest.approx(0, abs=1e-12)
 
 
@@ -72,13 +73,12 @@ def test_dadao_on_a_sequence_is_tuned_to_what_was_certified():
     for graphs in (("star", "path"), ("barbell", "path")):
         sequence = GraphSequence([build(name, 8, None) for name in graphs])
         best = optimal_rates(sequence)
-        (plan,) = check_scenario(
+        (plan,) = Study(
             small("uniform", ["dadao"]), network=best.network, problem=problem_for(sequence)
-        )
+        ).check()
         assert plan.tuning.constants["total_rate"] == pytest.approx(best.total_rate, rel=1e-9)
         assert best.lower_bound <= plan.tuning.constants["total_rate"] * (1 + 1e-12)
-        parts = Parts(problem_for(sequence), best.network, np.zeros((8, 1)))
-        clock = make_clock(plan, parts, np.random.SeedSequence(0))
+        clock = make_clock(replace(plan, seed=np.random.SeedSequence(0)))
         log = concatenate([clock.window() for _ in range(8)])
         gossip = log.time[log.kind == GOSSIP]
         switching = plan.tuning.clock.switching
@@ -96,7 +96,7 @@ def test_a_sequence_with_optimal_rates_needs_less(shared):
     sequence = GraphSequence([build("random_geometric", 12, rng) for _ in range(3)])
     better = with_rates(sequence, {"method": "auto", "shared": shared})
     uniform, optimal = (
-        check_scenario(small("uniform", ["dadao"]), network=network, problem=problem_for(network))
+        Study(small("uniform", ["dadao"]), network=network, problem=problem_for(network)).check()
         for network in (sequence, better)
     )
     ratio = optimal[0].tuning.communications / uniform[0].tuning.communications
@@ -113,7 +113,7 @@ def test_pruning_changes_the_network_of_that_algorithm_only():
     own = {"name": "dadao", "label": "pruned", "rates": {"method": "auto", "prune": True}}
     scenario = small("uniform", ["dadao", own])
     network = build("complete", 10, None)
-    plain, pruned = check_scenario(scenario, network=network, problem=problem_for(network))
+    plain, pruned = Study(scenario, network=network, problem=problem_for(network)).check()
     assert len(plain.network.edges) == 45
     assert nx.is_connected(pruned.network.to_networkx())
 

@@ -21,7 +21,7 @@ from dadao_sim.errors import InputError
 from dadao_sim.results.folder import UNFINISHED
 from dadao_sim.results.result import load_result
 from dadao_sim.scenario.reading import scenario_from_mapping
-from dadao_sim.simulation.simulate import estimate_scenario
+from dadao_sim.simulation.study import Study
 
 SCENARIO = {
     "name": "small",
@@ -332,7 +332,7 @@ def test_the_optimum_is_no_start():
 
 def test_the_estimate_counts_the_events_and_the_arrays():
     scenario = scenario_from_mapping(changed(algorithms=["dadao"], repeats=1, stop={"time": 1000}))
-    estimate = estimate_scenario(scenario)
+    estimate = Study(scenario).estimate()
     result = simulate(scenario)
     assert result.runs.events[0] == pytest.approx(estimate.events, rel=0.1)
     assert estimate.memory > 2 * sum(block.nbytes for block in result.states["dadao", 0].values())

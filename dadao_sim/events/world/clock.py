@@ -8,20 +8,12 @@ import simpy
 from dadao_sim.errors import InputError
 from dadao_sim.events.asked import PoissonRates
 from dadao_sim.events.log import Events
-from dadao_sim.events.world import faults
 from dadao_sim.events.world.computing import start_nodes
-from dadao_sim.events.world.draws import (
-    exponentials,
-    generators,
-    jitters,
-    uniforms,
-    unit_draws,
-)
-from dadao_sim.events.world.exchanging import Links, start_links
+from dadao_sim.events.world.draws import Streams, exponentials
+from dadao_sim.events.world.exchanging import Links
 from dadao_sim.events.world.log import EventLog
-from dadao_sim.events.world.losses import fates
 from dadao_sim.events.world.physics import Physics
-from dadao_sim.events.world.situation import Situation
+from dadao_sim.events.world.situation import Running, Situation
 
 WINDOW = 16384  # rows given out at a time
 STEPS = 4096  # steps of SimPy between two looks at how many rows there are
@@ -48,31 +40,30 @@ class WorldClock:
     ):
         self.physics = physics
         self.stretch = physics.stretch(rates, message_bytes)
-        rng = generators(seed)
+        network, streams = physics.network, Streams(seed)
         self.env = simpy.Environment()
-        self.log = EventLog(physics.network.edges, self.stretch, rng["marks"])
-        self.now = Situation.at_the_start(physics.network.edges, physics.slowness)
-        resume, stop = self._start_nodes(rates, rng)
-        with np.errstate(divide="ignore"):
-            pauses = self.stretch / rates.edges
-        links = _links(physics, message_bytes, pauses, rng)
-        start_links(self.env, self.log, self.now, links, exponentials(rng["exchanges"]))
-        self._start_faults(rng, resume, stop)
+        self.log = EventLog(network.edges, self.stretch, streams["marks"])
+        self.now = Situation.at_the_start(network.edges, physics.slowness)
+        world = self._start_nodes(rates, streams)
+        links = self._links(rates, message_bytes, streams)
+        for fault in physics.faults:
+            fault.on_links(links, streams[fault.random_stream()])
+        links.start()
+        for fault in physics.faults:
+            fault.start(world, streams[fault.random_stream()])
 
-    def _start_nodes(
-        self, rates: PoissonRates, rng: dict[str, np.random.Generator]
-    ) -> tuple[faults.NodeAction, faults.NodeAction]:
-        """Let the nodes compute, those that are late later; how to resume and stop one."""
+    def _start_nodes(self, rates: PoissonRates, streams: Streams) -> Running:
+        """The world in which the nodes compute, those that are late later."""
         nodes = self.physics.spec.nodes
         draw_pause = (
-            unit_draws(nodes.pause, rng["pauses"])
+            nodes.pause.unit_draws(streams["pauses"])
             if nodes.pause.mean > 0
-            else exponentials(rng["pauses"])  # of the pauses that a stretched unit adds
+            else exponentials(streams["pauses"])  # of the pauses that a stretched unit adds
         )
         resume_computing, stop = start_nodes(
             *(self.env, self.log, self.now),
             *(_pauses(self.physics, rates, self.stretch).tolist(), nodes.gradient.mean),
-            *(draw_pause, unit_draws(nodes.gradient, rng["durations"])),
+            *(draw_pause, nodes.gradient.unit_draws(streams["durations"])),
         )
         computes = (rates.nodes > 0).tolist()
 
@@ -80,32 +71,29 @@ class WorldClock:
             if computes[i]:
                 resume_computing(i)
 
-        late = {joins.node: joins.at for joins in nodes.late}
+        world = Running(self.env, self.log, self.now, self.physics.network, resume, stop)
+        late = self.physics.joining()
         for i in range(self.physics.network.nodes):
             if i in late:
-                faults.leave(self.now, stop, i)
-                faults.call_at(self.env, late[i], partial(faults.come, self.now, resume, i))
+                world.leave(i)
+                world.after(late[i], partial(world.come, i))
             else:
                 resume(i)
-        return resume, stop
+        return world
 
-    def _start_faults(
-        self,
-        rng: dict[str, np.random.Generator],
-        resume: faults.NodeAction,
-        stop: faults.NodeAction,
-    ) -> None:
-        env, now, spec = self.env, self.now, self.physics.spec
-        faults.start_changes(env, now, self.physics.cuts)
-        if spec.nodes.crashes is not None:
-            draw = exponentials(rng["crashes"])
-            faults.start_crashes(env, self.log, now, spec.nodes.crashes, draw, resume, stop)
-        if spec.nodes.slow_periods is not None:
-            draw = exponentials(rng["slow_periods"])
-            faults.start_slow_periods(env, now, spec.nodes.slow_periods, draw)
-        if spec.links.outages is not None:
-            draw = exponentials(rng["outages"])
-            faults.start_outages(env, now, spec.links.outages, draw)
+    def _links(self, rates: PoissonRates, message_bytes: float, streams: Streams) -> Links:
+        """The links, before faults change them."""
+        physics = self.physics
+        with np.errstate(divide="ignore"):
+            pauses = self.stretch / rates.edges
+        return Links(
+            *(self.env, self.log, self.now),
+            edges=[(i, j) for i, j in physics.network.edges.tolist()],
+            pauses=pauses.tolist(),
+            draw_pause=exponentials(streams["exchanges"]),
+            latency=physics.latency.tolist(),
+            transfer=physics.time_per_byte * message_bytes,
+        )
 
     def window(self) -> Events:
         """The next ``WINDOW`` events. InputError where nothing happens any more."""
@@ -121,8 +109,7 @@ class WorldClock:
             before = len(rows)
             if steps >= PATIENCE:
                 raise InputError(
-                    f"world: nothing happens any more after time {self.env.now:g}; "
-                    "is every link cut?"
+                    f"nothing happens any more after time {self.env.now:g}; is every link cut?"
                 )
         return self.log.take(WINDOW)
 
@@ -137,21 +124,3 @@ def _pauses(physics: Physics, rates: PoissonRates, stretch: float) -> np.ndarray
     else:
         pauses = stretch * per_gradient - physics.gradient_means()
     return np.maximum(pauses, 0.0)
-
-
-def _links(
-    physics: Physics, message_bytes: float, pauses: np.ndarray, rng: dict[str, np.random.Generator]
-) -> Links:
-    spec, edges = physics.spec.links, len(pauses)
-    at_once = physics.spec.nodes.exchanges_at_once
-    no_time = not physics.delays(message_bytes).any() and spec.loss is None and at_once is None
-    return Links(
-        edges=[(i, j) for i, j in physics.network.edges.tolist()],
-        pauses=pauses.tolist(),
-        latency=None if no_time and spec.jitter == 0 else physics.latency.tolist(),
-        transfer=physics.time_per_byte * message_bytes,
-        jitter=jitters(spec.jitter, rng["delays"]) if spec.jitter > 0 else None,
-        fate=None if spec.loss is None else fates(spec.loss, edges, uniforms(rng["losses"])),
-        at_once=at_once,
-        wait=physics.spec.nodes.when_busy == "wait",
-    )

@@ -1,168 +1,195 @@
 """The links: each has a clock, and at its ticks the two ends exchange, if they can."""
 
-from collections import deque
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 import simpy
 
 from dadao_sim.events.log import ARRIVE_I, ARRIVE_J, GOSSIP, LOST, SEND
 from dadao_sim.events.world.draws import Draw
 from dadao_sim.events.world.log import LOST_AT_I, LOST_AT_J, EventLog
-from dadao_sim.events.world.losses import HEARD_BY_BOTH, HEARD_BY_I, HEARD_BY_J, Fate
 from dadao_sim.events.world.situation import Situation, Tick
 
+if TYPE_CHECKING:
+    from dadao_sim.events.world.faults.exchanges_at_once import Places
 
-@dataclass
-class Links:
-    """What an exchange takes: ``pauses`` (|E|,) between the ticks of each clock on average, the
-    mean ``latency`` of each edge (None: exchanges take no time) and the ``transfer`` time that its
-    bytes add; ``jitter`` draws a factor of the latency per message, ``fate`` who hears of an
-    exchange, ``at_once`` is the limit of each node, whose exchanges ``wait`` or are given up.
-    """
+HEARD_BY_NONE, HEARD_BY_I, HEARD_BY_J, HEARD_BY_BOTH = range(4)
+WHAT_IS_LOST = {HEARD_BY_NONE: LOST, HEARD_BY_I: LOST_AT_J, HEARD_BY_J: LOST_AT_I}
 
-    edges: list[tuple[int, int]]
-    pauses: list[float]
-    latency: list[float] | None
-    transfer: float
-    jitter: Draw | None
-    fate: Fate | None
-    at_once: int | None
-    wait: bool
+Then = Callable[[Any], None]  # what SimPy calls with the event that has come
+Fate = Callable[[int], int]  # who hears of an exchange over an edge: one of the four
 
 
 class Parcel(Tick):
-    """An exchange on its way: its edge ``k``, the ``row`` of its SEND, who is to hear of it, and
-    how often each end had crashed at sending.
+    """An exchange on its way: its edge ``k``, the ``row`` of its SEND, who is to ``hear`` of it,
+    and how often each end had crashed at sending.
     """
 
-    def __init__(self, env: simpy.Environment, k: int, row: int, heard: int, at: tuple[int, int]):
+    def __init__(self, env: simpy.Environment, k: int, row: int, heard: int, i: int, j: int):
         super().__init__(env, k)
-        self.row, self.heard, self.at = row, heard, at
-        self.under_way = 2
+        self.row, self.heard, self.crashes_i, self.crashes_j = row, heard, i, j
+        self.one_is_there = False
 
 
-def start_links(
-    env: simpy.Environment, log: EventLog, now: Situation, links: Links, draw_pause: Draw
-) -> None:
-    """Let every clock tick, the edges in their order."""
-    time, kind, place, start = log.time, log.kind, log.place, log.start
-    schedule = env.schedule
-    edges, pauses, closed, crashes = links.edges, links.pauses, now.closed, now.crashes
-    latency, transfer, jitter, fate = links.latency, links.transfer, links.jitter, links.fate
-    limited, limit = links.at_once is not None, links.at_once or 0
-    busy = [0] * len(now.present)
-    queues: list[deque[Any]] = [deque() for _ in now.present]
-    waiting: dict[int, float] = {}  # edge -> since when
+class Links:
+    """The exchanges over all edges.
 
-    def write(what: int, edge: int, began: int) -> None:
-        time.append(env.now)
-        kind.append(what)
-        place.append(edge)
-        start.append(began)
+    ``pauses`` (|E|,) lie between the ticks of each clock on average, drawn by ``draw_pause``; a
+    message takes the ``latency`` of its edge, and in addition the ``transfer`` time that its bytes
+    take. Faults change this before the start: by ``vary``, ``lose`` and ``limit``.
+    """
 
-    def tick_at_once(tick: Any) -> None:
-        e = tick.k
-        if not closed[e]:
-            write(GOSSIP, e, -1)
-        tick.callbacks = again
-        schedule(tick, delay=pauses[e] * draw_pause())
+    def __init__(
+        self,
+        env: simpy.Environment,
+        log: EventLog,
+        now: Situation,
+        *,
+        edges: list[tuple[int, int]],
+        pauses: list[float],
+        draw_pause: Draw,
+        latency: list[float],
+        transfer: float,
+    ):
+        self.env, self.log, self.now = env, log, now
+        self.edges, self.pauses, self.draw_pause = edges, pauses, draw_pause
+        self.latency, self.transfer = latency, transfer
+        self.factor: Draw | None = None
+        self.fate: Fate | None = None
+        self.places: Places | None = None
+        self.again: list[Then] = []
+        self.then_i: list[Then] = [self._reaches_i]
+        self.then_j: list[Then] = [self._reaches_j]
+        self.then_both: list[Then] = [self._reaches_both]
 
-    def tick_of_link(tick: Any) -> None:
-        e = tick.k
-        if not closed[e]:
-            i, j = edges[e]
-            if not limited or (busy[i] < limit and busy[j] < limit):
-                send(e, i, j)
-            elif links.wait:
-                waiting[e] = env.now
-                queues[i].append((tick, env.now))
-                queues[j].append((tick, env.now))
+    # ---- what faults change ----------------------------------------------------------------------
+
+    def vary(self, factor: Draw) -> None:
+        """Let the latency of each message be ``factor()`` times what it was."""
+        before = self.factor
+        self.factor = factor if before is None else lambda: before() * factor()
+
+    def lose(self, fate: Fate) -> None:
+        """Let an exchange over edge e be heard by ``fate(e)`` only."""
+        before = self.fate
+        self.fate = fate if before is None else lambda e: before(e) & fate(e)
+
+    def limit(self, places: "Places") -> None:
+        """Let an exchange need a place at both ends."""
+        self.places = places
+
+    # ---- the clocks ------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Let every clock tick, the edges in their order."""
+        self.again.append(self._tick_at_once() if self._take_no_time() else self._tick)
+        for e, pause in enumerate(self.pauses):
+            if pause < float("inf"):
+                self._tick_again(Tick(self.env, e))
+
+    def _take_no_time(self) -> bool:
+        changed = self.factor or self.fate or self.places
+        return not changed and self.transfer == 0 and not any(self.latency)
+
+    def _tick_at_once(self) -> Then:
+        """The tick where exchanges take no time: the one that is worth a closure."""
+        env, write, closed, schedule = self.env, self.log.write, self.now.closed, self.env.schedule
+        pauses, draw_pause, again = self.pauses, self.draw_pause, self.again
+
+        def tick_at_once(tick: Any) -> None:
+            e = tick.k
+            if not closed[e]:
+                write(env.now, GOSSIP, e)
+            tick.callbacks = again
+            schedule(tick, delay=pauses[e] * draw_pause())
+
+        return tick_at_once
+
+    def _tick(self, tick: Any) -> None:
+        e, places = tick.k, self.places
+        if not self.now.closed[e]:
+            if places is None or places.take(e):
+                self._send(e)
+            elif places.wait:
+                places.queue(tick, self.env.now)
                 return  # the clock stands still until the exchange has begun
-        tick.callbacks = again
-        schedule(tick, delay=pauses[e] * draw_pause())
+        draw_pause = self.draw_pause
+        tick.callbacks = self.again
+        self.env.schedule(tick, delay=self.pauses[e] * draw_pause())
 
-    def send(e: int, i: int, j: int) -> None:
-        row = log.taken + len(time)
-        write(SEND, e, -1)
+    def _tick_again(self, tick: Tick) -> None:
+        tick.callbacks = self.again
+        draw_pause = self.draw_pause
+        self.env.schedule(tick, delay=self.pauses[tick.k] * draw_pause())
+
+    # ---- what is on its way ----------------------------------------------------------------------
+
+    def _send(self, e: int) -> None:
+        env, log, crashes, fate = self.env, self.log, self.now.crashes, self.fate
+        i, j = self.edges[e]
+        row = log.taken + len(log.time)
         heard = HEARD_BY_BOTH if fate is None else fate(e)
-        parcel = Parcel(env, e, row, heard, (crashes[i], crashes[j]))
-        assert latency is not None
-        if limited:
-            busy[i] += 1
-            busy[j] += 1
-        if jitter is None:
-            parcel.callbacks = then_both
-            schedule(parcel, delay=latency[e] + transfer)
+        parcel = Parcel(env, e, row, heard, crashes[i], crashes[j])
+        log.write(env.now, SEND, e)
+        factor, latency, transfer = self.factor, self.latency[e], self.transfer
+        if factor is None:
+            parcel.callbacks = self.then_both
+            env.schedule(parcel, delay=latency + transfer)
             return
-        to_i, to_j = (Tick(env, e), Tick(env, e))
-        to_i._value = to_j._value = parcel
-        to_i.callbacks, to_j.callbacks = then_i, then_j
-        schedule(to_i, delay=latency[e] * jitter() + transfer)
-        schedule(to_j, delay=latency[e] * jitter() + transfer)
+        for then in (self.then_i, self.then_j):
+            message = Tick(env, e)
+            message._value = parcel
+            message.callbacks = then
+            env.schedule(message, delay=latency * factor() + transfer)
 
-    def at_both(parcel: Any) -> None:
-        arrive_at_i(parcel)
-        arrive_at_j(parcel)
+    def _reaches_both(self, parcel: Any) -> None:
+        self._arrive_at_i(parcel)
+        self._arrive_at_j(parcel)
+        self._finish(parcel)
 
-    def arrive_at_i(parcel: Any) -> None:
-        if parcel.heard & HEARD_BY_I and crashes[edges[parcel.k][0]] == parcel.at[0]:
-            write(ARRIVE_I, parcel.k, parcel.row)
+    def _reaches_i(self, message: Any) -> None:
+        self._arrive_at_i(message._value)
+        self._finish_second(message._value)
+
+    def _reaches_j(self, message: Any) -> None:
+        self._arrive_at_j(message._value)
+        self._finish_second(message._value)
+
+    def _arrive_at_i(self, parcel: Parcel) -> None:
+        e = parcel.k
+        if parcel.heard & HEARD_BY_I and self.now.crashes[self.edges[e][0]] == parcel.crashes_i:
+            self.log.write(self.env.now, ARRIVE_I, e, parcel.row)
         else:
             parcel.heard &= ~HEARD_BY_I
-        finish(parcel)
 
-    def arrive_at_j(parcel: Any) -> None:
-        if parcel.heard & HEARD_BY_J and crashes[edges[parcel.k][1]] == parcel.at[1]:
-            write(ARRIVE_J, parcel.k, parcel.row)
+    def _arrive_at_j(self, parcel: Parcel) -> None:
+        e = parcel.k
+        if parcel.heard & HEARD_BY_J and self.now.crashes[self.edges[e][1]] == parcel.crashes_j:
+            self.log.write(self.env.now, ARRIVE_J, e, parcel.row)
         else:
             parcel.heard &= ~HEARD_BY_J
-        finish(parcel)
 
-    def finish(parcel: Any) -> None:
-        parcel.under_way -= 1
-        if parcel.under_way:
-            return
+    def _finish_second(self, parcel: Parcel) -> None:
+        if parcel.one_is_there:
+            self._finish(parcel)
+        parcel.one_is_there = True
+
+    def _finish(self, parcel: Parcel) -> None:
+        e, places = parcel.k, self.places
         if parcel.heard != HEARD_BY_BOTH:
-            lost = {0: LOST, HEARD_BY_I: LOST_AT_J, HEARD_BY_J: LOST_AT_I}[parcel.heard]
-            write(lost, parcel.k, parcel.row)
-        if limited:
-            ends = edges[parcel.k]
-            for node in ends:
-                busy[node] -= 1
-            for node in ends:
-                serve(node)
+            self.log.write(self.env.now, WHAT_IS_LOST[parcel.heard], e, parcel.row)
+        if places is not None:
+            places.give_back(e)
+            for node in self.edges[e]:
+                if places.queues[node]:
+                    self._serve(places, node)
 
-    def serve(node: int) -> None:
-        """Begin the exchanges that wait at ``node``, the longest waiting first, as far as the
-        limits allow.
-        """
-        queue = queues[node]
-        passed_over = []
-        while queue and busy[node] < limit:
-            tick, since = queue.popleft()
-            e = tick.k
-            if waiting.get(e) != since:
-                continue  # begun from its other end
-            i, j = edges[e]
-            if busy[i] < limit and busy[j] < limit:
-                now.waited[e] += env.now - waiting.pop(e)
-                if not closed[e]:
-                    send(e, i, j)
-                tick.callbacks = again
-                schedule(tick, delay=pauses[e] * draw_pause())
+    def _serve(self, places: "Places", node: int) -> None:
+        """Begin the exchanges that wait at ``node``, as far as there are places."""
+        for tick, since in places.can_begin(node):
+            self.now.waited[tick.k] += self.env.now - since
+            if self.now.closed[tick.k]:
+                places.give_back(tick.k)
             else:
-                passed_over.append((tick, since))
-        queue.extendleft(reversed(passed_over))
-
-    again: list[Any] = [tick_at_once if latency is None else tick_of_link]
-    then_both: list[Any] = [at_both]
-    then_i, then_j = (
-        [lambda event: arrive_at_i(event.value)],
-        [lambda event: arrive_at_j(event.value)],
-    )
-    for e, pause in enumerate(pauses):
-        if pause < float("inf"):
-            tick = Tick(env, e)
-            tick.callbacks = again
-            schedule(tick, delay=pause * draw_pause())
+                self._send(tick.k)
+            self._tick_again(tick)

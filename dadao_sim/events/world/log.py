@@ -35,6 +35,13 @@ class EventLog:
         self.start: list[int] = []
         self.taken = 0
 
+    def write(self, time: float, kind: int, place: int, start: int = -1) -> None:
+        """A row."""
+        self.time.append(time)
+        self.kind.append(kind)
+        self.place.append(place)
+        self.start.append(start)
+
     def take(self, count: int) -> Events:
         """Take out the first ``count`` rows, their times in units of ``stretch``."""
         time = np.array(self.time[:count]) / self.stretch

@@ -1,8 +1,48 @@
-"""Crashes, outages and slow periods of many nodes or links, for rounds: all of them at once."""
+"""Things that come and go: crashes, outages, slow periods; one by one, or of many at once."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import numpy as np
+from pydantic import Field
 
-from dadao_sim.events.world.spec import Periods
+from dadao_sim.events.world.draws import exponentials
+from dadao_sim.strict import Positive, StrictModel
+
+if TYPE_CHECKING:
+    from dadao_sim.events.world.situation import Running
+
+
+class Periods(StrictModel):
+    """Something that comes and goes, with exponential times between and of it."""
+
+    every: Positive = Field(description="mean time from the end of one to the next")
+    length: Positive = Field(description="mean length of one")
+
+    def alternate(
+        self,
+        world: "Running",
+        count: int,
+        rng: np.random.Generator,
+        begin: Callable[[int], None],
+        end: Callable[[int], None],
+    ) -> None:
+        """Let ``begin(k)`` and ``end(k)`` take turns for each k below ``count``, for ever."""
+        draw = exponentials(rng)
+
+        def wait(k: int) -> None:
+            world.after(self.every * draw(), lambda: come(k))
+
+        def come(k: int) -> None:
+            begin(k)
+            world.after(self.length * draw(), lambda: go(k))
+
+        def go(k: int) -> None:
+            end(k)
+            wait(k)
+
+        for k in range(count):
+            wait(k)
 
 
 class PeriodsOfMany:

@@ -1,10 +1,15 @@
-"""What holds at this moment in the world: who is there, which links are open, who is slow."""
+"""What holds at this moment in the world, and the means to change it: who is there, which links are
+open, who is slow.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
 import simpy
+
+from dadao_sim.events.world.log import EventLog
+from dadao_sim.networks import Network
 
 
 @dataclass
@@ -14,7 +19,8 @@ class Situation:
     ``crashes`` counts the crashes of each node, so that what began before one is known to be void;
     ``closed`` counts the reasons for which no exchange can begin over each edge; ``slowness`` is
     the present factor of each node; ``computing`` the row in which the gradient under way at each
-    node began, -1 if none is.
+    node began, -1 if none is; ``incident`` lists the edges of each node; ``waited`` adds up how
+    long the exchanges of each edge have waited for a place.
     """
 
     present: list[bool]
@@ -57,9 +63,46 @@ class Tick(simpy.Event):
         self.k, self.crashes = k, crashes
 
 
-def call_at(env: simpy.Environment, delay: float, action: Callable[[], None]) -> None:
-    """Let ``action()`` happen ``delay`` from now."""
-    tick = Tick(env, 0)
-    assert tick.callbacks is not None
-    tick.callbacks.append(lambda _: action())
-    env.schedule(tick, delay=delay)
+@dataclass
+class Running:
+    """A world under way, as faults meet it. ``resume(i)`` and ``stop(i)`` begin and end the
+    computing of node i.
+    """
+
+    env: simpy.Environment
+    log: EventLog
+    now: Situation
+    network: Network
+    resume: Callable[[int], None]
+    stop: Callable[[int], None]
+
+    def after(self, delay: float, action: Callable[[], None]) -> None:
+        """Let ``action()`` happen ``delay`` from now."""
+        tick = Tick(self.env, 0)
+        tick.callbacks = [lambda _: action()]
+        self.env.schedule(tick, delay=delay)
+
+    def leave(self, i: int) -> None:
+        """Node i is gone, with what it was computing; no exchange begins with it."""
+        self.now.present[i] = False
+        self.stop(i)
+        self.now.crashes[i] += 1
+        for e in self.now.incident[i]:
+            self.close(e)
+
+    def come(self, i: int) -> None:
+        """Node i is there (again)."""
+        self.now.present[i] = True
+        for e in self.now.incident[i]:
+            self.open(e)
+        self.resume(i)
+
+    def close(self, e: int) -> None:
+        """One more reason for which no exchange can begin over edge e; what is on its way
+        arrives.
+        """
+        self.now.closed[e] += 1
+
+    def open(self, e: int) -> None:
+        """One reason less."""
+        self.now.closed[e] -= 1

@@ -5,104 +5,29 @@ which are in seconds; ``gradient_seconds`` connects the two.
 """
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, Strict, model_validator
 
-from dadao_sim.strict import (
-    Count,
-    NotNegative,
-    Positive,
-    StrictModel,
-    misuse,
-    one_by_kind,
-)
+from dadao_sim.events.world.durations import DURATIONS, Constant, Duration, Exponential
+from dadao_sim.events.world.fault import FAULTS, Fault, Place
+from dadao_sim.events.world.faults.changes import Schedule
+from dadao_sim.events.world.section import Section, WithFaults
+from dadao_sim.strict import ByKind, NotNegative, Positive, StrictModel, misuse
 
-Share = Annotated[float, Field(ge=0, lt=1)]
-Node = Annotated[int, Field(ge=0)]
-Edge = Annotated[tuple[Node, Node], Strict(False)]
+Time = Annotated[Duration, ByKind(DURATIONS)]
 
 
-class Simple(StrictModel):
-    """A constant, or an exponentially distributed time."""
-
-    kind: Literal["constant", "exponential"] = Field(description="the law")
-    mean: NotNegative = Field(default=1.0, description="mean, in mean gradient intervals")
-
-
-class LogNormal(StrictModel):
-    """A log-normal time."""
-
-    kind: Literal["lognormal"] = Field(description="the law")
-    mean: NotNegative = Field(default=1.0, description="mean, in mean gradient intervals")
-    sigma: Positive = Field(description="standard deviation of the logarithm")
-
-
-class Pareto(StrictModel):
-    """A Pareto time: heavy-tailed."""
-
-    kind: Literal["pareto"] = Field(description="the law")
-    mean: NotNegative = Field(default=1.0, description="mean, in mean gradient intervals")
-    shape: Annotated[float, Field(gt=1)] = Field(
-        description="exponent of the tail, above 1 (up to 2 the variance is infinite)"
-    )
-
-
-class Empirical(StrictModel):
-    """A time drawn from a list of measured ones."""
-
-    kind: Literal["empirical"] = Field(description="the law")
-    values: Annotated[tuple[Positive, ...], Strict(False), Field(min_length=1)] = Field(
-        description="measured times, in mean gradient intervals, each as likely"
-    )
-
-    @property
-    def mean(self) -> float:
-        """The mean of the values."""
-        return sum(self.values) / len(self.values)
-
-
-Duration = Annotated[
-    Simple | LogNormal | Pareto | Empirical, one_by_kind(Simple, LogNormal, Pareto, Empirical)
-]
-
-
-class Periods(StrictModel):
-    """Something that comes and goes, with exponential times between and of it."""
-
-    every: Positive = Field(description="mean time from the end of one to the next")
-    length: Positive = Field(description="mean length of one")
-
-
-class SlowPeriods(Periods):
-    """Times in which a node is slower."""
-
-    factor: Positive = Field(description="how many times longer a gradient takes then")
-
-
-class Crashes(Periods):
-    """Times in which a node is gone, with what it was computing and what was sent to it."""
-
-    state: Literal["kept", "lost"] = Field(
-        default="kept", description="lost: the node starts again from zero"
-    )
-
-
-class LateJoin(StrictModel):
-    """A node that is not there from the start."""
-
-    node: Node = Field(description="which node")
-    at: Positive = Field(description="when it comes")
-
-
-class WorldNodes(StrictModel):
+class WorldNodes(Section):
     """The nodes: how long they compute, wait, and how much they talk."""
 
-    gradient: Duration = Field(
-        default=Simple(kind="constant", mean=0.0), description="how long a gradient takes"
+    place: ClassVar[Place] = "nodes"
+
+    gradient: Time = Field(
+        default=Constant(kind="constant", mean=0.0), description="how long a gradient takes"
     )
-    pause: Duration = Field(
-        default=Simple(kind="exponential", mean=1.0),
+    pause: Time = Field(
+        default=Exponential(kind="exponential", mean=1.0),
         description="from the end of a gradient to the start of the next",
     )
     slowness: Annotated[tuple[Positive, ...], Strict(False), Field(min_length=1)] | None = Field(
@@ -111,38 +36,12 @@ class WorldNodes(StrictModel):
     slowness_spread: NotNegative = Field(
         default=0.0, description="sigma of log-normal factors drawn for the nodes, of median 1"
     )
-    slow_periods: SlowPeriods | None = Field(default=None, description="of each node")
-    exchanges_at_once: Count | None = Field(
-        default=None, description="how many exchanges a node can have; no limit if absent"
-    )
-    when_busy: Literal["wait", "give_up"] = Field(
-        default="wait", description="what an exchange does that finds an end at its limit"
-    )
-    crashes: Crashes | None = Field(default=None, description="of each node")
-    late: Annotated[tuple[LateJoin, ...], Strict(False)] = Field(
-        default=(), description="nodes that join later"
-    )
 
 
-class Loss(StrictModel):
-    """Messages that do not arrive: alone, or in bursts (Gilbert and Elliott)."""
-
-    probability: Share = Field(description="that an exchange (noticed: both) or a message is lost")
-    noticed: Literal["both", "one"] = Field(
-        default="both",
-        description="both: neither end acts; one: each message is lost on its own, unnoticed",
-    )
-    burst_probability: Annotated[float, Field(ge=0, le=1)] | None = Field(
-        default=None, description="the probability while a burst lasts; no bursts if absent"
-    )
-    burst_start: Share = Field(default=0.0, description="that one begins at an exchange of a link")
-    burst_end: Annotated[float, Field(gt=0, le=1)] = Field(
-        default=1.0, description="that it ends at an exchange of the link"
-    )
-
-
-class WorldLinks(StrictModel):
+class WorldLinks(Section):
     """The links: how long a message takes, and whether it arrives."""
+
+    place: ClassVar[Place] = "links"
 
     latency: NotNegative = Field(default=0.0, description="of a message, in seconds")
     latency_per_km: NotNegative = Field(
@@ -151,27 +50,8 @@ class WorldLinks(StrictModel):
     unknown_length_km: Positive | None = Field(
         default=None, description="length of the edges that have none in a network that has some"
     )
-    jitter: NotNegative = Field(
-        default=0.0, description="sigma of log-normal factors of mean 1 on the latency"
-    )
     bandwidth: Positive | None = Field(
         default=None, description="bytes per second in each direction; no limit if absent"
-    )
-    loss: Loss | None = Field(default=None, description="of messages; none if absent")
-    outages: Periods | None = Field(
-        default=None, description="of each link, in which no exchange begins"
-    )
-
-
-class Change(StrictModel):
-    """Links that are cut, and links that come back."""
-
-    at: Positive = Field(description="when")
-    down: Annotated[tuple[Edge, ...], Strict(False)] = Field(
-        default=(), description="edges that are cut, as pairs of nodes"
-    )
-    up: Annotated[tuple[Edge, ...], Strict(False)] = Field(
-        default=(), description="edges that come back"
     )
 
 
@@ -236,9 +116,13 @@ class WorldSpec(StrictModel):
     gradient_seconds: Positive = Field(
         default=1.0, description="seconds in a mean gradient interval"
     )
-    nodes: WorldNodes = Field(default=WorldNodes(), description="the nodes")
-    links: WorldLinks = Field(default=WorldLinks(), description="the links")
-    changes: Annotated[tuple[Change, ...], Strict(False)] = Field(
+    nodes: Annotated[WorldNodes, WithFaults()] = Field(
+        default={}, validate_default=True, description="the nodes"
+    )
+    links: Annotated[WorldLinks, WithFaults()] = Field(
+        default={}, validate_default=True, description="the links"
+    )
+    changes: Schedule = Field(
         default=(), description="scheduled changes of the graph, in order of time"
     )
 
@@ -255,10 +139,13 @@ class WorldSpec(StrictModel):
     def _makes_sense(self) -> "WorldSpec":
         if self.nodes.gradient.mean == 0 and self.nodes.pause.mean == 0:
             raise misuse("pause and gradient both take no time; give one of them a mean", "nodes")
-        times = [change.at for change in self.changes]
-        if times != sorted(times):
-            raise misuse("must be in order of time", "changes")
         return self
+
+    def faults(self) -> tuple[Fault, ...]:
+        """Everything that goes wrong here, in the order in which it acts."""
+        places = {"nodes": self.nodes, "links": self.links, "world": self}
+        faults = (fault.at(places[fault.place]) for fault in FAULTS.values())
+        return tuple(fault for fault in faults if fault.acts)
 
 
 def _named(data: Mapping[str, Any]) -> bool:

@@ -1,0 +1,114 @@
+"""A scenario made ready once, for all who need it: check, estimate, simulate, reports."""
+
+from collections.abc import Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Self
+
+from dadao_sim.compiled.threads import one_blas_thread
+from dadao_sim.local_steps.local_step import LocalStep
+from dadao_sim.networks import GraphSequence, Network
+from dadao_sim.problems import Problem
+from dadao_sim.results.result import RunKey
+from dadao_sim.scenario.model import Scenario
+from dadao_sim.scenario.reading import load_scenario, scenario_from_mapping
+from dadao_sim.simulation.estimate import Estimate, estimate
+from dadao_sim.simulation.manifest import input_digest
+from dadao_sim.simulation.parts import Parts, build_parts
+from dadao_sim.simulation.plan import Plan, make_plan
+
+
+class Study:
+    """A scenario with what its runs share, each part and each plan made once.
+
+    ``scenario`` is one, a mapping, or the path of a YAML file. ``problem``, ``network`` and
+    ``local_step`` take the place of the scenario's sections, for objects made in Python. The parts
+    and plans of one repeat at a time are kept: runs go repeat by repeat.
+    """
+
+    def __init__(
+        self,
+        scenario: Scenario | Mapping[str, Any] | str | Path,
+        *,
+        problem: Problem | None = None,
+        network: Network | GraphSequence | None = None,
+        local_step: LocalStep | None = None,
+    ):
+        self.scenario = as_scenario(scenario)
+        self._problem, self._network, self._local_step = problem, network, local_step
+        given = {"problem": problem, "network": network, "local_step": local_step}
+        self.given = sorted(name for name, part in given.items() if part is not None)
+        self._repeat = -1
+        self._parts: Parts | None = None
+        self._plans: dict[RunKey, Plan] = {}
+
+    @classmethod
+    def of(cls, scenario: "Self | Scenario | Mapping[str, Any] | str | Path", **given: Any) -> Self:
+        """``scenario`` itself where it is a study, else the study of it."""
+        return scenario if isinstance(scenario, cls) else cls(scenario, **given)  # type: ignore[arg-type]
+
+    @property
+    def labels(self) -> list[str]:
+        """The labels of the algorithms, in their order."""
+        return [spec.label for spec in self.scenario.algorithms]
+
+    @property
+    def keys(self) -> list[RunKey]:
+        """Every run, repeat by repeat."""
+        return [(label, r) for r in range(self.scenario.repeats) for label in self.labels]
+
+    @cached_property
+    def input_digest(self) -> str:
+        """Digest of the files that the scenario reads."""
+        return input_digest(self.scenario)
+
+    def parts(self, repeat: int) -> Parts:
+        """What the algorithms of a repeat share. InputError for what cannot be built."""
+        if self._parts is None or repeat != self._repeat:
+            self._plans.clear()
+            self._repeat, self._parts = repeat, None  # before the next, which may be as large
+            with one_blas_thread():
+                self._parts = build_parts(
+                    self.scenario, repeat, self._problem, self._network, self._local_step
+                )
+        return self._parts
+
+    def plan(self, key: RunKey) -> Plan:
+        """The plan of a run. InputError for what the method cannot do."""
+        parts = self.parts(key[1])
+        if key not in self._plans:
+            with one_blas_thread():
+                self._plans[key] = make_plan(self.scenario, key, parts)
+        return self._plans[key]
+
+    def taken(self, key: RunKey) -> Plan:
+        """The plan of a run, to be played: another of it will be a new one."""
+        plan = self.plan(key)
+        del self._plans[key]
+        return plan
+
+    def check(self) -> list[Plan]:
+        """The plans of the first repeat. InputError for what cannot run."""
+        return [self.plan((label, 0)) for label in self.labels]
+
+    @one_blas_thread()
+    def estimate(self) -> Estimate:
+        """Memory of one process, and time and events of all runs in turn, if all go to their
+        limits.
+        """
+        runs = [estimate(plan) for plan in self.check()]
+        repeats = self.scenario.repeats
+        return Estimate(
+            memory=max(run.memory for run in runs),
+            seconds=repeats * sum(run.seconds for run in runs),
+            events=repeats * sum(run.events for run in runs),
+        )
+
+
+def as_scenario(scenario: Scenario | Mapping[str, Any] | str | Path) -> Scenario:
+    """A scenario from itself, a mapping, or the path of a YAML file."""
+    if isinstance(scenario, Scenario):
+        return scenario
+    if isinstance(scenario, Mapping):
+        return scenario_from_mapping(scenario)
+    return load_scenario(scenario)

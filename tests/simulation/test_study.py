@@ -1,0 +1,80 @@
+"""A scenario is made ready once: parts per repeat, a plan and a clock per run."""
+
+from collections import Counter
+
+import numpy as np
+import pytest
+
+import dadao_sim.simulation.manifest as manifest_module
+import dadao_sim.simulation.plan as plan_module
+import dadao_sim.simulation.study as study_module
+from dadao_sim import simulate
+from dadao_sim.scenario import shipped
+from dadao_sim.scenario.reading import load_scenario
+from dadao_sim.simulation.study import Study
+
+QUICK = ("stop.time=20", "stop.accuracy=1.0e-30")
+
+
+@pytest.fixture
+def made(monkeypatch):
+    """How often each thing was made."""
+    counts = Counter()
+
+    def watch(module, name):
+        real = getattr(module, name)
+
+        def counted(*arguments, **named):
+            counts[name] += 1
+            return real(*arguments, **named)
+
+        monkeypatch.setattr(module, name, counted)
+
+    for module, name in (
+        *((study_module, "build_parts"), (study_module, "make_plan")),
+        *((plan_module, "make_clock"), (study_module, "input_digest")),
+        *((plan_module, "PoissonClock"), (plan_module, "RoundClock")),
+    ):
+        watch(module, name)
+    return counts
+
+
+def test_fifteen_runs_take_fifteen_plans_and_fifteen_clocks(made, dadao_sim):
+    """The quickstart's three repeats of five methods, by the command: checked, estimated, run."""
+    sets = [word for change in QUICK for word in ("--set", change)]
+    code, out, err = dadao_sim("run", "quickstart", *sets, "--out", "r")
+    assert (code, err) == (0, ""), out
+    assert made["make_plan"] == made["make_clock"] == 15
+    assert made["PoissonClock"] + made["RoundClock"] == 15
+    assert made["build_parts"] == 3
+    assert made["input_digest"] == 1
+
+
+def test_a_study_is_handed_on(made):
+    study = Study(load_scenario(shipped.scenario_path("quickstart"), QUICK))
+    study.check()
+    study.estimate()
+    one = simulate(study)
+    assert (made["make_plan"], made["build_parts"]) == (15, 3)
+    assert one.curves.equals(simulate(study.scenario).curves)
+
+
+def test_looking_at_the_first_window_takes_nothing_from_the_run():
+    study = Study(load_scenario(shipped.scenario_path("quickstart"), QUICK))
+    key = ("dadao", 0)
+    looked, fresh = study.taken(key), study.plan(key)
+    first = looked.source.first
+    for _ in range(2):
+        a, b = looked.source.window(), fresh.source.window()
+        np.testing.assert_array_equal(a.time, b.time)
+    assert first.first_row == 0
+
+
+def test_the_manifest_reads_no_file_twice(monkeypatch, tmp_path):
+    """A file that changes during a run does not change what the run says it was of."""
+    calls = []
+    real = manifest_module.input_digest
+    monkeypatch.setattr(study_module, "input_digest", lambda s: calls.append(s) or real(s))
+    study = Study(load_scenario(shipped.scenario_path("quickstart"), QUICK))
+    assert study.input_digest == study.input_digest
+    assert len(calls) == 1
