@@ -8,11 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from dadao_sim.errors import InputError
+from dadao_sim.errors import InputError, within
 from dadao_sim.events.world.physics import Physics, make_physics
 from dadao_sim.local_steps.build import build_local_step
 from dadao_sim.local_steps.local_step import LocalStep
-from dadao_sim.networks import GraphSequence, Network, build_network
+from dadao_sim.networks import GraphSequence, Network
+from dadao_sim.networks.section import build_network
 from dadao_sim.problems import Problem, build_problem
 from dadao_sim.randomness import stream
 from dadao_sim.scenario.model import Scenario
@@ -45,7 +46,9 @@ def build_parts(
     def rng(part: str) -> np.random.Generator:
         return np.random.default_rng(stream(scenario.seed, repeat, part))
 
-    network = network or build_network(scenario.network, rng("graph"))
+    if network is None:
+        with within("network"):
+            network = build_network(scenario.network, rng("graph"))
     problem = problem or build_problem(scenario.problem, network.nodes, rng("data"))
     if problem.nodes != network.nodes:
         raise InputError(

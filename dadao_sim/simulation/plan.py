@@ -11,13 +11,14 @@ import numpy as np
 from dadao_sim.algorithms.contract.connectivity import graph_totals
 from dadao_sim.algorithms.contract.method import Method, SynchronousMethod, Tuning
 from dadao_sim.algorithms.contract.registry import get_method
-from dadao_sim.errors import InputError
+from dadao_sim.errors import InputError, within
 from dadao_sim.events.poisson import PoissonClock
 from dadao_sim.events.rounds import RoundClock
 from dadao_sim.events.world.clock import WorldClock
 from dadao_sim.events.world.physics import Physics
 from dadao_sim.events.world.rounds import RoundWorld
-from dadao_sim.networks import GraphSequence, Network, with_rates
+from dadao_sim.networks import GraphSequence, Network
+from dadao_sim.networks.rates import with_rates
 from dadao_sim.problems import Problem
 from dadao_sim.results.names import EXPERIMENTAL
 from dadao_sim.results.result import CURVE_COLUMNS, Part, RunKey
@@ -78,7 +79,10 @@ def make_plan(scenario: Scenario, spec: AlgorithmSpec, parts: Parts) -> Plan:
             f"algorithms: {spec.label}: rates: {method.name} gossips with unit weights in rounds; "
             "leave rates out"
         )
-    network = parts.network if spec.rates is None else with_rates(parts.network, spec.rates)
+    network = parts.network
+    if spec.rates is not None:
+        with within(f"algorithms: {spec.label}: rates"):
+            network = with_rates(network, spec.rates)
     method.check_supported(
         parts.problem,
         network,

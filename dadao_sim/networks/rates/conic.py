@@ -59,8 +59,9 @@ def conic(
     """
     if problem.nodes > MOST_NODES:
         raise InputError(
-            f"network.rates.solver: {solver} takes at most {MOST_NODES} nodes, not "
-            f"{problem.nodes}; leave the solver out, or use interior_point"
+            "solver",
+            f"{solver} takes at most {MOST_NODES} nodes, not {problem.nodes}",
+            "leave the solver out, or use interior_point",
         )
     rates: list[np.ndarray] = []
     duals: list[list[DualPoint]] = []

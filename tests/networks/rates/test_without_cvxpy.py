@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from dadao_sim.errors import InputError
-from dadao_sim.networks import build
+from dadao_sim.networks.graphs import build
 from dadao_sim.networks.rates import conic, optimal_rates
 
 
