@@ -189,8 +189,9 @@ def _validated_as_one(
         model = choose(data)
     except ValidationError:
         # "knd: file" is a misspelling before it is a lack of kind.
-        fields = [field for model in models() for field in model.model_fields]
-        _check_keys(data, dict.fromkeys([*deciding, *fields]))
+        if not any(key in data for key in deciding):
+            fields = [field for model in models() for field in model.model_fields]
+            _check_keys(data, dict.fromkeys([*deciding, *fields]))
         raise
     return model.model_validate(dict(data), context=info.context)
 

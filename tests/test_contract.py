@@ -18,7 +18,7 @@ from dadao_sim.errors import InputError
 from dadao_sim.events.log import GOSSIP, GRADIENT
 from dadao_sim.events.poisson import PoissonClock
 from dadao_sim.events.rounds import RoundClock
-from dadao_sim.local_steps.build import make
+from dadao_sim.local_steps.terms import make
 from dadao_sim.simulation.player import make_player
 
 

@@ -216,7 +216,7 @@ def print_names() -> None:
     from typing import get_args
 
     from dadao_sim.algorithms.contract.registry import METHODS
-    from dadao_sim.local_steps.spec import PROX_MODELS
+    from dadao_sim.local_steps.terms import TERMS
     from dadao_sim.networks.graphs import GRAPHS
     from dadao_sim.problems.spec import (
         AuthorsData,
@@ -245,7 +245,7 @@ def print_names() -> None:
     say("problems\n  " + kinds(ProblemSpec))
     data = (SyntheticData, SparseSignalData, AuthorsData, DataSet, DataFile, ImageData)
     say("data\n  " + kinds(*data))
-    say("local steps\n  " + kinds(*PROX_MODELS) + ", learned")
+    say("local steps\n  " + ", ".join([*TERMS, "learned"]))
     say("graphs")
     for name, graph in GRAPHS.items():
         options = [key for key in graph.model_fields if key not in ("graph", "nodes")]

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, ConfigDict, Field, Strict, field_validator, model_validator
 
 from dadao_sim.events.world.spec import WorldSpec
-from dadao_sim.local_steps.spec import LocalStepSpec
+from dadao_sim.local_steps.section.spec import LocalStepSpec
 from dadao_sim.networks.rates.spec import EdgeAttribute, Rates
 from dadao_sim.networks.section.spec import NetworkSpec
 from dadao_sim.problems.spec import ProblemSpec

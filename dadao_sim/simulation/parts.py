@@ -10,8 +10,8 @@ import numpy as np
 
 from dadao_sim.errors import InputError, within
 from dadao_sim.events.world.physics import Physics, make_physics
-from dadao_sim.local_steps.build import build_local_step
 from dadao_sim.local_steps.local_step import LocalStep
+from dadao_sim.local_steps.section import build_local_step
 from dadao_sim.networks import GraphSequence, Network
 from dadao_sim.networks.section import build_network
 from dadao_sim.problems import Problem, build_problem
@@ -56,7 +56,8 @@ def build_parts(
             "make them equal"
         )
     if local_step is None and scenario.local_step is not None:
-        local_step = build_local_step(scenario.local_step, problem.dimension)
+        with within("local_step"):
+            local_step = build_local_step(scenario.local_step, problem.dimension)
     if local_step is not None:
         if problem.local_step is not None:
             raise InputError(

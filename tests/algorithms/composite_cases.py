@@ -4,7 +4,7 @@ import numpy as np
 
 from dadao_sim import Problem
 from dadao_sim.events.rounds import RoundClock
-from dadao_sim.local_steps.build import make
+from dadao_sim.local_steps.terms import make
 from dadao_sim.networks.graphs import build
 from dadao_sim.simulation.player import make_player
 

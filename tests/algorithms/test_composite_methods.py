@@ -22,7 +22,7 @@ from numpy.testing import assert_allclose
 from dadao_sim import Problem
 from dadao_sim.algorithms import d_admm, nids, pg_extra, prox_ed, prox_lead, sonata
 from dadao_sim.local_steps import from_callable
-from dadao_sim.local_steps.build import make
+from dadao_sim.local_steps.terms import make
 
 METHODS = {
     module.METHOD.name: module.METHOD

@@ -13,7 +13,7 @@ from dadao_sim.algorithms import nids, pg_extra, prox_ed  # noqa: E402
 from dadao_sim.errors import InputError  # noqa: E402
 from dadao_sim.events.rounds import RoundClock  # noqa: E402
 from dadao_sim.learning.fixed_point_maps import MAPS, hessians  # noqa: E402
-from dadao_sim.local_steps.build import make  # noqa: E402
+from dadao_sim.local_steps.terms import make  # noqa: E402
 
 METHODS = {"prox_ed": prox_ed.METHOD, "pg_extra": pg_extra.METHOD, "nids": nids.METHOD}
 STRENGTHS = {
