@@ -22,11 +22,11 @@ def from_networkx(
     from dadao_sim.networks.network import Network
 
     if graph.is_directed():
-        raise InputError("graph", "is directed", "gossip needs an undirected one")
+        raise InputError("the graph is directed; gossip needs an undirected graph")
     if graph.is_multigraph():
-        raise InputError("graph", "is a multigraph", "a simple graph is needed")
+        raise InputError("the graph is a multigraph; a simple graph is needed")
     if len(graph) == 0:
-        raise InputError("graph", "is empty", "at least 2 nodes are needed")
+        raise InputError("the graph is empty; at least 2 nodes are needed")
     number = {node: k for k, node in enumerate(graph)}
     pairs = [(number[u], number[v]) for u, v in graph.edges]
     values = None if rates is None else _edge_values(graph, rates, required=True)

@@ -91,7 +91,7 @@ def test_failed_write_leaves_the_old_file(tmp_path, monkeypatch):
 
 
 def test_files_that_cannot_be_read(tmp_path):
-    with pytest.raises(InputError, match=r"network\.file: there is no file .*absent\.graphml"):
+    with pytest.raises(InputError, match=r"^file: there is no file .*absent\.graphml"):
         read_graphml(tmp_path / "absent.graphml")
     path = tmp_path / "bad.graphml"
     for content in ("", "not xml", "<graphml></graphml>", "<html><body/></html>"):

@@ -1,6 +1,7 @@
 import json
 import math
 import pickle
+import sys
 import types
 
 import networkx as nx
@@ -252,8 +253,9 @@ class Wheel(Graph):
 
 
 @pytest.fixture
-def wheel():
+def wheel(monkeypatch):
     module = types.ModuleType("wheel")
+    monkeypatch.setitem(sys.modules, "wheel", module)
     exec(WHEEL, vars(module))
     assert GRAPHS.collect(module) == ["wheel"]
     yield module

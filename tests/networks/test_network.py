@@ -256,8 +256,10 @@ def test_relabelled_sequence():
 
 
 def test_sequences_that_are_refused():
-    with pytest.raises(InputError, match=r"network\.sequence: there is no graph"):
+    with pytest.raises(InputError, match=r"^graphs: there is none; give at least one"):
         GraphSequence([])
     pair = Network(2, np.array([[0, 1]]))
-    with pytest.raises(InputError, match="same number of nodes; these have 2, 3"):
+    with pytest.raises(
+        InputError, match=r"^graphs: they have 2, 3 nodes; every graph must have the same number"
+    ):
         GraphSequence([Network(3, np.array(TRIANGLE)), pair])
