@@ -21,7 +21,7 @@ from dadao_sim import Problem
 from dadao_sim.algorithms.contract.registry import get_method
 from dadao_sim.events.log import concatenate
 from dadao_sim.events.poisson import PoissonClock
-from dadao_sim.networks import build
+from dadao_sim.networks.graphs import build
 from dadao_sim.simulation.loop import Limits, run
 from dadao_sim.simulation.measures import Errors
 from dadao_sim.simulation.replay import make_player

@@ -11,7 +11,7 @@ from functools import partial
 import numpy as np
 
 from dadao_sim.engine import operators
-from dadao_sim.local_steps.build import make
+from dadao_sim.local_steps.terms import make
 
 RUNS = 5
 STRENGTH, STEP = 0.7, 0.9

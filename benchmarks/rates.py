@@ -10,7 +10,8 @@ import time
 
 import numpy as np
 
-from dadao_sim.networks import Network, build, read_graphml
+from dadao_sim.networks import Network, read_graphml
+from dadao_sim.networks.graphs import build
 from dadao_sim.networks.rates import optimal_rates
 from dadao_sim.scenario import shipped
 

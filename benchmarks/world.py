@@ -14,7 +14,7 @@ from dadao_sim.events.poisson import PoissonClock
 from dadao_sim.events.world.clock import WorldClock
 from dadao_sim.events.world.physics import make_physics
 from dadao_sim.events.world.spec import WorldSpec
-from dadao_sim.networks import build
+from dadao_sim.networks.graphs import build
 from dadao_sim.simulation.replay import make_player
 
 BUSY = {"gradient": {"kind": "exponential"}, "pause": {"kind": "constant", "mean": 0.0}}

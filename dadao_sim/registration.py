@@ -71,9 +71,8 @@ class Registry(Mapping[str, T], Generic[T]):
         if name not in self._things:
             near = difflib.get_close_matches(name, self._things, n=1, cutoff=0.5)
             hint = f"; did you mean {near[0]!r}?" if near else ""
-            raise InputError(
-                f"{self.what}: {name!r} is unknown{hint} (known: {', '.join(self._things)})"
-            )
+            known = f"{hint} (known: {', '.join(self._things)})"
+            raise InputError(self.what, f"{name!r} is unknown{known}")
         return self._things[name]
 
     def __contains__(self, name: object) -> bool:

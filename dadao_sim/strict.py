@@ -15,11 +15,14 @@ from pydantic import (
     GetCoreSchemaHandler,
     GetJsonSchemaHandler,
     SerializationInfo,
+    TypeAdapter,
     ValidationError,
     ValidationInfo,
     model_validator,
 )
 from pydantic_core import ErrorDetails, InitErrorDetails, PydanticCustomError, core_schema
+
+from dadao_sim.errors import InputError
 
 
 def _from_the_scenario_folder(path: str, info: ValidationInfo) -> str:
@@ -49,6 +52,20 @@ class StrictModel(BaseModel):
         return data
 
 
+def checked(what: Any, data: Any) -> Any:
+    """``data`` as a ``what``, a model or an annotated type; InputError names the key at fault.
+
+    For a function whose keywords are the keys of a model: what it raises names its own arguments.
+    """
+    try:
+        return TypeAdapter(what).validate_python(data)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        where = ".".join(str(key) for key in first["loc"])
+        found = (where, sentence(first)) if where else (sentence(first),)
+        raise InputError(*found) from None
+
+
 def one_by_kind(*models: type[StrictModel]) -> BeforeValidator:
     """Choose among ``models`` by the value of the key ``kind``."""
     by_kind = {kind: m for m in models for kind in get_args(m.model_fields["kind"].annotation)}
@@ -56,7 +73,7 @@ def one_by_kind(*models: type[StrictModel]) -> BeforeValidator:
     def choose(data: Mapping[str, Any]) -> type[StrictModel]:
         return _by_kind(data, by_kind, "kind")
 
-    return _one_of(models, ["kind"], choose)
+    return _one_of(lambda: models, ["kind"], choose)
 
 
 def kinds_of(base: type[StrictModel], key: str = "kind") -> Callable[[Any], tuple[str, ...]]:
@@ -96,24 +113,18 @@ class ByKind:
         self, schema: core_schema.CoreSchema, handler: GetJsonSchemaHandler
     ) -> dict[str, Any]:
         """One of all models there are."""
-        models = dict.fromkeys(self.registry.values())
-        return {"oneOf": [handler(model.__pydantic_core_schema__) for model in models]}
+        return {"oneOf": [handler(model.__pydantic_core_schema__) for model in self.models()]}
+
+    def models(self) -> tuple[type[StrictModel], ...]:
+        """Those of the registry, each once."""
+        return tuple(dict.fromkeys(self.registry.values()))
+
+    def chosen(self, data: Mapping[str, Any]) -> type[StrictModel]:
+        """The model that ``data`` names by its key."""
+        return _by_kind(data, self.registry, self.key)
 
     def _validate(self, data: Any, info: ValidationInfo) -> Any:
-        if isinstance(data, tuple(set(self.registry.values()))):
-            return data
-        if not isinstance(data, Mapping):
-            raise misuse(f"must be a mapping, got {shown(data)}")
-        return self._chosen(data).model_validate(dict(data), context=info.context)
-
-    def _chosen(self, data: Mapping[str, Any]) -> type[StrictModel]:
-        try:
-            return _by_kind(data, self.registry, self.key)
-        except ValidationError:
-            # "knd: file" is a misspelling before it is a lack of kind.
-            fields = (name for model in self.registry.values() for name in model.model_fields)
-            _check_keys(data, dict.fromkeys([self.key, *fields]))
-            raise
+        return _validated_as_one(data, info, self.models, [self.key], self.chosen)
 
 
 def _dumped(model: StrictModel, info: SerializationInfo) -> dict[str, Any]:
@@ -133,42 +144,56 @@ def _by_kind(
     return models[kind]
 
 
-def one_by_key(**by_key: type[StrictModel]) -> BeforeValidator:
-    """Choose among models by which one of the keys is there."""
+def one_by_key(**by_key: type[StrictModel] | ByKind) -> BeforeValidator:
+    """Choose among models, or kinds of models, by which one of the keys is there."""
+
+    def models() -> tuple[type[StrictModel], ...]:
+        nested = (one.models() if isinstance(one, ByKind) else (one,) for one in by_key.values())
+        return tuple(model for models in nested for model in models)
 
     def choose(data: Mapping[str, Any]) -> type[StrictModel]:
         present = [key for key in by_key if key in data]
         if len(present) != 1:
             found = f", got {' and '.join(present)}" if present else ""
             raise misuse(f"must have exactly one of the keys {', '.join(by_key)}{found}")
-        return by_key[present[0]]
+        one = by_key[present[0]]
+        return one.chosen(data) if isinstance(one, ByKind) else one
 
-    return _one_of(tuple(by_key.values()), list(by_key), choose)
+    return _one_of(models, list(by_key), choose)
 
 
 def _one_of(
-    models: tuple[type[StrictModel], ...],
+    models: Callable[[], tuple[type[StrictModel], ...]],
     deciding: list[str],
     choose: Callable[[Mapping[str, Any]], type[StrictModel]],
 ) -> BeforeValidator:
     # Pydantic's own unions put the member's name into the location of an error, or try them all.
-    fields = [field for model in models for field in model.model_fields]
-    known = dict.fromkeys([*deciding, *fields])
-
     def validate(data: Any, info: ValidationInfo) -> Any:
-        if isinstance(data, models):
-            return data
-        if not isinstance(data, Mapping):
-            raise misuse(f"must be a mapping, got {shown(data)}")
-        try:
-            model = choose(data)
-        except ValidationError:
-            # "knd: file" is a misspelling before it is a lack of kind.
-            _check_keys(data, known)
-            raise
-        return model.model_validate(data, context=info.context)
+        return _validated_as_one(data, info, models, deciding, choose)
 
     return BeforeValidator(validate)
+
+
+def _validated_as_one(
+    data: Any,
+    info: ValidationInfo,
+    models: Callable[[], tuple[type[StrictModel], ...]],
+    deciding: list[str],
+    choose: Callable[[Mapping[str, Any]], type[StrictModel]],
+) -> Any:
+    if not isinstance(data, Mapping):
+        if isinstance(data, models()):
+            return data
+        raise misuse(f"must be a mapping, got {shown(data)}")
+    try:
+        model = choose(data)
+    except ValidationError:
+        # "knd: file" is a misspelling before it is a lack of kind.
+        if not any(key in data for key in deciding):
+            fields = [field for model in models() for field in model.model_fields]
+            _check_keys(data, dict.fromkeys([*deciding, *fields]))
+        raise
+    return model.model_validate(dict(data), context=info.context)
 
 
 def _check_keys(data: Mapping[Any, Any], known: Iterable[str]) -> None:

@@ -28,8 +28,9 @@ from dadao_sim.errors import InputError
 from dadao_sim.events.log import GOSSIP, Events
 from dadao_sim.events.poisson import PoissonClock
 from dadao_sim.events.rounds import RoundClock
-from dadao_sim.local_steps.build import make
-from dadao_sim.networks import GraphSequence, Network, build
+from dadao_sim.local_steps.terms import make
+from dadao_sim.networks import GraphSequence, Network
+from dadao_sim.networks.graphs import build
 from dadao_sim.problems import Problem
 from dadao_sim.simulation.player import Player
 from dadao_sim.simulation.replay import make_player, replay

@@ -20,7 +20,8 @@ from world_pictures import WORLD_SCENARIOS, world_pictures
 
 import dadao_sim
 from dadao_sim.files import atomic_write
-from dadao_sim.networks import build, read_graphml
+from dadao_sim.networks import read_graphml
+from dadao_sim.networks.graphs import build
 from dadao_sim.plotting.networks import network_figure
 from dadao_sim.plotting.style import save_figure
 from dadao_sim.randomness import stream

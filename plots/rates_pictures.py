@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from pictures import Picture, ResultOf, scenario_picture
 
-from dadao_sim.networks import Network, build, read_graphml
+from dadao_sim.networks import Network, read_graphml
+from dadao_sim.networks.graphs import build
 from dadao_sim.networks.rates import optimal_rates
 from dadao_sim.plotting.networks import network_figure
 from dadao_sim.reports.layout import network_layout

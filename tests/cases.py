@@ -3,7 +3,8 @@
 import numpy as np
 
 from dadao_sim import Network, Problem
-from dadao_sim.networks import GraphSequence, build
+from dadao_sim.networks import GraphSequence
+from dadao_sim.networks.graphs import build
 
 DIMENSION = 3
 

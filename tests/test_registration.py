@@ -9,7 +9,7 @@ from pydantic import Field, ValidationError
 
 from dadao_sim.errors import InputError, within
 from dadao_sim.registration import REGISTRIES, Registry
-from dadao_sim.strict import ByKind, StrictModel, kinds_of
+from dadao_sim.strict import ByKind, StrictModel, checked, kinds_of, one_by_key
 
 
 class Shape(StrictModel):
@@ -101,6 +101,35 @@ def test_what_is_wrong_in_such_a_field_is_named(shapes, value, location):
     with pytest.raises(ValidationError) as error:
         Drawing.model_validate({"shape": value})
     assert error.value.errors()[0]["loc"] == location
+
+
+def test_what_a_call_gives_is_named_by_its_own_arguments(shapes):
+    shape = Annotated[Shape, ByKind(shapes)]
+    assert checked(shape, {"kind": "square", "side": 2.0}) == Square(kind="square", side=2.0)
+    for given, message in (
+        ({"kind": "disc", "radius": "wide"}, "radius: must be a number, got 'wide'"),
+        ({"kind": "disc", "rad": 1.0}, "rad: unknown key; did you mean 'radius'? (known: kind,"),
+        # A kind that is not known is said before keys that no other kind has.
+        ({"kind": "line", "length": 1.0}, "kind: unknown value 'line' (known: circle,"),
+        (3, "must be a mapping, got 3"),
+    ):
+        with pytest.raises(InputError) as error:
+            checked(shape, given)
+        assert str(error.value).startswith(message)
+
+
+def test_one_of_the_keys_may_stand_for_the_models_of_a_registry(shapes):
+    class Empty(StrictModel):
+        nothing: bool
+
+    by_kind = ByKind(shapes)
+    figure = Annotated[Annotated[Shape, by_kind] | Empty, one_by_key(kind=by_kind, nothing=Empty)]
+    assert checked(figure, {"kind": "square"}) == Square(kind="square")
+    assert checked(figure, {"nothing": True}) == Empty(nothing=True)
+    with pytest.raises(InputError, match="sidee: unknown key; did you mean 'side'"):
+        checked(figure, {"kind": "square", "sidee": 1.0})
+    with pytest.raises(InputError, match="exactly one of the keys kind, nothing, got kind and"):
+        checked(figure, {"kind": "square", "nothing": True})
 
 
 def test_a_caller_says_where_an_error_lies():

@@ -18,8 +18,8 @@ def list_names() -> None:
     from typing import get_args
 
     from dadao_sim.algorithms.contract.registry import METHODS
-    from dadao_sim.local_steps.spec import PROX_MODELS
-    from dadao_sim.networks.spec import GRAPH_OPTIONS, GraphName
+    from dadao_sim.local_steps.terms import TERMS
+    from dadao_sim.networks.graphs import GRAPHS
     from dadao_sim.problems.spec import (
         AuthorsData,
         DataFile,
@@ -47,11 +47,11 @@ def list_names() -> None:
     say("problems\n  " + kinds(ProblemSpec))
     data = (SyntheticData, SparseSignalData, AuthorsData, DataSet, DataFile, ImageData)
     say("data\n  " + kinds(*data))
-    say("local steps\n  " + kinds(*PROX_MODELS) + ", learned")
+    say("local steps\n  " + ", ".join([*TERMS, "learned"]))
     say("graphs")
-    for graph in get_args(GraphName):
-        options = ", ".join(GRAPH_OPTIONS.get(graph, ()))
-        say(f"  {graph:28}{options}")
+    for name, graph in GRAPHS.items():
+        options = [key for key in graph.model_fields if key not in ("graph", "nodes")]
+        say(f"  {name:28}{', '.join(options)}".rstrip())
     say("scenarios")
     files = shipped.scenarios()
     width = max(map(len, files)) + 2

@@ -10,7 +10,7 @@ import typer
 from dadao_sim.cli.group import Group
 from dadao_sim.cli.options import FigureOption
 from dadao_sim.cli.show import print_table, say
-from dadao_sim.errors import InputError
+from dadao_sim.errors import InputError, within
 
 if TYPE_CHECKING:
     from dadao_sim.networks import Network
@@ -141,7 +141,8 @@ def _network(
     """The network of a file or of a builder."""
     import numpy as np
 
-    from dadao_sim.networks import build, read_graphml
+    from dadao_sim.networks import read_graphml
+    from dadao_sim.networks.graphs import build
     from dadao_sim.randomness import stream
 
     if (file is None) == (graph is None):
@@ -149,11 +150,14 @@ def _network(
     if file is not None:
         if nodes is not None or sets:
             raise InputError("network: --nodes and --set go with --graph, not with a file")
-        return read_graphml(file, rates)
+        with within("network"):
+            return read_graphml(file, rates)
     if rates is not None:
         raise InputError("network: --rates goes with a file, which holds them")
     rng = np.random.default_rng(stream(seed, 0, "graph"))
-    return build(graph or "", nodes, rng, **_options(sets or []))
+    options = _options(sets or [])
+    with within("network"):
+        return build(graph or "", nodes, rng, **options)
 
 
 def _options(sets: list[str]) -> dict[str, Any]:
@@ -167,8 +171,8 @@ def _options(sets: list[str]) -> dict[str, Any]:
             number = None
         if type(number) not in (int, float) or not math.isfinite(number):
             raise InputError(f"--set {text}: must be OPTION=NUMBER, such as degree=4")
-        if name.strip() in ("nodes", "rng"):
-            raise InputError(f"--set {text}: the number of nodes is --nodes, the seed --seed")
+        if name.strip() in ("graph", "nodes"):
+            raise InputError(f"--set {text}: the number of nodes is --nodes, the graph --graph")
         options[name.strip()] = number
     return options
 

@@ -1,6 +1,9 @@
-"""Proximal and learned local steps."""
+"""Local steps: the proximal operator that a node applies in its step, or what stands in for one.
 
-from dadao_sim.local_steps.build import KINDS, make
+Above this: ``terms`` makes them by name, ``learned`` from networks and denoisers, and ``section``
+what a scenario asks for.
+"""
+
 from dadao_sim.local_steps.local_step import LocalStep, from_callable
 
-__all__ = ["KINDS", "LocalStep", "from_callable", "make"]
+__all__ = ["LocalStep", "from_callable"]

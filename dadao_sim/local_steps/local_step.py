@@ -9,11 +9,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from dadao_sim.engine import operators
 from dadao_sim.errors import InputError
-from dadao_sim.local_steps.options import positive, vector, whole_dimension
+from dadao_sim.local_steps.options import positive, shown, vector, whole_dimension
 
 FloatArray = NDArray[np.float64]
-
-ANSWERS = "local_step: the operator answers"
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,7 +38,7 @@ class LocalStep:
 
     def prox(self, v: ArrayLike, step: float) -> FloatArray:
         """argmin_x step r(x) + ||x - v||^2/2, for v (d,) and step > 0; a new array (d,)."""
-        point, length = self._point(v), positive("step", step, where="")
+        point, length = self._point("v", v), positive("step", step)
         out = np.empty(self.dimension)
         operators.prox(self.operator, length, point, out)
         return out
@@ -49,13 +47,13 @@ class LocalStep:
         """r(x), for x (d,): infinite outside the domain of r; nan where r is not known, and where x
         is not finite.
         """
-        point = self._point(x)
+        point = self._point("x", x)
         if not (self.has_value and np.isfinite(point).all()):
             return np.nan
         return float(operators.value(self.operator, point))
 
-    def _point(self, x: ArrayLike) -> FloatArray:
-        return vector(x, self.dimension, f"local_step {self.kind}: given")
+    def _point(self, name: str, x: ArrayLike) -> FloatArray:
+        return vector(x, self.dimension, name, "has")
 
 
 @dataclass(frozen=True)
@@ -67,12 +65,12 @@ class Callback:
 
     def prox(self, step: float, v: FloatArray, out: FloatArray) -> None:
         """Write function(v, step) into ``out`` (d,)."""
-        out[:] = vector(self.function(v.copy(), step), len(out), f"{ANSWERS} with")
+        out[:] = vector(self.function(v.copy(), step), len(out), "function", "answers with")
 
     def value(self, x: FloatArray) -> float:
         """r(x), for x (d,)."""
         assert self.function_value is not None
-        (value,) = vector([self.function_value(x.copy())], 1, "local_step: r(x) answers with")
+        (value,) = vector([self.function_value(x.copy())], 1, "value", "answers with")
         return float(value)
 
 
@@ -92,11 +90,11 @@ def from_callable(
     does not answer zeros with a finite real (d,).
     """
     if not callable(function):
-        raise InputError("local_step: a function (v, step) -> x is needed")
+        raise InputError("function", f"{shown(function)} given", "one of (v, step) is needed")
     dimension = whole_dimension(dimension)
-    answer = vector(function(np.zeros(dimension), 1.0), dimension, f"{ANSWERS} zeros with")
+    answer = vector(function(np.zeros(dimension), 1.0), dimension, "function", "answers zeros with")
     if not np.isfinite(answer).all():
-        raise InputError(f"{ANSWERS} zeros not finitely; finite numbers are needed")
+        raise InputError("function", "answers zeros not finitely", "finite numbers are needed")
     return LocalStep(
         *(kind, Callback(function, value), dimension, convex, exact), has_value=value is not None
     )

@@ -22,11 +22,11 @@ def from_networkx(
     from dadao_sim.networks.network import Network
 
     if graph.is_directed():
-        raise InputError("network: the graph is directed; gossip needs an undirected graph")
+        raise InputError("the graph is directed; gossip needs an undirected graph")
     if graph.is_multigraph():
-        raise InputError("network: the graph is a multigraph; a simple graph is needed")
+        raise InputError("the graph is a multigraph; a simple graph is needed")
     if len(graph) == 0:
-        raise InputError("network: the graph is empty; at least 2 nodes are needed")
+        raise InputError("the graph is empty; at least 2 nodes are needed")
     number = {node: k for k, node in enumerate(graph)}
     pairs = [(number[u], number[v]) for u, v in graph.edges]
     values = None if rates is None else _edge_values(graph, rates, required=True)
@@ -86,12 +86,13 @@ def _edge_values(graph: networkx.Graph, key: str, required: bool) -> np.ndarray 
     if required and missing:
         known = sorted({attribute for _, _, data in graph.edges(data=True) for attribute in data})
         raise InputError(
-            f"network.rates: {missing} of {len(values)} edges have no attribute {key!r}; "
-            f"the edges have {', '.join(known) or 'no attributes'}"
+            "rates",
+            f"{missing} of {len(values)} edges have no attribute {key!r}",
+            f"the edges have {', '.join(known) or 'no attributes'}",
         )
     if missing == len(values):
         return None
     try:
         return np.array([np.nan if value is None else float(value) for value in values])
     except (TypeError, ValueError):
-        raise InputError(f"network: the edge attribute {key!r} must be a number") from None
+        raise InputError(f"the edge attribute {key!r} must be a number") from None

@@ -23,7 +23,7 @@ def find_edges(keys: np.ndarray, nodes: int, i: ArrayLike, j: ArrayLike) -> np.n
     missing = ~inside | (keys[ids] != wanted)
     if missing.any():
         k = np.flatnonzero(missing.ravel())[0]
-        raise InputError(f"network: no edge between nodes {i.ravel()[k]} and {j.ravel()[k]}")
+        raise InputError(f"no edge between nodes {i.ravel()[k]} and {j.ravel()[k]}")
     return ids
 
 
@@ -35,18 +35,18 @@ def canonical_edges(nodes: int, edges: ArrayLike) -> tuple[np.ndarray, np.ndarra
     ends = np.asarray(edges)
     if ends.ndim != 2 or ends.shape[1] != 2 or not np.issubdtype(ends.dtype, np.integer):
         raise InputError(
-            "network.edges: an integer array of shape (edges, 2) is needed, "
-            f"not {ends.dtype} {ends.shape}"
+            "edges",
+            f"an integer array of shape (edges, 2) is needed, not {ends.dtype} {ends.shape}",
         )
     outside = (ends < 0) | (ends >= nodes)
     if outside.any():
         raise InputError(
-            f"network.edges: node {ends[outside][0]} does not exist; nodes go from 0 to {nodes - 1}"
+            "edges", f"node {ends[outside][0]} does not exist", f"nodes go from 0 to {nodes - 1}"
         )
     loops = ends[:, 0] == ends[:, 1]
     if loops.any():
         raise InputError(
-            f"network.edges: node {ends[loops][0, 0]} has an edge to itself; remove the self loop"
+            "edges", f"node {ends[loops][0, 0]} has an edge to itself", "remove the self loop"
         )
     ends = np.sort(ends, axis=1)
     keys = edge_keys(ends, nodes)
@@ -55,8 +55,9 @@ def canonical_edges(nodes: int, edges: ArrayLike) -> tuple[np.ndarray, np.ndarra
     if repeated.size:
         i, j = ends[order[repeated[0]]]
         raise InputError(
-            f"network.edges: the edge between nodes {i} and {j} is given more than once; "
-            "a simple graph is needed, not a multigraph"
+            "edges",
+            f"the edge between nodes {i} and {j} is given more than once",
+            "a simple graph is needed, not a multigraph",
         )
     return np.ascontiguousarray(ends[order], dtype=np.int32), order
 

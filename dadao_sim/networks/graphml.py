@@ -8,7 +8,7 @@ from dadao_sim.files import atomic_write
 from dadao_sim.networks.network import Network
 
 
-def read_graphml(path: Path | str, rates: str | None = None) -> Network:
+def read_graphml(file: Path | str, rates: str | None = None) -> Network:
     """The network in a GraphML file; its name is the file's.
 
     Kept: node attributes ``label``, ``longitude`` and ``latitude`` (degrees; as positions), edge
@@ -17,14 +17,14 @@ def read_graphml(path: Path | str, rates: str | None = None) -> Network:
     """
     import networkx as nx
 
-    path = Path(path)
+    path = Path(file)
     try:
         graph = nx.read_graphml(path)
     except FileNotFoundError:
-        raise InputError(f"network.file: there is no file {path}") from None
+        raise InputError("file", f"there is no file {path}") from None
     except (OSError, ParseError, nx.NetworkXError, KeyError, ValueError) as error:
         raise InputError(
-            f"network.file: {path} is not readable as GraphML ({error}); write it again"
+            "file", f"{path} is not readable as GraphML ({error})", "write it again"
         ) from None
     return Network.from_networkx(graph, rates, name=path.stem)
 

@@ -55,20 +55,18 @@ class Network:
 
     def __post_init__(self) -> None:
         if self.nodes < 2:
-            raise InputError(f"network.nodes: at least 2 nodes are needed, not {self.nodes}")
+            raise InputError("nodes", f"at least 2 nodes are needed, not {self.nodes}")
         edges, order = canonical_edges(self.nodes, self.edges)
         rates = np.ones(len(edges)) if self.rates is None else np.asarray(self.rates, dtype=float)
-        rates = checked_rates(rates, len(edges), "network.rates")[order]
+        rates = checked_rates(rates, len(edges))[order]
         lengths = None if self.lengths_km is None else np.array(self.lengths_km, dtype=float)[order]
         positions = None if self.positions is None else np.array(self.positions, dtype=float)
         if positions is not None and positions.shape != (self.nodes, 2):
             raise InputError(
-                f"network.positions: shape ({self.nodes}, 2) is needed, not {positions.shape}"
+                "positions", f"shape ({self.nodes}, 2) is needed, not {positions.shape}"
             )
         if self.labels is not None and len(self.labels) != self.nodes:
-            raise InputError(
-                f"network.labels: {self.nodes} labels are needed, not {len(self.labels)}"
-            )
+            raise InputError("labels", f"{self.nodes} labels are needed, not {len(self.labels)}")
         for array in (edges, rates, lengths, positions):
             if array is not None:
                 array.flags.writeable = False
@@ -77,9 +75,7 @@ class Network:
             object.__setattr__(self, attribute, value)
         parts = count_components(self.nodes, edges)
         if parts > 1:
-            raise InputError(
-                f"network: the graph is not connected, it has {parts} components; connect them"
-            )
+            raise InputError(f"the graph is not connected, it has {parts} components; connect them")
 
     @property
     def graphs(self) -> tuple[Network, ...]:
@@ -98,7 +94,7 @@ class Network:
         """The same graph with node ``order[k]`` renamed k; ``order`` is a permutation."""
         order = np.asarray(order)
         if not np.array_equal(np.sort(order), np.arange(self.nodes)):
-            raise InputError(f"network: a new order must be a permutation of 0..{self.nodes - 1}")
+            raise InputError("order", f"a permutation of 0..{self.nodes - 1} is needed")
         rank = np.empty(self.nodes, dtype=np.int32)
         rank[order] = np.arange(self.nodes)
         return replace(
@@ -162,7 +158,7 @@ class Network:
     def _weights(self, weights: ArrayLike | None) -> np.ndarray:
         if weights is None:
             return np.ones(len(self.edges))
-        return checked_rates(np.asarray(weights, dtype=float), len(self.edges), "network.rates")
+        return checked_rates(np.asarray(weights, dtype=float), len(self.edges))
 
     # ---- the border with networkx -----------------------------------------------------------
 
@@ -187,16 +183,16 @@ class Network:
         return to_networkx(self)
 
 
-def checked_rates(rates: np.ndarray, count: int, where: str) -> np.ndarray:
-    """The rates if there is one per edge, finite and > 0; else InputError naming ``where``."""
+def checked_rates(rates: np.ndarray, count: int) -> np.ndarray:
+    """The rates if there is one per edge, finite and > 0; else InputError."""
     if rates.shape != (count,):
         raise InputError(
-            f"{where}: one rate per edge is needed, shape ({count},), not {rates.shape}"
+            "rates", f"one rate per edge is needed, shape ({count},), not {rates.shape}"
         )
     bad = ~(np.isfinite(rates) & (rates > 0))
     if bad.any():
         edge = int(np.flatnonzero(bad)[0])
         raise InputError(
-            f"{where}: the rate of edge {edge} is {rates[edge]}; rates must be finite and > 0"
+            "rates", f"the rate of edge {edge} is {rates[edge]}", "rates must be finite and > 0"
         )
     return rates

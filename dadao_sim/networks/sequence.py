@@ -35,12 +35,13 @@ class GraphSequence:
 
     def __init__(self, graphs: Sequence[Network], name: str = "sequence"):
         if len(graphs) == 0:
-            raise InputError("network.sequence: there is no graph in it; give at least one")
+            raise InputError("graphs", "there is none", "give at least one")
         counts = sorted({graph.nodes for graph in graphs})
         if len(counts) > 1:
             raise InputError(
-                "network.sequence: every graph must have the same number of nodes; "
-                f"these have {', '.join(map(str, counts))}"
+                "graphs",
+                f"they have {', '.join(map(str, counts))} nodes",
+                "every graph must have the same number of nodes",
             )
         nodes = counts[0]
         keys = np.unique(np.concatenate([edge_keys(graph.edges, nodes) for graph in graphs]))

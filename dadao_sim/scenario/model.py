@@ -11,8 +11,9 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, ConfigDict, Field, Strict, field_validator, model_validator
 
 from dadao_sim.events.world.spec import WorldSpec
-from dadao_sim.local_steps.spec import LocalStepSpec
-from dadao_sim.networks.spec import EdgeAttribute, NetworkSpec, Rates
+from dadao_sim.local_steps.section.spec import LocalStepSpec
+from dadao_sim.networks.rates.spec import EdgeAttribute, Rates
+from dadao_sim.networks.section.spec import NetworkSpec
 from dadao_sim.problems.spec import ProblemSpec
 from dadao_sim.strict import (
     BelowOne,

@@ -7,9 +7,10 @@ import numpy as np
 
 from dadao_sim.errors import InputError, within
 from dadao_sim.events.world.physics import Physics, make_physics
-from dadao_sim.local_steps.build import build_local_step
 from dadao_sim.local_steps.local_step import LocalStep
-from dadao_sim.networks import GraphSequence, Network, build_network
+from dadao_sim.local_steps.section import build_local_step
+from dadao_sim.networks import GraphSequence, Network
+from dadao_sim.networks.section import build_network
 from dadao_sim.problems import Problem, build_problem
 from dadao_sim.randomness import stream
 from dadao_sim.scenario.model import Scenario
@@ -41,7 +42,9 @@ def build_parts(
     def rng(part: str) -> np.random.Generator:
         return np.random.default_rng(stream(scenario.seed, repeat, part))
 
-    network = network or build_network(scenario.network, rng("graph"))
+    if network is None:
+        with within("network"):
+            network = build_network(scenario.network, rng("graph"))
     problem = problem or build_problem(scenario.problem, network.nodes, rng("data"))
     if problem.nodes != network.nodes:
         raise InputError(
@@ -49,7 +52,8 @@ def build_parts(
             "make them equal"
         )
     if local_step is None and scenario.local_step is not None:
-        local_step = build_local_step(scenario.local_step, problem.dimension)
+        with within("local_step"):
+            local_step = build_local_step(scenario.local_step, problem.dimension)
     if local_step is not None:
         if problem.local_step is not None:
             raise InputError(

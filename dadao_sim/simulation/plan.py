@@ -19,7 +19,8 @@ from dadao_sim.events.rounds import RoundClock
 from dadao_sim.events.world.clock import WorldClock
 from dadao_sim.events.world.physics import Physics
 from dadao_sim.events.world.rounds import RoundWorld
-from dadao_sim.networks import GraphSequence, Network, with_rates
+from dadao_sim.networks import GraphSequence, Network
+from dadao_sim.networks.rates import with_rates
 from dadao_sim.problems import Problem
 from dadao_sim.randomness import stream
 from dadao_sim.results.result import RunKey
@@ -144,7 +145,10 @@ def tuned(spec: AlgorithmSpec, parts: Parts) -> tuple[Method, Network | GraphSeq
             f"{spec.label}: rates: {method.name} gossips with unit weights in rounds; "
             "leave rates out"
         )
-    network = parts.network if spec.rates is None else with_rates(parts.network, spec.rates)
+    network = parts.network
+    if spec.rates is not None:
+        with within(f"{spec.label}: rates"):
+            network = with_rates(network, spec.rates)
     if parts.world is not None and len(network.edges) < len(parts.network.edges):
         raise InputError(
             f"{spec.label}: rates.prune: a world keeps every link of its network; "

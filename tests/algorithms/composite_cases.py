@@ -4,8 +4,8 @@ import numpy as np
 
 from dadao_sim import Problem
 from dadao_sim.events.rounds import RoundClock
-from dadao_sim.local_steps.build import make
-from dadao_sim.networks import build
+from dadao_sim.local_steps.terms import make
+from dadao_sim.networks.graphs import build
 from dadao_sim.simulation.replay import make_player
 
 NODES, SAMPLES, DIMENSION = 10, 20, 8

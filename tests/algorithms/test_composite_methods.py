@@ -22,7 +22,7 @@ from numpy.testing import assert_allclose
 from dadao_sim import Problem
 from dadao_sim.algorithms.contract.registry import get_method
 from dadao_sim.local_steps import from_callable
-from dadao_sim.local_steps.build import make
+from dadao_sim.local_steps.terms import make
 
 NAMES = ("pg_extra", "nids", "prox_ed", "sonata", "prox_lead", "d_admm")
 METHODS = {name: get_method(name) for name in NAMES}

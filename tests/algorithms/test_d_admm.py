@@ -10,7 +10,7 @@ from dadao_sim import Problem
 from dadao_sim.algorithms.d_admm import METHOD
 from dadao_sim.errors import InputError
 from dadao_sim.local_steps import from_callable
-from dadao_sim.local_steps.build import make
+from dadao_sim.local_steps.terms import make
 
 
 def adjacency(network):

@@ -16,7 +16,7 @@ from dadao_sim.algorithms.contract.registry import get_method
 from dadao_sim.engine.node import State
 from dadao_sim.errors import InputError
 from dadao_sim.events.log import GRADIENT
-from dadao_sim.networks import build
+from dadao_sim.networks.graphs import build
 from dadao_sim.simulation.replay import make_player
 
 

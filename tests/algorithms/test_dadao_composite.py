@@ -12,7 +12,7 @@ from dadao_sim.algorithms import dadao
 from dadao_sim.engine import oracles
 from dadao_sim.events.poisson import PoissonClock
 from dadao_sim.local_steps import from_callable
-from dadao_sim.local_steps.build import make
+from dadao_sim.local_steps.terms import make
 from dadao_sim.simulation.replay import make_player
 
 NODES, DIMENSION, STRENGTH = 10, 6, 0.3

@@ -9,7 +9,7 @@ from dadao_sim import replay
 from dadao_sim.algorithms.dual_proximal_gradient import METHOD
 from dadao_sim.events.log import GOSSIP, GRADIENT
 from dadao_sim.events.poisson import PoissonClock
-from dadao_sim.local_steps.build import make
+from dadao_sim.local_steps.terms import make
 
 
 def a_log(problem, network, windows=1, seed=0):

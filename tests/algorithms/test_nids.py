@@ -20,8 +20,8 @@ from dadao_sim import Problem
 from dadao_sim.algorithms.nids import METHOD
 from dadao_sim.errors import InputError
 from dadao_sim.local_steps import from_callable
-from dadao_sim.local_steps.build import make
-from dadao_sim.networks import build
+from dadao_sim.local_steps.terms import make
+from dadao_sim.networks.graphs import build
 
 
 @pytest.mark.parametrize("own_steps", [1, 0])

@@ -313,10 +313,16 @@ REGULAR = ["network", "--graph", "random_regular", "--nodes", "8"]
         (["plot", "nothing"], "there is no folder nothing"),
         (["cite", "nobody"], "'nobody' is unknown"),
         (["network"], "give either a GraphML file or --graph"),
-        (["network", "--graph", "starr", "--nodes", "4"], "network.graph: 'starr' is not known"),
+        (
+            ["network", "--graph", "starr", "--nodes", "4"],
+            "network.graph: unknown value 'starr'; did you mean 'star'?",
+        ),
         (["network", "--graph", "star"], "network.nodes"),
         (["network", "--graph", "star", "--nodes", "1"], "network.nodes"),
-        (["network", "--graph", "path", "--nodes", "4", "--set", "degree=3"], "no such option"),
+        (
+            ["network", "--graph", "path", "--nodes", "4", "--set", "degree=3"],
+            "network.degree: unknown key",
+        ),
         (["network", "--graph", "path", "--nodes", "4", "--set", "degree=x"], "OPTION=NUMBER"),
         (["network", "no.graphml"], "no.graphml"),
         (["network", "--graph", "path", "--nodes", "4", "--set", "nodes=4"], "is --nodes"),

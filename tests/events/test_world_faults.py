@@ -22,7 +22,7 @@ from dadao_sim.events.log import (
 )
 from dadao_sim.events.world.clock import WorldClock
 from dadao_sim.events.world.draws import Streams
-from dadao_sim.networks import build
+from dadao_sim.networks.graphs import build
 
 # ---- limits, crashes, outages, changes -----------------------------------------------------------
 

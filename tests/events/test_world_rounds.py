@@ -13,7 +13,7 @@ from dadao_sim.events.world.durations import LogNormal
 from dadao_sim.events.world.physics import make_physics
 from dadao_sim.events.world.rounds import ROUNDS, RoundWorld
 from dadao_sim.events.world.spec import WorldSpec
-from dadao_sim.networks import build
+from dadao_sim.networks.graphs import build
 
 UNIT = {"gradient": {"kind": "constant", "mean": 1.0}}
 

@@ -13,7 +13,7 @@ from dadao_sim.algorithms import exact_diffusion, extra, nids  # noqa: E402
 from dadao_sim.errors import InputError  # noqa: E402
 from dadao_sim.events.rounds import RoundClock  # noqa: E402
 from dadao_sim.learning.fixed_point_maps import MAPS, hessians  # noqa: E402
-from dadao_sim.local_steps.build import make  # noqa: E402
+from dadao_sim.local_steps.terms import make  # noqa: E402
 
 METHODS = {"prox_ed": exact_diffusion.PROX_ED, "pg_extra": extra.PG_EXTRA, "nids": nids.METHOD}
 STRENGTHS = {

@@ -14,7 +14,7 @@ from dadao_sim.errors import InputError  # noqa: E402
 from dadao_sim.learning import learn  # noqa: E402
 from dadao_sim.learning.fixed_point_maps import MAPS  # noqa: E402
 from dadao_sim.learning.jacobian_free import backpropagate  # noqa: E402
-from dadao_sim.local_steps.build import make  # noqa: E402
+from dadao_sim.local_steps.terms import make  # noqa: E402
 
 APPLICATIONS = (1, 10, 50, 100)
 

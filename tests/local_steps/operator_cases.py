@@ -1,4 +1,4 @@
-"""Random operators of every kind, and what r and its conjugate are by their definitions."""
+"""Random operators of every term, and what r and its conjugate are by their definitions."""
 
 import itertools
 import warnings
@@ -6,11 +6,11 @@ import warnings
 import cvxpy as cp
 import numpy as np
 
-from dadao_sim.local_steps.build import KINDS, make
+from dadao_sim.local_steps.terms import TERMS, make
 
 NOT_CONVEX = ("l0", "k_sparse", "scad", "mcp", "rank")
-CONVEX = tuple(kind for kind in KINDS if kind not in NOT_CONVEX)
-MATRICES = ("tv_2d", "nuclear", "rank")
+CONVEX = tuple(kind for kind in TERMS if kind not in NOT_CONVEX)
+MATRICES = tuple(kind for kind in TERMS if "shape" in TERMS[kind].model_fields)
 
 
 def sizes(rng, dimension):
@@ -20,7 +20,7 @@ def sizes(rng, dimension):
 
 
 def options(kind, rng, dimension, shape):
-    """Random options of a kind; ``shape`` has the dimension."""
+    """Random options of a kind; ``shape`` has the dimension. KeyError for a term without a case."""
     strength = float(10 ** rng.uniform(-1.5, 0.5))
     groups = sizes(rng, dimension)
     weights = rng.uniform(0.3, 2, len(groups)).tolist()

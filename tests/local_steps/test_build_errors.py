@@ -1,44 +1,41 @@
 """Local steps by name: one line on what is wrong, in a call and in a scenario."""
 
-import sys
-import types
-
 import numpy as np
 import pytest
 from operator_cases import options
 from pydantic import ValidationError
 
 from dadao_sim.errors import InputError
-from dadao_sim.local_steps.build import KINDS, build_local_step, make
 from dadao_sim.local_steps.local_step import from_callable
-from dadao_sim.local_steps.spec import PROX_MODELS, LearnedSpec, LocalStepSpec
+from dadao_sim.local_steps.section import build_local_step
+from dadao_sim.local_steps.section.spec import LearnedSpec, LocalStepSpec
+from dadao_sim.local_steps.terms import TERMS, make
 from dadao_sim.strict import sentence
 
-NO_SIZES = "groups: neither a size nor a list of sizes; whole numbers >= 1 are needed"
-NO_SHAPE = "shape: no matrix has it; [rows, columns], whole numbers >= 1, is needed"
+NOT_PAIR = "shape: must be [rows, columns], got "
 MISTAKES = [
-    ("l3", {}, "kind: 'l3' is not one of l1, squared_l2,"),
-    ("l1", {}, "strength: is missing; l1 needs it"),
-    ("l1", {"strength": None}, "strength: is missing; l1 needs it"),
-    ("l1", {"strength": 0.0}, "strength: 0.0 given; a finite number > 0 is needed"),
-    ("l1", {"strength": np.nan}, "strength: nan given"),
-    ("l1", {"strength": np.inf}, "strength: inf given"),
-    ("l1", {"strength": True}, "strength: True given"),
-    ("l1", {"strength": "1"}, "strength: '1' given"),
-    ("l1", {"strength": 1j}, "strength: 1j given"),
-    ("l1", {"strength": 10**400}, "strength: 1000"),
-    ("l1", {"strength": np.ones((40, 1))}, "strength: array("),
-    ([], {}, "kind: [] is not one of l1, squared_l2,"),
-    ("l1", {"strength": 1, "radius": 1}, "radius: l1 has no such option; it takes strength"),
-    ("elastic_net", {"strength": 1, "l2": -1}, "l2: -1 given; a finite number > 0"),
-    ("huber", {"strength": 1, "delta": 0}, "delta: 0 given; a finite number > 0"),
-    ("scad", {"strength": 1, "a": 2}, "a: 2 given; a finite number > 2"),
-    ("mcp", {"strength": 1, "gamma": 1.0}, "gamma: 1.0 given; a finite number > 1"),
-    ("simplex", {"total": -1}, "total: -1 given"),
-    ("l2_ball", {"radius": 0}, "radius: 0 given"),
+    ("l3", {}, "kind: unknown value 'l3'; did you mean 'l0'? (known: box, elastic_net,"),
+    ([], {}, "kind: must be text, got a list"),
+    ("l1", {}, "strength: is missing"),
+    ("l1", {"strength": None}, "strength: is missing"),
+    ("l1", {"strength": 0.0}, "strength: must be above 0, got 0.0"),
+    ("l1", {"strength": np.nan}, "strength: must be a finite number, got nan"),
+    ("l1", {"strength": np.inf}, "strength: must be a finite number, got inf"),
+    ("l1", {"strength": True}, "strength: must be a number, got true"),
+    ("l1", {"strength": "1"}, "strength: must be a number, got '1'"),
+    ("l1", {"strength": 1j}, "strength: must be a number, got a complex"),
+    ("l1", {"strength": 10**400}, "strength: must be a number, got 1000"),
+    ("l1", {"strength": np.ones((40, 1))}, "strength: must be a number, got a list"),
+    ("l1", {"strength": 1, "radius": 1}, "radius: unknown key (known: kind, strength)"),
+    ("elastic_net", {"strength": 1, "l2": -1}, "l2: must be above 0, got -1"),
+    ("huber", {"strength": 1, "delta": 0}, "delta: must be above 0, got 0"),
+    ("scad", {"strength": 1, "a": 2}, "a: must be above 2, got 2"),
+    ("mcp", {"strength": 1, "gamma": 1.0}, "gamma: must be above 1, got 1.0"),
+    ("simplex", {"total": -1}, "total: must be above 0, got -1"),
+    ("l2_ball", {"radius": 0}, "radius: must be above 0, got 0"),
     ("k_sparse", {"k": 13}, "k: 13 given; a whole number from 1 to 12, the dimension, is needed"),
-    ("k_sparse", {"k": 0}, "k: 0 given; a whole number from 1 to 12"),
-    ("k_sparse", {"k": 2.0}, "k: 2.0 given; a whole number from 1 to 12"),
+    ("k_sparse", {"k": 0}, "k: must be at least 1, got 0"),
+    ("k_sparse", {"k": 2.0}, "k: must be an integer, got 2.0"),
     ("group_l2", {"strength": 1, "groups": 5}, "groups: size 5 does not divide the dimension 12"),
     ("group_l2", {"strength": 1, "groups": [5, 6]}, "groups: the sizes sum to 11; the dimension"),
     (  # their sum is 12 modulo 2^64
@@ -52,43 +49,43 @@ MISTAKES = [
         "groups: the sizes",
     ),
     ("group_l2", {"strength": 1, "groups": 2**63}, "groups: size 9223372036854775808 does not"),
-    ("group_l2", {"strength": 1, "groups": [2**64, 12]}, NO_SIZES),
-    ("group_l2", {"strength": 1, "groups": [12, 0]}, NO_SIZES),
-    ("group_l2", {"strength": 1, "groups": [6.0, 6.0]}, NO_SIZES),
-    ("group_l2", {"strength": 1, "groups": []}, NO_SIZES),
-    ("group_l2", {"strength": 1, "groups": "12"}, NO_SIZES),
-    ("group_l2", {"strength": 1, "groups": True}, NO_SIZES),
-    ("group_l2", {"strength": 1, "groups": [[6], [3, 3]]}, NO_SIZES),
+    ("group_l2", {"strength": 1, "groups": [2**64, 12]}, "groups: the sizes sum to 18446744073"),
+    ("group_l2", {"strength": 1, "groups": [12, 0]}, "groups.1: must be at least 1, got 0"),
+    ("group_l2", {"strength": 1, "groups": [6.0, 6.0]}, "groups.0: must be an integer, got 6.0"),
+    ("group_l2", {"strength": 1, "groups": []}, "groups: must not be empty"),
+    ("group_l2", {"strength": 1, "groups": "12"}, "groups: must be an integer, got '12'"),
+    ("group_l2", {"strength": 1, "groups": True}, "groups: must be an integer, got true"),
+    ("group_l2", {"strength": 1, "groups": [[6], [3, 3]]}, "groups.0: must be an integer, got a"),
     (
         "group_l2",
         {"strength": 1, "groups": 6, "weights": [1.0]},
         "weights: 1 numbers given; 2, one per group, are needed",
     ),
+    ("group_l2", {"strength": 1, "groups": 6, "weights": [1.0, 0.0]}, "weights.1: must be above 0"),
     (
         "group_l2",
-        {"strength": 1, "groups": 6, "weights": [1.0, 0.0]},
-        "weights: 0 for group 1; finite numbers > 0 are needed",
+        {"strength": 1, "groups": 6, "weights": "ab"},
+        "weights: must be a list, got",
     ),
-    ("group_l2", {"strength": 1, "groups": 6, "weights": "ab"}, "weights: not numbers; 2, one"),
     ("wgsef", {"strength": 1, "groups": 3, "k": 5}, "k: 5 given; a whole number from 1 to 4, the"),
     ("tv_2d", {"strength": 1, "shape": [3, 5]}, "shape: 3 x 5 is 15; the dimension is 12"),
-    ("tv_2d", {"strength": 1, "shape": [12]}, NO_SHAPE),
-    ("tv_2d", {"strength": 1, "shape": 12}, NO_SHAPE),
-    ("nuclear", {"strength": 1, "shape": [-3, -4]}, NO_SHAPE),
+    ("tv_2d", {"strength": 1, "shape": [12]}, f"{NOT_PAIR}a list of 1"),
+    ("tv_2d", {"strength": 1, "shape": 12}, f"{NOT_PAIR}12"),
+    ("nuclear", {"strength": 1, "shape": [-3, -4]}, "shape.0: must be at least 1, got -3"),
     ("rank", {"k": 4, "shape": [3, 4]}, "k: 4 given; a whole number from 1 to 3, the smaller side"),
     ("box", {"lower": 1.0, "upper": 0.0}, "upper: 0 at coordinate 0; at least the lower bound 1"),
     ("box", {"lower": np.nan}, "upper: inf at coordinate 0; at least the lower bound nan"),
     ("box", {"lower": [1.0, 2.0]}, "lower: 2 numbers given; 12, one per coordinate, are needed"),
-    ("box", {"lower": "low"}, "lower: not numbers; 12, one per coordinate, are needed"),
-    ("box", {"lower": np.full(12, 1j)}, "lower: not numbers; 12, one per coordinate, are needed"),
+    ("box", {"lower": "low"}, "lower: must be a number, got 'low'"),
+    ("box", {"lower": np.full(12, 1j)}, "lower.0: must be a number, got a complex"),
 ]
 
 
 @pytest.mark.parametrize(("kind", "given", "message"), MISTAKES)
-def test_a_mistake_is_one_line_under_the_key_of_a_scenario(kind, given, message):
+def test_a_mistake_is_one_line_under_the_name_of_the_option(kind, given, message):
     with pytest.raises(InputError) as error:
         make(kind, 12, **given)
-    assert str(error.value).startswith(f"local_step.prox.{message}")
+    assert str(error.value).startswith(message)
     assert "\n" not in str(error.value)
 
 
@@ -100,12 +97,12 @@ def test_a_dimension_is_whole_and_positive(dimension):
     ):
         with pytest.raises(InputError) as error:
             make_one()
-        expected = f"local_step: dimension {dimension!r} given; a whole number >= 1 is needed"
+        expected = f"dimension: {dimension!r} given; a whole number >= 1 is needed"
         assert str(error.value) == expected
 
 
 def test_a_box_needs_a_bound():
-    with pytest.raises(InputError, match="box has no bounds; give lower, upper, or both"):
+    with pytest.raises(InputError, match="must have at least one of the keys lower, upper"):
         make("box", 3)
 
 
@@ -142,7 +139,7 @@ def plain(value):
     return {k: v.tolist() if isinstance(v, np.ndarray) else v for k, v in value.items()}
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", TERMS)
 def test_a_scenario_makes_the_same_step_as_a_call(kind):
     rng = np.random.default_rng(1)
     given = options(kind, rng, 12, (3, 4))
@@ -154,18 +151,16 @@ def test_a_scenario_makes_the_same_step_as_a_call(kind):
     assert again == spec
 
 
-def test_every_kind_has_a_model_with_the_same_options():
-    kinds = {model.model_fields["kind"].annotation.__args__[0]: model for model in PROX_MODELS}
-    assert kinds.keys() == KINDS.keys()
-    for kind, model in kinds.items():
-        kwdefaults = KINDS[kind].__kwdefaults__ or {}
-        names = set(KINDS[kind].__annotations__) - {"dimension", "return"}
-        assert set(model.model_fields) - {"kind"} == names
-        for name in names:
-            field = model.model_fields[name]
-            assert field.is_required() == (name not in kwdefaults)
-            if not field.is_required():
-                assert field.default == kwdefaults[name]
+def test_bounds_may_be_infinite_from_python_and_absent_in_a_file():
+    upper = np.array([1.0, np.inf])
+    box = make("box", 2, lower=-np.inf, upper=upper)
+    np.testing.assert_array_equal(box.prox([-9.0, 9.0], 1.0), [-9.0, 9.0])
+    np.testing.assert_array_equal(box.prox([2.0, 9.0], 1.0), [1.0, 9.0])
+    for wrong in (np.inf, upper.tolist()):
+        with pytest.raises(ValidationError) as error:
+            LocalStepSpec.model_validate({"prox": {"kind": "box", "upper": wrong}})
+        (first,) = error.value.errors()
+        assert (first["loc"], sentence(first)) == (("prox", "upper"), "must be finite")
 
 
 @pytest.mark.parametrize(
@@ -175,7 +170,7 @@ def test_every_kind_has_a_model_with_the_same_options():
         ({"prox": {"kind": "simplex"}, "learned": "a"}, "", "must have exactly one of the keys"),
         ({"prx": {}}, "prx", "unknown key; did you mean 'prox'? (known: prox, learned)"),
         ({"prox": "l1"}, "prox", "must be a mapping, got 'l1'"),
-        ({"prox": {"kind": "l3"}}, "prox.kind", "unknown value 'l3'; did you mean 'l1'?"),
+        ({"prox": {"kind": "l3"}}, "prox.kind", "unknown value 'l3'; did you mean 'l0'?"),
         ({"prox": {"kind": "l1"}}, "prox.strength", "is missing"),
         ({"prox": {"kind": "l1", "strength": 0}}, "prox.strength", "must be above 0, got 0"),
         ({"prox": {"kind": "l1", "strength": 1, "k": 3}}, "prox.k", "unknown key"),
@@ -230,8 +225,20 @@ def test_a_learned_step_is_shipped_or_a_file_of_the_scenario(tmp_path):
 
 def test_a_learned_step_is_built_by_the_learned_package(monkeypatch):
     seen = []
-    fake = types.SimpleNamespace(build_learned=lambda *given: seen.append(given))
-    monkeypatch.setitem(sys.modules, "dadao_sim.local_steps.learned.build", fake)
-    spec = LocalStepSpec.model_validate({"learned": "laplacian"})
-    build_local_step(spec, 5)
+    builder = "dadao_sim.local_steps.section.build.build_learned"
+    monkeypatch.setattr(builder, lambda *given: seen.append(given))
+    build_local_step({"learned": "laplacian"}, 5)
     assert seen == [(LearnedSpec(network="laplacian"), 5)]
+
+
+@pytest.mark.parametrize(
+    ("asked", "message"),
+    [
+        ({"prox": {"kind": "k_sparse", "k": 9}}, "^prox.k: 9 given"),
+        ({"prox": {"kind": "k_spars", "k": 9}}, "^prox.kind: unknown value 'k_spars'"),
+        ({"learned": {"network": "nowhere.npz"}}, "^learned"),
+    ],
+)
+def test_a_section_says_where_in_it_the_mistake_is(asked, message):
+    with pytest.raises(InputError, match=message):
+        build_local_step(asked, 5)

@@ -5,7 +5,6 @@ import json
 import subprocess
 import sys
 import warnings
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -20,10 +19,10 @@ from dadao_sim.local_steps.learned import (
     load_weights,
     save_weights,
 )
-from dadao_sim.local_steps.learned.build import build_learned
 from dadao_sim.local_steps.learned.weight_file import SHIPPED
+from dadao_sim.local_steps.section import build_local_step
 
-NEEDED = 'local_step.learned: needs torch; install it with: pip install "dadao-sim[learned]"'
+NEEDED = 'needs torch; install it with: pip install "dadao-sim[learned]"'
 
 
 @pytest.fixture
@@ -33,13 +32,13 @@ def no_torch(monkeypatch):
 
 def test_the_extra_is_named_where_torch_is_missing(no_torch):
     for ask in (
-        lambda: build_learned(SimpleNamespace(network="laplacian", strength=1.0), 3),
+        lambda: build_local_step({"learned": "laplacian"}, 3),
         lambda: learning.train,
         lambda: learning.learn,
     ):
         with pytest.raises(InputError) as refused:
             ask()
-        assert str(refused.value) == NEEDED
+        assert str(refused.value).removeprefix("learned: ") == NEEDED
     with pytest.raises(AttributeError, match="no attribute 'trian'"):
         _ = learned.trian
 

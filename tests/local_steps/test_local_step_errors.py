@@ -5,8 +5,8 @@ import pytest
 
 from dadao_sim.engine import operators
 from dadao_sim.errors import InputError
-from dadao_sim.local_steps.build import make
 from dadao_sim.local_steps.local_step import from_callable
+from dadao_sim.local_steps.terms import make
 
 NO_VECTORS = [
     (np.full(3, 1j), "no array of real numbers"),
@@ -30,12 +30,12 @@ def message(call):
 @pytest.mark.parametrize(("wrong", "given"), NO_VECTORS)
 def test_points_and_answers_are_real_vectors(wrong, given):
     l1 = make("l1", 3, strength=1.0)
-    for call in (lambda: l1.prox(wrong, 1.0), lambda: l1.value(wrong)):
-        assert message(call) == f"local_step l1: given {given}; (3,) is needed"
+    assert message(lambda: l1.prox(wrong, 1.0)) == f"v: has {given}; (3,) is needed"
+    assert message(lambda: l1.value(wrong)) == f"x: has {given}; (3,) is needed"
     first = message(lambda: from_callable(lambda v, step: wrong, 3))
-    assert first == f"local_step: the operator answers zeros with {given}; (3,) is needed"
+    assert first == f"function: answers zeros with {given}; (3,) is needed"
     later = from_callable(lambda v, step: v if step == 1 else wrong, 3)
-    expected = f"local_step: the operator answers with {given}; (3,) is needed"
+    expected = f"function: answers with {given}; (3,) is needed"
     assert message(lambda: later.prox(np.ones(3), 2.0)) == expected
     engine = (later.operator, 2.0, np.ones(3), np.empty(3))
     assert message(lambda: operators.prox(*engine)) == expected
@@ -44,7 +44,7 @@ def test_points_and_answers_are_real_vectors(wrong, given):
 @pytest.mark.parametrize("wrong", [np.nan, np.inf])
 def test_a_function_answers_zeros_finitely(wrong):
     said = message(lambda: from_callable(lambda v, step: v + wrong, 3))
-    assert said.startswith("local_step: the operator answers zeros not finitely")
+    assert said.startswith("function: answers zeros not finitely; finite numbers are needed")
 
 
 def test_integers_and_single_precision_are_real():
@@ -67,4 +67,4 @@ def test_a_value_is_a_real_number():
         assert answering(right).value(np.ones(2)) == 2.0
     for wrong in (1j, np.complex128(1), "2", None, np.ones(2)):
         said = message(lambda wrong=wrong: answering(wrong).value(np.ones(2)))
-        assert said.startswith("local_step: r(x) answers with ")
+        assert said.startswith("value: answers with ")

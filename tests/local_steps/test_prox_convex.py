@@ -7,14 +7,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from operator_cases import CONVEX, NOT_CONVEX, case, conjugate, definition, options, solve
 
-from dadao_sim.local_steps.build import KINDS, make
+from dadao_sim.local_steps.terms import TERMS, make
 
 INPUTS = 50
 
 
-def test_every_kind_says_whether_it_is_convex():
+def test_every_term_has_a_case_and_says_whether_it_is_convex():
     rng = np.random.default_rng(0)
-    for kind in KINDS:
+    for kind in TERMS:
         local_step, *_ = case(kind, rng)
         assert local_step.convex == (kind in CONVEX)
         assert (local_step.kind, local_step.exact, local_step.has_value) == (kind, True, True)
@@ -53,6 +53,40 @@ def test_the_value_is_that_of_the_definition(kind):
         else:
             expected = term.value
         assert local_step.value(point) == pytest.approx(expected, rel=1e-6, abs=1e-12)
+
+
+@pytest.mark.parametrize("kind", CONVEX)
+def test_what_the_prox_moves_is_a_subgradient(kind):
+    """Moreau, without the conjugate: r(w) >= r(p) + <q, w - p> with q = (v - p)/step, for all w."""
+    rng = np.random.default_rng(7)
+    slack = 1e-9 if kind == "tv_2d" else 1e-11
+    for _ in range(INPUTS):
+        local_step, _, v, step = case(kind, rng)
+        p = local_step.prox(v, step)
+        q = (v - p) / step
+        for w in rng.standard_normal((5, v.size)) * 2:
+            for point in (w, local_step.prox(w, step)):  # the latter is in the domain
+                bound = local_step.value(p) + q @ (point - p)
+                scale = 1 + abs(local_step.value(p)) + np.linalg.norm(q) * np.linalg.norm(point - p)
+                assert local_step.value(point) >= bound - slack * scale
+
+
+@pytest.mark.parametrize("kind", TERMS)
+def test_no_other_point_is_better_than_the_prox(kind):
+    rng = np.random.default_rng(8)
+    for _ in range(INPUTS):
+        local_step, _, v, step = case(kind, rng)
+
+        def objective(x, local_step=local_step, v=v, step=step):
+            return step * local_step.value(x) + (x - v) @ (x - v) / 2
+
+        p = local_step.prox(v, step)
+        others = [
+            *(p + size * rng.standard_normal(v.size) for size in (1e-3, 0.1, 1.0)),
+            *(local_step.prox(v + w, step) for w in rng.standard_normal((3, v.size))),
+            *(v, np.zeros(v.size)),
+        ]
+        assert objective(p) <= min(map(objective, others)) * (1 + 1e-12) + 1e-12
 
 
 @pytest.mark.parametrize("kind", [kind for kind in CONVEX if not kind.startswith("tv")])

@@ -12,15 +12,15 @@ from numba.core.runtime import _nrt_python, rtsys
 from operator_cases import case, options
 
 from dadao_sim.engine import operators, oracles
-from dadao_sim.local_steps.build import KINDS, make
-from dadao_sim.local_steps.selection import largest
+from dadao_sim.local_steps.terms import TERMS, make
+from dadao_sim.local_steps.terms.selection import largest
 
 PROGRAM = """
 import numpy as np
 from operator_cases import case
-from dadao_sim.local_steps.build import KINDS
+from dadao_sim.local_steps.terms import TERMS
 
-for kind in KINDS:
+for kind in TERMS:
     rng = np.random.default_rng(0)
     for _ in range(8):
         local_step, _, v, step = case(kind, rng)
@@ -48,7 +48,7 @@ def test_compiled_and_plain_python_give_the_same_bits():
         )
         assert run.returncode == 0, run.stderr
         outputs.append(run.stdout.splitlines())
-    assert len(set(outputs[0])) > 7 * len(KINDS)
+    assert len(set(outputs[0])) > 7 * len(TERMS)
     assert outputs[0] == outputs[1]
 
 
@@ -82,7 +82,7 @@ def counted():
     _nrt_python.memsys_disable_stats()
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", TERMS)
 def test_in_the_engine_rows_of_a_matrix_are_as_alone_without_allocation(kind, counted):
     rng = np.random.default_rng(2)
     local_step = make(kind, 6, **options(kind, rng, 6, (2, 3)))
@@ -107,7 +107,7 @@ def test_in_the_engine_rows_of_a_matrix_are_as_alone_without_allocation(kind, co
     assert allocations(sorting, 20) >= allocations(sorting, 1) + 19
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", TERMS)
 def test_what_is_not_finite_ends_and_shows(kind):
     rng = np.random.default_rng(3)
     local_step = make(kind, 12, **options(kind, rng, 12, (3, 4)))
@@ -126,7 +126,7 @@ def test_what_is_not_finite_ends_and_shows(kind):
             local_step.prox(v, 1e-300)
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", TERMS)
 def test_answers_do_not_depend_on_what_was_asked_before(kind):
     rng = np.random.default_rng(4)
     for _ in range(5):

@@ -5,7 +5,7 @@ from itertools import combinations
 import numpy as np
 import pytest
 
-from dadao_sim.local_steps.build import make
+from dadao_sim.local_steps.terms import make
 
 # Steps on both sides of where scad's and mcp's objectives stop being convex, and exactly there.
 STEPS = (0.1, 1.0, 1.3, 1.5, 1.6, 2.4, 2.7, 2.9, 3.0, 3.1, 4.6, 4.7, 4.8, 8.0, 30.0)

@@ -8,7 +8,7 @@ from scipy.optimize import linprog
 from scipy.sparse import block_array, csr_array, diags_array, eye_array, hstack, kron, vstack
 from scipy.sparse.csgraph import connected_components
 
-from dadao_sim.local_steps.build import make
+from dadao_sim.local_steps.terms import make
 
 
 def noisy(rng, rows, columns):

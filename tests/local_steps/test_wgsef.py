@@ -6,8 +6,7 @@ import pytest
 from operator_cases import blocks, case, conjugate, definition, solve
 
 from dadao_sim.errors import InputError
-from dadao_sim.local_steps import wgsef
-from dadao_sim.local_steps.build import make
+from dadao_sim.local_steps.terms import make, wgsef
 
 
 def by_bisection(v, groups, d, k, weight):
@@ -135,7 +134,7 @@ def test_equal_groups_share_alike_and_zeros_stay():
 
 
 def test_the_conjugate_refuses_other_terms_and_shapes():
-    with pytest.raises(InputError, match="no wgsef"):
+    with pytest.raises(InputError, match="local_step: is l1; one of kind wgsef is needed"):
         wgsef.conjugate(make("l1", 3, strength=1.0), np.zeros(3))
     with pytest.raises(InputError, match="is needed"):
         wgsef.conjugate_argmax(make("wgsef", 3, strength=1.0, k=1, groups=1), np.zeros(4))

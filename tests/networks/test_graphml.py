@@ -1,20 +1,15 @@
 import math
 from pathlib import Path
-from types import SimpleNamespace
 
 import networkx as nx
 import numpy as np
 import pytest
 
 from dadao_sim.errors import InputError
-from dadao_sim.networks import (
-    GraphSequence,
-    Network,
-    build,
-    build_network,
-    read_graphml,
-    write_graphml,
-)
+from dadao_sim.networks import GraphSequence, Network, read_graphml, write_graphml
+from dadao_sim.networks.graphs import build
+from dadao_sim.networks.rates.spec import EdgeAttribute
+from dadao_sim.networks.section import build_network
 
 GRAPHS = Path(__file__).parents[2] / "graphs"
 
@@ -96,14 +91,12 @@ def test_failed_write_leaves_the_old_file(tmp_path, monkeypatch):
 
 
 def test_files_that_cannot_be_read(tmp_path):
-    with pytest.raises(InputError, match=r"network\.file: there is no file .*absent\.graphml"):
+    with pytest.raises(InputError, match=r"^file: there is no file .*absent\.graphml"):
         read_graphml(tmp_path / "absent.graphml")
     path = tmp_path / "bad.graphml"
     for content in ("", "not xml", "<graphml></graphml>", "<html><body/></html>"):
         path.write_text(content)
-        with pytest.raises(
-            InputError, match=r"network.file: .*bad.graphml is not readable"
-        ) as info:
+        with pytest.raises(InputError, match=r"file: .*bad.graphml is not readable") as info:
             read_graphml(path)
         assert "\n" not in str(info.value)
     nx.write_graphml(nx.path_graph(3, nx.DiGraph), path)
@@ -118,7 +111,7 @@ def test_files_that_cannot_be_read(tmp_path):
 
 
 def test_network_of_a_graph():
-    spec = SimpleNamespace(graph="barbell", nodes=11, rates="uniform", options={"bridge": 3})
+    spec = {"graph": "barbell", "nodes": 11, "rates": "uniform", "bridge": 3}
     np.testing.assert_array_equal(
         build_network(spec, rng()).edges, build("barbell", 11, rng(), bridge=3).edges
     )
@@ -127,20 +120,20 @@ def test_network_of_a_graph():
 def test_network_of_a_file(tmp_path):
     graph = nx.path_graph(3)
     nx.set_edge_attributes(graph, {(0, 1): 2.0, (1, 2): 5.0}, "speed")
-    path = tmp_path / "line.graphml"
+    path = str(tmp_path / "line.graphml")
     nx.write_graphml(graph, path)
-    uniform = build_network(SimpleNamespace(file=path, rates="uniform"), rng())
+    uniform = build_network({"file": path, "rates": "uniform"}, rng())
     assert uniform.rates.tolist() == [1, 1]
-    for rates in ({"attribute": "speed"}, SimpleNamespace(attribute="speed")):
-        network = build_network(SimpleNamespace(file=path, rates=rates), rng())
+    for rates in ({"attribute": "speed"}, EdgeAttribute(attribute="speed")):
+        network = build_network({"file": path, "rates": rates}, rng())
         assert network.rates.tolist() == [2, 5]
-    with pytest.raises(InputError, match=r"network\.rates: 2 of 2 edges have no attribute 'width'"):
-        build_network(SimpleNamespace(file=path, rates={"attribute": "width"}), rng())
+    with pytest.raises(InputError, match=r"^rates: 2 of 2 edges have no attribute 'width'"):
+        build_network({"file": path, "rates": {"attribute": "width"}}, rng())
 
 
 def test_sequence_of_independent_draws():
-    inner = SimpleNamespace(graph="random_regular", nodes=20, length=3, options={"degree": 4})
-    sequence = build_network(SimpleNamespace(sequence=inner, rates="uniform"), rng(4))
+    inner = {"graph": "random_regular", "nodes": 20, "length": 3, "degree": 4}
+    sequence = build_network({"sequence": inner, "rates": "uniform"}, rng(4))
     assert isinstance(sequence, GraphSequence)
     assert len({graph.edges.tobytes() for graph in sequence.graphs}) == 3
     generator = rng(4)
@@ -153,7 +146,7 @@ def test_sequence_of_files(tmp_path):
     files = [tmp_path / f"{name}.graphml" for name in ("star", "path")]
     for file in files:
         write_graphml(build(file.stem, 6, rng()), file)
-    sequence = build_network(SimpleNamespace(sequence=SimpleNamespace(files=files)), rng())
+    sequence = build_network({"sequence": {"files": list(map(str, files))}}, rng())
     assert [graph.name for graph in sequence.graphs] == ["star", "path"]
     assert len(sequence.edges) == 9  # 5 + 5, with the edge 0-1 in common
 
@@ -161,20 +154,25 @@ def test_sequence_of_files(tmp_path):
 @pytest.mark.parametrize(
     ("spec", "message"),
     [
+        ({"graph": "star", "nodes": 5, "rates": {"attribute": "a"}}, "^rates: only a network read"),
+        ({"graph": "star", "nodes": 5, "rates": "random"}, "^rates: must be .* got 'random'"),
         (
-            {"graph": "star", "nodes": 5, "options": {}, "rates": {"attribute": "a"}},
-            "network.rates",
+            {"graph": "star", "nodes": 5, "rates": {"method": "exact", "solver": "x"}},
+            "^rates.solver",
         ),
         (
-            {"graph": "star", "nodes": 5, "options": {}, "rates": "random"},
-            "network.rates: 'random'",
+            {"graph": "star", "nodes": 5, "rates": {"method": "best"}},
+            "^rates.method: unknown value",
         ),
+        ({"graph": "grid_2d", "nodes": 5}, "^nodes: 5 is not possible"),
         (
-            {"sequence": SimpleNamespace(graph="star", nodes=5, length=0, options={})},
-            "network.sequence.length: 0",
+            {"sequence": {"graph": "star", "nodes": 5, "length": 0}},
+            "^sequence.length: must be at l",
         ),
+        ({"sequence": {"graph": "grid_2d", "nodes": 5, "length": 1}}, "^sequence.nodes: 5 is not"),
+        ({"file": "nowhere.graphml"}, "^file: there is no file nowhere.graphml"),
     ],
 )
 def test_networks_that_cannot_be_built(spec, message):
     with pytest.raises(InputError, match=message):
-        build_network(SimpleNamespace(**spec), rng())
+        build_network(spec, rng())

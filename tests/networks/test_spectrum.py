@@ -6,7 +6,8 @@ from functools import cache
 import numpy as np
 import pytest
 
-from dadao_sim.networks import Network, build
+from dadao_sim.networks import Network
+from dadao_sim.networks.graphs import build
 from dadao_sim.networks.local_resistance import pair_bounds, resistance_bounds, solved_bounds
 from dadao_sim.networks.spectrum_sparse import (
     SparseSpectrum,

@@ -9,7 +9,7 @@ from sklearn.linear_model import ElasticNet, Lasso
 from dadao_sim.algorithms.contract import rows as every_node
 from dadao_sim.errors import InputError
 from dadao_sim.local_steps import from_callable
-from dadao_sim.local_steps.build import make
+from dadao_sim.local_steps.terms import make
 from dadao_sim.problems import Problem
 
 NODES, SAMPLES, DIMENSION = 6, 9, 12

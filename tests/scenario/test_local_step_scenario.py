@@ -12,7 +12,8 @@ from dadao_sim import simulate
 from dadao_sim.algorithms.contract.registry import METHODS
 from dadao_sim.cli.world import print_worlds
 from dadao_sim.errors import InputError
-from dadao_sim.local_steps import from_callable, make
+from dadao_sim.local_steps import from_callable
+from dadao_sim.local_steps.terms import make
 from dadao_sim.plotting.curves import curve_figure, panel_figure
 from dadao_sim.reports.comparison import comparison_table
 from dadao_sim.reports.world import world_report

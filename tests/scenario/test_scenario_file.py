@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
 from dadao_sim.errors import InputError
-from dadao_sim.networks.spec import FileNetwork, FileSequence, SequenceNetwork
+from dadao_sim.networks.section.spec import FileNetwork, FileSequence, SequenceNetwork
 from dadao_sim.problems.spec import DataFile
 from dadao_sim.scenario.reading import load_scenario, scenario_from_mapping
 
@@ -134,7 +134,7 @@ def test_loads(folder: Path):
         (
             "graph: star",
             "graph: wheel",
-            "star.yaml:12: network.graph: unknown value 'wheel' (known: star, complete,",
+            "star.yaml:12: network.graph: unknown value 'wheel' (known: barabasi_albert, b",
         ),
         (
             "graph: star",
@@ -155,7 +155,7 @@ def test_loads(folder: Path):
         (
             "nodes: 20",
             "nodes: 20, rows: 4",
-            "star.yaml:12: network.rows: star has no such option; it takes no option",
+            "star.yaml:12: network.rows: unknown key (known: graph, nodes, rates)",
         ),
         (
             "rates: uniform",

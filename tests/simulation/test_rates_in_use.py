@@ -9,8 +9,9 @@ import pytest
 
 from dadao_sim import simulate
 from dadao_sim.events.log import GOSSIP, concatenate
-from dadao_sim.networks import GraphSequence, build, read_graphml, with_rates
-from dadao_sim.networks.rates import optimal_rates
+from dadao_sim.networks import GraphSequence, read_graphml
+from dadao_sim.networks.graphs import build
+from dadao_sim.networks.rates import optimal_rates, with_rates
 from dadao_sim.scenario.reading import load_scenario, scenario_from_mapping
 from dadao_sim.simulation.parts import build_parts
 from dadao_sim.simulation.plan import make_clock
@@ -154,10 +155,10 @@ def test_the_table_for_people(dadao_sim):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--method", "best"], "network.rates.method: no 'best'"),
+        (["--method", "best"], "method: 'best' is unknown; use one of uniform"),
         (["--method", "exact", "--solver", "MAGIC"], "'MAGIC' is not installed"),
         (["--out", "."], "--out . is a folder"),
-        (["--time-limit", "-1"], "network.rates.time_limit: -1.0 seconds"),
+        (["--time-limit", "-1"], "time_limit: -1.0 seconds"),
     ],
 )
 def test_bad_requests_are_one_line(dadao_sim, arguments, message):

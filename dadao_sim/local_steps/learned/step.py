@@ -53,6 +53,6 @@ def learned_step(weights: Weights, dimension: int, strength: float = 1.0) -> Loc
       the step about halves it or better.
     """
     if not isinstance(strength, int | float) or not 0 < strength < np.inf:
-        raise InputError(f"local_step.learned.strength: {strength!r} given; it must be above 0")
+        raise InputError("strength", f"{strength!r} given", "it must be above 0")
     operator = Callback(LearnedProx(weights, float(strength)))
     return LocalStep("learned", operator, dimension, convex=False, exact=False, has_value=False)

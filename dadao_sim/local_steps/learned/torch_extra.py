@@ -10,9 +10,7 @@ from dadao_sim.errors import InputError
 def require_torch() -> None:
     """InputError, with the command that helps, where torch is not installed."""
     if find_spec("torch") is None:
-        raise InputError(
-            'local_step.learned: needs torch; install it with: pip install "dadao-sim[learned]"'
-        )
+        raise InputError('needs torch; install it with: pip install "dadao-sim[learned]"')
 
 
 @contextmanager

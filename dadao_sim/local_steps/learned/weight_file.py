@@ -82,8 +82,9 @@ def _path(network: str | Path) -> Path:
     names = shipped_names()
     if str(network) not in names:
         raise InputError(
-            f"local_step.learned.network: unknown network {str(network)!r} (shipped: "
-            f"{', '.join(names)}); for weights of your own give the path of their .npz file"
+            "network",
+            f"unknown network {str(network)!r} (shipped: {', '.join(names)})",
+            "for weights of your own give the path of their .npz file",
         )
     return SHIPPED / f"{network}.npz"
 
@@ -114,4 +115,4 @@ def _checked(path: Path, arrays: dict[str, NDArray[Any]]) -> Weights:
 
 
 def _refused(path: Path, reason: str) -> InputError:
-    return InputError(f"local_step.learned.network: {path}: {reason}; train with `learn-prior`")
+    return InputError("network", f"{path}: {reason}", "train with `learn-prior`")

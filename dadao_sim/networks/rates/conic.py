@@ -8,7 +8,6 @@ near the largest need one: they are found by solving again with those that were 
 
 import time
 import warnings
-from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
@@ -28,15 +27,8 @@ TIME_LIMITS = {"CLARABEL": "time_limit", "SCS": "time_limit_secs"}
 ACCURACY = {"CLARABEL": {"tol_gap_abs": 1e-10, "tol_gap_rel": 1e-10, "tol_feas": 1e-10}}
 
 
-def cvxpy_is_installed() -> bool:
-    """Whether the extra ``dadao-sim[conic]`` is there; `auto` finds the optimum without it."""
-    return find_spec("cvxpy") is not None
-
-
 def conic_solvers() -> list[str]:
-    """Names of the installed solvers that take matrix inequalities; none without cvxpy."""
-    if not cvxpy_is_installed():
-        return []
+    """Names of the installed solvers that take matrix inequalities."""
     import cvxpy as cp
     from cvxpy.reductions.solvers.defines import SOLVER_MAP_CONIC
 
@@ -59,8 +51,9 @@ def conic(
     """
     if problem.nodes > MOST_NODES:
         raise InputError(
-            f"network.rates.solver: {solver} takes at most {MOST_NODES} nodes, not "
-            f"{problem.nodes}; leave the solver out, or use interior_point"
+            "solver",
+            f"{solver} takes at most {MOST_NODES} nodes, not {problem.nodes}",
+            "leave the solver out, or use interior_point",
         )
     rates: list[np.ndarray] = []
     duals: list[list[DualPoint]] = []

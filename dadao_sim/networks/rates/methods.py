@@ -77,8 +77,10 @@ def exact(problem: RateProblem, options: Options) -> Outcome:
         return _by_conic_solver(problem, options, solver)
     if not fits(problem, MOST_EXACT_EDGES):
         raise InputError(
-            f"network.rates.method: exact takes at most {MOST_EXACT_EDGES} edges and {DENSE_NODES} "
-            f"nodes, not {problem.constraints} and {problem.nodes}; use first_order"
+            "method",
+            f"exact takes at most {MOST_EXACT_EDGES} edges and {DENSE_NODES} nodes, "
+            f"not {problem.constraints} and {problem.nodes}",
+            "use first_order",
         )
     w, points = interior_point(problem, options.tolerance, options.deadline)
     return Outcome(_better(problem, w), lower_bound(problem, points), INTERIOR_POINT)
@@ -153,8 +155,9 @@ def _one_sided(problem: RateProblem, options: Options, theta: float) -> Outcome:
         return Outcome(w, None, INTERIOR_POINT)
     if problem.nodes > LARGEST:
         raise InputError(
-            f"network.rates.method: max_lambda2 and min_resistance take at most {LARGEST} nodes, "
-            f"not {problem.nodes}; use auto"
+            "method",
+            f"max_lambda2 and min_resistance take at most {LARGEST} nodes, not {problem.nodes}",
+            "use auto",
         )
     return Outcome(first_order(problem, options.deadline, theta), None, "L-BFGS")
 

@@ -175,20 +175,19 @@ def _check(
     prune: bool,
 ) -> None:
     if method not in METHODS:
-        raise InputError(f"network.rates.method: no {method!r}; use one of {', '.join(METHODS)}")
+        raise InputError("method", f"{method!r} is unknown", f"use one of {', '.join(METHODS)}")
     if solver is not None:
         if method != "exact":
-            raise InputError(f"network.rates.solver: {method} takes no solver; use method exact")
+            raise InputError("solver", f"{method} takes none", "use method exact")
         if solver not in solvers():
             raise InputError(
-                f"network.rates.solver: {solver!r} is not installed or cannot solve this; "
-                f"use one of {', '.join(solvers())}"
+                "solver",
+                f"{solver!r} is not installed or cannot solve this",
+                f"use one of {', '.join(solvers())}",
             )
     if time_limit is not None and not time_limit > 0:
-        raise InputError(
-            f"network.rates.time_limit: {time_limit} seconds; it must be positive, or None"
-        )
+        raise InputError("time_limit", f"{time_limit} seconds", "it must be positive, or None")
     if not 0 < tolerance < 1:
-        raise InputError(f"network.rates.tolerance: {tolerance}; it must lie between 0 and 1")
+        raise InputError("tolerance", str(tolerance), "it must lie between 0 and 1")
     if prune and isinstance(network, GraphSequence):
-        raise InputError("network.rates.prune: a sequence cannot be pruned; leave it out")
+        raise InputError("prune", "a sequence cannot be pruned", "leave it out")

@@ -16,8 +16,8 @@ from dadao_sim import simulate  # noqa: E402
 from dadao_sim.cli.learned import learn_prior  # noqa: E402
 from dadao_sim.errors import InputError  # noqa: E402
 from dadao_sim.learning import learn, proximal_matching  # noqa: E402
-from dadao_sim.local_steps.build import make  # noqa: E402
 from dadao_sim.local_steps.learned import learned_step, load_weights, save_weights  # noqa: E402
+from dadao_sim.local_steps.terms import make  # noqa: E402
 from dadao_sim.scenario.reading import load_scenario  # noqa: E402
 
 SCENARIO = """
@@ -73,8 +73,8 @@ def test_a_scenario_runs_with_it(tmp_path, learned):
 
 
 def test_the_strength_of_a_scenario_is_that_of_the_step():
-    from dadao_sim.local_steps.build import build_local_step
-    from dadao_sim.local_steps.spec import LocalStepSpec
+    from dadao_sim.local_steps.section import build_local_step
+    from dadao_sim.local_steps.section.spec import LocalStepSpec
 
     spec = LocalStepSpec.model_validate({"learned": {"network": "laplacian", "strength": 0.3}})
     v = np.linspace(-2, 2, 5)

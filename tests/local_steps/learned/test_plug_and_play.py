@@ -12,7 +12,7 @@ from dadao_sim import Problem, replay  # noqa: E402
 from dadao_sim.algorithms.exact_diffusion import PROX_ED  # noqa: E402
 from dadao_sim.events.rounds import RoundClock  # noqa: E402
 from dadao_sim.local_steps.learned import learned_step, load_weights  # noqa: E402
-from dadao_sim.networks import build  # noqa: E402
+from dadao_sim.networks.graphs import build  # noqa: E402
 
 NODES, SAMPLES, DIMENSION = 6, 12, 16
 

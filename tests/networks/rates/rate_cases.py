@@ -3,7 +3,8 @@
 import networkx as nx
 import numpy as np
 
-from dadao_sim.networks import GraphSequence, Network, build, read_graphml
+from dadao_sim.networks import GraphSequence, Network, read_graphml
+from dadao_sim.networks.graphs import build
 from dadao_sim.scenario import shipped
 
 

@@ -7,15 +7,16 @@ cuts at both ends and adds at most one knot, and the cuts tell x_k from x_{k+1}.
 """
 
 import math
-from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
+from pydantic import Field
 
 from dadao_sim.compiled.kernel import kernel
 from dadao_sim.engine import operators
 from dadao_sim.local_steps.local_step import LocalStep
-from dadao_sim.local_steps.options import matrix_shape, positive
+from dadao_sim.local_steps.terms.fitting import check_matrix
+from dadao_sim.local_steps.terms.term import MatrixShape, Strength, Term
 
 # The two blocks of an image have met where they differ by no more than this, relative to the
 # largest |v|. Of 99 images of 64 x 64 (noise, ramps, heavy tails, ...) none needed more than 183
@@ -134,7 +135,7 @@ def variation(x, first, stride, length):
     return total
 
 
-class TotalVariation1D(NamedTuple):
+class TotalVariation1DOperator(NamedTuple):
     """r(x) = strength sum_k |x_{k+1} - x_k| (Rudin, Osher, Fatemi 1992)."""
 
     strength: float
@@ -153,7 +154,23 @@ def tv_1d_value(r, x):
     return r.strength * variation(x, 0, 1, x.shape[0])
 
 
-class TotalVariation2D(NamedTuple):
+operators.prox.register(TotalVariation1DOperator, tv_1d_prox)
+operators.value.register(TotalVariation1DOperator, tv_1d_value)
+
+
+class TotalVariation1D(Term):
+    """strength sum_k |x_{k+1} - x_k|."""
+
+    kind: Literal["tv_1d"] = Field(description="total variation of a line")
+    strength: Strength
+
+    def local_step(self, dimension: int) -> LocalStep:
+        """Convex."""
+        operator = TotalVariation1DOperator(self.strength, line(dimension))
+        return LocalStep(self.kind, operator, dimension, convex=True)
+
+
+class TotalVariation2DOperator(NamedTuple):
     """r(x) = strength times the variation along all rows and all columns (anisotropic) of the image
     x, ``rows`` by ``columns``, row by row; the rest is workspace, (d,) each.
     """
@@ -219,26 +236,22 @@ def tv_2d_value(r, x):
     return r.strength * total
 
 
-def tv_1d(dimension: int, *, strength: float) -> LocalStep:
-    """See :class:`TotalVariation1D`; InputError unless strength > 0."""
-    r = TotalVariation1D(positive("strength", strength), line(dimension))
-    return LocalStep("tv_1d", r, dimension, convex=True)
+operators.prox.register(TotalVariation2DOperator, tv_2d_prox)
+operators.value.register(TotalVariation2DOperator, tv_2d_value)
 
 
-def tv_2d(dimension: int, *, strength: float, shape: Sequence[int]) -> LocalStep:
-    """See :class:`TotalVariation2D`; ``shape`` is [rows, columns].
+class TotalVariation2D(Term):
+    """strength times the total variation of an image along its rows and its columns."""
 
-    InputError unless strength > 0 and the shape has the dimension.
-    """
-    rows, columns = matrix_shape(shape, dimension)
-    images = (np.empty(dimension) for _ in range(4))
-    r = TotalVariation2D(
-        *(positive("strength", strength), rows, columns, line(max(rows, columns))), *images
-    )
-    return LocalStep("tv_2d", r, dimension, convex=True)
+    kind: Literal["tv_2d"] = Field(description="anisotropic total variation of an image")
+    strength: Strength
+    shape: MatrixShape
 
-
-operators.prox.register(TotalVariation1D, tv_1d_prox)
-operators.value.register(TotalVariation1D, tv_1d_value)
-operators.prox.register(TotalVariation2D, tv_2d_prox)
-operators.value.register(TotalVariation2D, tv_2d_value)
+    def local_step(self, dimension: int) -> LocalStep:
+        """Convex. InputError unless the shape has the dimension."""
+        check_matrix(self.shape, dimension)
+        rows, columns = self.shape
+        images = [np.empty(dimension) for _ in range(4)]
+        work = line(max(rows, columns))
+        operator = TotalVariation2DOperator(self.strength, rows, columns, work, *images)
+        return LocalStep(self.kind, operator, dimension, convex=True)

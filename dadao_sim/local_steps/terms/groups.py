@@ -1,16 +1,16 @@
 """The group lasso: coordinates come and go together."""
 
 import math
-from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike
+from pydantic import Field
 
 from dadao_sim.compiled.kernel import kernel
 from dadao_sim.engine import operators
-from dadao_sim.local_steps import options
 from dadao_sim.local_steps.local_step import LocalStep
+from dadao_sim.local_steps.terms.fitting import offsets, per_one
+from dadao_sim.local_steps.terms.term import Groups, Strength, Term, Weights
 
 # A sum of squares below this may have lost digits, to squares smaller than floats can be.
 LEAST = 1e-290
@@ -35,7 +35,7 @@ def norm(x, begin, end):
     return top * math.sqrt(total)
 
 
-class GroupL2(NamedTuple):
+class GroupL2Operator(NamedTuple):
     """r(x) = strength sum_j w_j ||x_j||_2 over groups x_j of consecutive coordinates (Yuan and Lin
     2006); group j is [offsets[j], offsets[j + 1]).
     """
@@ -66,24 +66,25 @@ def group_l2_value(r, x):
     return r.strength * total
 
 
-def group_l2(
-    dimension: int,
-    *,
-    strength: float,
-    groups: int | Sequence[int],
-    weights: ArrayLike | None = None,
-) -> LocalStep:
-    """See :class:`GroupL2`; ``groups`` is one size for all, or a list of sizes; the weights are the
-    roots of the sizes unless given.
-
-    InputError unless strength and weights are > 0 and the groups fill the dimension.
-    """
-    bounds = options.offsets(groups, dimension)
-    sizes = np.diff(bounds)
-    factors = np.sqrt(sizes) if weights is None else options.weights("weights", weights, len(sizes))
-    r = GroupL2(options.positive("strength", strength), bounds, factors)
-    return LocalStep("group_l2", r, dimension, convex=True)
+operators.prox.register(GroupL2Operator, group_l2_prox)
+operators.value.register(GroupL2Operator, group_l2_value)
 
 
-operators.prox.register(GroupL2, group_l2_prox)
-operators.value.register(GroupL2, group_l2_value)
+class GroupL2(Term):
+    """strength sum_j w_j ||x_j||_2: the group lasso."""
+
+    kind: Literal["group_l2"] = Field(description="sum of the norms of groups of coordinates")
+    strength: Strength
+    groups: Groups
+    weights: Weights | None = Field(
+        default=None, description="weight of each group; the roots of the sizes if absent"
+    )
+
+    def local_step(self, dimension: int) -> LocalStep:
+        """Convex. InputError unless the groups fill the dimension, each with a weight."""
+        bounds = offsets(self.groups, dimension)
+        weights = np.sqrt(np.diff(bounds))
+        if self.weights is not None:
+            weights = per_one("weights", self.weights, len(weights), "one per group")
+        operator = GroupL2Operator(self.strength, bounds, weights)
+        return LocalStep(self.kind, operator, dimension, convex=True)

@@ -5,23 +5,26 @@ size the first are kept.
 """
 
 import math
-from typing import NamedTuple
+from typing import Annotated, Literal, NamedTuple
 
 import numpy as np
+from pydantic import Field
 
 from dadao_sim.compiled.kernel import kernel
 from dadao_sim.engine import operators
-from dadao_sim.local_steps.elementwise import soft_threshold
 from dadao_sim.local_steps.local_step import LocalStep
-from dadao_sim.local_steps.options import positive, whole
-from dadao_sim.local_steps.selection import largest
+from dadao_sim.local_steps.terms.elementwise import soft_threshold
+from dadao_sim.local_steps.terms.fitting import at_most
+from dadao_sim.local_steps.terms.selection import largest
+from dadao_sim.local_steps.terms.term import Strength, Term
+from dadao_sim.strict import Count
 
 # A coordinate this much smaller than the largest counts as zero where nonzeros are capped: what is
 # zero at every node need not be in a mean of products that round.
 NEGLIGIBLE = 1e-9
 
 
-class L0(NamedTuple):
+class L0Operator(NamedTuple):
     """r(x) = strength * (number of nonzeros of x); the hard threshold (Donoho and Johnstone
     1994).
     """
@@ -47,7 +50,22 @@ def l0_value(r, x):
     return r.strength * count
 
 
-class KSparse(NamedTuple):
+operators.prox.register(L0Operator, l0_prox)
+operators.value.register(L0Operator, l0_value)
+
+
+class L0(Term):
+    """strength times the number of nonzeros; not convex."""
+
+    kind: Literal["l0"] = Field(description="the number of nonzeros")
+    strength: Strength
+
+    def local_step(self, dimension: int) -> LocalStep:
+        """Not convex."""
+        return LocalStep(self.kind, L0Operator(self.strength), dimension, convex=False)
+
+
+class KSparseOperator(NamedTuple):
     """r(x) = 0 where at most k coordinates are nonzero, else infinite (Blumensath and Davies 2009).
 
     ``sizes`` (d,) is workspace.
@@ -89,7 +107,24 @@ def k_sparse_value(r, x):
     return 0.0 if count <= r.k else math.inf
 
 
-class Scad(NamedTuple):
+operators.prox.register(KSparseOperator, k_sparse_prox)
+operators.value.register(KSparseOperator, k_sparse_value)
+
+
+class KSparse(Term):
+    """At most k nonzeros; not convex."""
+
+    kind: Literal["k_sparse"] = Field(description="at most k coordinates are nonzero")
+    k: Count = Field(description="coordinates that may be nonzero, at most d")
+
+    def local_step(self, dimension: int) -> LocalStep:
+        """Not convex. InputError if k is above the dimension."""
+        k = at_most("k", self.k, dimension, "the dimension")
+        operator = KSparseOperator(k, np.empty(dimension))
+        return LocalStep(self.kind, operator, dimension, convex=False)
+
+
+class ScadOperator(NamedTuple):
     """r(x) = sum_k p(|x_k|), s = strength: p' = s up to s, (a s - t)/(a - 1) up to a s, then 0
     (Fan and Li 2001).
     """
@@ -139,7 +174,26 @@ def scad_value(r, x):
     return total
 
 
-class Mcp(NamedTuple):
+operators.prox.register(ScadOperator, scad_prox)
+operators.value.register(ScadOperator, scad_value)
+
+
+class Scad(Term):
+    """Smoothly clipped absolute deviation (Fan and Li); not convex."""
+
+    kind: Literal["scad"] = Field(description="an l1 norm that flattens off, in two bends")
+    strength: Strength
+    a: Annotated[float, Field(gt=2)] = Field(
+        default=3.7, description="it is flat beyond a strength"
+    )
+
+    def local_step(self, dimension: int) -> LocalStep:
+        """Not convex."""
+        operator = ScadOperator(self.strength, self.a)
+        return LocalStep(self.kind, operator, dimension, convex=False)
+
+
+class McpOperator(NamedTuple):
     """r(x) = sum_k p(|x_k|), p'(t) = max(strength - t/gamma, 0) (Zhang 2010)."""
 
     strength: float
@@ -175,34 +229,20 @@ def mcp_value(r, x):
     return total
 
 
-def l0(dimension: int, *, strength: float) -> LocalStep:
-    """See :class:`L0`; InputError unless strength > 0."""
-    return LocalStep("l0", L0(positive("strength", strength)), dimension, convex=False)
+operators.prox.register(McpOperator, mcp_prox)
+operators.value.register(McpOperator, mcp_value)
 
 
-def k_sparse(dimension: int, *, k: int) -> LocalStep:
-    """See :class:`KSparse`; InputError unless k is in 1, ..., d."""
-    r = KSparse(whole("k", k, dimension, "the dimension"), np.empty(dimension))
-    return LocalStep("k_sparse", r, dimension, convex=False)
+class Mcp(Term):
+    """Minimax concave penalty (Zhang); not convex."""
 
+    kind: Literal["mcp"] = Field(description="an l1 norm that flattens off")
+    strength: Strength
+    gamma: Annotated[float, Field(gt=1)] = Field(
+        default=3.0, description="it is flat beyond gamma strength"
+    )
 
-def scad(dimension: int, *, strength: float, a: float = 3.7) -> LocalStep:
-    """See :class:`Scad`; InputError unless strength > 0 and a > 2."""
-    r = Scad(positive("strength", strength), positive("a", a, above=2.0))
-    return LocalStep("scad", r, dimension, convex=False)
-
-
-def mcp(dimension: int, *, strength: float, gamma: float = 3.0) -> LocalStep:
-    """See :class:`Mcp`; InputError unless strength > 0 and gamma > 1."""
-    r = Mcp(positive("strength", strength), positive("gamma", gamma, above=1.0))
-    return LocalStep("mcp", r, dimension, convex=False)
-
-
-operators.prox.register(L0, l0_prox)
-operators.value.register(L0, l0_value)
-operators.prox.register(KSparse, k_sparse_prox)
-operators.value.register(KSparse, k_sparse_value)
-operators.prox.register(Scad, scad_prox)
-operators.value.register(Scad, scad_value)
-operators.prox.register(Mcp, mcp_prox)
-operators.value.register(Mcp, mcp_value)
+    def local_step(self, dimension: int) -> LocalStep:
+        """Not convex."""
+        operator = McpOperator(self.strength, self.gamma)
+        return LocalStep(self.kind, operator, dimension, convex=False)

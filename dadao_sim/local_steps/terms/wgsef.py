@@ -9,23 +9,26 @@ Its conjugate is half the sum of the k largest ||y_j||^2/d_j.
 """
 
 import math
-from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from pydantic import Field
 
 from dadao_sim.compiled.kernel import kernel
 from dadao_sim.engine import operators
 from dadao_sim.errors import InputError
-from dadao_sim.local_steps import options
-from dadao_sim.local_steps.groups import norm
 from dadao_sim.local_steps.local_step import LocalStep
+from dadao_sim.local_steps.options import vector
+from dadao_sim.local_steps.terms.fitting import at_most, offsets, per_one
+from dadao_sim.local_steps.terms.groups import norm
+from dadao_sim.local_steps.terms.term import Groups, Strength, Term, Weights
+from dadao_sim.strict import Count
 
 FloatArray = NDArray[np.float64]
 
 
-class Wgsef(NamedTuple):
+class WgsefOperator(NamedTuple):
     """r(x) = strength s(x); ``weights`` (m,) are the d_j, group j is [offsets[j], offsets[j + 1]).
 
     Workspace (m,): the share of group j is u_j(eta) = clip(slope[j] eta - start[j], 0, 1), and
@@ -123,6 +126,38 @@ def wgsef_value(r, x):
     return 0.5 * r.strength * total
 
 
+operators.prox.register(WgsefOperator, wgsef_prox)
+operators.value.register(WgsefOperator, wgsef_value)
+
+
+class Wgsef(Term):
+    """strength times the convex envelope of (1/2) sum_j d_j ||x_j||^2 where k groups are not 0."""
+
+    kind: Literal["wgsef"] = Field(description="weighted group sparse envelope function")
+    strength: Strength
+    k: Count = Field(description="groups that may be nonzero")
+    groups: Groups
+    weights: Weights | None = Field(default=None, description="d_j of each group; 1 if absent")
+
+    def local_step(self, dimension: int) -> LocalStep:
+        """Convex. InputError unless at least k groups, each with a weight, fill the dimension."""
+        bounds = offsets(self.groups, dimension)
+        m = len(bounds) - 1
+        weights = np.ones(m)
+        if self.weights is not None:
+            weights = per_one("weights", self.weights, m, "one per group")
+        operator = WgsefOperator(
+            strength=self.strength,
+            k=at_most("k", self.k, m, "the number of groups"),
+            offsets=bounds,
+            weights=weights,
+            slope=np.empty(m),
+            start=np.empty(m),
+            open=np.empty(m, dtype=np.int64),
+        )
+        return LocalStep(self.kind, operator, dimension, convex=True)
+
+
 def conjugate(local_step: LocalStep, y: ArrayLike) -> float:
     """r*(y) = sup_x <x, y> - r(x) of a ``wgsef``, for y (d,)."""
     largest, squares = _largest(local_step, y)
@@ -134,7 +169,7 @@ def conjugate_argmax(local_step: LocalStep, y: ArrayLike) -> FloatArray:
     of largest ||y_j||^2/d_j, of equal ones the first.
     """
     largest, _ = _largest(local_step, y)
-    r: Wgsef = local_step.operator
+    r: WgsefOperator = local_step.operator
     scale = np.zeros(len(r.weights))
     scale[largest] = 1.0 / (r.strength * r.weights[largest])
     return np.repeat(scale, np.diff(r.offsets)) * np.asarray(y, dtype=float)
@@ -143,40 +178,8 @@ def conjugate_argmax(local_step: LocalStep, y: ArrayLike) -> FloatArray:
 def _largest(local_step: LocalStep, y: ArrayLike) -> tuple[NDArray[np.int64], FloatArray]:
     """Indices of the k largest ||y_j||^2/d_j, and all of them (m,)."""
     r = local_step.operator
-    if not isinstance(r, Wgsef):
-        raise InputError(f"local_step {local_step.kind}: no wgsef; give one made by that name")
-    point = options.vector(y, local_step.dimension, "y: given")
+    if not isinstance(r, WgsefOperator):
+        raise InputError("local_step", f"is {local_step.kind}", "one of kind wgsef is needed")
+    point = vector(y, local_step.dimension, "y", "has")
     squares = np.add.reduceat(point * point, r.offsets[:-1]) / r.weights
     return np.argsort(-squares, stable=True)[: r.k], squares
-
-
-def wgsef(
-    dimension: int,
-    *,
-    strength: float,
-    k: int,
-    groups: int | Sequence[int],
-    weights: ArrayLike | None = None,
-) -> LocalStep:
-    """See :class:`Wgsef`; ``groups`` is one size for all, or a list of sizes; weights are 1 unless
-    given.
-
-    InputError unless strength and weights are > 0, the groups fill the dimension, and there are at
-    least k of them.
-    """
-    bounds = options.offsets(groups, dimension)
-    m = len(bounds) - 1
-    r = Wgsef(
-        strength=options.positive("strength", strength),
-        k=options.whole("k", k, m, "the number of groups"),
-        offsets=bounds,
-        weights=np.ones(m) if weights is None else options.weights("weights", weights, m),
-        slope=np.empty(m),
-        start=np.empty(m),
-        open=np.empty(m, dtype=np.int64),
-    )
-    return LocalStep("wgsef", r, dimension, convex=True)
-
-
-operators.prox.register(Wgsef, wgsef_prox)
-operators.value.register(Wgsef, wgsef_value)

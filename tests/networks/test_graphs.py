@@ -1,4 +1,8 @@
+import json
 import math
+import pickle
+import sys
+import types
 
 import networkx as nx
 import numpy as np
@@ -7,9 +11,10 @@ from scipy.sparse.csgraph import minimum_spanning_tree
 from scipy.spatial.distance import pdist, squareform
 
 from dadao_sim.errors import InputError
-from dadao_sim.networks import BUILDERS, build
-from dadao_sim.networks.builders import options_of
-from dadao_sim.networks.spec import GRAPH_OPTIONS, GraphName
+from dadao_sim.networks.graphs import GRAPHS, build
+from dadao_sim.networks.section import build_network
+from dadao_sim.scenario.reading import scenario_from_mapping
+from dadao_sim.simulation.parts import build_parts
 
 
 def rng(seed=0):
@@ -85,7 +90,7 @@ def test_least_total_rates(name, nodes, options, rate):
     assert least_total_rate(build(name, nodes, rng(), **options)) == pytest.approx(rate, abs=5e-3)
 
 
-@pytest.mark.parametrize("name", BUILDERS)
+@pytest.mark.parametrize("name", GRAPHS)
 def test_every_builder_is_deterministic_connected_and_finite(name):
     first, second = build(name, 64, rng(5)), build(name, 64, rng(5))
     assert first.nodes == 64
@@ -102,12 +107,6 @@ def test_every_builder_is_deterministic_connected_and_finite(name):
 )
 def test_random_graphs_come_from_the_generator(name):
     assert not np.array_equal(build(name, 64, rng(1)).edges, build(name, 64, rng(2)).edges)
-
-
-def test_scenarios_know_the_same_graphs_and_options():
-    assert set(GraphName.__args__) == set(BUILDERS)
-    for name in BUILDERS:
-        assert set(options_of(name)) == set(GRAPH_OPTIONS.get(name, ()))
 
 
 # ---- random graphs -------------------------------------------------------------------------------
@@ -171,37 +170,45 @@ def test_watts_strogatz_and_barabasi_albert_have_their_edges():
 @pytest.mark.parametrize(
     ("name", "nodes", "options", "message"),
     [
-        ("ring", 5, {}, "network.graph: 'ring' is not known; choose from star, path, cycle"),
-        ("star", None, {}, "network.nodes: the number of nodes is missing"),
-        ("star", 1, {}, "network.nodes: 1 is not possible, .* use 2"),
-        ("star", -3, {}, "network.nodes: -3 is not possible"),
-        ("cycle", 2, {}, "network.nodes: 2 is not possible, .* use 3"),
-        ("grid_2d", 300, {}, "network.nodes: 300 is not possible, .* use 289 or 324"),
-        ("grid_2d", 3, {}, "network.nodes: 3 is not possible, .* use 4"),
-        ("grid_2d", 10, {"rows": 3, "columns": 4}, "network.nodes: 10 .* use 12"),
-        ("grid_2d", 12, {"rows": 3}, "network.rows: give rows and columns together"),
-        ("torus_2d", 50, {}, "network.nodes: 50 .* use 49 or 64"),
-        ("torus_2d", 4, {}, "network.nodes: 4 .* use 9"),
-        ("torus_2d", None, {"rows": 2, "columns": 8}, "network.rows: 2 x 8 is too small"),
-        ("hypercube", 100, {}, "network.nodes: 100 .* use 64 or 128"),
-        ("barbell", 17, {}, "network.nodes: 17 .* use 16 or 18"),
-        ("barbell", 17, {"bridge": 2}, "network.nodes: 17 .* use 16 or 18"),
-        ("barbell", 17, {"clique": 8}, "network.nodes: 17 .* 2 clique . bridge = 16; use 16"),
-        ("barbell", 16, {"bridge": -1}, "network.bridge: -1 is not possible"),
-        ("lollipop", 10, {"clique": 4, "tail": 4}, "network.nodes: 10 .* use 8"),
-        ("lollipop", 5, {"clique": 8}, "network.nodes: 5 is less than clique or tail"),
-        ("random_regular", 9, {"degree": 3}, "network.nodes: 9 .* use 8 or 10"),
-        ("random_regular", 4, {}, "network.nodes: 4 .* use 5"),
-        ("random_regular", 10, {"degree": 1}, "network.degree: 1 gave no connected"),
-        ("barabasi_albert", 3, {"attach": 3}, "network.nodes: 3 .* use 4"),
-        ("watts_strogatz", 20, {"neighbours": 3}, "network.neighbours: 3 is odd.* use 2 or 4"),
-        ("watts_strogatz", 4, {}, "network.nodes: 4 .* use 5"),
-        ("watts_strogatz", 20, {"probability": -0.1}, "network.probability: -0.1 is not in"),
-        ("erdos_renyi", 20, {"probability": 1.5}, r"network.probability: 1.5 is not in \[0, 1\]"),
-        ("erdos_renyi", 50, {"probability": 0.001}, "network.probability: 0.001 gave no connected"),
-        ("random_geometric", 20, {"radius": 0.0}, "network.radius: 0.0 is not possible"),
-        ("star", 9, {"degree": 3}, "network.degree: .* no such option; it takes no options"),
-        ("barbell", 8, {"degree": 3}, "network.degree: .* it takes clique, bridge"),
+        ("ring", 5, {}, "graph: unknown value 'ring'.*known: .*star, torus_2d"),
+        ("star", None, {}, "^nodes: is missing"),
+        ("star", 1, {}, "^nodes: must be at least 2, got 1"),
+        ("star", -3, {}, "^nodes: must be at least 2, got -3"),
+        ("cycle", 2, {}, "^nodes: must be at least 3, got 2"),
+        ("grid_2d", 300, {}, "^nodes: 300 is not possible, .* use 289 or 324"),
+        ("grid_2d", 3, {}, "^nodes: 3 is not possible, .* use 4"),
+        ("grid_2d", 10, {"rows": 3, "columns": 4}, "^nodes: 10 .* use 12"),
+        ("grid_2d", 12, {"rows": 3}, "^rows: only one side is given; give rows and columns"),
+        ("torus_2d", 50, {}, "^nodes: 50 .* use 49 or 64"),
+        ("torus_2d", 4, {}, "^nodes: 4 .* use 9"),
+        ("torus_2d", None, {"rows": 2, "columns": 8}, "^rows: 2 x 8 is too small"),
+        ("hypercube", 100, {}, "^nodes: 100 .* use 64 or 128"),
+        ("barbell", 17, {}, "^nodes: 17 .* use 16 or 18"),
+        ("barbell", 17, {"bridge": 2}, "^nodes: 17 .* use 16 or 18"),
+        ("barbell", 17, {"clique": 8}, "^nodes: 17 .* 2 clique . bridge = 16; use 16"),
+        ("barbell", 16, {"bridge": -1}, "^bridge: must be at least 0, got -1"),
+        ("lollipop", 10, {"clique": 4, "tail": 4}, "^nodes: 10 .* use 8"),
+        ("lollipop", 5, {"clique": 8}, "^nodes: 5 is less than clique or tail"),
+        ("random_regular", 9, {"degree": 3}, "^nodes: 9 .* use 8 or 10"),
+        ("random_regular", 4, {}, "^nodes: 4 .* use 5"),
+        ("random_regular", 10, {"degree": 1}, "^degree: 1 gave no connected"),
+        ("barabasi_albert", 3, {"attach": 3}, "^nodes: 3 .* use 4"),
+        ("watts_strogatz", 20, {"neighbours": 3}, "^neighbours: 3 is odd.* use 2 or 4"),
+        ("watts_strogatz", 4, {}, "^nodes: 4 .* use 5"),
+        ("watts_strogatz", 20, {"probability": -0.1}, "^probability: must be at least 0, got -0.1"),
+        ("erdos_renyi", 20, {"probability": 1.5}, "^probability: must be at most 1, got 1.5"),
+        ("erdos_renyi", 50, {"probability": 0.001}, "^probability: 0.001 gave no connected"),
+        ("random_geometric", 20, {"radius": 0.0}, "^radius: must be above 0, got 0.0"),
+        ("star", 9, {"degree": 3}, r"^degree: unknown key \(known: graph, nodes\)"),
+        ("grid_2d", None, {}, "^nodes: the number of nodes is missing; give at least 4"),
+        ("star", True, {}, "^nodes: must be an integer, got true"),
+        ("star", 4.0, {}, "^nodes: must be an integer, got 4.0"),
+        (
+            "barbell",
+            8,
+            {"degree": 3},
+            r"^degree: unknown key .*nodes, clique, bridge\)",
+        ),
     ],
 )
 def test_impossible_graphs(name, nodes, options, message):
@@ -211,3 +218,91 @@ def test_impossible_graphs(name, nodes, options, message):
 
 def test_options_that_are_none_count_as_not_given():
     assert len(build("star", 9, rng(), degree=None, rows=None).edges) == 8
+
+
+def test_numbers_of_numpy_are_numbers():
+    network = build("barbell", np.int64(8), rng(), bridge=np.int32(2))
+    assert (network.nodes, len(network.edges)) == (8, 9)
+    assert len(build("erdos_renyi", 9, rng(), probability=np.float32(1)).edges) == 36
+
+
+# ---- a graph of a user's -------------------------------------------------------------------------
+
+WHEEL = '''
+from typing import Literal
+
+import numpy as np
+from pydantic import Field
+
+from dadao_sim.networks import Network
+from dadao_sim.networks.graphs import Graph
+
+
+class Wheel(Graph):
+    """A cycle whose nodes are all joined to node 0."""
+
+    graph: Literal["wheel"] = Field(description="a cycle around a node")
+    spokes: int = Field(default=1, ge=1, description="one in so many nodes of the rim has one")
+
+    def build(self, rng):
+        rim = np.arange(1, self.nodes)
+        around = np.column_stack([rim, np.roll(rim, -1)])
+        spokes = np.column_stack([np.zeros_like(rim), rim])[:: self.spokes]
+        return Network(self.nodes, np.vstack([around, spokes]), name=self.graph)
+'''
+
+
+@pytest.fixture
+def wheel(monkeypatch):
+    module = types.ModuleType("wheel")
+    monkeypatch.setitem(sys.modules, "wheel", module)
+    exec(WHEEL, vars(module))
+    assert GRAPHS.collect(module) == ["wheel"]
+    yield module
+    del GRAPHS._things["wheel"]
+
+
+@pytest.mark.usefixtures("wheel")
+def test_a_graph_of_a_user_is_built_by_name_and_by_the_command(dadao_sim):
+    network = build("wheel", 9, rng(), spokes=2)
+    expected = nx.wheel_graph(9)
+    expected.remove_edges_from([(0, k) for k in (2, 4, 6, 8)])
+    assert set(map(tuple, network.edges.tolist())) == set(expected.edges)
+    _, out, _ = dadao_sim(
+        *("network", "--graph", "wheel", "--nodes", 9, "--set", "spokes=2", "--json")
+    )
+    report = json.loads(out)
+    assert (report["name"], report["n"], report["edges"]) == ("wheel", 9, 12)
+    assert report["chi1"] == pytest.approx(1 / np.sort(nx.laplacian_spectrum(expected))[1])
+    code, out, _ = dadao_sim("list")
+    assert code == 0
+    assert ["wheel", "spokes"] in [line.split() for line in out.splitlines()]
+
+
+@pytest.mark.usefixtures("wheel")
+@pytest.mark.parametrize("sequence", [False, True])
+def test_a_graph_of_a_user_in_a_scenario(sequence):
+    graph = {"graph": "wheel", "nodes": 7, "spokes": 3}
+    scenario = scenario_from_mapping(
+        {
+            "name": "wheel",
+            "problem": {
+                "kind": "least_squares",
+                "data": {"kind": "synthetic", "dim": 2, "samples_per_node": 5},
+            },
+            "network": {"sequence": {**graph, "length": 2}} if sequence else graph,
+            "algorithms": ["dadao"],
+            "stop": {"time": 1},
+        }
+    )
+    network = build_parts(scenario, 0).network
+    assert len(network.edges) == 6 + 2
+    assert scenario_from_mapping(scenario.to_mapping()) == scenario
+    assert pickle.loads(pickle.dumps(scenario.network)) == scenario.network
+    with pytest.raises(InputError, match=r"spoke: unknown key; did you mean 'spokes'\?"):
+        build_network({"graph": "wheel", "nodes": 7, "spoke": 3}, rng())
+
+
+def test_a_graph_of_a_user_is_gone_when_it_is_removed():
+    with pytest.raises(InputError, match="unknown value 'wheel'"):
+        build("wheel", 9, rng())

@@ -1,14 +1,17 @@
 """Terms of the singular values of x as a matrix, row by row: plain Python over LAPACK."""
 
-from collections.abc import Sequence
 from functools import partial
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import Field
 
 from dadao_sim.compiled.threads import one_blas_thread
 from dadao_sim.local_steps.local_step import Callback, LocalStep
-from dadao_sim.local_steps.options import matrix_shape, positive, whole
+from dadao_sim.local_steps.terms.fitting import at_most, check_matrix
+from dadao_sim.local_steps.terms.term import MatrixShape, Strength, Term
+from dadao_sim.strict import Count
 
 FloatArray = NDArray[np.float64]
 
@@ -31,6 +34,21 @@ def nuclear_value(strength: float, shape: tuple[int, int], x: FloatArray) -> flo
     return strength * float(np.linalg.svd(x.reshape(shape), compute_uv=False).sum())
 
 
+class Nuclear(Term):
+    """strength times the sum of the singular values."""
+
+    kind: Literal["nuclear"] = Field(description="the nuclear norm of a matrix")
+    strength: Strength
+    shape: MatrixShape
+
+    def local_step(self, dimension: int) -> LocalStep:
+        """Convex. InputError unless the shape has the dimension."""
+        check_matrix(self.shape, dimension)
+        own = self.strength, self.shape
+        operator = Callback(partial(nuclear_prox, *own), partial(nuclear_value, *own))
+        return LocalStep(self.kind, operator, dimension, convex=True)
+
+
 @one_blas_thread()
 def rank_prox(k: int, shape: tuple[int, int], v: FloatArray, step: float) -> FloatArray:
     """The k largest singular values (Eckart and Young 1936), at any step; of equal ones, the first
@@ -49,22 +67,16 @@ def rank_value(k: int, shape: tuple[int, int], x: FloatArray) -> float:
     return 0.0 if (values > NEGLIGIBLE * values[0]).sum() <= k else np.inf
 
 
-def nuclear(dimension: int, *, strength: float, shape: Sequence[int]) -> LocalStep:
-    """r(x) = strength ||X||_*, the sum of the singular values; ``shape`` is [rows, columns].
+class Rank(Term):
+    """Rank at most k; not convex."""
 
-    InputError unless strength > 0 and the shape has the dimension.
-    """
-    term = positive("strength", strength), matrix_shape(shape, dimension)
-    operator = Callback(partial(nuclear_prox, *term), partial(nuclear_value, *term))
-    return LocalStep("nuclear", operator, dimension, convex=True)
+    kind: Literal["rank"] = Field(description="matrices of rank at most k")
+    k: Count = Field(description="the rank")
+    shape: MatrixShape
 
-
-def rank(dimension: int, *, k: int, shape: Sequence[int]) -> LocalStep:
-    """r(x) = 0 where rank X <= k, else infinite; ``shape`` is [rows, columns].
-
-    InputError unless k is a possible rank and the shape has the dimension.
-    """
-    sides = matrix_shape(shape, dimension)
-    term = whole("k", k, min(sides), "the smaller side"), sides
-    operator = Callback(partial(rank_prox, *term), partial(rank_value, *term))
-    return LocalStep("rank", operator, dimension, convex=False)
+    def local_step(self, dimension: int) -> LocalStep:
+        """Not convex. InputError unless the shape has the dimension and can have the rank."""
+        check_matrix(self.shape, dimension)
+        own = at_most("k", self.k, min(self.shape), "the smaller side"), self.shape
+        operator = Callback(partial(rank_prox, *own), partial(rank_value, *own))
+        return LocalStep(self.kind, operator, dimension, convex=False)

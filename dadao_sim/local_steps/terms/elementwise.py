@@ -1,12 +1,15 @@
 """Convex terms that act on each coordinate by itself."""
 
 import math
-from typing import NamedTuple
+from typing import Literal, NamedTuple
+
+from pydantic import Field
 
 from dadao_sim.compiled.kernel import kernel
 from dadao_sim.engine import operators
 from dadao_sim.local_steps.local_step import LocalStep
-from dadao_sim.local_steps.options import positive
+from dadao_sim.local_steps.terms.term import Strength, Term
+from dadao_sim.strict import Positive
 
 
 @kernel
@@ -17,7 +20,7 @@ def soft_threshold(v, threshold):
     return math.copysign(0.0 if size < 0.0 else size, v + 0.0)
 
 
-class L1(NamedTuple):
+class L1Operator(NamedTuple):
     """r(x) = strength ||x||_1; the soft threshold (Donoho 1995)."""
 
     strength: float
@@ -40,7 +43,22 @@ def l1_value(r, x):
     return r.strength * total
 
 
-class SquaredL2(NamedTuple):
+operators.prox.register(L1Operator, l1_prox)
+operators.value.register(L1Operator, l1_value)
+
+
+class L1(Term):
+    """strength ||x||_1."""
+
+    kind: Literal["l1"] = Field(description="the l1 norm")
+    strength: Strength
+
+    def local_step(self, dimension: int) -> LocalStep:
+        """Convex."""
+        return LocalStep(self.kind, L1Operator(self.strength), dimension, convex=True)
+
+
+class SquaredL2Operator(NamedTuple):
     """r(x) = (strength/2) ||x||^2; v/(1 + step strength) (Tikhonov 1963)."""
 
     strength: float
@@ -63,7 +81,22 @@ def squared_l2_value(r, x):
     return 0.5 * r.strength * total
 
 
-class ElasticNet(NamedTuple):
+operators.prox.register(SquaredL2Operator, squared_l2_prox)
+operators.value.register(SquaredL2Operator, squared_l2_value)
+
+
+class SquaredL2(Term):
+    """(strength/2) ||x||^2."""
+
+    kind: Literal["squared_l2"] = Field(description="half the squared Euclidean norm")
+    strength: Strength
+
+    def local_step(self, dimension: int) -> LocalStep:
+        """Convex."""
+        return LocalStep(self.kind, SquaredL2Operator(self.strength), dimension, convex=True)
+
+
+class ElasticNetOperator(NamedTuple):
     """r(x) = strength ||x||_1 + (l2/2) ||x||^2 (Zou and Hastie 2005)."""
 
     strength: float
@@ -88,7 +121,24 @@ def elastic_net_value(r, x):
     return total
 
 
-class Huber(NamedTuple):
+operators.prox.register(ElasticNetOperator, elastic_net_prox)
+operators.value.register(ElasticNetOperator, elastic_net_value)
+
+
+class ElasticNet(Term):
+    """strength ||x||_1 + (l2/2) ||x||^2."""
+
+    kind: Literal["elastic_net"] = Field(description="the l1 norm and half the squared l2 norm")
+    strength: Strength
+    l2: Positive = Field(description="factor of ||x||^2/2")
+
+    def local_step(self, dimension: int) -> LocalStep:
+        """Convex."""
+        operator = ElasticNetOperator(self.strength, self.l2)
+        return LocalStep(self.kind, operator, dimension, convex=True)
+
+
+class HuberOperator(NamedTuple):
     """r(x) = strength sum_k h(x_k), h(z) = z^2/2 up to |z| = delta, then delta |z| - delta^2/2
     (Huber 1964): strength delta ||.||_1 smoothed.
     """
@@ -121,34 +171,18 @@ def huber_value(r, x):
     return r.strength * total
 
 
-def l1(dimension: int, *, strength: float) -> LocalStep:
-    """See :class:`L1`; InputError unless strength > 0."""
-    return LocalStep("l1", L1(positive("strength", strength)), dimension, convex=True)
+operators.prox.register(HuberOperator, huber_prox)
+operators.value.register(HuberOperator, huber_value)
 
 
-def squared_l2(dimension: int, *, strength: float) -> LocalStep:
-    """See :class:`SquaredL2`; InputError unless strength > 0."""
-    r = SquaredL2(positive("strength", strength))
-    return LocalStep("squared_l2", r, dimension, convex=True)
+class Huber(Term):
+    """The l1 norm smoothed: strength (z^2/2 up to |z| = delta, delta |z| - delta^2/2 beyond)."""
 
+    kind: Literal["huber"] = Field(description="the Huber function of each coordinate")
+    strength: Strength
+    delta: Positive = Field(default=1.0, description="size at which the parabola becomes a line")
 
-def elastic_net(dimension: int, *, strength: float, l2: float) -> LocalStep:
-    """See :class:`ElasticNet`; InputError unless strength, l2 > 0."""
-    r = ElasticNet(positive("strength", strength), positive("l2", l2))
-    return LocalStep("elastic_net", r, dimension, convex=True)
-
-
-def huber(dimension: int, *, strength: float, delta: float = 1.0) -> LocalStep:
-    """See :class:`Huber`; InputError unless strength, delta > 0."""
-    r = Huber(positive("strength", strength), positive("delta", delta))
-    return LocalStep("huber", r, dimension, convex=True)
-
-
-operators.prox.register(L1, l1_prox)
-operators.value.register(L1, l1_value)
-operators.prox.register(SquaredL2, squared_l2_prox)
-operators.value.register(SquaredL2, squared_l2_value)
-operators.prox.register(ElasticNet, elastic_net_prox)
-operators.value.register(ElasticNet, elastic_net_value)
-operators.prox.register(Huber, huber_prox)
-operators.value.register(Huber, huber_value)
+    def local_step(self, dimension: int) -> LocalStep:
+        """Convex."""
+        operator = HuberOperator(self.strength, self.delta)
+        return LocalStep(self.kind, operator, dimension, convex=True)

@@ -1,0 +1,82 @@
+"""The ``local_step`` section of a scenario: the term r that all nodes share, by its proximal
+operator or by a learned one.
+
+What depends on the dimension of the problem (do the groups fill it?) is checked when it is built.
+"""
+
+import re
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+import numpy as np
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    TypeAdapter,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
+
+from dadao_sim.local_steps.terms import TERMS, Term
+from dadao_sim.strict import ByKind, FilePath, Positive, StrictModel, Text, misuse, shown
+
+
+def _file_or_shipped(network: str, info: ValidationInfo) -> str:
+    if re.fullmatch(r"\w+", network):
+        return network
+    return TypeAdapter(FilePath).validate_python(network, context=info.context)
+
+
+class LearnedSpec(StrictModel):
+    """A proximal operator learned from data."""
+
+    network: Annotated[Text, AfterValidator(_file_or_shipped)] = Field(
+        description="name of a shipped network, or an .npz file, relative to the scenario file"
+    )
+    strength: Positive = Field(default=1.0, description="factor of the term that it was trained as")
+
+
+def _network_alone(learned: Any) -> Any:
+    if isinstance(learned, str):
+        return {"network": learned}
+    if isinstance(learned, Mapping | LearnedSpec):
+        return learned
+    raise misuse(f"must be the name of a network or a mapping, got {shown(learned)}")
+
+
+class LocalStepSpec(StrictModel):
+    """The term r that all nodes share: minimise F(x) + r(x)."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"oneOf": [{"required": ["prox"]}, {"required": ["learned"]}]}
+    )
+
+    prox: Annotated[Term, ByKind(TERMS)] | None = Field(
+        default=None, description="r by its formula"
+    )
+    learned: (
+        Annotated[
+            LearnedSpec,
+            BeforeValidator(_network_alone, json_schema_input_type=Text | LearnedSpec),
+        ]
+        | None
+    ) = Field(default=None, description="r by a network that learned its proximal operator")
+
+    @field_validator("prox")
+    @classmethod
+    def _is_finite(cls, prox: Term | None) -> Term | None:
+        # Some terms take infinities from Python; a file of ours never holds one.
+        for name, value in prox or ():
+            if isinstance(value, float | tuple) and not np.isfinite(value).all():
+                raise misuse("must be finite", name)
+        return prox
+
+    @model_validator(mode="after")
+    def _one_of_both(self) -> "LocalStepSpec":
+        if (self.prox is None) == (self.learned is None):
+            found = "" if self.prox is None else ", got prox and learned"
+            raise misuse(f"must have exactly one of the keys prox, learned{found}")
+        return self

@@ -1,0 +1,183 @@
+"""Convex sets: r is 0 on the set and infinite off it, the prox at any step is the projection.
+
+The value allows for rounding: a mean of points of the set is of the set.
+"""
+
+import math
+from typing import Literal, NamedTuple
+
+import numpy as np
+from pydantic import Field, model_validator
+
+from dadao_sim.compiled.kernel import kernel
+from dadao_sim.engine import operators
+from dadao_sim.errors import InputError
+from dadao_sim.local_steps.local_step import LocalStep
+from dadao_sim.local_steps.terms.fitting import per_one
+from dadao_sim.local_steps.terms.groups import norm
+from dadao_sim.local_steps.terms.term import Bound, Term
+from dadao_sim.strict import Positive, misuse
+
+# How far off the set is still on it, relative to the bounds (absolute for bounds in [-1, 1]), to
+# the total, to the radius.
+TOLERANCE = 1e-9
+
+
+class BoxOperator(NamedTuple):
+    """r(x) = 0 where lower <= x <= upper, (d,) each, infinite ones allowed."""
+
+    lower: np.ndarray
+    upper: np.ndarray
+
+
+@kernel
+def box_prox(r, step, v, out):
+    """v, clipped."""
+    for k in range(v.shape[0]):
+        x = r.lower[k] if v[k] < r.lower[k] else v[k]
+        out[k] = r.upper[k] if x > r.upper[k] else x
+
+
+@kernel
+def box_value(r, x):
+    """0 on the box."""
+    for k in range(x.shape[0]):
+        below = r.lower[k] - x[k]
+        above = x[k] - r.upper[k]
+        if below > TOLERANCE * max(1.0, abs(r.lower[k])):
+            return math.inf
+        if above > TOLERANCE * max(1.0, abs(r.upper[k])):
+            return math.inf
+    return 0.0
+
+
+operators.prox.register(BoxOperator, box_prox)
+operators.value.register(BoxOperator, box_value)
+
+
+class Box(Term):
+    """lower <= x <= upper."""
+
+    kind: Literal["box"] = Field(description="every coordinate between two bounds")
+    lower: Bound | None = Field(
+        default=None, description="a number, or one for each coordinate; none if absent"
+    )
+    upper: Bound | None = Field(
+        default=None, description="a number, or one for each coordinate; none if absent"
+    )
+
+    @model_validator(mode="after")
+    def _is_bounded(self) -> "Box":
+        if self.lower is None and self.upper is None:
+            raise misuse("must have at least one of the keys lower, upper")
+        return self
+
+    def local_step(self, dimension: int) -> LocalStep:
+        """Convex. InputError unless lower <= upper in every coordinate."""
+        lower = _bound("lower", -math.inf if self.lower is None else self.lower, dimension)
+        upper = _bound("upper", math.inf if self.upper is None else self.upper, dimension)
+        wrong = ~(lower <= upper)
+        if wrong.any():
+            k = wrong.argmax()
+            found, wanted = f"{upper[k]:g} at coordinate {k}", f"{lower[k]:g}"
+            raise InputError("upper", found, f"at least the lower bound {wanted} is needed")
+        return LocalStep(self.kind, BoxOperator(lower, upper), dimension, convex=True)
+
+
+def _bound(name: str, value: float | tuple[float, ...], dimension: int) -> np.ndarray:
+    """The bound of every coordinate, (d,)."""
+    if isinstance(value, tuple):
+        return per_one(name, value, dimension, "one per coordinate")
+    return np.full(dimension, value)
+
+
+class SimplexOperator(NamedTuple):
+    """r(x) = 0 where x >= 0 and sum_k x_k = total."""
+
+    total: float
+
+
+@kernel
+def simplex_prox(r, step, v, out):
+    """max(v - tau, 0): tau is raised to the mean excess of those above it until none falls below
+    (Michelot 1986).
+    """
+    top = v[0]
+    for k in range(v.shape[0]):
+        top = max(top, v[k])
+    count, tau = 0, -math.inf
+    while True:
+        above, total = 0, 0.0
+        for k in range(v.shape[0]):
+            if v[k] - top > tau:
+                above += 1
+                total += v[k] - top
+        if above in (0, count):
+            break
+        count, tau = above, (total - r.total) / above
+    for k in range(v.shape[0]):
+        rest = v[k] - top - tau
+        out[k] = 0.0 if rest < 0.0 else rest
+
+
+@kernel
+def simplex_value(r, x):
+    """0 on the simplex."""
+    slack = TOLERANCE * r.total
+    total = 0.0
+    for k in range(x.shape[0]):
+        if x[k] < -slack:
+            return math.inf
+        total += x[k]
+    return math.inf if abs(total - r.total) > slack else 0.0
+
+
+operators.prox.register(SimplexOperator, simplex_prox)
+operators.value.register(SimplexOperator, simplex_value)
+
+
+class Simplex(Term):
+    """x >= 0, sum_k x_k = total."""
+
+    kind: Literal["simplex"] = Field(description="nonnegative coordinates with a fixed sum")
+    total: Positive = Field(default=1.0, description="the sum")
+
+    def local_step(self, dimension: int) -> LocalStep:
+        """Convex."""
+        return LocalStep(self.kind, SimplexOperator(self.total), dimension, convex=True)
+
+
+class L2BallOperator(NamedTuple):
+    """r(x) = 0 where ||x||_2 <= radius."""
+
+    radius: float
+
+
+@kernel
+def l2_ball_prox(r, step, v, out):
+    """v, shortened to the radius."""
+    size = norm(v, 0, v.shape[0])
+    scale = 1.0 if size <= r.radius else r.radius / size
+    for k in range(v.shape[0]):
+        out[k] = scale * v[k]
+
+
+@kernel
+def l2_ball_value(r, x):
+    """0 on the ball."""
+    return math.inf if norm(x, 0, x.shape[0]) > r.radius * (1.0 + TOLERANCE) else 0.0
+
+
+operators.prox.register(L2BallOperator, l2_ball_prox)
+operators.value.register(L2BallOperator, l2_ball_value)
+
+
+class L2Ball(Term):
+    """||x||_2 <= radius."""
+
+    kind: Literal["l2_ball"] = Field(description="a Euclidean ball around 0")
+    radius: Positive = Field(description="its radius")
+
+    def local_step(self, dimension: int) -> LocalStep:
+        """Convex."""
+        return LocalStep(self.kind, L2BallOperator(self.radius), dimension, convex=True)

@@ -1,0 +1,65 @@
+"""What the declaration of a term is: a name, options, and the local step they make."""
+
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, ConfigDict, Field, Strict, TypeAdapter
+
+from dadao_sim.local_steps.local_step import LocalStep
+from dadao_sim.strict import Count, Positive, StrictModel, misuse, shown
+
+
+class Term(StrictModel):
+    """A term r of minimise F(x) + r(x), by its formula.
+
+    One below this declares ``kind: Literal[...]``, its name, and its options as described fields;
+    scenarios and ``make`` find it by them. Beside it stand the operator that the engine compiles, a
+    NamedTuple, and the kernels of its prox and its value, registered with ``engine.operators``.
+    """
+
+    kind: str = Field(description="name of the term")
+
+    def local_step(self, dimension: int) -> LocalStep:
+        """The local step in ``dimension`` coordinates.
+
+        Raises InputError, of the option at fault, for what there is not in this dimension.
+        """
+        raise NotImplementedError
+
+
+def _one_or_list(one: Any, many: Any) -> BeforeValidator:
+    """Choose by whether it is a list: pydantic's unions would report the errors of both."""
+    strict = ConfigDict(strict=True)
+    single, several = TypeAdapter(one, config=strict), TypeAdapter(many, config=strict)
+
+    def choose(value: Any) -> Any:
+        chosen = several if isinstance(value, list | tuple) else single
+        return chosen.validate_python(value)
+
+    return BeforeValidator(choose)
+
+
+def _pair(shape: Any) -> Any:
+    if isinstance(shape, list | tuple) and len(shape) == 2:
+        return shape
+    found = f"a list of {len(shape)}" if isinstance(shape, list | tuple) else shown(shape)
+    raise misuse(f"must be [rows, columns], got {found}")
+
+
+# What several terms take.
+Strength = Annotated[Positive, Field(description="factor of the term, in units of F")]
+Sizes = Annotated[tuple[Count, ...], Strict(False), Field(min_length=1)]
+Groups = Annotated[
+    Count | Sizes,
+    _one_or_list(Count, Sizes),
+    Field(description="size of every group, or list of the sizes; they sum to d"),
+]
+Weights = Annotated[tuple[Positive, ...], Strict(False), Field(min_length=1)]
+Number = Annotated[float, Field(allow_inf_nan=True)]  # a bound may be none; no file has it
+Numbers = Annotated[tuple[Number, ...], Strict(False), Field(min_length=1)]
+Bound = Annotated[Number | Numbers, _one_or_list(Number, Numbers)]
+MatrixShape = Annotated[
+    tuple[Count, Count],
+    Strict(False),
+    BeforeValidator(_pair),
+    Field(description="rows and columns of the matrix; their product is d"),
+]
