@@ -6,12 +6,12 @@ from typing import Any
 import numpy as np
 
 from dadao_sim.errors import InputError
-from dadao_sim.problems import synthetic
-from dadao_sim.problems.datasets import DATASETS, Samples, prepared
-from dadao_sim.problems.linear_problem import LOSSES
-from dadao_sim.problems.partition import partition
+from dadao_sim.problems.data import synthetic
+from dadao_sim.problems.data.files import DATASETS, Samples, prepared
+from dadao_sim.problems.data.partition import partition
+from dadao_sim.problems.data.sparse_signal import SparseSignal, sparse_signal
+from dadao_sim.problems.kinds.linear_problem import LOSSES
 from dadao_sim.problems.problem import FloatArray, Problem
-from dadao_sim.problems.sparse_signal import SparseSignal, sparse_signal
 
 
 def build_problem(spec: Any, nodes: int, rng: np.random.Generator) -> Problem:
@@ -50,8 +50,8 @@ def _linear(spec: Any, nodes: int, rng: np.random.Generator) -> Problem:
 
 
 def _image(spec: Any, nodes: int, rng: np.random.Generator) -> Problem:
-    from dadao_sim.problems.images import image_data
-    from dadao_sim.problems.sparse_problem import sparse_problem
+    from dadao_sim.problems.data.image import image_data
+    from dadao_sim.problems.kinds.sparse_problem import sparse_problem
 
     A, b = image_data(spec.data, nodes, rng)
     return sparse_problem(A, b, spec.kind, mu=spec.mu, weighting=spec.weighting)
@@ -62,9 +62,9 @@ def picture(spec: Any, nodes: int, rng: np.random.Generator) -> tuple[FloatArray
 
     Of the problem that :func:`build_problem` makes of ``spec`` with a generator in the same state.
     """
-    from dadao_sim.problems import images
+    from dadao_sim.problems.data import image
 
-    return images.picture(spec.data, nodes, rng.spawn(2)[0])
+    return image.picture(spec.data, nodes, rng.spawn(2)[0])
 
 
 def true_signal(spec: Any, nodes: int, rng: np.random.Generator) -> FloatArray:

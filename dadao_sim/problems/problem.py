@@ -143,7 +143,7 @@ class Problem(ABC):
 
     def with_local_step(self, local_step: LocalStep) -> "Problem":
         """Minimise F(x) + r(x), with r known through ``local_step``."""
-        from dadao_sim.problems.composite import composite_problem
+        from dadao_sim.problems.kinds.composite import composite_problem
 
         return composite_problem(self, local_step)
 
@@ -238,14 +238,14 @@ class Problem(ABC):
         ``samples`` replaces 1/m_i by n/N (N all samples), so that x* does not depend on the
         partition; ``uniform`` keeps 1/m_i. InputError for data that cannot be used.
         """
-        from dadao_sim.problems.linear_problem import linear_problem
+        from dadao_sim.problems.kinds.linear_problem import linear_problem
 
         return linear_problem(A, b, loss, mu=mu, L=L, weighting=weighting, delta=delta)
 
     @staticmethod
     def averaging(centres: ArrayLike) -> "Problem":
         """f_i(x) = ||x - c_i||^2/2 for ``centres`` (n, d); x* is their mean."""
-        from dadao_sim.problems.averaging import averaging_problem
+        from dadao_sim.problems.kinds.averaging import averaging_problem
 
         return averaging_problem(centres)
 
@@ -255,7 +255,7 @@ class Problem(ABC):
 
         mu and L are the extreme eigenvalues over the nodes; InputError where mu would be 0.
         """
-        from dadao_sim.problems.quadratic_problem import quadratic_problem
+        from dadao_sim.problems.kinds.quadratic_problem import quadratic_problem
 
         return quadratic_problem(H, c)
 
@@ -272,7 +272,7 @@ class Problem(ABC):
         mu and L must hold for every one of them: they are not checked. Without ``x_star`` it is
         found by accelerated gradient steps; InputError if they miss the accuracy of :attr:`x_star`.
         """
-        from dadao_sim.problems.python_objective import python_problem
+        from dadao_sim.problems.kinds.python_objective import python_problem
 
         return python_problem(objectives, mu, L, dimension, x_star)
 

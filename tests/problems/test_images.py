@@ -13,8 +13,8 @@ from sklearn.datasets import load_sample_image
 
 from dadao_sim import problems
 from dadao_sim.errors import InputError
-from dadao_sim.problems import images
 from dadao_sim.problems.build import picture
+from dadao_sim.problems.data import image as images
 from dadao_sim.problems.spec import ProblemSpec
 from dadao_sim.strict import sentence
 

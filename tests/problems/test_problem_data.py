@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from dadao_sim.errors import InputError
 from dadao_sim.problems import build_problem
-from dadao_sim.problems.partition import node_sizes, partition
+from dadao_sim.problems.data.partition import node_sizes, partition
 
 
 def rng(seed: int = 0) -> np.random.Generator:
@@ -82,7 +82,7 @@ def test_the_nodes_drawn_do_not_depend_on_how_many_are_drawn_together(monkeypatc
     whole = build_problem(cases.spec("least_squares", data), 7, rng())
     again = build_problem(cases.spec("least_squares", data), 7, rng())
     assert whole.objective.H.tobytes() == again.objective.H.tobytes()
-    monkeypatch.setattr("dadao_sim.problems.spectra.NODES_AT_ONCE", 3)
+    monkeypatch.setattr("dadao_sim.problems.kinds.spectra.NODES_AT_ONCE", 3)
     assert (again.mu, again.L) == (whole.mu, whole.L)
 
 

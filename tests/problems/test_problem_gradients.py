@@ -11,8 +11,8 @@ from scipy.special import huber as scipy_huber
 from dadao_sim.engine import oracles
 from dadao_sim.errors import InputError
 from dadao_sim.problems import Problem
-from dadao_sim.problems.linear_model import LinearModel
-from dadao_sim.problems.quadratic import Quadratic
+from dadao_sim.problems.kinds.linear_model import LinearModel
+from dadao_sim.problems.kinds.quadratic import Quadratic
 
 UNEVEN = (4, 11, 3, 7)
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from dadao_sim.errors import InputError
 from dadao_sim.problems import Problem, build_problem
-from dadao_sim.problems.linear_model import HUBER, logistic_divergence, loss_divergence
+from dadao_sim.problems.kinds.linear_model import HUBER, logistic_divergence, loss_divergence
 
 REFERENCE = sorted((Path(__file__).parent.parent / "data").glob("*.npz"))
 UNEVEN = (4, 11, 3, 7)

@@ -15,8 +15,10 @@ from scipy.sparse import coo_array, csr_array, eye_array, random_array
 from dadao_sim.engine import oracles
 from dadao_sim.errors import InputError
 from dadao_sim.local_steps import from_callable
-from dadao_sim.problems import Problem, images, sparse_problem
-from dadao_sim.problems.sparse_problem import SparseProblem, largest_eigenvalue
+from dadao_sim.problems import Problem
+from dadao_sim.problems.data import image as images
+from dadao_sim.problems.kinds import sparse_problem
+from dadao_sim.problems.kinds.sparse_problem import SparseProblem, largest_eigenvalue
 
 UNEVEN = (4, 11, 1, 7)
 

@@ -14,7 +14,7 @@ from dadao_sim import problems
 from dadao_sim.errors import InputError
 from dadao_sim.local_steps import from_callable
 from dadao_sim.problems.build import true_signal
-from dadao_sim.problems.sparse_signal import sparse_signal
+from dadao_sim.problems.data.sparse_signal import sparse_signal
 from dadao_sim.problems.spec import ProblemSpec
 from dadao_sim.strict import sentence
 

@@ -11,9 +11,10 @@ from scipy.sparse.linalg import LinearOperator, cg, eigsh
 
 from dadao_sim.compiled.threads import one_blas_thread
 from dadao_sim.errors import InputError
-from dadao_sim.problems import sparse_model
 from dadao_sim.problems.arrays import offsets_of, where_in
-from dadao_sim.problems.linear_problem import WEIGHTINGS
+from dadao_sim.problems.kinds import sparse_model
+from dadao_sim.problems.kinds.linear_problem import WEIGHTINGS
+from dadao_sim.problems.kinds.sparse_model import SparseLeastSquares
 from dadao_sim.problems.problem import (
     TOLERANCE,
     FloatArray,
@@ -21,7 +22,6 @@ from dadao_sim.problems.problem import (
     Problem,
     require_constants,
 )
-from dadao_sim.problems.sparse_model import SparseLeastSquares
 
 LOSSES = ("least_squares", "ridge")
 DENSE = 256

@@ -9,10 +9,13 @@ from numpy.typing import ArrayLike
 
 from dadao_sim.compiled.threads import one_blas_thread
 from dadao_sim.errors import InputError
-from dadao_sim.problems import linear_model as lm
 from dadao_sim.problems.arrays import offsets_of, stacked, where_in
-from dadao_sim.problems.linear_model import LinearModel
-from dadao_sim.problems.newton import hessian, minimise, with_scratch
+from dadao_sim.problems.kinds import linear_model as lm
+from dadao_sim.problems.kinds.linear_model import LinearModel
+from dadao_sim.problems.kinds.newton import hessian, minimise, with_scratch
+from dadao_sim.problems.kinds.quadratic import Quadratic, quadratic, with_inverse
+from dadao_sim.problems.kinds.quadratic_problem import square_root
+from dadao_sim.problems.kinds.spectra import spectra
 from dadao_sim.problems.problem import (
     TOLERANCE,
     FloatArray,
@@ -21,9 +24,6 @@ from dadao_sim.problems.problem import (
     require_constants,
     require_positive,
 )
-from dadao_sim.problems.quadratic import Quadratic, quadratic, with_inverse
-from dadao_sim.problems.quadratic_problem import square_root
-from dadao_sim.problems.spectra import spectra
 
 LOSSES = {
     "least_squares": lm.SQUARE,
