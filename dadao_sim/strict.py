@@ -97,7 +97,7 @@ class ByKind:
     ) -> dict[str, Any]:
         """One of all models there are."""
         models = dict.fromkeys(self.registry.values())
-        return {"oneOf": [handler(model.__pydantic_core_schema__) for model in models]}
+        return {"oneOf": [handler(_defined(model)) for model in models]}
 
     def _validate(self, data: Any, info: ValidationInfo) -> Any:
         if isinstance(data, tuple(set(self.registry.values()))):
@@ -114,6 +114,13 @@ class ByKind:
             fields = (name for model in self.registry.values() for name in model.model_fields)
             _check_keys(data, dict.fromkeys([self.key, *fields]))
             raise
+
+
+def _defined(model: type[StrictModel]) -> core_schema.CoreSchema:
+    """The schema of a model that is written once, however many fields can hold it."""
+    ref = f"{model.__module__}.{model.__qualname__}"
+    schema: Any = {**model.__pydantic_core_schema__, "ref": ref}
+    return core_schema.definitions_schema(core_schema.definition_reference_schema(ref), [schema])
 
 
 def _dumped(model: StrictModel, info: SerializationInfo) -> dict[str, Any]:

@@ -78,8 +78,9 @@ def test_a_field_takes_models_that_join_after_it_was_made(shapes):
     square = Drawing.model_validate({"shape": {"kind": "square"}})
     assert square.model_dump(mode="json", exclude_none=True) == {"shape": {"kind": "square"}}
     schema = Drawing.model_json_schema()
-    titles = [one["title"] for one in schema["properties"]["shape"]["oneOf"]]
-    assert titles == ["Circle", "Square", "Line"]
+    models = [one["$ref"] for one in schema["properties"]["shape"]["oneOf"]]
+    assert models == ["#/$defs/Circle", "#/$defs/Square", "#/$defs/Line"]
+    assert schema["$defs"]["Line"]["required"] == ["kind", "length"]
     assert schema["properties"]["shape"]["description"] == "what is drawn"
 
 
