@@ -218,15 +218,8 @@ def print_names() -> None:
     from dadao_sim.algorithms.contract.registry import METHODS
     from dadao_sim.local_steps.spec import PROX_MODELS
     from dadao_sim.networks.spec import GRAPH_OPTIONS, GraphName
-    from dadao_sim.problems.spec import (
-        AuthorsData,
-        DataFile,
-        DataSet,
-        ImageData,
-        ProblemSpec,
-        SparseSignalData,
-        SyntheticData,
-    )
+    from dadao_sim.problems.data_source import DATA
+    from dadao_sim.problems.spec import PROBLEMS
     from dadao_sim.scenario import shipped
 
     def kinds(*models: Any) -> str:
@@ -242,9 +235,8 @@ def print_names() -> None:
             *(["local steps: experimental"] if method.composite == "experimental" else []),
         ]
         say(f"  {name:28}{display_name(name, name)} ({', '.join(needs)})")
-    say("problems\n  " + kinds(ProblemSpec))
-    data = (SyntheticData, SparseSignalData, AuthorsData, DataSet, DataFile, ImageData)
-    say("data\n  " + kinds(*data))
+    say("problems\n  " + ", ".join(PROBLEMS))
+    say("data\n  " + ", ".join(DATA))
     say("local steps\n  " + kinds(*PROX_MODELS) + ", learned")
     say("graphs")
     for graph in get_args(GraphName):

@@ -86,9 +86,9 @@ def recovered_figure(
     nodes = len(estimates[0].x)
     rng = np.random.default_rng(stream(scenario.seed, 0, "data"))
     with paper():
-        if scenario.problem.data.kind == "image":
+        if _data_kind(scenario) == "image":
             return _image_figure(*picture(scenario.problem, nodes, rng), estimates, width)
-        return _signal_figure(true_signal(scenario.problem, nodes, rng), estimates, width)
+        return _signal_figure(true_signal(scenario.problem, rng), estimates, width)
 
 
 def psnr(picture: Array, truth: Array) -> float:
@@ -105,12 +105,18 @@ def _scenario(result: Result) -> Scenario:
     if "problem" in manifest.get("given_in_python", ()):
         raise InputError("recovered: the problem was given in Python; its truth is not known")
     scenario = scenario_from_mapping(manifest["scenario"])
-    if (kind := scenario.problem.data.kind) not in ("image", "sparse_signal"):
+    if (kind := _data_kind(scenario)) not in ("image", "sparse_signal"):
         raise InputError(
             f"recovered: problem.data.kind is {kind}, which has no truth to compare with; image or"
             " sparse_signal is needed"
         )
     return scenario
+
+
+def _data_kind(scenario: Scenario) -> str | None:
+    """None for a problem without data."""
+    data = getattr(scenario.problem, "data", None)
+    return None if data is None else str(data.kind)
 
 
 def _estimates(result: Result, labels: Sequence[str] | None) -> list[Estimate]:

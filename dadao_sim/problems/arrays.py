@@ -3,10 +3,12 @@
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from dadao_sim.errors import InputError
-from dadao_sim.problems.problem import FloatArray, IntArray
+
+FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.int64]
 
 
 def offsets_of(samples: IntArray) -> IntArray:
@@ -19,6 +21,13 @@ def where_in(row: int, samples: IntArray) -> str:
     offsets = offsets_of(samples)
     i = int(np.searchsorted(offsets, row, side="right")) - 1
     return f"node {i}, row {row - offsets[i]}"
+
+
+def scales(samples: IntArray, weighting: str) -> FloatArray:
+    """The factor of each node's sum of losses (n,): n/N for ``samples``, 1/m_i for ``uniform``."""
+    if weighting == "samples":
+        return np.full(samples.size, samples.size / samples.sum())
+    return 1.0 / samples
 
 
 def stacked(

@@ -7,14 +7,13 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from dadao_sim.engine import oracles
 from dadao_sim.errors import InputError
 from dadao_sim.local_steps.local_step import LocalStep
+from dadao_sim.problems.arrays import FloatArray, IntArray
 
-FloatArray = NDArray[np.float64]
-IntArray = NDArray[np.int64]
 TOLERANCE = 1e-12
 """Of x*: ||grad F(x*)|| relative to max(||grad F(0)||, mean_i ||grad f_i(x*)||)."""
 
@@ -223,24 +222,27 @@ class Problem(ABC):
         mu: float | None = None,
         L: float | None = None,
         weighting: str = "samples",
-        delta: float = 1.0,
+        **constants: float,
     ) -> "Problem":
         """Linear models from the rows and targets of every node.
 
-        ``A``: (n, m, d), or n arrays (m_i, d); ``b``: (n, m), or n arrays (m_i,). ``loss``:
+        ``A``: (n, m, d), or n arrays or scipy sparse matrices (m_i, d); ``b``: (n, m), or n arrays
+        (m_i,). ``loss``: a kind of problem in ``problems/kinds`` or registered, among them
 
         - ``least_squares``: f_i(x) = (1/m)||A_i x - b_i||^2; mu and L, if given, replace the exact
         - ``ridge``: the same plus (mu/2)||x||^2
         - ``logistic_l2``: (1/m) sum log(1 + exp(-b a.x)) + (mu/2)||x||^2, b = +-1
-        - ``huber_l2``: (1/m) sum of Huber(a.x - b; ``delta``) + (mu/2)||x||^2
+        - ``huber_l2``: (1/m) sum of Huber(a.x - b; ``delta``, by default 1) + (mu/2)||x||^2
+
+        ``constants`` are those of the loss, such as delta. Sparse matrices are for the first two.
 
         The last three need mu > 0, the strength of the l2 term. ``weighting`` of uneven nodes:
         ``samples`` replaces 1/m_i by n/N (N all samples), so that x* does not depend on the
         partition; ``uniform`` keeps 1/m_i. InputError for data that cannot be used.
         """
-        from dadao_sim.problems.kinds.linear_problem import linear_problem
+        from dadao_sim.problems.kinds.linear_kind import from_arrays
 
-        return linear_problem(A, b, loss, mu=mu, L=L, weighting=weighting, delta=delta)
+        return from_arrays(A, b, loss, mu=mu, L=L, weighting=weighting, constants=constants)
 
     @staticmethod
     def averaging(centres: ArrayLike) -> "Problem":
@@ -275,20 +277,6 @@ class Problem(ABC):
         from dadao_sim.problems.kinds.python_objective import python_problem
 
         return python_problem(objectives, mu, L, dimension, x_star)
-
-
-def require_positive(name: str, value: float | None) -> None:
-    """InputError unless ``value`` is None or a finite number above 0."""
-    if value is not None and not (np.isfinite(value) and value > 0):
-        raise InputError(f"{name}: {value} given; a finite number > 0 is needed")
-
-
-def require_constants(mu: float | None, L: float | None) -> None:
-    """InputError unless 0 < mu <= L, as far as they are given."""
-    require_positive("mu", mu)
-    require_positive("L", L)
-    if mu is not None and L is not None and mu > L:
-        raise InputError(f"mu: {mu} given, above L = {L}; mu <= L is needed")
 
 
 def _shaped(x: ArrayLike, shape: tuple[int, ...]) -> FloatArray:

@@ -16,7 +16,7 @@ LIBRARIES = ["numpy", "scipy", "numba", "networkx", "pandas", "pyarrow", "scikit
 def input_digest(scenario: Scenario) -> str:
     """Digest of the files that a scenario reads: a result is of their content, not their names."""
     digest = hashlib.sha256()
-    network, data = scenario.network, scenario.problem.data
+    network, data = scenario.network, getattr(scenario.problem, "data", None)
     sequence = getattr(network, "sequence", None)
     learned = getattr(scenario.local_step, "learned", None)
     names = [getattr(network, "file", None), *(getattr(sequence, "files", None) or ())]

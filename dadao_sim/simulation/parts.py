@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from dadao_sim.errors import InputError
+from dadao_sim.errors import InputError, within
 from dadao_sim.events.world.physics import Physics, make_physics
 from dadao_sim.local_steps.build import build_local_step
 from dadao_sim.local_steps.local_step import LocalStep
@@ -46,7 +46,9 @@ def build_parts(
         return np.random.default_rng(stream(scenario.seed, repeat, part))
 
     network = network or build_network(scenario.network, rng("graph"))
-    problem = problem or build_problem(scenario.problem, network.nodes, rng("data"))
+    if problem is None:
+        with within("problem"):
+            problem = build_problem(scenario.problem, network.nodes, rng("data"))
     if problem.nodes != network.nodes:
         raise InputError(
             f"network: has {network.nodes} nodes, but the problem has {problem.nodes}; "

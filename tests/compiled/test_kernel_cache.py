@@ -20,6 +20,7 @@ from dadao_sim.compiled.kernel import (
     source_digest,
 )
 from dadao_sim.engine import node, operators, oracles
+from dadao_sim.problems.kinds import losses
 
 
 def test_the_digest_covers_what_compiled_code_can_come_from_and_nothing_else(tmp_path):
@@ -52,7 +53,7 @@ def test_every_function_that_is_compiled_lies_in_a_file_of_the_digest():
     covered = {str(path) for path in compiled_sources()}
     functions = [
         getattr(implementation, "py_func", implementation)
-        for table in (node, oracles, operators)
+        for table in (node, oracles, operators, losses)
         for verb in vars(table).values()
         for implementation in getattr(verb, "implementations", {}).values()
     ]

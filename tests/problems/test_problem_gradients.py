@@ -118,7 +118,7 @@ def test_a_draw_is_the_documented_function_of_its_mark(mark, batch, loss):
         [b[i][rows]],
         "ridge" if loss == "least_squares" else loss,
         mu=cases.MU,
-        delta=cases.DELTA,
+        **cases.constants(loss),
     )
     expected = scale * (drawn.gradient(0, x) - cases.MU * x) + l2
     oracles.gradient(stochastic, i, x, np.uint64(mark), out)

@@ -231,8 +231,14 @@ def test_a_misspelt_key_is_refused_with_the_right_suggestion(
 # ---- JSON Schema ---------------------------------------------------------------------------------
 
 
-def object_schemas(whole: dict[str, Any]) -> list[dict[str, Any]]:
-    return [whole, *(part for part in whole["$defs"].values() if part["type"] == "object")]
+def object_schemas(part: Any) -> list[dict[str, Any]]:
+    """All schemas of mappings with keys, wherever they stand in ``part``."""
+    if isinstance(part, list):
+        return [found for one in part for found in object_schemas(one)]
+    if not isinstance(part, dict):
+        return []
+    own = [part] if isinstance(part.get("properties"), dict) and "type" in part else []
+    return own + [found for one in part.values() for found in object_schemas(one)]
 
 
 def test_schema_describes_every_key_and_allows_no_other():

@@ -1,178 +1,161 @@
-"""Data sets of samples that are yet to be split over nodes: scikit-learn's own, and files.
-
-A data set is a function (options, rng) -> Samples, entered in ``DATASETS``.
-"""
+"""Samples of a file; a format is a function with ``@file_format`` and nothing else."""
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple
 
 import numpy as np
+from pydantic import AfterValidator, Field
 
 from dadao_sim.errors import InputError
-from dadao_sim.problems.problem import FloatArray
+from dadao_sim.problems.arrays import FloatArray
+from dadao_sim.problems.data_source import Samples, SampleSet
+from dadao_sim.strict import FilePath, Text, misuse, shown, suggestion
+
+Reader = Callable[[Path, str | None, bool], Samples]
 
 
-class Samples(NamedTuple):
-    """Features X (N, p) and targets y (N,); y is None for a file of points (averaging only)."""
+class Format(NamedTuple):
+    """How files of one ``name`` and ``ending`` are read: (path, target, points) -> Samples."""
 
-    X: FloatArray
-    y: FloatArray | None
-
-
-def breast_cancer() -> Samples:
-    """Wisconsin diagnostic breast cancer: 569 samples, 30 features; benign 1, malignant -1."""
-    from sklearn.datasets import load_breast_cancer
-
-    X, y = load_breast_cancer(return_X_y=True)
-    return Samples(X, 2.0 * y - 1.0)
+    name: str
+    ending: str
+    read: Reader
 
 
-def digits() -> Samples:
-    """Handwritten digits: 1797 samples, 64 pixels; even digits 1, odd ones -1."""
-    from sklearn.datasets import load_digits
-
-    X, y = load_digits(return_X_y=True)
-    return Samples(X, np.where(y % 2 == 0, 1.0, -1.0))
+FORMATS: dict[str, Format] = {}
+"""By name; files of an unknown ending are taken for svmlight."""
 
 
-def diabetes() -> Samples:
-    """Diabetes progression after a year: 442 samples, 10 features, targets from 25 to 346."""
-    from sklearn.datasets import load_diabetes
+def file_format(name: str, ending: str) -> Callable[[Reader], Reader]:
+    """Decorate what reads a file of a format.
 
-    return Samples(*load_diabetes(return_X_y=True))
-
-
-def file(path: str, format: str, target: str | None, points: bool) -> Samples:
-    """Samples of a file, nothing mapped: labels of logistic_l2 must be -1 and 1 in the file.
-
-    ``format``: ``svmlight``; ``npz`` with features A or X (N, p) and targets b or y (N,), or those
-    named ``target``; ``csv`` with one line of names, targets in the column named ``target`` or else
-    the last one; ``auto`` goes by the ending (.npz, .csv, anything else is svmlight). With
-    ``points`` there are no targets, and only a column that is named ``target`` is left out.
+    It is given the path, the name of the targets or None, and whether points are wanted: then there
+    are no targets, and only what is named is left out. InputErrors name ``path`` or ``target``; any
+    other exception means that the file is not of this format.
     """
-    source = Path(path)
-    if not source.is_file():
-        raise InputError(f"problem.data.path: no file {source.name} at {source}")
-    if format == "auto":
-        format = {".npz": "npz", ".csv": "csv"}.get(source.suffix.lower(), "svmlight")
-    if format not in READERS:
-        known = ", ".join(["auto", *READERS])
-        raise InputError(f"problem.data.format: {format!r} is not one of {known}")
-    try:
-        samples = READERS[format](source, target, points)
-    except InputError:
-        raise
-    except Exception as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise InputError(
-            f"problem.data.path: {source.name} is no {format} file: {reason}"
-        ) from error
-    if samples.X.ndim != 2 or 0 in samples.X.shape:
-        raise InputError(
-            f"problem.data.path: the features in {source.name} have shape {samples.X.shape};"
-            " (samples, features) is needed"
-        )
-    if samples.y is not None and samples.y.shape != samples.X.shape[:1]:
-        raise InputError(
-            f"problem.data.path: {source.name} has features of shape {samples.X.shape} and targets"
-            f" of shape {samples.y.shape}; one target per sample is needed"
-        )
-    return samples
+
+    def decorate(read: Reader) -> Reader:
+        FORMATS[name] = Format(name, ending, read)
+        return read
+
+    return decorate
 
 
-def _svmlight(path: Path, target: str | None, points: bool) -> Samples:
+def _known(name: str) -> str:
+    if name not in ("auto", *FORMATS):
+        raise misuse(f"unknown value {shown(name)}{suggestion(name, ['auto', *FORMATS])}")
+    return name
+
+
+def _list_formats(schema: dict[str, Any]) -> None:
+    schema["enum"] = ["auto", *FORMATS]
+
+
+class DataFile(SampleSet):
+    """A data file, split over the nodes; nothing is mapped: labels must be -1 and 1 in the file."""
+
+    kind: Literal["file"] = Field(description="samples read from a file")
+    path: FilePath = Field(description="the file, relative to the scenario file")
+    format: Annotated[str, AfterValidator(_known)] = Field(
+        default="auto",
+        description="format of the file; auto goes by the ending of its name",
+        json_schema_extra=_list_formats,
+    )
+    target: Text | None = Field(
+        default=None, description="name of the column or array of the targets"
+    )
+
+    def read(self, *, points: bool) -> Samples:
+        """The samples of the file; InputError names the option at fault."""
+        path = Path(self.path)
+        if not path.is_file():
+            raise InputError("path", f"no file {path.name} at {path}")
+        format = self._format(path)
+        try:
+            samples = format.read(path, self.target, points)
+        except InputError:
+            raise
+        except Exception as error:
+            reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+            raise InputError("path", f"{path.name} is no {format.name} file: {reason}") from error
+        _require_shapes(samples, path)
+        return samples
+
+    def _format(self, path: Path) -> Format:
+        if self.format != "auto":
+            return FORMATS[self.format]
+        by_ending = {format.ending: format for format in FORMATS.values()}
+        return by_ending.get(path.suffix.lower(), FORMATS["svmlight"])
+
+
+def _require_shapes(samples: Samples, path: Path) -> None:
+    X, y = samples
+    if X.ndim != 2 or 0 in X.shape:
+        raise InputError(
+            "path",
+            f"the features in {path.name} have shape {X.shape}",
+            "(samples, features) is needed",
+        )
+    if y is not None and y.shape != X.shape[:1]:
+        raise InputError(
+            "path",
+            f"{path.name} has features of shape {X.shape} and targets of shape {y.shape}",
+            "one target per sample is needed",
+        )
+
+
+@file_format("svmlight", ".svmlight")
+def svmlight(path: Path, target: str | None, points: bool) -> Samples:
+    """Lines of a target and ``column:value`` pairs."""
     from sklearn.datasets import load_svmlight_file
 
     if target is not None:
-        raise InputError("problem.data.target: svmlight files name no columns; leave it out")
+        raise InputError("target", "svmlight files name no columns", "leave it out")
     X, y = load_svmlight_file(str(path))
     return Samples(X.toarray(), None if points else y)
 
 
-def _npz(path: Path, target: str | None, points: bool) -> Samples:
+@file_format("npz", ".npz")
+def npz(path: Path, target: str | None, points: bool) -> Samples:
+    """Features A or X (N, p) and targets b or y (N,), or those named ``target``."""
     with np.load(path, allow_pickle=False) as arrays:
 
-        def one_of(names: list[str], field: str) -> FloatArray:
+        def one_of(names: list[str], where: str) -> FloatArray:
             for name in names:
                 if name in arrays:
                     return np.asarray(arrays[name], dtype=np.float64)
             raise InputError(
-                f"{field}: {path.name} holds {', '.join(arrays) or 'nothing'};"
-                f" an array named {' or '.join(names)} is needed"
+                where,
+                f"{path.name} holds {', '.join(arrays) or 'nothing'}",
+                f"an array named {' or '.join(names)} is needed",
             )
 
-        X = one_of(["A", "X"], "problem.data.path")
+        X = one_of(["A", "X"], "path")
         if points:
             return Samples(X, None)
         if target is not None:
-            return Samples(X, one_of([target], "problem.data.target"))
-        return Samples(X, one_of(["b", "y"], "problem.data.path"))
+            return Samples(X, one_of([target], "target"))
+        return Samples(X, one_of(["b", "y"], "path"))
 
 
-def _csv(path: Path, target: str | None, points: bool) -> Samples:
+@file_format("csv", ".csv")
+def csv(path: Path, target: str | None, points: bool) -> Samples:
+    """Numbers below one line of names; targets in the column ``target``, or else the last one."""
     import pandas as pd
 
     table = pd.read_csv(path)
     if target is not None and target not in table.columns:
-        raise InputError(
-            f"problem.data.target: no column {target!r} in {path.name};"
-            f" it has {', '.join(map(str, table.columns))}"
-        )
+        names = ", ".join(map(str, table.columns))
+        raise InputError("target", f"no column {target!r} in {path.name}", f"it has {names}")
     for column in table.columns:
         if not pd.api.types.is_numeric_dtype(table[column]):
             raise InputError(
-                f"problem.data.path: column {column!r} of {path.name} is not numeric;"
-                " numbers below one line of names are needed"
+                "path",
+                f"column {column!r} of {path.name} is not numeric",
+                "numbers below one line of names are needed",
             )
     if target is None and not points:
         target = table.columns[-1]
     y = None if target is None else table.pop(target).to_numpy(np.float64)
     return Samples(table.to_numpy(np.float64), None if points else y)
-
-
-READERS: dict[str, Callable[[Path, str | None, bool], Samples]] = {
-    "svmlight": _svmlight,
-    "npz": _npz,
-    "csv": _csv,
-}
-
-DATASETS: dict[str, Callable[[Any, bool], Samples]] = {
-    "breast_cancer": lambda options, points: breast_cancer(),
-    "digits": lambda options, points: digits(),
-    "diabetes": lambda options, points: diabetes(),
-    "file": lambda options, points: file(options.path, options.format, options.target, points),
-}
-"""Name of a data set -> function (options, points) -> Samples."""
-
-
-def prepared(
-    samples: Samples,
-    rng: np.random.Generator,
-    *,
-    standardise: bool,
-    limit: int | None,
-    intercept: bool,
-) -> Samples:
-    """The samples as a problem uses them, in this order.
-
-    ``limit``: that many of them at random, if there are more. ``standardise``: every feature to
-    mean 0 and variance 1 over those that are left (a constant one to 0). ``intercept``: a last
-    feature 1, which the l2 term counts like any other. InputError for data that are not finite.
-    """
-    X, y = samples
-    good = np.isfinite(X).all(axis=1) if y is None else np.isfinite(X).all(axis=1) & np.isfinite(y)
-    if not good.all():
-        raise InputError(
-            f"problem.data: sample {int(np.argmin(good))} (from 0) is nan or infinite;"
-            " finite numbers are needed"
-        )
-    if limit is not None and limit < X.shape[0]:
-        kept = np.sort(rng.permutation(X.shape[0])[:limit])
-        X, y = X[kept], None if y is None else y[kept]
-    if standardise:
-        deviation = X.std(axis=0)
-        X = (X - X.mean(axis=0)) / np.where(deviation > 0, deviation, 1.0)
-    if intercept:
-        X = np.column_stack([X, np.ones(X.shape[0])])
-    return Samples(X, y)

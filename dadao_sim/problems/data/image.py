@@ -5,18 +5,19 @@ what was seen of it. F(x) = ||A x - b||^2/N, N the pixels seen by all nodes, so 
 strength of a regulariser count in units of 1/N.
 """
 
-from typing import Any, NamedTuple
+from typing import Annotated, Literal, NamedTuple
 
 import numpy as np
+from pydantic import Field, model_validator
 from scipy.ndimage import gaussian_filter1d
 from scipy.sparse import csr_array, eye_array, kron
 
 from dadao_sim.compiled.threads import one_blas_thread
 from dadao_sim.errors import InputError
-from dadao_sim.problems.problem import FloatArray, IntArray
+from dadao_sim.problems.arrays import FloatArray, IntArray
+from dadao_sim.problems.data_source import DataSource, Wanted
+from dadao_sim.strict import NotNegative, Positive, misuse
 
-IMAGES = {"china": "china.jpg", "flower": "flower.jpg"}
-"""Images of scikit-learn (CC BY 2.0: danielbuechele, vultilion)."""
 GREY = (0.299, 0.587, 0.114)
 """Weights of red, green and blue (ITU-R BT.601)."""
 TRUNCATE = 3.0
@@ -40,59 +41,112 @@ class Scene(NamedTuple):
     pixels: list[IntArray]
 
 
-def image_data(
-    options: Any, nodes: int, rng: np.random.Generator
-) -> tuple[list[csr_array], list[FloatArray]]:
-    """The nodes' rows, sparse (m_i, size^2), and targets (m_i,); ``options`` are those of
-    :func:`scene`.
-    """
-    made = scene(options, nodes, rng)
-    return [made.rows[own] for own in made.pixels], [made.targets[own] for own in made.pixels]
+class ImageData(DataSource):
+    """An image to be restored, its pixels split over the nodes in strips."""
 
+    kind: Literal["image"] = Field(description="an image that the nodes restore together")
+    task: Literal["deblurring", "inpainting"] = Field(
+        description="what the nodes see of it: all pixels, blurred, or some of them"
+    )
+    image: Literal["china", "flower"] = Field(default="china", description="which image")
+    size: Annotated[int, Field(ge=2, le=427)] = Field(
+        default=64, description="pixels of a side of the image; d is its square"
+    )
+    blur: Positive = Field(
+        default=1.5, description="standard deviation of the Gaussian blur, in pixels"
+    )
+    observed: Annotated[float, Field(gt=0, le=1)] = Field(
+        default=0.5, description="share of the pixels that inpainting sees"
+    )
+    noise: NotNegative = Field(
+        default=0.02, description="standard deviation of the noise; the image lies in [0, 1]"
+    )
 
-def picture(options: Any, nodes: int, rng: np.random.Generator) -> Picture:
-    """What :func:`image_data` is about, from a generator in the same state."""
-    made = scene(options, nodes, rng)
-    seen = np.full(made.targets.size, np.nan)
-    known = np.concatenate(made.pixels)
-    seen[known] = made.targets[known]
-    return Picture(made.truth, seen.reshape(made.truth.shape))
+    @model_validator(mode="after")
+    def _options_are_of_the_task(self) -> "ImageData":
+        if self.task != "deblurring" and self.blur != 1.5:
+            raise misuse(f"only deblurring has it, and task is {self.task}", "blur")
+        if self.task != "inpainting" and self.observed != 0.5:
+            raise misuse(f"only inpainting has it, and task is {self.task}", "observed")
+        return self
 
+    def refusal(self, wanted: Wanted) -> tuple[str, str] | None:
+        """Its rows are sparse."""
+        if not (wanted.points or wanted.sparse):
+            return "kind", f"image needs least_squares or ridge, not {wanted.kind}"
+        return super().refusal(wanted)
 
-def scene(options: Any, nodes: int, rng: np.random.Generator) -> Scene:
-    """Image, rows and targets; ``options`` has the attributes of the scenario's ``ImageData``.
+    @property
+    def undivided(self) -> str:
+        """Why a partition makes no sense."""
+        return "an image is split into strips"
 
-    The pixels are split in reading order into strips, equal to within one. ``deblurring``: a node
-    sees its strip of the blurred image. ``inpainting``: of its strip it sees the share ``observed``
-    at random, rounded, as it is. To all that is seen normal noise of standard deviation ``noise``
-    is added, the same for every number of nodes.
-    """
-    truth = load(options.image, options.size)
-    strips = np.array_split(np.arange(truth.size), nodes)
-    if strips[-1].size == 0:
-        needed = int(np.ceil(np.sqrt(nodes)))
-        raise InputError(
-            f"problem.data.size: {options.size} makes {truth.size} pixels for {nodes} nodes;"
-            f" at least {needed} is needed"
-        )
-    blurred = options.task == "deblurring"
-    rows = blur(options.size, options.blur) if blurred else eye_array(truth.size, format="csr")
-    targets = rows @ truth.ravel() + options.noise * rng.standard_normal(truth.size)
-    if not blurred:
-        strips = [_share(strip, options.observed, rng) for strip in strips]
-    return Scene(truth, rows, targets, strips)
+    def rows(
+        self, wanted: Wanted, nodes: int, rng: np.random.Generator
+    ) -> tuple[list[csr_array], list[FloatArray]]:
+        """The nodes' rows, sparse (m_i, size^2), and targets (m_i,)."""
+        scene = self.scene(nodes, rng)
+        A = [scene.rows[own] for own in scene.pixels]
+        return A, [scene.targets[own] for own in scene.pixels]
+
+    def picture(self, nodes: int, rng: np.random.Generator) -> Picture:
+        """What :meth:`rows` is about, from a generator in the same state."""
+        scene = self.scene(nodes, rng)
+        seen = np.full(scene.targets.size, np.nan)
+        known = np.concatenate(scene.pixels)
+        seen[known] = scene.targets[known]
+        return Picture(scene.truth, seen.reshape(scene.truth.shape))
+
+    def scene(self, nodes: int, rng: np.random.Generator) -> Scene:
+        """Image, rows and targets.
+
+        The pixels are split in reading order into strips, equal to within one. ``deblurring``: a
+        node sees its strip of the blurred image. ``inpainting``: of its strip it sees the share
+        ``observed`` at random, rounded, as it is. To all that is seen normal noise is added, the
+        same for every number of nodes.
+        """
+        truth = load(self.image, self.size)
+        strips = np.array_split(np.arange(truth.size), nodes)
+        if strips[-1].size == 0:
+            needed = int(np.ceil(np.sqrt(nodes)))
+            raise InputError(
+                "size",
+                f"{self.size} makes {truth.size} pixels for {nodes} nodes",
+                f"at least {needed} is needed",
+            )
+        blurred = self.task == "deblurring"
+        rows = blur_matrix(self.size, self.blur) if blurred else eye_array(truth.size, format="csr")
+        targets = rows @ truth.ravel() + self.noise * rng.standard_normal(truth.size)
+        if not blurred:
+            strips = [self._share(strip, rng) for strip in strips]
+        return Scene(truth, rows, targets, strips)
+
+    def _share(self, strip: IntArray, rng: np.random.Generator) -> IntArray:
+        """The observed pixels of a strip."""
+        count = round(self.observed * strip.size)
+        if count == 0:
+            raise InputError(
+                "observed",
+                f"{self.observed:g} of a node's {strip.size} pixels is none",
+                "a larger share, or a larger size, is needed",
+            )
+        return np.sort(rng.permutation(strip)[:count])
 
 
 def load(name: str, size: int) -> FloatArray:
-    """An image of ``IMAGES`` in grey, its central square averaged over areas to (size, size)."""
+    """An image in grey, its central square averaged over areas to (size, size).
+
+    ``name``: ``china`` or ``flower``, which come with scikit-learn (CC BY 2.0: danielbuechele,
+    vultilion).
+    """
     from sklearn.datasets import load_sample_image
 
-    colours = load_sample_image(IMAGES[name]) / 255.0
+    colours = load_sample_image(f"{name}.jpg") / 255.0
     grey = sum(weight * colours[:, :, k] for k, weight in enumerate(GREY))
     height, width = grey.shape
     side = min(height, width)
     if size > side:
-        raise InputError(f"problem.data.size: {size} given; the image has {side} pixels at most")
+        raise InputError("size", f"{size} given", f"the image has {side} pixels at most")
     top, left = (height - side) // 2, (width - side) // 2
     # Row k: the share of every fine pixel in coarse pixel k, from what lies before its two edges.
     edges = np.arange(size + 1) * (side / size)
@@ -101,27 +155,18 @@ def load(name: str, size: int) -> FloatArray:
         return np.clip(shares @ grey[top : top + side, left : left + side] @ shares.T, 0.0, 1.0)
 
 
-def blur(size: int, deviation: float) -> csr_array:
+def blur_matrix(size: int, blur: float) -> csr_array:
     """Gaussian blur of an image (size, size) as a sparse matrix (size^2, size^2), symmetric.
 
-    Standard deviation in pixels; truncated at 3 of them, and reflected at the border about the edge
-    of the last pixel (d c b a | a b c d | d c b a): rows sum to 1, its norm is 1.
+    Standard deviation ``blur`` in pixels; truncated at 3 of them, and reflected at the border about
+    the edge of the last pixel (d c b a | a b c d | d c b a): rows sum to 1, its norm is 1.
     """
-    width = 2 * int(TRUNCATE * deviation + 0.5) + 1
+    width = 2 * int(TRUNCATE * blur + 0.5) + 1
     if width > size:
         raise InputError(
-            f"problem.data.blur: {deviation:g} makes a kernel of {width} pixels;"
-            f" at most size = {size} are possible"
+            "blur",
+            f"{blur:g} makes a kernel of {width} pixels",
+            f"at most size = {size} are possible",
         )
-    line = gaussian_filter1d(np.eye(size), deviation, axis=0, mode="reflect", truncate=TRUNCATE)
+    line = gaussian_filter1d(np.eye(size), blur, axis=0, mode="reflect", truncate=TRUNCATE)
     return kron(csr_array(line), csr_array(line), format="csr")
-
-
-def _share(strip: IntArray, observed: float, rng: np.random.Generator) -> IntArray:
-    count = round(observed * strip.size)
-    if count == 0:
-        raise InputError(
-            f"problem.data.observed: {observed:g} of a node's {strip.size} pixels is none;"
-            " a larger share, or a larger size, is needed"
-        )
-    return np.sort(rng.permutation(strip)[:count])

@@ -1,56 +1,68 @@
 """A sparse signal under Gaussian rows at every node: (group) lasso, compressed sensing."""
 
-from typing import NamedTuple
+from typing import Literal
 
 import numpy as np
+from pydantic import Field, model_validator
 
 from dadao_sim.compiled.threads import one_blas_thread
-from dadao_sim.errors import InputError
-from dadao_sim.problems.problem import FloatArray
+from dadao_sim.problems.arrays import FloatArray
+from dadao_sim.problems.data_source import DataSource, Wanted
+from dadao_sim.strict import Count, NotNegative, misuse
 
 
-class SparseSignal(NamedTuple):
-    """``A`` (n, m, d), ``b`` (n, m), and the ``signal`` (d,) that they are made of."""
+class SparseSignalData(DataSource):
+    """One sparse signal, seen by every node through rows of its own."""
 
-    A: FloatArray
-    b: FloatArray
-    signal: FloatArray
+    kind: Literal["sparse_signal"] = Field(description="a sparse signal under Gaussian rows")
+    dim: Count = Field(description="dimension d of the signal")
+    samples_per_node: Count = Field(
+        description="samples m of each node; all together may be fewer than dim"
+    )
+    nonzeros: Count = Field(description="coordinates of the signal that are not 0, Laplacian")
+    group_size: Count = Field(
+        default=1, description="they come in whole groups of so many consecutive coordinates"
+    )
+    noise: NotNegative = Field(
+        default=0.1, description="standard deviation of the noise of the targets"
+    )
 
+    @model_validator(mode="after")
+    def _groups_fit(self) -> "SparseSignalData":
+        for name, value in (("dim", self.dim), ("nonzeros", self.nonzeros)):
+            if value % self.group_size:
+                raise misuse(f"must be a multiple of group_size ({self.group_size})", name)
+        if self.nonzeros > self.dim:
+            raise misuse(f"must be at most dim ({self.dim})", "nonzeros")
+        return self
 
-def sparse_signal(
-    loss: str,
-    nodes: int,
-    dim: int,
-    samples_per_node: int,
-    nonzeros: int,
-    rng: np.random.Generator,
-    *,
-    group_size: int = 1,
-    noise: float = 0.1,
-) -> SparseSignal:
-    """One signal for all nodes, standard normal rows, targets A x + noise; signs for logistic_l2.
+    def signal(self, rng: np.random.Generator) -> FloatArray:
+        """The signal (d,).
 
-    ``nonzeros`` coordinates, in whole groups of ``group_size`` consecutive ones, are drawn from the
-    Laplacian of density exp(-|x|)/2, the prior of the l1 norm; the rest are 0. ``noise`` is the
-    standard deviation of the normal noise of the targets. All nodes together may have fewer samples
-    than ``dim``. The signal is drawn first: it depends on neither nodes, samples nor noise.
-    """
-    for name, value in (("dim", dim), ("nonzeros", nonzeros)):
-        if value % group_size:
-            raise InputError(
-                f"problem.data.{name}: {value} given; a multiple of group_size = {group_size} is"
-                " needed"
-            )
-    if not 1 <= nonzeros <= dim:
-        raise InputError(f"problem.data.nonzeros: {nonzeros} given; 1 to dim = {dim} are possible")
-    signal = np.zeros(dim)
-    groups = rng.choice(dim // group_size, size=nonzeros // group_size, replace=False)
-    support = (group_size * np.sort(groups)[:, None] + np.arange(group_size)).ravel()
-    signal[support] = rng.laplace(size=nonzeros)
-    A = rng.standard_normal((nodes, samples_per_node, dim))
-    with one_blas_thread():
-        b = A @ signal
-    b += noise * rng.standard_normal(b.shape)
-    if loss == "logistic_l2":
-        b = np.where(b >= 0, 1.0, -1.0)
-    return SparseSignal(A, b, signal)
+        ``nonzeros`` coordinates, in whole groups of consecutive ones, are drawn from the Laplacian
+        of density exp(-|x|)/2, the prior of the l1 norm; the rest are 0.
+        """
+        signal = np.zeros(self.dim)
+        groups = rng.choice(
+            self.dim // self.group_size, size=self.nonzeros // self.group_size, replace=False
+        )
+        within_group = np.arange(self.group_size)
+        support = (self.group_size * np.sort(groups)[:, None] + within_group).ravel()
+        signal[support] = rng.laplace(size=self.nonzeros)
+        return signal
+
+    def rows(
+        self, wanted: Wanted, nodes: int, rng: np.random.Generator
+    ) -> tuple[FloatArray, FloatArray]:
+        """Standard normal rows A (n, m, d), targets A x + noise (n, m); signs as labels.
+
+        The signal x is drawn first: it depends on neither nodes, samples nor noise.
+        """
+        signal = self.signal(rng)
+        A = rng.standard_normal((nodes, self.samples_per_node, self.dim))
+        with one_blas_thread():
+            b = A @ signal
+        b += self.noise * rng.standard_normal(b.shape)
+        if wanted.labels:
+            b = np.where(b >= 0, 1.0, -1.0)
+        return A, b

@@ -11,19 +11,13 @@ from scipy.sparse.linalg import LinearOperator, cg, eigsh
 
 from dadao_sim.compiled.threads import one_blas_thread
 from dadao_sim.errors import InputError
-from dadao_sim.problems.arrays import offsets_of, where_in
+from dadao_sim.problems.arrays import FloatArray, IntArray, offsets_of, scales, where_in
 from dadao_sim.problems.kinds import sparse_model
-from dadao_sim.problems.kinds.linear_problem import WEIGHTINGS
+from dadao_sim.problems.kinds.losses import Loss
 from dadao_sim.problems.kinds.sparse_model import SparseLeastSquares
-from dadao_sim.problems.problem import (
-    TOLERANCE,
-    FloatArray,
-    IntArray,
-    Problem,
-    require_constants,
-)
+from dadao_sim.problems.kinds.square import Square
+from dadao_sim.problems.problem import TOLERANCE, Problem
 
-LOSSES = ("least_squares", "ridge")
 DENSE = 256
 """Rows (or columns) up to which the eigenvalues of a node's Gram matrix are taken from LAPACK."""
 REFINEMENTS, STEPS = 5, 20_000
@@ -159,34 +153,27 @@ def largest_eigenvalue(A: csr_array) -> float:
 def sparse_problem(
     A: Sequence[Any],
     b: Sequence[ArrayLike],
-    loss: str,
+    kind: str,
+    loss: Loss,
     *,
-    mu: float | None = None,
-    L: float | None = None,
-    weighting: str = "samples",
+    ridge: float,
+    weighting: str,
+    given_mu: float | None,
+    given_L: float | None,
 ) -> SparseProblem:
-    """Least squares or ridge from n scipy sparse matrices (m_i, d) and n targets (m_i,).
+    """From n scipy sparse matrices (m_i, d) and n targets (m_i,); see :meth:`Problem.from_arrays`.
 
-    ``mu``, ``L`` and ``weighting`` as for :meth:`Problem.from_arrays`. InputError for data that
-    cannot be used; least_squares has mu = 0 unless another one is given.
+    ``ridge``: the l2 strength. Without it mu = 0 unless another one is given.
     """
-    if loss not in LOSSES:
-        raise InputError(f"loss: sparse rows are for {' and '.join(LOSSES)}, not {loss!r}")
-    if weighting not in WEIGHTINGS:
-        raise InputError(f"weighting: {weighting!r} is not one of {', '.join(WEIGHTINGS)}")
-    require_constants(mu, L)
-    if loss == "ridge" and mu is None:
-        raise InputError("mu: ridge needs the strength of its l2 term, a number > 0")
+    if not isinstance(loss, Square):
+        raise InputError("loss", f"sparse rows are for least_squares and ridge, not {kind!r}")
     rows, targets, samples = _stacked(A, b)
-    n = samples.size
-    scale = np.full(n, n / targets.size) if weighting == "samples" else 1.0 / samples
-    ridge = float(mu) if loss == "ridge" and mu is not None else 0.0
     return SparseProblem(
-        kind=f"sparse_{loss}",
-        model=_model(rows, targets, samples, scale, ridge),
+        kind=f"sparse_{kind}",
+        model=_model(rows, targets, samples, scales(samples, weighting), ridge),
         columns=rows.shape[1],
-        given_mu=float(mu) if loss == "least_squares" and mu is not None else None,
-        given_L=None if L is None else float(L),
+        given_mu=given_mu,
+        given_L=given_L,
     )
 
 
