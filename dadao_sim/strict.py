@@ -118,9 +118,12 @@ class ByKind:
 
 def _defined(model: type[StrictModel]) -> core_schema.CoreSchema:
     """The schema of a model that is written once, however many fields can hold it."""
+    schema: Any = model.__pydantic_core_schema__
+    if schema["type"] == "definitions":  # it holds another model twice, and has a name already
+        return schema
     ref = f"{model.__module__}.{model.__qualname__}"
-    schema: Any = {**model.__pydantic_core_schema__, "ref": ref}
-    return core_schema.definitions_schema(core_schema.definition_reference_schema(ref), [schema])
+    named = {**schema, "ref": ref}
+    return core_schema.definitions_schema(core_schema.definition_reference_schema(ref), [named])
 
 
 def _dumped(model: StrictModel, info: SerializationInfo) -> dict[str, Any]:
