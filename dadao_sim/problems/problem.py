@@ -97,7 +97,7 @@ class Problem(ABC):
         so that a draw depends on its mark alone. InputError where the f_i have no samples, and for
         a batch_size below 1.
         """
-        raise InputError(f"batch_size: kind {self.kind} has no samples to draw; leave it out")
+        raise InputError("batch_size", f"kind {self.kind} has no samples to draw", "leave it out")
 
     # --- What follows from it ------------------------------------------------------------------
 
@@ -182,7 +182,7 @@ class Problem(ABC):
         """The problem whose node k is node ``order[k]`` of this one, with the same x*, mu and L."""
         permutation = np.asarray(order, dtype=np.int64)
         if not np.array_equal(np.sort(permutation), np.arange(self.nodes)):
-            raise InputError(f"order: not a permutation of the {self.nodes} nodes")
+            raise InputError("order", f"not a permutation of the {self.nodes} nodes")
         return self._relabelled(permutation)
 
     @cached_property
@@ -199,11 +199,11 @@ class Problem(ABC):
 
     def _require_conjugate(self) -> None:
         if not self.has_conjugate:
-            raise InputError("objectives: dual methods need conjugate_gradient(y) at every node")
+            raise InputError("objectives", "dual methods need conjugate_gradient(y) at every node")
 
     def _node(self, i: int) -> int:
         if not 0 <= i < self.nodes:
-            raise InputError(f"node: {i} given; the problem has nodes 0 to {self.nodes - 1}")
+            raise InputError("node", f"{i} given", f"the problem has nodes 0 to {self.nodes - 1}")
         return int(i)
 
     def _point(self, x: ArrayLike) -> FloatArray:

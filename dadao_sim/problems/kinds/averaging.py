@@ -87,11 +87,13 @@ def averaging_problem(centres: ArrayLike) -> AveragingProblem:
     values = np.ascontiguousarray(centres, dtype=np.float64)
     if values.ndim != 2 or 0 in values.shape:
         raise InputError(
-            f"centres: shape {values.shape} given; (nodes, dimension), both >= 1, is needed"
+            "centres", f"shape {values.shape} given", "(nodes, dimension), both >= 1, is needed"
         )
     bad = ~np.isfinite(values).all(axis=1)
     if bad.any():
-        raise InputError(f"centres: nan or infinite at node {bad.argmax()}; give finite numbers")
+        raise InputError(
+            "centres", f"nan or infinite at node {bad.argmax()}", "give finite numbers"
+        )
     return AveragingProblem(kind="averaging", centres=values)
 
 

@@ -209,12 +209,16 @@ def composite_problem(smooth: Problem, term: LocalStep) -> CompositeProblem:
     """See :meth:`Problem.with_local_step`."""
     if not isinstance(term, LocalStep):
         raise InputError(
-            f"local_step: a LocalStep is needed, not a {type(term).__name__}; "
-            "from_callable makes one of a function (v, step) -> x"
+            "local_step",
+            f"a LocalStep is needed, not a {type(term).__name__}",
+            "from_callable makes one of a function (v, step) -> x",
         )
     if term.dimension != smooth.dimension:
         raise InputError(
-            f"local_step: {term.kind} is made for dimension {term.dimension}, "
-            f"but that of the problem is {smooth.dimension}"
+            "local_step",
+            (
+                f"{term.kind} is made for dimension {term.dimension}, but that of the problem is "
+                f"{smooth.dimension}"
+            ),
         )
     return CompositeProblem(kind=smooth.kind, smooth=smooth, term=term)

@@ -65,7 +65,9 @@ class LinearProblem(Problem):
     def stochastic_objective(self, batch_size: int) -> LinearModel:
         """See :meth:`Problem.stochastic_objective`; the l2 term is exact."""
         if int(batch_size) != batch_size or batch_size < 1:
-            raise InputError(f"batch_size: {batch_size} given; an integer of at least 1 is needed")
+            raise InputError(
+                "batch_size", f"{batch_size} given", "an integer of at least 1 is needed"
+            )
         return self.model._replace(batch=int(batch_size))
 
     def value(self, i: int, x: ArrayLike) -> float:
@@ -141,8 +143,9 @@ class LinearProblem(Problem):
         )
         if not (converged and self._is_optimal(x)):
             raise InputError(
-                "data: the optimum cannot be computed to 1e-12, F is too ill-conditioned;"
-                " use a larger l2 term (least_squares: kind ridge), or standardise the features"
+                "data",
+                "the optimum cannot be computed to 1e-12, F is too ill-conditioned",
+                "use a larger l2 term (least_squares: kind ridge), or standardise the features",
             )
         return x
 

@@ -62,7 +62,7 @@ class SparseProblem(Problem):
 
     def stochastic_objective(self, batch_size: int) -> Any:
         """InputError: sparse rows are used all at once."""
-        raise InputError("batch_size: sparse rows are used all at once; leave it out")
+        raise InputError("batch_size", "sparse rows are used all at once", "leave it out")
 
     def value(self, i: int, x: ArrayLike) -> float:
         """f_i(x), for x (d,)."""
@@ -84,12 +84,14 @@ class SparseProblem(Problem):
         )
 
     def _require_conjugate(self) -> None:
-        raise InputError("objectives: sparse rows have no conjugate gradient; use a primal method")
+        raise InputError(
+            "objectives", "sparse rows have no conjugate gradient", "use a primal method"
+        )
 
     def _mu(self) -> float:
         if self.model.ridge == 0.0:
             raise InputError(
-                "data: sparse rows without l2 term are taken to have mu = 0; use ridge"
+                "data", "sparse rows without l2 term are taken to have mu = 0", "use ridge"
             )
         return self.model.ridge
 
@@ -101,7 +103,7 @@ class SparseProblem(Problem):
         """Conjugate gradients on the normal equations, refined until the residual is small."""
         m, A = self.model, self.rows(0, self.nodes)
         if m.ridge == 0.0:
-            raise InputError("data: x* of sparse rows is not unique without l2 term; use ridge")
+            raise InputError("data", "x* of sparse rows is not unique without l2 term", "use ridge")
         weights = np.repeat(2.0 * m.scale / self.nodes, self.samples)
         hessian = LinearOperator(
             (self.columns, self.columns),
@@ -119,8 +121,9 @@ class SparseProblem(Problem):
                     return x
                 x = x - cg(hessian, mean, rtol=0.0, atol=0.1 * TOLERANCE * scale, maxiter=STEPS)[0]
         raise InputError(
-            "data: the optimum cannot be computed to 1e-12, F is too ill-conditioned;"
-            " use a larger l2 term"
+            "data",
+            "the optimum cannot be computed to 1e-12, F is too ill-conditioned",
+            "use a larger l2 term",
         )
 
     def _relabelled(self, order: IntArray) -> "SparseProblem":
@@ -198,13 +201,19 @@ def _stacked(A: Sequence[Any], b: Sequence[ArrayLike]) -> tuple[csr_array, Float
     targets = [np.asarray(part, dtype=np.float64) for part in b]
     if not parts or len(parts) != len(targets):
         raise InputError(
-            f"data: A has {len(parts)} nodes and b has {len(targets)}; they must agree, and be >= 1"
+            "data",
+            f"A has {len(parts)} nodes and b has {len(targets)}",
+            "they must agree, and be >= 1",
         )
     for i, (part, target) in enumerate(zip(parts, targets, strict=True)):
         if 0 in part.shape or part.shape[1] != parts[0].shape[1] or target.shape != part.shape[:1]:
             raise InputError(
-                f"data of node {i}: A has shape {part.shape} and b {target.shape}; (samples,"
-                " dimension), one dimension for all nodes, and one target per row are needed"
+                f"data of node {i}",
+                f"A has shape {part.shape} and b {target.shape}",
+                (
+                    "(samples, dimension), one dimension for all nodes, and one target per row are "
+                    "needed"
+                ),
             )
     samples = np.array([part.shape[0] for part in parts], dtype=np.int64)
     rows = vstack(parts, format="csr")
@@ -215,5 +224,5 @@ def _stacked(A: Sequence[Any], b: Sequence[ArrayLike]) -> tuple[csr_array, Float
     bad[np.repeat(np.arange(values.size), np.diff(rows.indptr))[~np.isfinite(rows.data)]] = True
     if bad.any():
         where = where_in(int(bad.argmax()), samples)
-        raise InputError(f"data of {where}: nan or infinite; finite numbers are needed")
+        raise InputError(f"data of {where}", "nan or infinite", "finite numbers are needed")
     return rows, values, samples
