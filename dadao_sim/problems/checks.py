@@ -1,14 +1,15 @@
 """Checks that several kinds of problems make of what they are given."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal, get_args
 
 import numpy as np
 
 from dadao_sim.errors import InputError
 from dadao_sim.strict import StrictModel, misuse
 
-WEIGHTINGS = ("samples", "uniform")
+Weighting = Literal["samples", "uniform"]
+"""Every sample counts the same in F, or every node does."""
 
 
 def require_positive(name: str, value: float | None) -> None:
@@ -26,9 +27,10 @@ def require_constants(mu: float | None, L: float | None) -> None:
 
 
 def require_weighting(weighting: str) -> None:
-    """InputError unless it is one of ``WEIGHTINGS``."""
-    if weighting not in WEIGHTINGS:
-        raise InputError("weighting", f"{weighting!r} is not one of {', '.join(WEIGHTINGS)}")
+    """InputError unless it is a ``Weighting``."""
+    known = get_args(Weighting)
+    if weighting not in known:
+        raise InputError("weighting", f"{weighting!r} is not one of {', '.join(known)}")
 
 
 def refuse_options_of_others(

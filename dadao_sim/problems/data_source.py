@@ -11,7 +11,7 @@ from pydantic import Field
 from dadao_sim.errors import InputError
 from dadao_sim.problems.arrays import FloatArray
 from dadao_sim.registration import Registry
-from dadao_sim.strict import Count, StrictModel, kinds_of
+from dadao_sim.strict import Count, StrictModel, kinds_of, misuse
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,7 @@ class Wanted:
     ``kind`` is that of the problem. ``points``: a point (d,) per node rather than rows and targets.
     ``labels``: targets of -1 and 1. ``sparse``: rows may be scipy's sparse matrices. ``spectrum``
     (dim, samples, kappa): the eigenvalues of A_i^T A_i/m, the largest first, that give the problem
-    the condition number kappa; None where it has none to choose.
+    the condition number kappa; None where its samples do not decide it.
     """
 
     kind: str
@@ -61,6 +61,14 @@ class DataSource(StrictModel):
     def undivided(self) -> str:
         """Why a partition makes no sense."""
         return f"{self.kind} data are drawn at each node, there is nothing to split"
+
+
+def require_fit(data: DataSource, wanted: Wanted) -> None:
+    """For the validator of a problem with an option ``data``: refuse what cannot be had."""
+    refusal = data.refusal(wanted)
+    if refusal is not None:
+        option, reason = refusal
+        raise misuse(reason, "data", option)
 
 
 class Samples(NamedTuple):

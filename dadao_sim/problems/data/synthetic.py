@@ -34,12 +34,11 @@ class SyntheticData(DataSource):
     )
 
     def refusal(self, wanted: Wanted) -> tuple[str, str] | None:
-        """Rows need their number; a condition number is not for every problem."""
+        """Rows need their number; what is made of points is conditioned as well as can be."""
         if not wanted.points and self.samples_per_node is None:
             return "samples_per_node", f"is missing: {wanted.kind} needs samples"
         if self.condition_number is not None and wanted.spectrum is None:
-            fixed = "that of averaging is 1" if wanted.points else f"{wanted.kind} has none to set"
-            return "condition_number", f"{fixed}; leave it out"
+            return "condition_number", f"that of {wanted.kind} is 1; leave it out"
         return None
 
     def rows(

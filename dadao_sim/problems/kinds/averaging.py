@@ -12,10 +12,10 @@ from dadao_sim.compiled.kernel import kernel
 from dadao_sim.engine import oracles
 from dadao_sim.errors import InputError, within
 from dadao_sim.problems.arrays import FloatArray, IntArray
-from dadao_sim.problems.data_source import DATA, DataSource, Wanted
+from dadao_sim.problems.data_source import DATA, DataSource, Wanted, require_fit
 from dadao_sim.problems.problem import Problem
 from dadao_sim.problems.spec import ProblemKind
-from dadao_sim.strict import ByKind, misuse
+from dadao_sim.strict import ByKind
 
 
 class Averaging(NamedTuple):
@@ -107,10 +107,7 @@ class AveragingKind(ProblemKind):
 
     @model_validator(mode="after")
     def _data_fit(self) -> "AveragingKind":
-        refusal = self.data.refusal(Wanted(self.kind, points=True))
-        if refusal is not None:
-            option, reason = refusal
-            raise misuse(reason, "data", option)
+        require_fit(self.data, Wanted(self.kind, points=True))
         return self
 
     def build(self, nodes: int, rng: np.random.Generator) -> Problem:

@@ -1,7 +1,7 @@
 """Least squares and ridge."""
 
 from collections.abc import Mapping
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 from pydantic import Field
@@ -20,10 +20,6 @@ class LeastSquares(LinearKind):
     lacks: ClassVar[Mapping[str, str]] = {"mu": "least_squares has no l2 term; kind ridge has"}
 
     kind: Literal["least_squares"] = Field(description="the square (a.x - b)^2")
-
-    @property
-    def _spectrum(self) -> Any:
-        return self.spectrum
 
     def spectrum(self, dim: int, samples: int, kappa: float) -> FloatArray:
         """Eigenvalues of A_i^T A_i/m, the largest first, log-spaced in [1, kappa]/2: mu = 1."""

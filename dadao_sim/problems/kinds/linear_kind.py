@@ -5,7 +5,7 @@ kind of problem below ``WithL2`` that names it, whose options have the constants
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -14,8 +14,13 @@ from scipy.sparse import issparse
 
 from dadao_sim.errors import InputError, within
 from dadao_sim.problems.arrays import FloatArray
-from dadao_sim.problems.checks import require_constants, require_positive, require_weighting
-from dadao_sim.problems.data_source import DATA, DataSource, SampleSet, Wanted
+from dadao_sim.problems.checks import (
+    Weighting,
+    require_constants,
+    require_positive,
+    require_weighting,
+)
+from dadao_sim.problems.data_source import DATA, DataSource, SampleSet, Wanted, require_fit
 from dadao_sim.problems.kinds.linear_problem import linear_problem
 from dadao_sim.problems.kinds.sparse_problem import sparse_problem
 from dadao_sim.problems.kinds.square import Square
@@ -34,7 +39,7 @@ class LinearKind(ProblemKind):
     loss: ClassVar[type[Any]]
     full_rank: ClassVar[bool] = False
 
-    weighting: Literal["samples", "uniform"] = Field(
+    weighting: Weighting = Field(
         default="samples", description="every sample counts the same in F, or every node does"
     )
     data: Annotated[DataSource, ByKind(DATA)] = Field(description="the samples")
@@ -49,10 +54,7 @@ class LinearKind(ProblemKind):
     def _data_fit(self) -> "LinearKind":
         if self.partition is not None and not isinstance(self.data, SampleSet):
             raise misuse(f"{self.data.undivided}; leave it out", "partition")
-        refusal = self.data.refusal(self.wanted)
-        if refusal is not None:
-            option, reason = refusal
-            raise misuse(reason, "data", option)
+        require_fit(self.data, self.wanted)
         return self
 
     @property
@@ -65,7 +67,7 @@ class LinearKind(ProblemKind):
         """What is asked of the data."""
         loss = self.loss(**self.constants)
         sparse = isinstance(loss, Square)
-        return Wanted(self.kind, labels=loss.labels, sparse=sparse, spectrum=self._spectrum)
+        return Wanted(self.kind, labels=loss.labels, sparse=sparse, spectrum=self.spectrum)
 
     def build(self, nodes: int, rng: np.random.Generator) -> Problem:
         """See :meth:`ProblemKind.build`."""
@@ -75,7 +77,7 @@ class LinearKind(ProblemKind):
                 A, b = self._split(self.data, nodes, data_rng, partition_rng)
             else:
                 A, b = self.data.rows(self.wanted, nodes, data_rng)
-        mu = self._l2_strength(A)
+        mu = self._l2_strength(A, b)
         return _problem(type(self), self.kind, A, b, self.constants, mu, weighting=self.weighting)
 
     def _split(
@@ -97,13 +99,12 @@ class LinearKind(ProblemKind):
         parts = partition.split(y, nodes, partition_rng, minimum=minimum)
         return [X[part] for part in parts], [y[part] for part in parts]
 
-    @property
-    def _spectrum(self) -> Any:
-        """See :class:`Wanted`."""
-        return None
+    def spectrum(self, dim: int, samples: int, kappa: float) -> FloatArray:
+        """See :class:`Wanted`. InputError where there is nothing to choose."""
+        raise InputError("condition_number", f"{self.kind} has none to choose", "leave it out")
 
-    def _l2_strength(self, A: Any) -> float | None:
-        """Strength of the l2 term, for the features of the nodes; None where there is none."""
+    def _l2_strength(self, A: Any, b: Any) -> float | None:
+        """Strength of the l2 term for these rows and targets; None where there is none."""
         return None
 
 
@@ -127,10 +128,6 @@ class WithL2(LinearKind):
         """The condition number that decides the l2 term."""
         return getattr(self.data, "condition_number", None)
 
-    @property
-    def _spectrum(self) -> Any:
-        return self.spectrum
-
     def spectrum(self, dim: int, samples: int, kappa: float) -> FloatArray:
         """Eigenvalues of A_i^T A_i/m, the largest first, log-spaced in [1/kappa, 1], as many as
         there can be; kappa becomes the condition number by the l2 term.
@@ -139,11 +136,11 @@ class WithL2(LinearKind):
             raise InputError("condition_number", f"{kappa} given", f"{self.kind} needs it > 1")
         return np.geomspace(1.0, 1.0 / kappa, dim)[: min(samples, dim)]
 
-    def _l2_strength(self, A: Any) -> float | None:
-        """mu, or that with which max L_i = kappa mu, for features A (n, m, d)."""
+    def _l2_strength(self, A: Any, b: Any) -> float | None:
+        """mu, or that with which max L_i = kappa mu."""
         if self._kappa is None:
             return self.mu
-        flat = _problem(type(self), self.kind, A, np.ones(A.shape[:2]), self.constants, mu=1.0)
+        flat = _problem(type(self), self.kind, A, b, self.constants, mu=1.0)
         return (flat.L - 1.0) / (self._kappa - 1.0)
 
 
