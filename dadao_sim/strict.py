@@ -113,7 +113,7 @@ class ByKind:
         self, schema: core_schema.CoreSchema, handler: GetJsonSchemaHandler
     ) -> dict[str, Any]:
         """One of all models there are."""
-        return {"oneOf": [handler(model.__pydantic_core_schema__) for model in self.models()]}
+        return {"oneOf": [handler(_defined(model)) for model in self.models()]}
 
     def models(self) -> tuple[type[StrictModel], ...]:
         """Those of the registry, each once."""
@@ -125,6 +125,16 @@ class ByKind:
 
     def _validate(self, data: Any, info: ValidationInfo) -> Any:
         return _validated_as_one(data, info, self.models, [self.key], self.chosen)
+
+
+def _defined(model: type[StrictModel]) -> core_schema.CoreSchema:
+    """The schema of a model that is written once, however many fields can hold it."""
+    schema: Any = model.__pydantic_core_schema__
+    if schema["type"] == "definitions":  # it holds another model twice, and has a name already
+        return schema
+    ref = f"{model.__module__}.{model.__qualname__}"
+    named = {**schema, "ref": ref}
+    return core_schema.definitions_schema(core_schema.definition_reference_schema(ref), [named])
 
 
 def _dumped(model: StrictModel, info: SerializationInfo) -> dict[str, Any]:

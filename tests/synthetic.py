@@ -87,8 +87,9 @@ def finished_run(
 def declared(method: str) -> dict[str, str | None]:
     """What a manifest says of a method; a user's that is not in the registry has no look."""
     if method in METHODS:
-        return {"title": METHODS[method].title, "look": METHODS[method].look}
-    return {"title": method, "look": None}
+        known = METHODS[method]
+        return {"title": known.title, "look": known.look, "estimate": known.estimate}
+    return {"title": method, "look": None, "estimate": "x"}
 
 
 def style_of(method: str) -> Style:

@@ -78,9 +78,25 @@ def test_a_field_takes_models_that_join_after_it_was_made(shapes):
     square = Drawing.model_validate({"shape": {"kind": "square"}})
     assert square.model_dump(mode="json", exclude_none=True) == {"shape": {"kind": "square"}}
     schema = Drawing.model_json_schema()
-    titles = [one["title"] for one in schema["properties"]["shape"]["oneOf"]]
-    assert titles == ["Circle", "Square", "Line"]
+    models = [one["$ref"] for one in schema["properties"]["shape"]["oneOf"]]
+    assert models == ["#/$defs/Circle", "#/$defs/Square", "#/$defs/Line"]
+    assert schema["$defs"]["Line"]["required"] == ["kind", "length"]
     assert schema["properties"]["shape"]["description"] == "what is drawn"
+
+
+def test_a_model_is_written_once_in_the_schema(shapes):
+    class Frame(Shape):
+        kind: Literal["frame"]
+        inner: Circle
+        outer: Circle
+
+    class Drawing(StrictModel):
+        shape: Annotated[Shape, ByKind(shapes)]
+        another: Annotated[Shape, ByKind(shapes)] | None = None
+
+    shapes.register(Frame)
+    schema = Drawing.model_json_schema()
+    assert sorted(schema["$defs"]) == ["Circle", "Frame", "Square"]
 
 
 @pytest.mark.parametrize(

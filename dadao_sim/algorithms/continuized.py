@@ -117,6 +117,7 @@ METHOD = AsynchronousMethod(
     look="orange dashed s",
     blocks=BLOCKS,
     start_block=None,
+    estimate=None,
     invariant=BLOCKS,
     needs_conjugate=True,
     no_composite="its rate rests on smooth f_i + r; use dual_proximal_gradient",

@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -15,24 +15,12 @@ group = Group("About", place=5)
 @group.command("list")
 def list_names() -> None:
     """The methods, problems, data sets, graphs and shipped scenarios by name."""
-    from typing import get_args
-
     from dadao_sim.algorithms.contract.registry import METHODS
     from dadao_sim.local_steps.terms import TERMS
     from dadao_sim.networks.graphs import GRAPHS
-    from dadao_sim.problems.spec import (
-        AuthorsData,
-        DataFile,
-        DataSet,
-        ImageData,
-        ProblemSpec,
-        SparseSignalData,
-        SyntheticData,
-    )
+    from dadao_sim.problems.data_source import DATA
+    from dadao_sim.problems.spec import PROBLEMS
     from dadao_sim.scenario import shipped
-
-    def kinds(*models: Any) -> str:
-        return ", ".join(k for m in models for k in get_args(m.model_fields["kind"].annotation))
 
     say("methods")
     for name, method in METHODS.items():
@@ -43,10 +31,9 @@ def list_names() -> None:
             *(["local steps"] if method.composite == "proven" else []),
             *(["local steps: experimental"] if method.composite == "experimental" else []),
         ]
-        say(f"  {name:28}{method.title or name} ({', '.join(needs)})")
-    say("problems\n  " + kinds(ProblemSpec))
-    data = (SyntheticData, SparseSignalData, AuthorsData, DataSet, DataFile, ImageData)
-    say("data\n  " + kinds(*data))
+        say(f"  {name:28}{method.title} ({', '.join(needs)})")
+    say("problems\n  " + ", ".join(PROBLEMS))
+    say("data\n  " + ", ".join(DATA))
     say("local steps\n  " + ", ".join([*TERMS, "learned"]))
     say("graphs")
     for name, graph in GRAPHS.items():

@@ -10,7 +10,7 @@ import hashlib
 import os
 import re
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
@@ -113,6 +113,30 @@ def kernel(function: Function) -> Function:
     config.CACHE_DIR = str(cache_folder())  # numba reads it here, when the function is decorated
     try:
         compiled: Any = numba.njit(cache=True, error_model="numpy", nogil=True)(function)
-        return compiled
     finally:
         config.CACHE_DIR = before
+    if not config.DISABLE_JIT:  # else it is the function itself
+        _keep_ours(compiled._cache)
+    return compiled
+
+
+def _keep_ours(cache: Any) -> None:
+    """Cache nothing that is compiled for a user's types.
+
+    The digest does not know their files, and numba's index of what there is names their module: a
+    process that cannot import it could not read the index.
+    """
+    load, save = cache.load_overload, cache.save_overload
+    cache.load_overload = lambda types, target: load(types, target) if _are_ours(types) else None
+    cache.save_overload = lambda types, code: save(types, code) if _are_ours(types) else None
+
+
+def _are_ours(types: Iterable[Any]) -> bool:
+    """Whether all NamedTuples among numba's types, and in them, are of this package."""
+    for kind in types:
+        named = getattr(kind, "instance_class", None)
+        if named is not None and not named.__module__.startswith("dadao_sim."):
+            return False
+        if not _are_ours(getattr(kind, "types", None) or ()):
+            return False
+    return True

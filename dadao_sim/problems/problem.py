@@ -7,14 +7,13 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from dadao_sim.engine import oracles
 from dadao_sim.errors import InputError
 from dadao_sim.local_steps.local_step import LocalStep
+from dadao_sim.problems.arrays import FloatArray, IntArray
 
-FloatArray = NDArray[np.float64]
-IntArray = NDArray[np.int64]
 TOLERANCE = 1e-12
 """Of x*: ||grad F(x*)|| relative to max(||grad F(0)||, mean_i ||grad f_i(x*)||)."""
 
@@ -98,7 +97,7 @@ class Problem(ABC):
         so that a draw depends on its mark alone. InputError where the f_i have no samples, and for
         a batch_size below 1.
         """
-        raise InputError(f"batch_size: kind {self.kind} has no samples to draw; leave it out")
+        raise InputError("batch_size", f"kind {self.kind} has no samples to draw", "leave it out")
 
     # --- What follows from it ------------------------------------------------------------------
 
@@ -143,7 +142,7 @@ class Problem(ABC):
 
     def with_local_step(self, local_step: LocalStep) -> "Problem":
         """Minimise F(x) + r(x), with r known through ``local_step``."""
-        from dadao_sim.problems.composite import composite_problem
+        from dadao_sim.problems.kinds.composite import composite_problem
 
         return composite_problem(self, local_step)
 
@@ -183,7 +182,7 @@ class Problem(ABC):
         """The problem whose node k is node ``order[k]`` of this one, with the same x*, mu and L."""
         permutation = np.asarray(order, dtype=np.int64)
         if not np.array_equal(np.sort(permutation), np.arange(self.nodes)):
-            raise InputError(f"order: not a permutation of the {self.nodes} nodes")
+            raise InputError("order", f"not a permutation of the {self.nodes} nodes")
         return self._relabelled(permutation)
 
     @cached_property
@@ -200,11 +199,11 @@ class Problem(ABC):
 
     def _require_conjugate(self) -> None:
         if not self.has_conjugate:
-            raise InputError("objectives: dual methods need conjugate_gradient(y) at every node")
+            raise InputError("objectives", "dual methods need conjugate_gradient(y) at every node")
 
     def _node(self, i: int) -> int:
         if not 0 <= i < self.nodes:
-            raise InputError(f"node: {i} given; the problem has nodes 0 to {self.nodes - 1}")
+            raise InputError("node", f"{i} given", f"the problem has nodes 0 to {self.nodes - 1}")
         return int(i)
 
     def _point(self, x: ArrayLike) -> FloatArray:
@@ -223,29 +222,32 @@ class Problem(ABC):
         mu: float | None = None,
         L: float | None = None,
         weighting: str = "samples",
-        delta: float = 1.0,
+        **constants: float,
     ) -> "Problem":
         """Linear models from the rows and targets of every node.
 
-        ``A``: (n, m, d), or n arrays (m_i, d); ``b``: (n, m), or n arrays (m_i,). ``loss``:
+        ``A``: (n, m, d), or n arrays or scipy sparse matrices (m_i, d); ``b``: (n, m), or n arrays
+        (m_i,). ``loss``: a kind of problem in ``problems/kinds`` or registered, among them
 
         - ``least_squares``: f_i(x) = (1/m)||A_i x - b_i||^2; mu and L, if given, replace the exact
         - ``ridge``: the same plus (mu/2)||x||^2
         - ``logistic_l2``: (1/m) sum log(1 + exp(-b a.x)) + (mu/2)||x||^2, b = +-1
-        - ``huber_l2``: (1/m) sum of Huber(a.x - b; ``delta``) + (mu/2)||x||^2
+        - ``huber_l2``: (1/m) sum of Huber(a.x - b; ``delta``, by default 1) + (mu/2)||x||^2
+
+        ``constants`` are those of the loss, such as delta. Sparse matrices are for the first two.
 
         The last three need mu > 0, the strength of the l2 term. ``weighting`` of uneven nodes:
         ``samples`` replaces 1/m_i by n/N (N all samples), so that x* does not depend on the
         partition; ``uniform`` keeps 1/m_i. InputError for data that cannot be used.
         """
-        from dadao_sim.problems.linear_problem import linear_problem
+        from dadao_sim.problems.kinds.linear_kind import from_arrays
 
-        return linear_problem(A, b, loss, mu=mu, L=L, weighting=weighting, delta=delta)
+        return from_arrays(A, b, loss, mu=mu, L=L, weighting=weighting, constants=constants)
 
     @staticmethod
     def averaging(centres: ArrayLike) -> "Problem":
         """f_i(x) = ||x - c_i||^2/2 for ``centres`` (n, d); x* is their mean."""
-        from dadao_sim.problems.averaging import averaging_problem
+        from dadao_sim.problems.kinds.averaging import averaging_problem
 
         return averaging_problem(centres)
 
@@ -255,7 +257,7 @@ class Problem(ABC):
 
         mu and L are the extreme eigenvalues over the nodes; InputError where mu would be 0.
         """
-        from dadao_sim.problems.quadratic_problem import quadratic_problem
+        from dadao_sim.problems.kinds.quadratic_problem import quadratic_problem
 
         return quadratic_problem(H, c)
 
@@ -272,23 +274,9 @@ class Problem(ABC):
         mu and L must hold for every one of them: they are not checked. Without ``x_star`` it is
         found by accelerated gradient steps; InputError if they miss the accuracy of :attr:`x_star`.
         """
-        from dadao_sim.problems.python_objective import python_problem
+        from dadao_sim.problems.kinds.python_objective import python_problem
 
         return python_problem(objectives, mu, L, dimension, x_star)
-
-
-def require_positive(name: str, value: float | None) -> None:
-    """InputError unless ``value`` is None or a finite number above 0."""
-    if value is not None and not (np.isfinite(value) and value > 0):
-        raise InputError(f"{name}: {value} given; a finite number > 0 is needed")
-
-
-def require_constants(mu: float | None, L: float | None) -> None:
-    """InputError unless 0 < mu <= L, as far as they are given."""
-    require_positive("mu", mu)
-    require_positive("L", L)
-    if mu is not None and L is not None and mu > L:
-        raise InputError(f"mu: {mu} given, above L = {L}; mu <= L is needed")
 
 
 def _shaped(x: ArrayLike, shape: tuple[int, ...]) -> FloatArray:

@@ -27,7 +27,7 @@ def network_report(network: Network | GraphSequence) -> dict[str, Any]:
             continue
         tuning = method.tune(problem, network)
         methods[name] = {
-            "title": method.title or name,
+            "title": method.title,
             "communications_per_round": tuning.communications,
             "design_rate": tuning.design_rate,
         }

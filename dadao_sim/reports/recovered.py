@@ -18,9 +18,6 @@ from dadao_sim.results.result import Result
 from dadao_sim.scenario.model import Scenario
 from dadao_sim.scenario.reading import scenario_from_mapping
 
-DUAL = ("msda",)
-"""Methods whose block x is a dual variable; those without a block x need not be named."""
-
 
 @dataclass(frozen=True)
 class Recovered:
@@ -57,10 +54,10 @@ def recovered(result: Result, labels: Sequence[str] | None = None) -> Recovered:
     nodes = len(next(iter(estimates.values())))
     rng = np.random.default_rng(stream(scenario.seed, 0, "data"))
     seen = None
-    if scenario.problem.data.kind == "image":
+    if _data_kind(scenario) == "image":
         truth, seen = picture(scenario.problem, nodes, rng)
     else:
-        truth = true_signal(scenario.problem, nodes, rng)
+        truth = true_signal(scenario.problem, rng)
     rows = result.runs[(result.runs["repeat"] == 0) & (result.runs["status"] == "diverged")]
     return Recovered(
         truth=truth,
@@ -69,6 +66,12 @@ def recovered(result: Result, labels: Sequence[str] | None = None) -> Recovered:
         diverged=frozenset(rows["algorithm"]),
         result=result,
     )
+
+
+def _data_kind(scenario: Scenario) -> str | None:
+    """None for a problem without data."""
+    data = getattr(scenario.problem, "data", None)
+    return None if data is None else str(data.kind)
 
 
 def psnr(picture: np.ndarray, truth: np.ndarray) -> float:
@@ -88,7 +91,7 @@ def _scenario(result: Result) -> Scenario:
     if "problem" in manifest.get("given_in_python", ()):
         raise InputError("result", "its problem was given in Python, and its truth is not known")
     scenario = scenario_from_mapping(manifest["scenario"])
-    if (kind := scenario.problem.data.kind) not in ("image", "sparse_signal"):
+    if (kind := _data_kind(scenario)) not in ("image", "sparse_signal"):
         raise InputError(
             "result",
             f"its problem.data.kind is {kind}, which has no truth to compare with",
@@ -98,20 +101,21 @@ def _scenario(result: Result) -> Scenario:
 
 
 def _estimates(result: Result, label: str) -> np.ndarray:
-    """Block x (n, d) of an algorithm at the end of the first repeat."""
+    """The estimates (n, d) of an algorithm's nodes at the end of the first repeat."""
     methods = result.methods
     if label not in methods:
         raise InputError(
             "labels", f"no algorithm {label!r} in the result", f"it has {', '.join(methods)}"
         )
     state = result.states.get((label, 0), {})
-    if "x" not in state or methods[label] in DUAL:
+    block = result.manifest["methods"][methods[label]]["estimate"]
+    if block not in state:
         raise InputError(
             "labels",
             f"the final states of {label} hold no estimate of x*",
             "choose other algorithms of the result",
         )
-    return state["x"]
+    return state[block]
 
 
 def _farthest(x: np.ndarray, truth: np.ndarray) -> np.ndarray:

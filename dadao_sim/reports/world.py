@@ -122,7 +122,7 @@ def world_report(
     return WorldReport(
         label=label,
         method=plan.method.name,
-        title=plan.method.title or plan.method.name,
+        title=plan.method.title,
         experimental=plan.experimental,
         network=parts.network,
         events=events,

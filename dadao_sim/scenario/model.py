@@ -14,9 +14,10 @@ from dadao_sim.events.world.spec import WorldSpec
 from dadao_sim.local_steps.section.spec import LocalStepSpec
 from dadao_sim.networks.rates.spec import EdgeAttribute, Rates
 from dadao_sim.networks.section.spec import NetworkSpec
-from dadao_sim.problems.spec import ProblemSpec
+from dadao_sim.problems.spec import PROBLEMS, ProblemKind
 from dadao_sim.strict import (
     BelowOne,
+    ByKind,
     Count,
     NotNegative,
     Positive,
@@ -184,7 +185,7 @@ class Scenario(StrictModel):
     repeats: Count = Field(
         default=1, description="runs of each algorithm, with random streams of their own"
     )
-    problem: ProblemSpec = Field(description="what is minimised")
+    problem: Annotated[ProblemKind, ByKind(PROBLEMS)] = Field(description="what is minimised")
     local_step: LocalStepSpec | None = Field(
         default=None, description="term r added to the problem, by its prox or what stands for one"
     )

@@ -17,7 +17,7 @@ LIBRARIES = ["numpy", "scipy", "numba", "networkx", "pandas", "pyarrow", "scikit
 def input_digest(scenario: Scenario) -> str:
     """Digest of the files that a scenario reads: a result is of their content, not their names."""
     digest = hashlib.sha256()
-    network, data = scenario.network, scenario.problem.data
+    network, data = scenario.network, getattr(scenario.problem, "data", None)
     sequence = getattr(network, "sequence", None)
     learned = getattr(scenario.local_step, "learned", None)
     names = [getattr(network, "file", None), *(getattr(sequence, "files", None) or ())]
@@ -47,6 +47,8 @@ def make_manifest(
             **{name: version(name) for name in libraries},
         },
         "platform": {"system": platform.system(), "machine": platform.machine()},
-        "methods": {m.name: {"title": m.title or m.name, "look": m.look} for m in methods},
+        "methods": {
+            m.name: {"title": m.title, "look": m.look, "estimate": m.estimate} for m in methods
+        },
         "runs": runs,
     }

@@ -45,7 +45,9 @@ def build_parts(
     if network is None:
         with within("network"):
             network = build_network(scenario.network, rng("graph"))
-    problem = problem or build_problem(scenario.problem, network.nodes, rng("data"))
+    if problem is None:
+        with within("problem"):
+            problem = build_problem(scenario.problem, network.nodes, rng("data"))
     if problem.nodes != network.nodes:
         raise InputError(
             f"network: has {network.nodes} nodes, but the problem has {problem.nodes}; "

@@ -20,6 +20,7 @@ from dadao_sim.compiled.kernel import (
     source_digest,
 )
 from dadao_sim.engine import node, operators, oracles
+from dadao_sim.problems.kinds import losses
 
 
 def test_the_digest_covers_what_compiled_code_can_come_from_and_nothing_else(tmp_path):
@@ -52,7 +53,7 @@ def test_every_function_that_is_compiled_lies_in_a_file_of_the_digest():
     covered = {str(path) for path in compiled_sources()}
     functions = [
         getattr(implementation, "py_func", implementation)
-        for table in (node, oracles, operators)
+        for table in (node, oracles, operators, losses)
         for verb in vars(table).values()
         for implementation in getattr(verb, "implementations", {}).values()
     ]
@@ -116,6 +117,46 @@ def test_an_edit_of_a_called_file_is_never_answered_from_the_cache(tmp_path):
     assert answer("x") == ["11", "0"]
     assert answer("x") == ["11", "1"], "the second process reads what the first compiled"
     assert answer("2 * x") == ["21", "0"]
+
+
+def test_what_is_compiled_for_a_users_types_is_not_kept(tmp_path):
+    """Old code of theirs is not served, and nobody stumbles over a module he does not have."""
+    program = """
+from typing import Any, NamedTuple
+import numpy as np
+from dadao_sim.engine import oracles
+from dadao_sim.problems.kinds.averaging import Averaging
+from dadao_sim.problems.kinds.composite import Composite
+
+class Own(NamedTuple):
+    factor: float
+
+oracles.gradient.register(Own, lambda own, i, x, mark, out: out.fill({factor} * own.factor))
+X = np.zeros((1, 2))
+for objective in (Averaging(X), Own(2.0), Composite(Own(3.0), Own(1.0), X[0], X[0])):
+    out = np.empty((1, 2))
+    oracles.all_gradients(objective, X, np.zeros(1, np.uint64), out)
+    print(out[0, 0])
+print(sum(oracles._compiled_gradients.stats.cache_hits.values()))
+"""
+
+    def printed(module, factor):
+        (tmp_path / f"{module}.py").write_text(program.format(factor=factor))
+        environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path / "cache")}
+        out = subprocess.run(
+            [sys.executable, "-c", f"import {module}"],
+            env={**environment, "PYTHONPATH": f"{tmp_path}{os.pathsep}{PACKAGE.parent}"},
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        (tmp_path / f"{module}.py").unlink()
+        return out.stdout.split()
+
+    assert printed("one", 1) == ["0.0", "2.0", "3.0", "0"]
+    assert printed("two", 10) == ["0.0", "20.0", "30.0", "1"]
+    assert printed("two", 100) == ["0.0", "200.0", "300.0", "1"]
 
 
 def test_the_oldest_caches_are_removed(tmp_path, monkeypatch):

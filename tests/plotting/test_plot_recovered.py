@@ -12,7 +12,7 @@ from synthetic import finished_run, result, style_of
 from dadao_sim.errors import InputError
 from dadao_sim.plotting.recovered import LOST, recovered_figure
 from dadao_sim.plotting.style import save_figure
-from dadao_sim.problems.images import load
+from dadao_sim.problems.data.image import load
 from dadao_sim.reports.recovered import psnr, recovered
 from dadao_sim.simulation.parts import build_parts
 from dadao_sim.simulation.simulate import simulate

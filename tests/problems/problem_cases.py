@@ -1,11 +1,14 @@
 """Small problems of every kind, and plain transcriptions of what they mean."""
 
-from types import SimpleNamespace
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
+import pytest
+from pydantic import TypeAdapter, ValidationError
 
 from dadao_sim.problems import Problem
+from dadao_sim.problems.spec import PROBLEMS, ProblemKind
+from dadao_sim.strict import ByKind, sentence
 
 LOSSES = ("least_squares", "ridge", "logistic_l2", "huber_l2")
 MU, DELTA = 0.3, 0.7
@@ -24,7 +27,11 @@ def arrays(loss: str, sizes: tuple[int, ...] = (9, 9, 9, 9), d: int = 3, seed: i
 def problem(loss: str, weighting: str = "samples", **options: Any) -> Problem:
     A, b = arrays(loss, **options)
     mu = None if loss == "least_squares" else MU
-    return Problem.from_arrays(A, b, loss, mu=mu, weighting=weighting, delta=DELTA)
+    return Problem.from_arrays(A, b, loss, mu=mu, weighting=weighting, **constants(loss))
+
+
+def constants(loss: str) -> dict[str, float]:
+    return {"delta": DELTA} if loss == "huber_l2" else {}
 
 
 def value(loss: str, A: Any, b: Any, i: int, x: Any, weighting: str = "samples") -> float:
@@ -48,30 +55,19 @@ def slope(f: Any, x: Any, step: float = 1e-6) -> Any:
     return np.array([(f(x + shift) - f(x - shift)) / (2 * step) for shift in shifts])
 
 
-def spec(kind: str, data: dict[str, Any], partition: Any = None, **fields: Any) -> Any:
-    """Like the scenario's ProblemSpec, without its checks."""
-    defaults = {
-        "synthetic": {
-            "condition_number": None,
-            "heterogeneity": 1.0,
-            "noise": 0.1,
-            "samples_per_node": 12,
-        },
-        "authors": {},
-        "file": {
-            "format": "auto",
-            "target": None,
-            "standardise": False,
-            "limit": None,
-            "intercept": False,
-        },
-    }
-    set_defaults = {"standardise": True, "limit": None, "intercept": True}
-    options = SimpleNamespace(**{**defaults.get(data["kind"], set_defaults), **data})
-    if partition is not None:
-        partition = SimpleNamespace(**{"alpha": None, "sizes": "equal", **partition})
-    return SimpleNamespace(
-        **{"kind": kind, "mu": None, "weighting": "samples", "delta": 1.0, **fields},
-        data=options,
-        partition=partition,
-    )
+PROBLEM: TypeAdapter[ProblemKind] = TypeAdapter(Annotated[ProblemKind, ByKind(PROBLEMS)])
+
+
+def spec(kind: str, data: dict[str, Any], **options: Any) -> Any:
+    """The problem section of a scenario; 12 samples per node where a number is needed."""
+    if data["kind"] == "synthetic" and kind != "averaging":
+        data = {"samples_per_node": 12, **data}
+    return PROBLEM.validate_python({"kind": kind, "data": data, **options})
+
+
+def refusal(section: dict[str, Any]) -> str:
+    """What is said of the problem section of a scenario: one error, its key first."""
+    with pytest.raises(ValidationError) as caught:
+        PROBLEM.validate_python(section)
+    (error,) = caught.value.errors()
+    return f"{'.'.join(map(str, error['loc']))}: {sentence(error)}"

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from dadao_sim.errors import InputError
 from dadao_sim.problems import build_problem
-from dadao_sim.problems.partition import node_sizes, partition
+from dadao_sim.problems.partition import PARTITIONS, node_sizes
 
 
 def rng(seed: int = 0) -> np.random.Generator:
@@ -82,7 +82,7 @@ def test_the_nodes_drawn_do_not_depend_on_how_many_are_drawn_together(monkeypatc
     whole = build_problem(cases.spec("least_squares", data), 7, rng())
     again = build_problem(cases.spec("least_squares", data), 7, rng())
     assert whole.objective.H.tobytes() == again.objective.H.tobytes()
-    monkeypatch.setattr("dadao_sim.problems.spectra.NODES_AT_ONCE", 3)
+    monkeypatch.setattr("dadao_sim.problems.kinds.spectra.NODES_AT_ONCE", 3)
     assert (again.mu, again.L) == (whole.mu, whole.L)
 
 
@@ -198,6 +198,11 @@ def test_averaging_of_the_rows_of_a_file(tmp_path):
 # --- Partitions --------------------------------------------------------------------------------
 
 
+def partition(kind: str, alpha: float | None = None, **options: Any) -> Any:
+    given = options if alpha is None else {"alpha": alpha, **options}
+    return PARTITIONS[kind].model_validate({"kind": kind, **given})
+
+
 @settings(max_examples=80, deadline=None)
 @given(
     samples=st.integers(10, 200),
@@ -214,21 +219,22 @@ def test_every_sample_is_on_one_node(samples, nodes, kind, sizes, alpha, labels,
         "ten": rng(seed).integers(0, 10, samples).astype(float),
         "real": rng(seed).standard_normal(samples),
     }[labels]
-    options = {"kind": kind, "sizes": sizes, "alpha": alpha, "minimum": samples // (2 * nodes) or 1}
-    parts = partition(targets, nodes, rng(seed), **options)
+    minimum = samples // (2 * nodes) or 1
+    chosen = partition(kind, alpha if kind == "dirichlet" else None, sizes=sizes)
+    parts = chosen.split(targets, nodes, rng(seed), minimum=minimum)
     assert len(parts) == nodes
-    assert min(part.size for part in parts) >= options["minimum"]
+    assert min(part.size for part in parts) >= minimum
     np.testing.assert_array_equal(np.sort(np.concatenate(parts)), np.arange(samples))
     if sizes == "equal":
         assert np.ptp([part.size for part in parts]) <= 1
-    again = partition(targets, nodes, rng(seed), **options)
+    again = chosen.split(targets, nodes, rng(seed), minimum=minimum)
     assert all(np.array_equal(p, q) for p, q in zip(parts, again, strict=True))
 
 
 def imbalance(kind: str, alpha: float | None = None) -> float:
     """Mean over the nodes of how far their share of the ones is from a half."""
     targets = np.repeat([-1.0, 1.0], 500)
-    parts = partition(targets, 20, rng(), kind=kind, alpha=alpha)
+    parts = partition(kind, alpha).split(targets, 20, rng())
     return float(np.mean([abs(targets[part].mean()) / 2 for part in parts]))
 
 
@@ -242,7 +248,7 @@ def test_how_far_apart_partitions_set_the_nodes():
 
 
 def test_uneven_sizes_are_uneven():
-    counts = node_sizes(1000, 10, rng(), sizes="uneven", minimum=20)
+    counts = node_sizes(1000, 10, rng(), uneven=True, minimum=20)
     assert counts.sum() == 1000
     assert counts.min() >= 20
     assert counts.max() > 2 * counts.min()

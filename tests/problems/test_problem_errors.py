@@ -9,6 +9,8 @@ import pytest
 
 from dadao_sim.errors import InputError
 from dadao_sim.problems import Problem, build_problem
+from dadao_sim.scenario.reading import scenario_from_mapping
+from dadao_sim.simulation.parts import build_parts
 
 
 def broken(loss: str = "ridge", **changes: Any) -> Any:
@@ -35,7 +37,8 @@ ARRAYS = {
     "mu: ridge needs the strength": broken(mu=None),
     "mu: 3 given, above L = 2": broken(mu=3, L=2),
     "delta: 0 given": broken("huber_l2", delta=0),
-    "loss: 'squared' is not one of least_squares": lambda: Problem.from_arrays([], [], "squared"),
+    "delta: ridge has no such constant": broken(delta=1),
+    "loss: 'squared' is not one of huber_l2, least": lambda: Problem.from_arrays([], [], "squared"),
     "weighting: 'even' is not one of samples": broken(weighting="even"),
     "no nodes": lambda: Problem.from_arrays([], [], "ridge", mu=1),
     "A has 2 nodes and b has 3": lambda: Problem.from_arrays(
@@ -70,66 +73,117 @@ def synthetic(**options: Any) -> dict[str, Any]:
     return {"kind": "synthetic", "dim": 4, "condition_number": 10.0, **options}
 
 
-SPECS: dict[str, Any] = {
-    "problem.kind: 'lasso' is not one of": cases.spec("lasso", synthetic()),
-    "problem.data.condition_number: 0.5 given": cases.spec(
-        "least_squares", synthetic(condition_number=0.5)
-    ),
-    "problem.data.condition_number: 1.0 given; ridge needs it > 1": cases.spec(
-        "ridge", synthetic(condition_number=1.0)
-    ),
-    "problem.data.condition_number: 10.0 in dimension 1": cases.spec(
-        "least_squares", synthetic(dim=1)
-    ),
-    "problem.data.condition_number: 12.0 in dimension 1": cases.spec(
-        "ridge", synthetic(dim=1, condition_number=12.0)
-    ),
-    "problem.data.samples_per_node: 3 samples in dimension 4": cases.spec(
-        "least_squares", synthetic(samples_per_node=3)
-    ),
-    "problem.partition: synthetic data are drawn at each node": cases.spec(
-        "ridge", synthetic(), partition={"kind": "iid"}
-    ),
-    "problem.data.kind: 'mnist' is not one of synthetic": cases.spec(
-        "ridge", {"kind": "mnist"}, mu=1.0
-    ),
-    "problem.data: logistic_l2 needs labels -1 and 1; found 25": cases.spec(
-        "logistic_l2", {"kind": "diabetes"}, mu=1.0
-    ),
-    "problem.data: 20 samples for 30 nodes, which need at least 1": cases.spec(
-        "ridge", {"kind": "diabetes", "limit": 20}, mu=1.0
-    ),
-    "problem.data: 300 samples for 30 nodes, which need at least 11 each; at most 27": cases.spec(
-        "least_squares", {"kind": "diabetes", "limit": 300}
-    ),
-    "problem.partition.alpha: None given": cases.spec(
-        "ridge", {"kind": "diabetes"}, mu=1.0, partition={"kind": "dirichlet"}
-    ),
-    "problem.partition.kind: 'stripes' is not": cases.spec(
-        "ridge", {"kind": "diabetes"}, mu=1.0, partition={"kind": "stripes"}
-    ),
-    "problem.partition.sizes: 'odd' is not": cases.spec(
-        "ridge", {"kind": "diabetes"}, mu=1.0, partition={"kind": "iid", "sizes": "odd"}
-    ),
-    "mu: huber_l2 needs the strength": cases.spec("huber_l2", {"kind": "diabetes"}),
+SECTIONS: dict[str, dict[str, Any]] = {
+    "kind: unknown value 'lasso' (known: averaging,": {"kind": "lasso", "data": synthetic()},
+    "data.condition_number: must be at least 1, got 0.5": {
+        "kind": "least_squares",
+        "data": synthetic(condition_number=0.5),
+    },
+    "partition: synthetic data are drawn at each node": {
+        "kind": "ridge",
+        "data": synthetic(samples_per_node=3),
+        "partition": {"kind": "iid"},
+    },
+    "data.kind: unknown value 'mnist' (known: authors,": {
+        "kind": "ridge",
+        "mu": 1.0,
+        "data": {"kind": "mnist"},
+    },
+    "data.kind: logistic_l2 needs two classes, diabetes has real": {
+        "kind": "logistic_l2",
+        "mu": 1.0,
+        "data": {"kind": "diabetes"},
+    },
+    **{
+        message: {"kind": "ridge", "mu": 1.0, "data": {"kind": "diabetes"}, "partition": partition}
+        for message, partition in {
+            "partition.alpha: is missing": {"kind": "dirichlet"},
+            "partition.alpha: only dirichlet can have it, and kind is sorted": {
+                "kind": "sorted",
+                "alpha": 1.0,
+            },
+            "partition.kind: unknown value 'stripes'": {"kind": "stripes"},
+            "partition.sizes: unknown value 'odd'": {"kind": "iid", "sizes": "odd"},
+            "partition.size: unknown key; did you mean 'sizes'?": {"kind": "iid", "size": "odd"},
+        }.items()
+    },
+    "mu: is missing: huber_l2 needs its l2": {"kind": "huber_l2", "data": {"kind": "diabetes"}},
+    "delta: only huber_l2 can have it, and kind is ridge": {
+        "kind": "ridge",
+        "delta": 2.0,
+        "mu": 1.0,
+        "data": {"kind": "diabetes"},
+    },
+    "mu: averaging has no l2 term": {"kind": "averaging", "mu": 1.0, "data": synthetic()},
+    "weighting: only huber_l2 and least_squares and": {
+        "kind": "averaging",
+        "weighting": "uniform",
+        "data": {"kind": "synthetic", "dim": 2},
+    },
+    "data.format: unknown value 'xls' (known: auto, svmlight, npz, csv)": {
+        "kind": "ridge",
+        "mu": 1.0,
+        "data": {"kind": "file", "path": "a.csv", "format": "xls"},
+    },
 }
 
 
-@pytest.mark.parametrize("message", SPECS)
-def test_scenarios(message):
+@pytest.mark.parametrize("message", SECTIONS)
+def test_sections_of_a_scenario(message):
+    assert cases.refusal(SECTIONS[message]).startswith(message)
+
+
+DRAWN: dict[str, Any] = {
+    "data.condition_number: 1.0 given; ridge needs it > 1": cases.spec(
+        "ridge", synthetic(condition_number=1.0)
+    ),
+    "data.condition_number: 10.0 in dimension 1, where it is 1": cases.spec(
+        "least_squares", synthetic(dim=1)
+    ),
+    "data.condition_number: 12.0 in dimension 1, where it is 1": cases.spec(
+        "ridge", synthetic(dim=1, condition_number=12.0)
+    ),
+    "data.samples_per_node: 3 samples in dimension 4": cases.spec(
+        "least_squares", synthetic(samples_per_node=3)
+    ),
+    "data: 20 samples for 30 nodes, which need at least 1": cases.spec(
+        "ridge", {"kind": "diabetes", "limit": 20}, mu=1.0
+    ),
+    "data: 300 samples for 30 nodes, which need at least 11 each; at most 27": cases.spec(
+        "least_squares", {"kind": "diabetes", "limit": 300}
+    ),
+}
+
+
+@pytest.mark.parametrize("message", DRAWN)
+def test_what_is_seen_when_samples_are_drawn(message):
     with pytest.raises(InputError) as error:
-        build_problem(SPECS[message], 30, np.random.default_rng(0))
-    assert message in str(error.value)
+        build_problem(DRAWN[message], 30, np.random.default_rng(0))
+    assert str(error.value).startswith(message)
     assert "\n" not in str(error.value)
 
 
+def test_a_scenario_hears_where_in_it_the_error_lies():
+    problem = {"kind": "ridge", "mu": 1.0, "data": {"kind": "diabetes", "limit": 20}}
+    scenario = scenario_from_mapping(
+        {
+            "name": "few",
+            "problem": problem,
+            "network": {"graph": "cycle", "nodes": 30},
+            "algorithms": ["dadao"],
+            "stop": {"time": 1},
+        }
+    )
+    with pytest.raises(InputError, match=r"^problem\.data: 20 samples for 30 nodes"):
+        build_parts(scenario, 0)
+
+
 FILES: dict[str, tuple[str, str, dict[str, Any]]] = {
-    "problem.data.path: no file missing.csv": ("missing.csv", "", {}),
-    "problem.data.format: 'xls' is not one of auto": ("a.csv", "x,y\n1,2\n", {"format": "xls"}),
+    "data.path: no file missing.csv": ("missing.csv", "", {}),
     "a.npz is no npz file": ("a.npz", "not an archive", {}),
     "a.txt is no svmlight file": ("a.txt", "one two three\n", {}),
-    "problem.data.target: svmlight files name no": ("a.txt", "1 1:2\n", {"target": "y"}),
-    "problem.data.target: no column 'z' in a.csv; it has x, y": (
+    "data.target: svmlight files name no": ("a.txt", "1 1:2\n", {"target": "y"}),
+    "data.target: no column 'z' in a.csv; it has x, y": (
         "a.csv",
         "x,y\n1,2\n",
         {"target": "z"},

@@ -11,8 +11,8 @@ from scipy.special import huber as scipy_huber
 from dadao_sim.engine import oracles
 from dadao_sim.errors import InputError
 from dadao_sim.problems import Problem
-from dadao_sim.problems.linear_model import LinearModel
-from dadao_sim.problems.quadratic import Quadratic
+from dadao_sim.problems.kinds.linear_model import LinearModel
+from dadao_sim.problems.kinds.quadratic import Quadratic
 
 UNEVEN = (4, 11, 3, 7)
 
@@ -118,7 +118,7 @@ def test_a_draw_is_the_documented_function_of_its_mark(mark, batch, loss):
         [b[i][rows]],
         "ridge" if loss == "least_squares" else loss,
         mu=cases.MU,
-        delta=cases.DELTA,
+        **cases.constants(loss),
     )
     expected = scale * (drawn.gradient(0, x) - cases.MU * x) + l2
     oracles.gradient(stochastic, i, x, np.uint64(mark), out)

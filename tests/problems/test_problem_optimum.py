@@ -12,7 +12,9 @@ from hypothesis import strategies as st
 
 from dadao_sim.errors import InputError
 from dadao_sim.problems import Problem, build_problem
-from dadao_sim.problems.linear_model import HUBER, logistic_divergence, loss_divergence
+from dadao_sim.problems.kinds import losses
+from dadao_sim.problems.kinds.huber import Huber
+from dadao_sim.problems.kinds.logistic import Logistic
 
 REFERENCE = sorted((Path(__file__).parent.parent / "data").glob("*.npz"))
 UNEVEN = (4, 11, 3, 7)
@@ -95,7 +97,7 @@ def test_optimum_does_not_depend_on_the_partition(loss):
         np.split(targets[order], cuts),
         loss,
         mu=None if loss == "least_squares" else cases.MU,
-        delta=cases.DELTA,
+        **cases.constants(loss),
     )
     one = cases.problem(loss, sizes=(5, 9, 4, 7))
     np.testing.assert_allclose(one.x_star, other.x_star, rtol=1e-11)
@@ -209,8 +211,9 @@ def test_logistic_divergence_in_many_digits(t, h):
         margin, change = Decimal(t), Decimal(h)
         phi = [(1 + (-m).exp()).ln() for m in (margin, margin + change)]
         exact = float(phi[1] - phi[0] + change / (1 + margin.exp()))
-    assert logistic_divergence(t, h) >= 0
-    assert logistic_divergence(t, h) == pytest.approx(exact, rel=1e-12, abs=1e-230)
+    found = losses.divergence(Logistic(), t, 1.0, h)
+    assert found >= 0
+    assert found == pytest.approx(exact, rel=1e-12, abs=1e-230)
 
 
 numbers = st.integers(-400, 400).map(lambda k: k / 64)
@@ -226,7 +229,7 @@ def test_huber_divergence_in_fractions(z, h, delta):
 
     slope = min(max(Fraction(z), -Fraction(delta)), Fraction(delta))
     exact = float(loss(Fraction(z) + Fraction(h)) - loss(Fraction(z)) - slope * Fraction(h))
-    found = loss_divergence(HUBER, delta, z, 0.0, h)
+    found = losses.divergence(Huber(delta), z, 0.0, h)
     assert found >= 0
     # Where z + h only just leaves a flat side, its excess is rounded at the size of z.
     assert found == pytest.approx(exact, rel=1e-12, abs=1e-20)

@@ -15,8 +15,10 @@ from scipy.sparse import coo_array, csr_array, eye_array, random_array
 from dadao_sim.engine import oracles
 from dadao_sim.errors import InputError
 from dadao_sim.local_steps import from_callable
-from dadao_sim.problems import Problem, images, sparse_problem
-from dadao_sim.problems.sparse_problem import SparseProblem, largest_eigenvalue
+from dadao_sim.problems import Problem
+from dadao_sim.problems.data import image as images
+from dadao_sim.problems.kinds import sparse_problem
+from dadao_sim.problems.kinds.sparse_problem import SparseProblem, largest_eigenvalue
 
 UNEVEN = (4, 11, 1, 7)
 
@@ -35,7 +37,7 @@ def both(loss: str = "ridge", weighting: str = "samples", **options: Any) -> tup
     A, b = data(**options)
     mu = 0.3 if loss == "ridge" else None
     return (
-        sparse_problem.sparse_problem(A, b, loss, mu=mu, weighting=weighting),
+        Problem.from_arrays(A, b, loss, mu=mu, weighting=weighting),
         Problem.from_arrays([part.toarray() for part in A], b, loss, mu=mu, weighting=weighting),
     )
 
@@ -94,7 +96,7 @@ def test_optimum_of_an_ill_conditioned_problem_is_scikit_learns():
     A = [random_array((40, 30), density=0.2, rng=rng, format="csr") for _ in range(3)]
     b = [rng.standard_normal(40) for _ in A]
     mu = 1e-6
-    problem = sparse_problem.sparse_problem(A, b, "ridge", mu=mu)
+    problem = Problem.from_arrays(A, b, "ridge", mu=mu)
     rows, targets = np.concatenate([part.toarray() for part in A]), np.concatenate(b)
     fitted = Ridge(alpha=mu * 120 / 2, fit_intercept=False, solver="svd").fit(rows, targets).coef_
     np.testing.assert_allclose(problem.x_star, fitted, rtol=1e-8)
@@ -143,7 +145,7 @@ def test_lanczos_errs_on_the_large_side(shape, density, seed):
 
 
 def test_lanczos_of_a_strip_of_an_image():
-    rows = images.blur(40, 1.5)[320:800]
+    rows = images.blur_matrix(40, 1.5)[320:800]
     exact = np.linalg.svd(rows.toarray(), compute_uv=False)[0] ** 2
     assert exact * (1 - 1e-13) <= largest_eigenvalue(rows) <= exact * (1 + 1e-7)
 
@@ -166,7 +168,7 @@ def test_any_sparse_format_with_repeated_and_explicit_zero_entries():
     A = coo_array(([1.0, 2.0, 0.0, 4.0], ([0, 0, 1, 1], [1, 1, 0, 2])), shape=(2, 3))
     repeated = csr_array((A.data, A.col, [0, 2, 4]), shape=A.shape)
     targets = [[1, 2], [3, 4], [5, 6]]
-    problem = sparse_problem.sparse_problem([A, A.tocsc(), repeated], targets, "ridge", mu=1)
+    problem = Problem.from_arrays([A, A.tocsc(), repeated], targets, "ridge", mu=1)
     for i in range(3):
         np.testing.assert_array_equal(problem.rows(i, i + 1).toarray(), [[0, 3, 0], [0, 0, 4]])
     assert problem.model.data.size == 6
@@ -188,7 +190,7 @@ def test_relabelling_moves_the_nodes_and_nothing_else():
 
 def test_given_constants_replace_the_computed_ones():
     A, b = data()
-    problem = sparse_problem.sparse_problem(A, b, "least_squares", mu=0.01, L=99)
+    problem = Problem.from_arrays(A, b, "least_squares", mu=0.01, L=99)
     assert (problem.mu, problem.L) == (0.01, 99.0)
 
 
@@ -208,7 +210,7 @@ def test_what_sparse_rows_do_not_offer():
 def refused(A: Any = None, b: Any = None, loss: str = "ridge", **options: Any) -> Any:
     good_A, good_b = data((2, 3))
     options = {"mu": 1.0, **options}
-    return lambda: sparse_problem.sparse_problem(
+    return lambda: Problem.from_arrays(
         good_A if A is None else A, good_b if b is None else b, loss, **options
     )
 
@@ -218,7 +220,7 @@ REFUSED = {
     "weighting: 'even' is not one of samples": refused(weighting="even"),
     "mu: ridge needs the strength": refused(mu=None),
     "mu: 3 given, above L = 2": refused(mu=3, L=2),
-    "A has 0 nodes and b has 0": refused(A=[], b=[]),
+    "no nodes": refused(A=[], b=[]),
     "A has 2 nodes and b has 1": refused(b=[[1.0, 2.0]]),
     "data of node 1: A has shape (3, 6) and b (2,)": refused(b=[np.ones(2), np.ones(2)]),
     "data of node 1: A has shape (3, 5)": refused(A=[np.ones((2, 6)), np.ones((3, 5))]),

@@ -1,42 +1,40 @@
 """Sparse signals: what is drawn, and the (group) lasso it is for."""
 
-from types import SimpleNamespace
+import copy
 from typing import Any
 
 import numpy as np
+import problem_cases as cases
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from pydantic import ValidationError
 from scipy import stats
 
-from dadao_sim import problems
 from dadao_sim.errors import InputError
 from dadao_sim.local_steps import from_callable
+from dadao_sim.problems import build_problem
 from dadao_sim.problems.build import true_signal
-from dadao_sim.problems.sparse_signal import sparse_signal
-from dadao_sim.problems.spec import ProblemSpec
-from dadao_sim.strict import sentence
+from dadao_sim.problems.data.sparse_signal import SparseSignalData
+from dadao_sim.problems.data_source import Wanted
 
 
 def rng(seed: int = 0) -> np.random.Generator:
     return np.random.default_rng(seed)
 
 
-def build(spec: Any, nodes: int, rng: np.random.Generator) -> Any:
-    return problems.build_problem(spec, nodes, rng)
+DATA = {"kind": "sparse_signal", "dim": 60, "samples_per_node": 10, "nonzeros": 6}
 
 
 def spec(kind: str = "least_squares", mu: float | None = None, **options: Any) -> Any:
-    data = {"dim": 60, "samples_per_node": 10, "nonzeros": 6, "group_size": 1, "noise": 0.05}
-    return SimpleNamespace(
-        kind=kind,
-        mu=mu,
-        weighting="samples",
-        delta=1.0,
-        data=SimpleNamespace(kind="sparse_signal", **{**data, **options}),
-        partition=None,
-    )
+    l2 = {} if mu is None else {"mu": mu}
+    return cases.spec(kind, {**DATA, "noise": 0.05, **options}, **l2)
+
+
+def drawn(nodes: int, rng: Any, labels: bool = False, **options: Any) -> tuple[Any, Any, Any]:
+    """Rows, targets, and the signal."""
+    data = SparseSignalData.model_validate({**DATA, **options})
+    A, b = data.rows(Wanted("ridge", labels=labels), nodes, copy.deepcopy(rng))
+    return A, b, data.signal(rng)
 
 
 @settings(max_examples=60, deadline=None)
@@ -50,56 +48,55 @@ def spec(kind: str = "least_squares", mu: float | None = None, **options: Any) -
 )
 def test_nonzeros_in_whole_groups(groups, chosen, group_size, nodes, samples, seed):
     chosen = min(chosen, groups)
-    sizes = (groups * group_size, samples, chosen * group_size)
-    made = sparse_signal("ridge", nodes, *sizes, rng(seed), group_size=group_size, noise=0.0)
-    full = (made.signal.reshape(groups, group_size) != 0).all(axis=1)
+    options = {"dim": groups * group_size, "nonzeros": chosen * group_size, "noise": 0.0}
+    options |= {"samples_per_node": samples, "group_size": group_size}
+    A, b, signal = drawn(nodes, rng(seed), **options)
+    full = (signal.reshape(groups, group_size) != 0).all(axis=1)
     assert full.sum() == chosen
-    assert np.count_nonzero(made.signal) == chosen * group_size
-    assert made.A.shape == (nodes, samples, sizes[0])
-    np.testing.assert_allclose(made.b, np.einsum("imd,d->im", made.A, made.signal), atol=1e-12)
+    assert np.count_nonzero(signal) == chosen * group_size
+    assert A.shape == (nodes, samples, groups * group_size)
+    np.testing.assert_allclose(b, np.einsum("imd,d->im", A, signal), atol=1e-12)
 
 
 def test_distributions():
-    made = sparse_signal("ridge", 40, 5000, 3, 5000, rng(1), noise=0.3)
-    assert stats.kstest(made.signal, "laplace").pvalue > 0.05
-    assert stats.kstest(made.signal, "norm", (0, made.signal.std())).pvalue < 1e-6
-    assert stats.kstest(made.A.ravel()[:20_000], "norm").pvalue > 0.05
-    noise = (made.b - np.einsum("imd,d->im", made.A, made.signal)).ravel()
+    A, b, signal = drawn(40, rng(1), dim=5000, samples_per_node=3, nonzeros=5000, noise=0.3)
+    assert stats.kstest(signal, "laplace").pvalue > 0.05
+    assert stats.kstest(signal, "norm", (0, signal.std())).pvalue < 1e-6
+    assert stats.kstest(A.ravel()[:20_000], "norm").pvalue > 0.05
+    noise = (b - np.einsum("imd,d->im", A, signal)).ravel()
     assert stats.kstest(noise, "norm", (0, 0.3)).pvalue > 0.05
 
 
 def test_supports_are_uniform():
-    counts = sum(
-        sparse_signal("ridge", 1, 12, 1, 4, rng(seed), group_size=2).signal != 0
-        for seed in range(600)
-    )
+    data = SparseSignalData.model_validate({**DATA, "dim": 12, "nonzeros": 4, "group_size": 2})
+    counts = sum(data.signal(rng(seed)) != 0 for seed in range(600))
     assert stats.chisquare(counts[::2]).pvalue > 0.01
     np.testing.assert_array_equal(counts[::2], counts[1::2])
 
 
 def test_labels_are_the_signs():
-    real = sparse_signal("ridge", 3, 20, 9, 5, rng(), noise=1.0)
-    labels = sparse_signal("logistic_l2", 3, 20, 9, 5, rng(), noise=1.0)
-    np.testing.assert_array_equal(labels.b, np.sign(real.b))
+    options = {"dim": 20, "samples_per_node": 9, "nonzeros": 5, "noise": 1.0}
+    _, real, _ = drawn(3, rng(), **options)
+    _, labels, _ = drawn(3, rng(), labels=True, **options)
+    np.testing.assert_array_equal(labels, np.sign(real))
 
 
 def test_the_signal_depends_on_the_seed_and_nothing_drawn_after_it():
-    one = true_signal(spec(), 4, rng(5))
+    one = true_signal(spec(), rng(5))
     for other in (
-        true_signal(spec(), 9, rng(5)),
-        true_signal(spec(samples_per_node=3, noise=2.0), 4, rng(5)),
-        true_signal(spec("logistic_l2", mu=1.0), 4, rng(5)),
+        true_signal(spec(samples_per_node=3, noise=2.0), rng(5)),
+        true_signal(spec("logistic_l2", mu=1.0), rng(5)),
     ):
         assert other.tobytes() == one.tobytes()
-    assert true_signal(spec(), 4, rng(6)).tobytes() != one.tobytes()
+    assert true_signal(spec(), rng(6)).tobytes() != one.tobytes()
 
 
 def test_the_true_signal_is_that_of_the_problem():
     for kind, mu in (("least_squares", None), ("ridge", 0.1), ("huber_l2", 0.1)):
         noiseless = spec(kind, mu, noise=0.0)
-        problem = build(noiseless, 4, rng(3))
-        signal = true_signal(noiseless, 4, rng(3))
-        again = build(noiseless, 4, rng(3))
+        problem = build_problem(noiseless, 4, rng(3))
+        signal = true_signal(noiseless, rng(3))
+        again = build_problem(noiseless, 4, rng(3))
         assert again.model.b.tobytes() == problem.model.b.tobytes()
         loss = sum(problem.value(i, signal) for i in range(4)) / 4 - (mu or 0) / 2 * signal @ signal
         assert loss == pytest.approx(0, abs=1e-12)
@@ -124,7 +121,7 @@ def test_lasso_finds_the_signal_from_fewer_samples_than_dimensions():
     from sklearn.linear_model import Lasso
 
     few = spec(samples_per_node=8, noise=0.01)
-    problem, signal = build(few, 5, rng(2)), true_signal(few, 5, rng(2))
+    problem, signal = build_problem(few, 5, rng(2)), true_signal(few, rng(2))
     assert problem.samples.sum() == 40 < problem.dimension
     with pytest.raises(InputError, match="mu = 0"):
         _ = problem.mu
@@ -142,7 +139,7 @@ def test_group_lasso_against_a_conic_solver():
     import cvxpy
 
     grouped = spec(group_size=3, samples_per_node=9)
-    problem = build(grouped, 4, rng(4))
+    problem = build_problem(grouped, 4, rng(4))
     x, strength = cvxpy.Variable(60), 0.05
     A, b = problem.model.A, problem.model.b
     groups = sum(cvxpy.norm(x[3 * g : 3 * g + 3]) for g in range(20))
@@ -156,26 +153,21 @@ def test_group_lasso_against_a_conic_solver():
 
 # --- Scenarios -----------------------------------------------------------------------------------
 
-DATA = {"kind": "sparse_signal", "dim": 60, "samples_per_node": 10, "nonzeros": 6}
-
-
-def section(**problem: Any) -> ProblemSpec:
-    return ProblemSpec.model_validate({"kind": "least_squares", "data": DATA, **problem})
-
 
 def test_from_a_scenario():
-    made = section(data={**DATA, "group_size": 2})
-    problem = build(made, 4, rng(1))
+    made = cases.spec("least_squares", {**DATA, "group_size": 2})
+    problem = build_problem(made, 4, rng(1))
     assert (problem.nodes, problem.dimension, problem.samples.tolist()) == (4, 60, [10] * 4)
-    drawn = sparse_signal("least_squares", 4, 60, 10, 6, rng(1).spawn(2)[0], group_size=2)
-    assert problem.model.b.tobytes() == drawn.b.tobytes()
-    assert true_signal(made, 4, rng(1)).tobytes() == drawn.signal.tobytes()
+    _, b, signal = drawn(4, rng(1).spawn(2)[0], group_size=2)
+    assert problem.model.b.tobytes() == b.tobytes()
+    assert true_signal(made, rng(1)).tobytes() == signal.tobytes()
 
 
 @pytest.mark.parametrize(
     ("problem", "message"),
     [
         ({"data": {**DATA, "nonzeros": 61}}, "data.nonzeros: must be at most dim (60)"),
+        ({"data": {**DATA, "nonzeros": 0}}, "data.nonzeros: must be at least 1, got 0"),
         ({"data": {**DATA, "group_size": 7}}, "data.dim: must be a multiple of group_size"),
         (
             {"data": {**DATA, "group_size": 4}},
@@ -187,22 +179,4 @@ def test_from_a_scenario():
     ],
 )
 def test_refused_scenarios(problem, message):
-    with pytest.raises(ValidationError) as error:
-        section(**problem)
-    (found,) = error.value.errors()
-    assert message in f"{'.'.join(map(str, found['loc']))}: {sentence(found)}"
-
-
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
-        ({"nonzeros": 61}, "problem.data.nonzeros: 61 given; 1 to dim = 60"),
-        ({"nonzeros": 0}, "problem.data.nonzeros: 0 given; 1 to dim = 60"),
-        ({"group_size": 7}, "problem.data.dim: 60 given; a multiple of group_size = 7"),
-        ({"group_size": 4}, "problem.data.nonzeros: 6 given; a multiple of group_size = 4"),
-    ],
-)
-def test_refused_options(options, message):
-    with pytest.raises(InputError) as error:
-        build(spec(**options), 3, rng())
-    assert message in str(error.value)
+    assert message in cases.refusal({"kind": "least_squares", "data": DATA, **problem})

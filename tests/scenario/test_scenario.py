@@ -8,8 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from dadao_sim.problems.spec import ProblemSpec
+from dadao_sim.problems.spec import PROBLEMS, ProblemKind
 from dadao_sim.scenario.model import BUILT_IN_ALGORITHMS, Scenario
+from dadao_sim.strict import sentence
 
 SYNTHETIC = {"kind": "synthetic", "dim": 3, "samples_per_node": 5}
 MINIMAL: dict[str, Any] = {
@@ -25,8 +26,8 @@ def scenario(**changes: Any) -> Scenario:
     return Scenario.model_validate({**MINIMAL, **changes})
 
 
-def problem(kind: str, **parts: Any) -> ProblemSpec:
-    return ProblemSpec.model_validate({"kind": kind, "data": SYNTHETIC, **parts})
+def problem(kind: str, **parts: Any) -> ProblemKind:
+    return PROBLEMS[kind].model_validate({"kind": kind, "data": SYNTHETIC, **parts})
 
 
 def test_defaults_are_those_of_the_documentation():
@@ -35,11 +36,8 @@ def test_defaults_are_those_of_the_documentation():
     assert made.report.accuracies == (1e-2, 1e-4, 1e-6)
     assert (made.report.cost.gradient, made.report.cost.communication) == (1.0, 1.0)
     assert (made.start.kind, made.start.scale) == ("zeros", 1.0)
-    assert (made.problem.weighting, made.problem.delta, made.problem.partition) == (
-        "samples",
-        1.0,
-        None,
-    )
+    assert (made.problem.weighting, made.problem.partition) == ("samples", None)
+    assert problem("huber_l2", mu=1).delta == 1.0
     assert made.network.rates == "uniform"
     (dadao,) = made.algorithms
     assert (dadao.name, dadao.label, dadao.rate_factor) == ("dadao", "dadao", 1.0)
@@ -140,7 +138,7 @@ def test_refused(part: str, value: Any):
             "least_squares",
             {"data": {"kind": "digits"}, "partition": {"alpha": 0.5}},
             ("partition", "alpha"),
-            "only kind dirichlet",
+            "only dirichlet",
         ),
     ],
 )
@@ -151,7 +149,7 @@ def test_parts_of_a_problem_that_do_not_fit(
         problem(kind, **parts)
     (error,) = caught.value.errors()
     assert error["loc"] == location
-    assert words in error["msg"]
+    assert words in sentence(error)
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from ruamel.yaml import YAML
 
 from dadao_sim.errors import InputError
 from dadao_sim.networks.section.spec import FileNetwork, FileSequence, SequenceNetwork
-from dadao_sim.problems.spec import DataFile
+from dadao_sim.problems.data.files import DataFile
 from dadao_sim.scenario.reading import load_scenario, scenario_from_mapping
 
 # The line numbers of the tables below are those of this file.
@@ -106,7 +106,7 @@ def test_loads(folder: Path):
         (
             "    kind: synthetic\n",
             "",
-            "star.yaml:7: problem.data.kind: is missing (known: synthetic, authors, sparse_signal,",
+            "star.yaml:7: problem.data.kind: is missing (known: authors, breast_cancer, diabetes,",
         ),
         (
             "kind: synthetic",

@@ -6,7 +6,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from dadao_sim.errors import InputError
-from dadao_sim.problems.spec import SyntheticData
+from dadao_sim.problems.data.synthetic import SyntheticData
 from dadao_sim.scenario.reading import load_scenario, scenario_from_mapping
 
 STAR = """\

@@ -55,10 +55,11 @@ class Tuning:
 class Method(ABC):
     """What every method declares.
 
-    ``title`` is its name in print, ``family`` its kind in lists, ``reference`` a key of
-    ``algorithms/references.bib`` (or a BibTeX entry, or plain text), ``look`` its colour, dash and
-    marker in every figure ("blue solid o"; the next free ones where it has none). Block
-    ``start_block`` is filled by x0, the others start at 0.
+    ``title`` is its name in print (the ``name`` if not given), ``family`` its kind in lists,
+    ``reference`` a key of ``algorithms/references.bib`` (or a BibTeX entry, or plain text),
+    ``look`` its colour, dash and marker in every figure ("blue solid o"; the next free ones where
+    it has none). Block ``start_block`` is filled by x0, the others start at 0; block ``estimate``
+    estimates x*, None where that takes a computation.
 
     ``constants(c, problem, network)`` assigns the constants to c. ``invariant`` names the blocks
     whose sum over the nodes gossip conserves; ``drifting`` those that a fixed point determines only
@@ -75,6 +76,7 @@ class Method(ABC):
     blocks: tuple[str, ...] = ("x",)
     constants: Callable[..., None]
     start_block: str | None = "x"
+    estimate: str | None = "x"
     invariant: tuple[str, ...] = ()
     drifting: tuple[str, ...] = ()
     needs_conjugate: bool = False
@@ -85,6 +87,10 @@ class Method(ABC):
     theorem_needs_mu: bool = False
     no_composite: str = "no form of it with a proximal step is known"
     same_as: str | None = None
+
+    def __post_init__(self) -> None:
+        if not self.title:
+            object.__setattr__(self, "title", self.name)
 
     @abstractmethod
     def _tune(self, c: Constants, problem: Any, network: Any) -> Tuning:
@@ -193,6 +199,7 @@ class AsynchronousMethod(Method):
     design_rate: Callable[[Any], float] | None = None
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         self.install()
 
     def install(self) -> None:

@@ -36,7 +36,7 @@ class RoundMethod(Method):
     (:class:`~dadao_sim.algorithms.contract.gossip.Gossip`). ``prepare``, with the same arguments,
     fills other blocks from x0 before round 0, and is charged too. ``fixed_point(x, g, mean, c)`` is
     one, from rows of x* and of the gradients there (n, d), and their mean (d,), 0 without r.
-    ``weights(graph)`` is the matrix of W, ``estimate`` the block that estimates x*.
+    ``weights(graph)`` is the matrix of W.
     """
 
     step: Callable[..., None]

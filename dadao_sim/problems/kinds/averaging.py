@@ -1,15 +1,21 @@
 """Averaging: f_i(x) = ||x - c_i||^2/2, whose optimum is the mean of the centres."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import NamedTuple
+from typing import Annotated, ClassVar, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
+from pydantic import Field, model_validator
 
 from dadao_sim.compiled.kernel import kernel
 from dadao_sim.engine import oracles
-from dadao_sim.errors import InputError
-from dadao_sim.problems.problem import FloatArray, IntArray, Problem
+from dadao_sim.errors import InputError, within
+from dadao_sim.problems.arrays import FloatArray, IntArray
+from dadao_sim.problems.data_source import DATA, DataSource, Wanted, require_fit
+from dadao_sim.problems.problem import Problem
+from dadao_sim.problems.spec import ProblemKind
+from dadao_sim.strict import ByKind
 
 
 class Averaging(NamedTuple):
@@ -81,12 +87,33 @@ def averaging_problem(centres: ArrayLike) -> AveragingProblem:
     values = np.ascontiguousarray(centres, dtype=np.float64)
     if values.ndim != 2 or 0 in values.shape:
         raise InputError(
-            f"centres: shape {values.shape} given; (nodes, dimension), both >= 1, is needed"
+            "centres", f"shape {values.shape} given", "(nodes, dimension), both >= 1, is needed"
         )
     bad = ~np.isfinite(values).all(axis=1)
     if bad.any():
-        raise InputError(f"centres: nan or infinite at node {bad.argmax()}; give finite numbers")
+        raise InputError(
+            "centres", f"nan or infinite at node {bad.argmax()}", "give finite numbers"
+        )
     return AveragingProblem(kind="averaging", centres=values)
+
+
+class AveragingKind(ProblemKind):
+    """The nodes agree on the mean of a point of each."""
+
+    lacks: ClassVar[Mapping[str, str]] = {"mu": "averaging has no l2 term"}
+
+    kind: Literal["averaging"] = Field(description="half the squared distance to the node's point")
+    data: Annotated[DataSource, ByKind(DATA)] = Field(description="the points")
+
+    @model_validator(mode="after")
+    def _data_fit(self) -> "AveragingKind":
+        require_fit(self.data, Wanted(self.kind, points=True))
+        return self
+
+    def build(self, nodes: int, rng: np.random.Generator) -> Problem:
+        """See :meth:`ProblemKind.build`."""
+        with within("data"):
+            return averaging_problem(self.data.points(nodes, rng))
 
 
 oracles.gradient.register(Averaging, averaging_gradient)

@@ -11,19 +11,13 @@ from scipy.sparse.linalg import LinearOperator, cg, eigsh
 
 from dadao_sim.compiled.threads import one_blas_thread
 from dadao_sim.errors import InputError
-from dadao_sim.problems import sparse_model
-from dadao_sim.problems.arrays import offsets_of, where_in
-from dadao_sim.problems.linear_problem import WEIGHTINGS
-from dadao_sim.problems.problem import (
-    TOLERANCE,
-    FloatArray,
-    IntArray,
-    Problem,
-    require_constants,
-)
-from dadao_sim.problems.sparse_model import SparseLeastSquares
+from dadao_sim.problems.arrays import FloatArray, IntArray, offsets_of, scales, where_in
+from dadao_sim.problems.kinds import sparse_model
+from dadao_sim.problems.kinds.losses import Loss
+from dadao_sim.problems.kinds.sparse_model import SparseLeastSquares
+from dadao_sim.problems.kinds.square import Square
+from dadao_sim.problems.problem import TOLERANCE, Problem
 
-LOSSES = ("least_squares", "ridge")
 DENSE = 256
 """Rows (or columns) up to which the eigenvalues of a node's Gram matrix are taken from LAPACK."""
 REFINEMENTS, STEPS = 5, 20_000
@@ -68,7 +62,7 @@ class SparseProblem(Problem):
 
     def stochastic_objective(self, batch_size: int) -> Any:
         """InputError: sparse rows are used all at once."""
-        raise InputError("batch_size: sparse rows are used all at once; leave it out")
+        raise InputError("batch_size", "sparse rows are used all at once", "leave it out")
 
     def value(self, i: int, x: ArrayLike) -> float:
         """f_i(x), for x (d,)."""
@@ -90,12 +84,14 @@ class SparseProblem(Problem):
         )
 
     def _require_conjugate(self) -> None:
-        raise InputError("objectives: sparse rows have no conjugate gradient; use a primal method")
+        raise InputError(
+            "objectives", "sparse rows have no conjugate gradient", "use a primal method"
+        )
 
     def _mu(self) -> float:
         if self.model.ridge == 0.0:
             raise InputError(
-                "data: sparse rows without l2 term are taken to have mu = 0; use ridge"
+                "data", "sparse rows without l2 term are taken to have mu = 0", "use ridge"
             )
         return self.model.ridge
 
@@ -107,7 +103,7 @@ class SparseProblem(Problem):
         """Conjugate gradients on the normal equations, refined until the residual is small."""
         m, A = self.model, self.rows(0, self.nodes)
         if m.ridge == 0.0:
-            raise InputError("data: x* of sparse rows is not unique without l2 term; use ridge")
+            raise InputError("data", "x* of sparse rows is not unique without l2 term", "use ridge")
         weights = np.repeat(2.0 * m.scale / self.nodes, self.samples)
         hessian = LinearOperator(
             (self.columns, self.columns),
@@ -125,8 +121,9 @@ class SparseProblem(Problem):
                     return x
                 x = x - cg(hessian, mean, rtol=0.0, atol=0.1 * TOLERANCE * scale, maxiter=STEPS)[0]
         raise InputError(
-            "data: the optimum cannot be computed to 1e-12, F is too ill-conditioned;"
-            " use a larger l2 term"
+            "data",
+            "the optimum cannot be computed to 1e-12, F is too ill-conditioned",
+            "use a larger l2 term",
         )
 
     def _relabelled(self, order: IntArray) -> "SparseProblem":
@@ -159,34 +156,27 @@ def largest_eigenvalue(A: csr_array) -> float:
 def sparse_problem(
     A: Sequence[Any],
     b: Sequence[ArrayLike],
-    loss: str,
+    kind: str,
+    loss: Loss,
     *,
-    mu: float | None = None,
-    L: float | None = None,
-    weighting: str = "samples",
+    ridge: float,
+    weighting: str,
+    given_mu: float | None,
+    given_L: float | None,
 ) -> SparseProblem:
-    """Least squares or ridge from n scipy sparse matrices (m_i, d) and n targets (m_i,).
+    """From n scipy sparse matrices (m_i, d) and n targets (m_i,); see :meth:`Problem.from_arrays`.
 
-    ``mu``, ``L`` and ``weighting`` as for :meth:`Problem.from_arrays`. InputError for data that
-    cannot be used; least_squares has mu = 0 unless another one is given.
+    ``ridge``: the l2 strength. Without it mu = 0 unless another one is given.
     """
-    if loss not in LOSSES:
-        raise InputError(f"loss: sparse rows are for {' and '.join(LOSSES)}, not {loss!r}")
-    if weighting not in WEIGHTINGS:
-        raise InputError(f"weighting: {weighting!r} is not one of {', '.join(WEIGHTINGS)}")
-    require_constants(mu, L)
-    if loss == "ridge" and mu is None:
-        raise InputError("mu: ridge needs the strength of its l2 term, a number > 0")
+    if not isinstance(loss, Square):
+        raise InputError("loss", f"sparse rows are for least_squares and ridge, not {kind!r}")
     rows, targets, samples = _stacked(A, b)
-    n = samples.size
-    scale = np.full(n, n / targets.size) if weighting == "samples" else 1.0 / samples
-    ridge = float(mu) if loss == "ridge" and mu is not None else 0.0
     return SparseProblem(
-        kind=f"sparse_{loss}",
-        model=_model(rows, targets, samples, scale, ridge),
+        kind=f"sparse_{kind}",
+        model=_model(rows, targets, samples, scales(samples, weighting), ridge),
         columns=rows.shape[1],
-        given_mu=float(mu) if loss == "least_squares" and mu is not None else None,
-        given_L=None if L is None else float(L),
+        given_mu=given_mu,
+        given_L=given_L,
     )
 
 
@@ -211,13 +201,19 @@ def _stacked(A: Sequence[Any], b: Sequence[ArrayLike]) -> tuple[csr_array, Float
     targets = [np.asarray(part, dtype=np.float64) for part in b]
     if not parts or len(parts) != len(targets):
         raise InputError(
-            f"data: A has {len(parts)} nodes and b has {len(targets)}; they must agree, and be >= 1"
+            "data",
+            f"A has {len(parts)} nodes and b has {len(targets)}",
+            "they must agree, and be >= 1",
         )
     for i, (part, target) in enumerate(zip(parts, targets, strict=True)):
         if 0 in part.shape or part.shape[1] != parts[0].shape[1] or target.shape != part.shape[:1]:
             raise InputError(
-                f"data of node {i}: A has shape {part.shape} and b {target.shape}; (samples,"
-                " dimension), one dimension for all nodes, and one target per row are needed"
+                f"data of node {i}",
+                f"A has shape {part.shape} and b {target.shape}",
+                (
+                    "(samples, dimension), one dimension for all nodes, and one target per row are "
+                    "needed"
+                ),
             )
     samples = np.array([part.shape[0] for part in parts], dtype=np.int64)
     rows = vstack(parts, format="csr")
@@ -228,5 +224,5 @@ def _stacked(A: Sequence[Any], b: Sequence[ArrayLike]) -> tuple[csr_array, Float
     bad[np.repeat(np.arange(values.size), np.diff(rows.indptr))[~np.isfinite(rows.data)]] = True
     if bad.any():
         where = where_in(int(bad.argmax()), samples)
-        raise InputError(f"data of {where}: nan or infinite; finite numbers are needed")
+        raise InputError(f"data of {where}", "nan or infinite", "finite numbers are needed")
     return rows, values, samples

@@ -11,8 +11,9 @@ from dadao_sim.compiled.kernel import kernel
 from dadao_sim.engine import operators, oracles
 from dadao_sim.errors import InputError
 from dadao_sim.local_steps.local_step import LocalStep
-from dadao_sim.problems.composite_optimum import optimum
-from dadao_sim.problems.problem import FloatArray, IntArray, Problem
+from dadao_sim.problems.arrays import FloatArray, IntArray
+from dadao_sim.problems.kinds.composite_optimum import optimum
+from dadao_sim.problems.problem import Problem
 
 
 class Composite(NamedTuple):
@@ -208,12 +209,16 @@ def composite_problem(smooth: Problem, term: LocalStep) -> CompositeProblem:
     """See :meth:`Problem.with_local_step`."""
     if not isinstance(term, LocalStep):
         raise InputError(
-            f"local_step: a LocalStep is needed, not a {type(term).__name__}; "
-            "from_callable makes one of a function (v, step) -> x"
+            "local_step",
+            f"a LocalStep is needed, not a {type(term).__name__}",
+            "from_callable makes one of a function (v, step) -> x",
         )
     if term.dimension != smooth.dimension:
         raise InputError(
-            f"local_step: {term.kind} is made for dimension {term.dimension}, "
-            f"but that of the problem is {smooth.dimension}"
+            "local_step",
+            (
+                f"{term.kind} is made for dimension {term.dimension}, but that of the problem is "
+                f"{smooth.dimension}"
+            ),
         )
     return CompositeProblem(kind=smooth.kind, smooth=smooth, term=term)

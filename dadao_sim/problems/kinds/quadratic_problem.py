@@ -8,8 +8,9 @@ from numpy.typing import ArrayLike
 
 from dadao_sim.compiled.threads import one_blas_thread
 from dadao_sim.errors import InputError
-from dadao_sim.problems.problem import FloatArray, IntArray, Problem
-from dadao_sim.problems.quadratic import Quadratic, with_inverse
+from dadao_sim.problems.arrays import FloatArray, IntArray
+from dadao_sim.problems.kinds.quadratic import Quadratic, with_inverse
+from dadao_sim.problems.problem import Problem
 
 NODES_AT_ONCE = 4096
 
@@ -67,15 +68,16 @@ class QuadraticProblem(Problem):
         rounding = self.dimension * np.finfo(float).eps * largest
         if (least < -rounding).any():
             node = int((least + rounding).argmin())
-            raise InputError(f"H of node {node}: has a negative eigenvalue; f_i must be convex")
+            raise InputError(f"H of node {node}", "has a negative eigenvalue", "f_i must be convex")
         return least, largest
 
     def _mu(self) -> float:
         least, largest = self._spectra
         if least.min() <= self.dimension * np.finfo(float).eps * largest.max():
             raise InputError(
-                f"H of node {least.argmin()}: is not positive definite, so that mu = 0;"
-                " add a multiple of the identity"
+                f"H of node {least.argmin()}",
+                "is not positive definite, so that mu = 0",
+                "add a multiple of the identity",
             )
         return float(least.min())
 
@@ -87,7 +89,7 @@ class QuadraticProblem(Problem):
         with one_blas_thread():
             eigenvalues = np.linalg.eigvalsh(mean)
             if eigenvalues[0] <= self.dimension * np.finfo(float).eps * eigenvalues[-1]:
-                raise InputError("H: their mean is singular, so that x* is not unique")
+                raise InputError("H", "their mean is singular, so that x* is not unique")
             return np.linalg.solve(mean, self.form.c.mean(axis=0))
 
     def _relabelled(self, order: IntArray) -> "QuadraticProblem":
@@ -111,15 +113,16 @@ def quadratic_problem(H: ArrayLike, c: ArrayLike) -> QuadraticProblem:
     linear = np.ascontiguousarray(c, dtype=np.float64)
     if linear.ndim != 2 or 0 in linear.shape or hessians.shape != (*linear.shape, linear.shape[1]):
         raise InputError(
-            f"H, c: shapes {hessians.shape} and {linear.shape} given; (n, d, d) and (n, d) "
-            "are needed"
+            "H, c",
+            f"shapes {hessians.shape} and {linear.shape} given",
+            "(n, d, d) and (n, d) are needed",
         )
     for name, array in (("H", hessians), ("c", linear)):
         if not np.isfinite(array).all():
             node = int(np.argwhere(~np.isfinite(array))[0, 0])
-            raise InputError(f"{name}: nan or infinite at node {node}; give finite numbers")
+            raise InputError(name, f"nan or infinite at node {node}", "give finite numbers")
     if not np.array_equal(hessians, hessians.transpose(0, 2, 1)):
-        raise InputError("H: not symmetric; give (H + H^T)/2")
+        raise InputError("H", "not symmetric", "give (H + H^T)/2")
     d = linear.shape[1]
     none = np.empty((0, d, d)), np.empty((0, d))
     return QuadraticProblem(

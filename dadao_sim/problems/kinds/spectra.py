@@ -3,8 +3,8 @@
 import numpy as np
 
 from dadao_sim.compiled.threads import one_blas_thread
-from dadao_sim.problems.linear_model import LinearModel
-from dadao_sim.problems.quadratic import fill_gram
+from dadao_sim.problems.kinds.linear_model import LinearModel
+from dadao_sim.problems.kinds.quadratic import fill_gram
 
 NODES_AT_ONCE = 4096
 

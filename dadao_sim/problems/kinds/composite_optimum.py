@@ -66,12 +66,14 @@ def _require_unique(smooth: Any, term: LocalStep, step: float, x: np.ndarray) ->
         return
     if 2 * step * smooth.divergence(other, x) <= FLAT * distance**2:
         raise InputError(
-            "local_step: x* of the composite problem is not unique, for F is flat between two "
-            "minimisers; use problem.kind ridge, or a term that decides"
+            "local_step",
+            "x* of the composite problem is not unique, for F is flat between two minimisers",
+            "use kind ridge, or a term that decides",
         )
     raise InputError(
-        f"local_step: x* of the composite problem is known only to {distance:.1e}, F is too "
-        "ill-conditioned; use problem.kind ridge, or standardise the features"
+        "local_step",
+        f"x* of the composite problem is known only to {distance:.1e}, F is too ill-conditioned",
+        "use kind ridge, or standardise the features",
     )
 
 
@@ -166,8 +168,12 @@ class _Progress:
             else "is the operator a prox at this step, and F convex?"
         )
         raise InputError(
-            f"local_step: x* of the composite problem was not found to {self.accepted:g}, only to "
-            f"{self.best:.1e} in {self.iterations:,} iterations; {reason}"
+            "local_step",
+            (
+                f"x* of the composite problem was not found to {self.accepted:g}, only to "
+                f"{self.best:.1e} in {self.iterations:,} iterations"
+            ),
+            reason,
         )
 
 

@@ -6,13 +6,8 @@ import numpy as np
 
 from dadao_sim.compiled.kernel import kernel
 from dadao_sim.engine import oracles
-from dadao_sim.problems.linear_model import (
-    LinearModel,
-    divergence,
-    loss_curvature,
-    loss_slope,
-    row_dot,
-)
+from dadao_sim.problems.kinds import losses
+from dadao_sim.problems.kinds.linear_model import LinearModel, divergence, row_dot
 
 ITERATIONS = 200
 SCRATCH_ROWS = 2
@@ -30,7 +25,7 @@ def hessian(model, first, last, weight, x, H):
     for i in range(first, last):
         for row in range(model.offsets[i], model.offsets[i + 1]):
             z = row_dot(model.A, row, x)
-            curvature = loss_curvature(model.loss, model.delta, z, model.b[row])
+            curvature = losses.curvature(model.loss, z, model.b[row])
             for a in range(d):
                 factor = weight * model.scale[i] * curvature * model.A[row, a]
                 for b in range(a + 1):
@@ -45,7 +40,7 @@ def full_gradient(model, first, last, weight, x, out):
         out[j] = weight * (last - first) * model.ridge * x[j]
     for i in range(first, last):
         for row in range(model.offsets[i], model.offsets[i + 1]):
-            slope = loss_slope(model.loss, model.delta, row_dot(model.A, row, x), model.b[row])
+            slope = losses.slope(model.loss, row_dot(model.A, row, x), model.b[row])
             for j in range(d):
                 out[j] += weight * model.scale[i] * slope * model.A[row, j]
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from dadao_sim.compiled.kernel import kernel
 from dadao_sim.engine import oracles
-from dadao_sim.problems.linear_model import LinearModel
+from dadao_sim.problems.kinds.linear_model import LinearModel
 
 
 class Quadratic(NamedTuple):

@@ -9,13 +9,9 @@ from numpy.typing import ArrayLike
 
 from dadao_sim.engine import oracles
 from dadao_sim.errors import InputError
-from dadao_sim.problems.problem import (
-    TOLERANCE,
-    FloatArray,
-    IntArray,
-    Problem,
-    require_constants,
-)
+from dadao_sim.problems.arrays import FloatArray, IntArray
+from dadao_sim.problems.checks import require_constants
+from dadao_sim.problems.problem import TOLERANCE, Problem
 
 DIVERGED = 1e12
 """Growth of the gradient after which the search for x* gives up."""
@@ -56,7 +52,9 @@ class PythonObjectives:
         values = np.asarray(answer, dtype=float)
         if values.shape != out.shape:
             raise InputError(
-                f"objectives: {name} of node {i} has shape {values.shape}; {out.shape} is needed"
+                "objectives",
+                f"{name} of node {i} has shape {values.shape}",
+                f"{out.shape} is needed",
             )
         out[:] = values
 
@@ -123,8 +121,9 @@ class PythonProblem(Problem):
             x, before = y - mean / self.L, x
             y = x + momentum * (x - before)
         raise InputError(
-            f"x_star: not found to {TOLERANCE:g} with mu = {self.mu:g}, L = {self.L:g};"
-            " check these constants, or give x_star"
+            "x_star",
+            f"not found to {TOLERANCE:g} with mu = {self.mu:g}, L = {self.L:g}",
+            "check these constants, or give x_star",
         )
 
     def _all(self, x: FloatArray) -> FloatArray:
@@ -145,17 +144,18 @@ def python_problem(
     """See :meth:`Problem.from_objectives`."""
     require_constants(mu, L)
     if dimension < 1 or len(objectives) == 0:
-        raise InputError("objectives: at least one node and one dimension are needed")
+        raise InputError("objectives", "at least one node and one dimension are needed")
     zero = np.zeros(dimension)
     for i, objective in enumerate(objectives):
         for name in ("value", "gradient"):
             if not callable(getattr(objective, name, None)):
-                raise InputError(f"objectives: node {i} has no method {name}(x)")
+                raise InputError("objectives", f"node {i} has no method {name}(x)")
         gradient = np.asarray(objective.gradient(zero.copy()))
         if gradient.shape != zero.shape or not np.isfinite(gradient).all():
             raise InputError(
-                f"objectives: gradient(0) of node {i} has shape {gradient.shape} or is not finite;"
-                f" ({dimension},) finite numbers are needed"
+                "objectives",
+                f"gradient(0) of node {i} has shape {gradient.shape} or is not finite",
+                f"({dimension},) finite numbers are needed",
             )
     problem = PythonProblem(
         kind="python",

@@ -1,4 +1,4 @@
-"""Problems made of a linear model: least squares, ridge, l2-logistic, l2-Huber."""
+"""Problems made of a linear model, whatever its loss; those of the square are quadratics."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -9,34 +9,28 @@ from numpy.typing import ArrayLike
 
 from dadao_sim.compiled.threads import one_blas_thread
 from dadao_sim.errors import InputError
-from dadao_sim.problems import linear_model as lm
-from dadao_sim.problems.arrays import offsets_of, stacked, where_in
-from dadao_sim.problems.linear_model import LinearModel
-from dadao_sim.problems.newton import hessian, minimise, with_scratch
-from dadao_sim.problems.problem import (
-    TOLERANCE,
+from dadao_sim.problems.arrays import (
     FloatArray,
     IntArray,
-    Problem,
-    require_constants,
-    require_positive,
+    offsets_of,
+    scales,
+    stacked,
+    where_in,
 )
-from dadao_sim.problems.quadratic import Quadratic, quadratic, with_inverse
-from dadao_sim.problems.quadratic_problem import square_root
-from dadao_sim.problems.spectra import spectra
-
-LOSSES = {
-    "least_squares": lm.SQUARE,
-    "ridge": lm.SQUARE,
-    "logistic_l2": lm.LOGISTIC,
-    "huber_l2": lm.HUBER,
-}
-WEIGHTINGS = ("samples", "uniform")
+from dadao_sim.problems.kinds import linear_model as lm
+from dadao_sim.problems.kinds.linear_model import LinearModel
+from dadao_sim.problems.kinds.losses import Loss
+from dadao_sim.problems.kinds.newton import hessian, minimise, with_scratch
+from dadao_sim.problems.kinds.quadratic import Quadratic, quadratic, with_inverse
+from dadao_sim.problems.kinds.quadratic_problem import square_root
+from dadao_sim.problems.kinds.spectra import spectra
+from dadao_sim.problems.kinds.square import Square
+from dadao_sim.problems.problem import TOLERANCE, Problem
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class LinearProblem(Problem):
-    """Linear models with their constants and optimum; the losses are in ``linear_model``."""
+    """Linear models with their constants and optimum; the losses are files beside this one."""
 
     model: LinearModel
 
@@ -71,7 +65,9 @@ class LinearProblem(Problem):
     def stochastic_objective(self, batch_size: int) -> LinearModel:
         """See :meth:`Problem.stochastic_objective`; the l2 term is exact."""
         if int(batch_size) != batch_size or batch_size < 1:
-            raise InputError(f"batch_size: {batch_size} given; an integer of at least 1 is needed")
+            raise InputError(
+                "batch_size", f"{batch_size} given", "an integer of at least 1 is needed"
+            )
         return self.model._replace(batch=int(batch_size))
 
     def value(self, i: int, x: ArrayLike) -> float:
@@ -89,7 +85,7 @@ class LinearProblem(Problem):
 
     @property
     def _is_quadratic(self) -> bool:
-        return self.model.loss == lm.SQUARE
+        return isinstance(self.model.loss, Square)
 
     @cached_property
     def _quadratic(self) -> Quadratic:
@@ -108,29 +104,36 @@ class LinearProblem(Problem):
 
     def _mu(self) -> float:
         """Of quadratics exact, of the others what holds for every x."""
+        m = self.model
         if not self._is_quadratic:
-            return self.model.ridge
-        if self.kind == "least_squares":
-            few = self.samples < self.dimension
-            if few.any():
-                i = int(few.argmax())
-                raise InputError(
-                    f"data of node {i}: {self.samples[i]} samples in dimension {self.dimension} "
-                    "make mu = 0; use kind ridge, or at least as many samples as dimensions at "
-                    "every node"
-                )
+            if m.ridge == 0.0:
+                raise InputError("mu", f"{self.kind} has no l2 term", "give a mu that holds")
+            return m.ridge
+        if m.ridge == 0.0:
+            self._require_samples()
         least, largest = self._spectra
-        if self.kind == "least_squares":
+        if m.ridge == 0.0:
             singular = least <= self.dimension * np.finfo(float).eps * largest
             if singular.any():
                 raise InputError(
-                    f"data of node {singular.argmax()}: the columns are linearly dependent,"
-                    " so that mu = 0; use kind ridge, or drop columns"
+                    f"data of node {singular.argmax()}",
+                    "the columns are linearly dependent, so that mu = 0",
+                    "use kind ridge, or drop columns",
                 )
-        return float((lm.CURVATURE[self.model.loss] * least).min() + self.model.ridge)
+        return float((m.loss.smoothness * least).min() + m.ridge)
+
+    def _require_samples(self) -> None:
+        few = self.samples < self.dimension
+        if few.any():
+            i = int(few.argmax())
+            raise InputError(
+                f"data of node {i}",
+                f"{self.samples[i]} samples in dimension {self.dimension} make mu = 0",
+                "use kind ridge, or at least as many samples as dimensions at every node",
+            )
 
     def _node_L(self) -> FloatArray:
-        return lm.CURVATURE[self.model.loss] * self._spectra[1] + self.model.ridge
+        return self.model.loss.smoothness * self._spectra[1] + self.model.ridge
 
     def _optimum(self) -> FloatArray:
         x = np.empty(self.dimension)
@@ -140,8 +143,9 @@ class LinearProblem(Problem):
         )
         if not (converged and self._is_optimal(x)):
             raise InputError(
-                "data: the optimum cannot be computed to 1e-12, F is too ill-conditioned;"
-                " use a larger l2 term (least_squares: kind ridge), or standardise the features"
+                "data",
+                "the optimum cannot be computed to 1e-12, F is too ill-conditioned",
+                "use a larger l2 term (least_squares: kind ridge), or standardise the features",
             )
         return x
 
@@ -162,31 +166,19 @@ class LinearProblem(Problem):
 def linear_problem(
     A: FloatArray | Sequence[ArrayLike],
     b: FloatArray | Sequence[ArrayLike],
-    loss: str,
+    kind: str,
+    loss: Loss,
     *,
-    mu: float | None,
-    L: float | None,
+    ridge: float,
     weighting: str,
-    delta: float,
+    given_mu: float | None,
+    given_L: float | None,
 ) -> LinearProblem:
-    """See :meth:`Problem.from_arrays`."""
-    if loss not in LOSSES:
-        raise InputError(f"loss: {loss!r} is not one of {', '.join(LOSSES)}")
-    if weighting not in WEIGHTINGS:
-        raise InputError(f"weighting: {weighting!r} is not one of {', '.join(WEIGHTINGS)}")
-    require_constants(mu, L)
-    require_positive("delta", delta)
-    if loss != "least_squares" and mu is None:
-        raise InputError(f"mu: {loss} needs the strength of its l2 term, a number > 0")
+    """From dense rows and targets; see :meth:`Problem.from_arrays`. ``ridge``: the l2 strength."""
     rows, targets, samples = stacked(A, b)
-    if loss == "logistic_l2" and not (np.abs(targets) == 1).all():
+    if loss.labels and not (np.abs(targets) == 1).all():
         where = where_in(int(np.argmax(np.abs(targets) != 1)), samples)
-        raise InputError(f"data of {where}: logistic_l2 needs labels of exactly -1 or 1")
-    n = samples.size
-    scale = np.full(n, n / targets.size) if weighting == "samples" else 1.0 / samples
-    ridge = 0.0 if loss == "least_squares" or mu is None else mu
-    model = lm.linear_model(rows, targets, offsets_of(samples), scale, ridge, LOSSES[loss], delta)
-    given_mu = float(mu) if loss == "least_squares" and mu is not None else None
-    return LinearProblem(
-        kind=loss, model=model, given_mu=given_mu, given_L=None if L is None else float(L)
-    )
+        raise InputError(f"data of {where}", f"{kind} needs labels of exactly -1 or 1")
+    scale = scales(samples, weighting)
+    model = lm.linear_model(rows, targets, offsets_of(samples), scale, ridge, loss)
+    return LinearProblem(kind=kind, model=model, given_mu=given_mu, given_L=given_L)

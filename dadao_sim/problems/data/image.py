@@ -1,0 +1,172 @@
+"""Deblurring and inpainting of an image whose pixels are split over the nodes.
+
+The unknown x is the image, its rows one after the other: d = size^2. Each node holds a strip of
+what was seen of it. F(x) = ||A x - b||^2/N, N the pixels seen by all nodes, so that mu and the
+strength of a regulariser count in units of 1/N.
+"""
+
+from typing import Annotated, Literal, NamedTuple
+
+import numpy as np
+from pydantic import Field, model_validator
+from scipy.ndimage import gaussian_filter1d
+from scipy.sparse import csr_array, eye_array, kron
+
+from dadao_sim.compiled.threads import one_blas_thread
+from dadao_sim.errors import InputError
+from dadao_sim.problems.arrays import FloatArray, IntArray
+from dadao_sim.problems.data_source import DataSource, Wanted
+from dadao_sim.strict import NotNegative, Positive, misuse
+
+GREY = (0.299, 0.587, 0.114)
+"""Weights of red, green and blue (ITU-R BT.601)."""
+TRUNCATE = 3.0
+
+
+class Picture(NamedTuple):
+    """``truth`` (size, size) in [0, 1], and what the nodes saw: nan where nobody did."""
+
+    truth: FloatArray
+    seen: FloatArray
+
+
+class Scene(NamedTuple):
+    """``truth`` (size, size); every pixel's row, sparse (size^2, size^2), and target (size^2,);
+    which of them each node holds, in reading order.
+    """
+
+    truth: FloatArray
+    rows: csr_array
+    targets: FloatArray
+    pixels: list[IntArray]
+
+
+class ImageData(DataSource):
+    """An image to be restored, its pixels split over the nodes in strips."""
+
+    kind: Literal["image"] = Field(description="an image that the nodes restore together")
+    task: Literal["deblurring", "inpainting"] = Field(
+        description="what the nodes see of it: all pixels, blurred, or some of them"
+    )
+    image: Literal["china", "flower"] = Field(default="china", description="which image")
+    size: Annotated[int, Field(ge=2, le=427)] = Field(
+        default=64, description="pixels of a side of the image; d is its square"
+    )
+    blur: Positive = Field(
+        default=1.5, description="standard deviation of the Gaussian blur, in pixels"
+    )
+    observed: Annotated[float, Field(gt=0, le=1)] = Field(
+        default=0.5, description="share of the pixels that inpainting sees"
+    )
+    noise: NotNegative = Field(
+        default=0.02, description="standard deviation of the noise; the image lies in [0, 1]"
+    )
+
+    @model_validator(mode="after")
+    def _options_are_of_the_task(self) -> "ImageData":
+        if self.task != "deblurring" and self.blur != 1.5:
+            raise misuse(f"only deblurring has it, and task is {self.task}", "blur")
+        if self.task != "inpainting" and self.observed != 0.5:
+            raise misuse(f"only inpainting has it, and task is {self.task}", "observed")
+        return self
+
+    def refusal(self, wanted: Wanted) -> tuple[str, str] | None:
+        """Its rows are sparse."""
+        if not (wanted.points or wanted.sparse):
+            return "kind", f"image needs least_squares or ridge, not {wanted.kind}"
+        return super().refusal(wanted)
+
+    @property
+    def undivided(self) -> str:
+        """Why a partition makes no sense."""
+        return "an image is split into strips"
+
+    def rows(
+        self, wanted: Wanted, nodes: int, rng: np.random.Generator
+    ) -> tuple[list[csr_array], list[FloatArray]]:
+        """The nodes' rows, sparse (m_i, size^2), and targets (m_i,)."""
+        scene = self.scene(nodes, rng)
+        A = [scene.rows[own] for own in scene.pixels]
+        return A, [scene.targets[own] for own in scene.pixels]
+
+    def picture(self, nodes: int, rng: np.random.Generator) -> Picture:
+        """What :meth:`rows` is about, from a generator in the same state."""
+        scene = self.scene(nodes, rng)
+        seen = np.full(scene.targets.size, np.nan)
+        known = np.concatenate(scene.pixels)
+        seen[known] = scene.targets[known]
+        return Picture(scene.truth, seen.reshape(scene.truth.shape))
+
+    def scene(self, nodes: int, rng: np.random.Generator) -> Scene:
+        """Image, rows and targets.
+
+        The pixels are split in reading order into strips, equal to within one. ``deblurring``: a
+        node sees its strip of the blurred image. ``inpainting``: of its strip it sees the share
+        ``observed`` at random, rounded, as it is. To all that is seen normal noise is added, the
+        same for every number of nodes.
+        """
+        truth = load(self.image, self.size)
+        strips = np.array_split(np.arange(truth.size), nodes)
+        if strips[-1].size == 0:
+            needed = int(np.ceil(np.sqrt(nodes)))
+            raise InputError(
+                "size",
+                f"{self.size} makes {truth.size} pixels for {nodes} nodes",
+                f"at least {needed} is needed",
+            )
+        blurred = self.task == "deblurring"
+        rows = blur_matrix(self.size, self.blur) if blurred else eye_array(truth.size, format="csr")
+        targets = rows @ truth.ravel() + self.noise * rng.standard_normal(truth.size)
+        if not blurred:
+            strips = [self._share(strip, rng) for strip in strips]
+        return Scene(truth, rows, targets, strips)
+
+    def _share(self, strip: IntArray, rng: np.random.Generator) -> IntArray:
+        """The observed pixels of a strip."""
+        count = round(self.observed * strip.size)
+        if count == 0:
+            raise InputError(
+                "observed",
+                f"{self.observed:g} of a node's {strip.size} pixels is none",
+                "a larger share, or a larger size, is needed",
+            )
+        return np.sort(rng.permutation(strip)[:count])
+
+
+def load(name: str, size: int) -> FloatArray:
+    """An image in grey, its central square averaged over areas to (size, size).
+
+    ``name``: ``china`` or ``flower``, which come with scikit-learn (CC BY 2.0: danielbuechele,
+    vultilion).
+    """
+    from sklearn.datasets import load_sample_image
+
+    colours = load_sample_image(f"{name}.jpg") / 255.0
+    grey = sum(weight * colours[:, :, k] for k, weight in enumerate(GREY))
+    height, width = grey.shape
+    side = min(height, width)
+    if size > side:
+        raise InputError("size", f"{size} given", f"the image has {side} pixels at most")
+    top, left = (height - side) // 2, (width - side) // 2
+    # Row k: the share of every fine pixel in coarse pixel k, from what lies before its two edges.
+    edges = np.arange(size + 1) * (side / size)
+    shares = np.diff(np.clip(edges[:, None] - np.arange(side), 0.0, 1.0), axis=0) * (size / side)
+    with one_blas_thread():
+        return np.clip(shares @ grey[top : top + side, left : left + side] @ shares.T, 0.0, 1.0)
+
+
+def blur_matrix(size: int, blur: float) -> csr_array:
+    """Gaussian blur of an image (size, size) as a sparse matrix (size^2, size^2), symmetric.
+
+    Standard deviation ``blur`` in pixels; truncated at 3 of them, and reflected at the border about
+    the edge of the last pixel (d c b a | a b c d | d c b a): rows sum to 1, its norm is 1.
+    """
+    width = 2 * int(TRUNCATE * blur + 0.5) + 1
+    if width > size:
+        raise InputError(
+            "blur",
+            f"{blur:g} makes a kernel of {width} pixels",
+            f"at most size = {size} are possible",
+        )
+    line = gaussian_filter1d(np.eye(size), blur, axis=0, mode="reflect", truncate=TRUNCATE)
+    return kron(csr_array(line), csr_array(line), format="csr")

@@ -1,0 +1,65 @@
+"""Data sets that come with scikit-learn; a set is a class that names and loads it."""
+
+from typing import Literal
+
+import numpy as np
+from pydantic import Field
+
+from dadao_sim.problems.data_source import (
+    Intercept,
+    Samples,
+    SampleSet,
+    Standardise,
+    Wanted,
+)
+
+
+class ScikitLearnSet(SampleSet):
+    """A data set that comes with scikit-learn, split over the nodes."""
+
+    standardise: Standardise = True
+    intercept: Intercept = True
+
+
+class BreastCancer(ScikitLearnSet):
+    """Wisconsin diagnostic breast cancer: 569 samples, 30 features; benign 1, malignant -1."""
+
+    kind: Literal["breast_cancer"] = Field(description="name of the data set")
+
+    def read(self, *, points: bool) -> Samples:
+        """X (569, 30) and labels."""
+        from sklearn.datasets import load_breast_cancer
+
+        X, y = load_breast_cancer(return_X_y=True)
+        return Samples(X, 2.0 * y - 1.0)
+
+
+class Digits(ScikitLearnSet):
+    """Handwritten digits: 1797 samples, 64 pixels; even digits 1, odd ones -1."""
+
+    kind: Literal["digits"] = Field(description="name of the data set")
+
+    def read(self, *, points: bool) -> Samples:
+        """X (1797, 64) and labels."""
+        from sklearn.datasets import load_digits
+
+        X, y = load_digits(return_X_y=True)
+        return Samples(X, np.where(y % 2 == 0, 1.0, -1.0))
+
+
+class Diabetes(ScikitLearnSet):
+    """Diabetes progression after a year: 442 samples, 10 features, targets from 25 to 346."""
+
+    kind: Literal["diabetes"] = Field(description="name of the data set")
+
+    def refusal(self, wanted: Wanted) -> tuple[str, str] | None:
+        """No labels."""
+        if wanted.labels:
+            return "kind", f"{wanted.kind} needs two classes, diabetes has real targets"
+        return None
+
+    def read(self, *, points: bool) -> Samples:
+        """X (442, 10) and real targets."""
+        from sklearn.datasets import load_diabetes
+
+        return Samples(*load_diabetes(return_X_y=True))

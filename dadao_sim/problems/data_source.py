@@ -1,0 +1,136 @@
+"""Where samples come from, as a problem sees it; the sources themselves are in ``data/``."""
+
+from abc import abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Annotated, Any, NamedTuple
+
+import numpy as np
+from pydantic import Field
+
+from dadao_sim.errors import InputError
+from dadao_sim.problems.arrays import FloatArray
+from dadao_sim.registration import Registry
+from dadao_sim.strict import Count, StrictModel, kinds_of, misuse
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What a problem asks of its samples.
+
+    ``kind`` is that of the problem. ``points``: a point (d,) per node rather than rows and targets.
+    ``labels``: targets of -1 and 1. ``sparse``: rows may be scipy's sparse matrices. ``spectrum``
+    (dim, samples, kappa): the eigenvalues of A_i^T A_i/m, the largest first, that give the problem
+    the condition number kappa; None where its samples do not decide it.
+    """
+
+    kind: str
+    points: bool = False
+    labels: bool = False
+    sparse: bool = False
+    spectrum: Callable[[int, int, float], FloatArray] | None = None
+
+
+class DataSource(StrictModel):
+    """A source of samples: a class with a ``kind``, its options, and the method that draws them.
+
+    One whose samples are drawn at each node overrides ``rows``, or ``points``, or both; one whose
+    samples are yet to be split is a ``SampleSet``. An option ``condition_number``, where it is not
+    None, stands for the strength of a problem's l2 term.
+    """
+
+    kind: str
+
+    def refusal(self, wanted: Wanted) -> tuple[str, str] | None:
+        """The option at fault and the reason, where these cannot be had; None where they can."""
+        if wanted.points and type(self).points is DataSource.points:
+            return "kind", f"{wanted.kind} needs points, not regressions; use synthetic"
+        if not wanted.points and type(self).rows is DataSource.rows:
+            return "kind", f"{wanted.kind} needs regressions, not points; use synthetic"
+        return None
+
+    def rows(self, wanted: Wanted, nodes: int, rng: np.random.Generator) -> tuple[Any, Any]:
+        """Features and targets: arrays (n, m, d) and (n, m), or n of (m_i, d) and n of (m_i,)."""
+        raise NotImplementedError
+
+    def points(self, nodes: int, rng: np.random.Generator) -> FloatArray:
+        """A point of each node (n, d)."""
+        raise NotImplementedError
+
+    @property
+    def undivided(self) -> str:
+        """Why a partition makes no sense."""
+        return f"{self.kind} data are drawn at each node, there is nothing to split"
+
+
+def require_fit(data: DataSource, wanted: Wanted) -> None:
+    """For the validator of a problem with an option ``data``: refuse what cannot be had."""
+    refusal = data.refusal(wanted)
+    if refusal is not None:
+        option, reason = refusal
+        raise misuse(reason, "data", option)
+
+
+class Samples(NamedTuple):
+    """Features X (N, p) and targets y (N,); y is None where points were asked for."""
+
+    X: FloatArray
+    y: FloatArray | None
+
+
+Standardise = Annotated[bool, Field(description="give every feature mean 0 and variance 1")]
+Limit = Annotated[Count | None, Field(description="use at most this number of samples")]
+Intercept = Annotated[bool, Field(description="append a feature that is 1 for every sample")]
+
+
+class SampleSet(DataSource):
+    """Samples that a partition splits over the nodes; those of a set override ``read``."""
+
+    standardise: Standardise = False
+    limit: Limit = None
+    intercept: Intercept = False
+
+    @abstractmethod
+    def read(self, *, points: bool) -> Samples:
+        """All samples as they are."""
+
+    def refusal(self, wanted: Wanted) -> tuple[str, str] | None:
+        """None: what is in a set is seen when it is read."""
+        return None
+
+    def samples(self, rng: np.random.Generator, *, points: bool = False) -> Samples:
+        """The samples as a problem uses them, in this order.
+
+        ``limit``: that many of them at random, if there are more. ``standardise``: every feature to
+        mean 0 and variance 1 over those that are left (a constant one to 0). ``intercept``: a last
+        feature 1, which the l2 term counts like any other; points have none. InputError for data
+        that are not finite.
+        """
+        X, y = self.read(points=points)
+        good = np.isfinite(X).all(axis=1)
+        if y is not None:
+            good &= np.isfinite(y)
+        if not good.all():
+            raise InputError(
+                f"sample {int(np.argmin(good))} (from 0) is nan or infinite;"
+                " finite numbers are needed"
+            )
+        if self.limit is not None and self.limit < X.shape[0]:
+            kept = np.sort(rng.permutation(X.shape[0])[: self.limit])
+            X, y = X[kept], None if y is None else y[kept]
+        if self.standardise:
+            deviation = X.std(axis=0)
+            X = (X - X.mean(axis=0)) / np.where(deviation > 0, deviation, 1.0)
+        if self.intercept and not points:
+            X = np.column_stack([X, np.ones(X.shape[0])])
+        return Samples(X, y)
+
+    def points(self, nodes: int, rng: np.random.Generator) -> FloatArray:
+        """The rows (n, d), as many as nodes."""
+        X, _ = self.samples(rng, points=True)
+        if X.shape[0] != nodes:
+            raise InputError(f"{X.shape[0]} points for {nodes} nodes; averaging needs one per node")
+        return X
+
+
+DATA: Registry[type[DataSource]] = Registry("data", "dadao_sim.problems.data", kinds_of(DataSource))

@@ -1,0 +1,123 @@
+"""Linear models: f_i(x) = scale_i * sum over the rows (a, b) of loss(a.x, b) + (ridge/2)||x||^2.
+
+The loss is one of the files that register themselves with ``losses``. Scalar loops over contiguous
+arrays: no allocation, and the same bits in plain Python.
+"""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from dadao_sim.compiled.kernel import kernel
+from dadao_sim.compiled.splitmix import splitmix64
+from dadao_sim.engine import oracles
+from dadao_sim.problems.kinds import losses
+from dadao_sim.problems.kinds.losses import Loss
+
+
+class LinearModel(NamedTuple):
+    """The rows of all nodes, one node after the other, and what to do with them.
+
+    ``A`` (N, d) and ``b`` (N,); node i holds the rows from ``offsets[i]`` to before
+    ``offsets[i + 1]`` (int64, (n + 1,)); ``scale`` (n,); ``loss`` is a NamedTuple that ``losses``
+    knows; ``batch`` rows are drawn per gradient, 0 for all of them. ``scratch`` is Newton's
+    workspace, (d + 2, d), or (0, d) until a conjugate gradient is asked for: a model with scratch
+    belongs to one thread.
+    """
+
+    A: np.ndarray
+    b: np.ndarray
+    offsets: np.ndarray
+    scale: np.ndarray
+    ridge: float
+    loss: Any
+    batch: int
+    scratch: np.ndarray
+
+
+def linear_model(A, b, offsets, scale, ridge: float, loss: Loss) -> LinearModel:
+    """A model with the types that the kernels are compiled for, whatever those of the arguments."""
+    A = np.ascontiguousarray(A, dtype=np.float64)
+    return LinearModel(
+        A=A,
+        b=np.ascontiguousarray(b, dtype=np.float64),
+        offsets=np.ascontiguousarray(offsets, dtype=np.int64),
+        scale=np.ascontiguousarray(scale, dtype=np.float64),
+        ridge=float(ridge),
+        loss=loss,
+        batch=0,
+        scratch=np.empty((0, A.shape[1])),
+    )
+
+
+@kernel
+def row_dot(A, row, x):
+    """Dot product of a row of A and x, in four interleaved sums: a single one waits for itself."""
+    d = x.shape[0]
+    s0, s1, s2, s3 = 0.0, 0.0, 0.0, 0.0
+    for k in range(d // 4):
+        j = 4 * k
+        s0 += A[row, j] * x[j]
+        s1 += A[row, j + 1] * x[j + 1]
+        s2 += A[row, j + 2] * x[j + 2]
+        s3 += A[row, j + 3] * x[j + 3]
+    for j in range(4 * (d // 4), d):
+        s0 += A[row, j] * x[j]
+    return (s0 + s1) + (s2 + s3)
+
+
+@kernel
+def linear_gradient(model, i, x, mark, out):
+    """Gradient of f_i at x, or its unbiased estimate from ``batch`` rows drawn with replacement."""
+    first = model.offsets[i]
+    rows = model.offsets[i + 1] - first
+    d = x.shape[0]
+    for j in range(d):
+        out[j] = model.ridge * x[j]
+    if model.batch == 0:
+        for row in range(first, first + rows):
+            slope = losses.slope(model.loss, row_dot(model.A, row, x), model.b[row])
+            weight = model.scale[i] * slope
+            for j in range(d):
+                out[j] += weight * model.A[row, j]
+    else:
+        share = model.scale[i] * rows / model.batch
+        for k in range(model.batch):
+            draw = splitmix64(mark + np.uint64(k)) % np.uint64(rows)
+            row = first + np.int64(draw)
+            slope = losses.slope(model.loss, row_dot(model.A, row, x), model.b[row])
+            weight = share * slope
+            for j in range(d):
+                out[j] += weight * model.A[row, j]
+
+
+@kernel
+def node_value(model, i, x):
+    """Value of f_i at x, over all rows."""
+    total = 0.0
+    squares = 0.0
+    for row in range(model.offsets[i], model.offsets[i + 1]):
+        total += losses.value(model.loss, row_dot(model.A, row, x), model.b[row])
+    for j in range(x.shape[0]):
+        squares += x[j] * x[j]
+    return model.scale[i] * total + 0.5 * model.ridge * squares
+
+
+@kernel
+def divergence(model, first, last, x, t, step):
+    """Sum over nodes [first, last) of f_i(x + t step) - f_i(x) - <grad f_i(x), t step> >= 0."""
+    total = 0.0
+    squares = 0.0
+    for i in range(first, last):
+        node = 0.0
+        for row in range(model.offsets[i], model.offsets[i + 1]):
+            z = row_dot(model.A, row, x)
+            change = t * row_dot(model.A, row, step)
+            node += losses.divergence(model.loss, z, model.b[row], change)
+        total += model.scale[i] * node
+    for j in range(x.shape[0]):
+        squares += step[j] * step[j]
+    return total + 0.5 * (last - first) * model.ridge * (t * t * squares)
+
+
+oracles.gradient.register(LinearModel, linear_gradient)
