@@ -3,7 +3,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help install demo test learned lint types check bench gallery clean
+.PHONY: help install demo test learned lint types check house bench gallery clean
 
 help:  ## What can be made
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -38,7 +38,10 @@ types: install  ## Types
 
 check: lint types test  ## All that must pass before a commit
 
-bench: install  ## Speed, as ratios to a kernel written by hand
+house: install  ## The floors of the package: who imports whom
+	$(BIN)/python tests/house.py
+
+bench: install  ## Speed, as ratios to programs written by hand
 	$(BIN)/python benchmarks/bench.py
 	$(BIN)/python benchmarks/local_steps.py
 
