@@ -3,13 +3,14 @@
 Numba stamps a cached kernel with the content of its own file only; a change in a file that it calls
 would silently return old numbers. Here the cache lives in a folder named by a digest of every file
 that compiled code can come from, so that an edit of one of them starts a new folder, and an edit of
-any other (a command, a figure) compiles nothing again.
+any other (a command, a figure) compiles nothing again. And two processes may compile at once.
 """
 
 import hashlib
 import os
 import re
 import shutil
+import uuid
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -74,8 +75,8 @@ def _imports(text: str) -> set[str]:
 
 
 def source_digest(package: Path = PACKAGE) -> str:
-    """Digest (16 hex digits) of ``compiled_sources``, names and contents."""
-    digest = hashlib.sha256()
+    """Digest (16 hex digits) of ``compiled_sources``, names and contents, and of the compiler."""
+    digest = hashlib.sha256(numba.__version__.encode())
     for path in compiled_sources(package):
         digest.update(path.relative_to(package).as_posix().encode())
         digest.update(b"\0")
@@ -113,6 +114,19 @@ def kernel(function: Function) -> Function:
     config.CACHE_DIR = str(cache_folder())  # numba reads it here, when the function is decorated
     try:
         compiled: Any = numba.njit(cache=True, error_model="numpy", nogil=True)(function)
-        return compiled
     finally:
         config.CACHE_DIR = before
+    if not config.DISABLE_JIT:  # else it is the function itself
+        _name_files_apart(compiled._cache._cache_file)
+    return compiled
+
+
+def _name_files_apart(cache_file: Any) -> None:
+    """Let no two processes write the code of two signatures into one file.
+
+    numba numbers the files of a function by an index it has read before: processes that compile it
+    at once take the same number, and the index may end up with one's signature before the other's
+    code. With names of their own the worst that happens is that something is compiled again.
+    """
+    name = cache_file._data_name
+    cache_file._data_name = lambda number: name(uuid.uuid4().int)

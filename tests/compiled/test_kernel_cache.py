@@ -17,6 +17,7 @@ from dadao_sim.compiled.kernel import (
     PACKAGE,
     cache_folder,
     compiled_sources,
+    kernel,
     source_digest,
 )
 from dadao_sim.engine import node, operators, oracles
@@ -116,6 +117,31 @@ def test_an_edit_of_a_called_file_is_never_answered_from_the_cache(tmp_path):
     assert answer("x") == ["11", "0"]
     assert answer("x") == ["11", "1"], "the second process reads what the first compiled"
     assert answer("2 * x") == ["21", "0"]
+
+
+def test_processes_that_compile_at_once_do_not_mix_their_code(tmp_path, monkeypatch):
+    """The second asks for a file name before the first has written the index, and writes before
+    the first has written its code: numba alone answers 6 to the last line, from the index of the
+    second and the code of the first.
+    """
+    (tmp_path / "triple.py").write_text("def triple(x):\n    return 3 * x\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path))
+    monkeypatch.setattr("dadao_sim.compiled.kernel.cache_folder", cache_folder.__wrapped__)
+    from triple import triple
+
+    first, second, later = kernel(triple), kernel(triple), kernel(triple)
+    write = first._cache._cache_file._save_data
+
+    def write_late(name, data):
+        assert second(1.5) == 4.5
+        write(name, data)
+
+    monkeypatch.setattr(first._cache._cache_file, "_save_data", write_late)
+    monkeypatch.setattr(second._cache._cache_file, "_load_index", dict)
+    assert first(2) == 6
+    assert later(2.5) == 7.5
+    assert sum(later.stats.cache_hits.values()) == 1
 
 
 def test_the_oldest_caches_are_removed(tmp_path, monkeypatch):
