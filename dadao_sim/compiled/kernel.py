@@ -6,9 +6,7 @@ that compiled code can come from, so that an edit of one of them starts a new fo
 any other (a command, a figure) compiles nothing again. And two processes may compile at once.
 """
 
-import hashlib
 import os
-import re
 import shutil
 import uuid
 from collections.abc import Callable
@@ -19,7 +17,8 @@ from typing import Any, TypeVar
 import numba
 from platformdirs import user_cache_path
 
-PACKAGE = Path(__file__).resolve().parent.parent
+from dadao_sim.compiled.sources import PACKAGE, digest, sources
+
 KEPT_CACHES = 4
 # Whoever imports one of these at its top hands functions to the compiler, or may.
 DOORS = (
@@ -28,9 +27,6 @@ DOORS = (
     *(f"dadao_sim.engine.{table}" for table in ("node", "oracles", "operators")),
     "dadao_sim.algorithms.contract.method.AsynchronousMethod",
 )
-
-# Imports at the left margin: compiled code cannot import in a function, nor know a type checker's.
-IMPORT = re.compile(r"^(?:from ([\w.]+) import (\([^)]*\)|[^\n]*)|import ([\w.]+))", re.MULTILINE)
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -41,48 +37,17 @@ def compiled_sources(package: Path = PACKAGE) -> list[Path]:
     Those that import the compiler or the tables of verbs, and whatever they import in turn: a
     kernel may call a function, or freeze a constant, of any of them.
     """
-    modules = {
-        ".".join((package.name, *path.relative_to(package).with_suffix("").parts)): path
-        for path in package.rglob("*.py")
-    }
-    imports: dict[str, set[str]] = {}
-    roots = []
-    for module, path in modules.items():
-        imports[module] = _imports(path.read_text(encoding="utf-8"))
-        if any(
-            name == door or name.startswith(f"{door}.")
-            for name in imports[module]
-            for door in DOORS
-        ):
-            roots.append(module)
-    reached: set[str] = set()
-    while roots:
-        module = roots.pop()
-        for name in (module, f"{module}.__init__"):
-            if name in modules and name not in reached:
-                reached.add(name)
-                roots += imports[name]
-    return sorted(modules[module] for module in reached)
-
-
-def _imports(text: str) -> set[str]:
-    """What a file imports: each module, and each name from it, which may be a module itself."""
-    found = set()
-    for module, names, plain in IMPORT.findall(text):
-        words = re.findall(r"\w+", re.sub(r"#.*|\bas \w+", "", names))
-        found |= {module or plain, *(f"{module}.{word}" for word in words)}
-    return found
+    return sources(
+        lambda module, imports: any(
+            name == door or name.startswith(f"{door}.") for name in imports for door in DOORS
+        ),
+        package,
+    )
 
 
 def source_digest(package: Path = PACKAGE) -> str:
-    """Digest (16 hex digits) of ``compiled_sources``, names and contents, and of the compiler."""
-    digest = hashlib.sha256(numba.__version__.encode())
-    for path in compiled_sources(package):
-        digest.update(path.relative_to(package).as_posix().encode())
-        digest.update(b"\0")
-        digest.update(path.read_bytes())
-        digest.update(b"\0")
-    return digest.hexdigest()[:16]
+    """Digest (16 hex digits) of ``compiled_sources`` and of the compiler's version."""
+    return digest(compiled_sources(package), package, more=numba.__version__)
 
 
 @cache

@@ -14,12 +14,12 @@ from numba.core.dispatcher import Dispatcher
 import dadao_sim
 from dadao_sim.compiled.kernel import (
     KEPT_CACHES,
-    PACKAGE,
     cache_folder,
     compiled_sources,
     kernel,
     source_digest,
 )
+from dadao_sim.compiled.sources import PACKAGE
 from dadao_sim.engine import node, operators, oracles
 
 
@@ -77,9 +77,8 @@ def test_an_edit_of_a_called_file_is_never_answered_from_the_cache(tmp_path):
     (package / "compiled").mkdir(parents=True)
     (package / "__init__.py").write_text("")
     (package / "compiled" / "__init__.py").write_text("")
-    import dadao_sim.compiled.kernel as kernel_module
-
-    shutil.copy(kernel_module.__file__, package / "compiled" / "kernel.py")
+    for name in ("kernel.py", "sources.py"):
+        shutil.copy(PACKAGE / "compiled" / name, package / "compiled" / name)
     (package / "caller.py").write_text(
         textwrap.dedent("""
             from dadao_sim.compiled.kernel import kernel
