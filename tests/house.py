@@ -22,7 +22,7 @@ PACKAGE = Path(__file__).resolve().parents[1] / "dadao_sim"
 Module = tuple[str, ...]  # the parts of its name below the package; () is the package's face
 
 
-@dataclass
+@dataclass(repr=False)
 class House:
     """Its rooms, and for each arrow the imports that make it."""
 
