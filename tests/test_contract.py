@@ -123,6 +123,7 @@ def test_gossip_conserves_the_declared_invariant(name, graph):
         assert_allclose(change, 0, atol=1e-12 * len(events) * scale, err_msg=block)
 
 
+@pytest.mark.slow
 @each_case
 def test_relabelling_the_nodes_relabels_the_result(name, graph):
     method, problem, network, tuning = setting(name, graph)
@@ -215,6 +216,7 @@ def digests():
     return [digest_of(*case, kind) for case in CASES for kind in ("least_squares", "logistic_l2")]
 
 
+@pytest.mark.slow
 def test_compiled_equals_plain_python_to_the_last_bit():
     program = DIGEST_PROGRAM.format(tests=os.path.dirname(__file__))
     plain = subprocess.run(

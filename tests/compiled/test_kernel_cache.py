@@ -9,6 +9,7 @@ import sys
 import textwrap
 from pathlib import Path
 
+import pytest
 from numba.core.dispatcher import Dispatcher
 
 import dadao_sim
@@ -71,6 +72,7 @@ def test_every_function_that_is_compiled_lies_in_a_file_of_the_digest():
             assert file in covered, f"{function.__qualname__} of {file}"
 
 
+@pytest.mark.slow
 def test_an_edit_of_a_called_file_is_never_answered_from_the_cache(tmp_path):
     """What numba alone gets wrong: the caller is cached, the callee in another file changes."""
     package = tmp_path / "dadao_sim"

@@ -68,6 +68,7 @@ def test_distributions():
     assert stats.kstest(noise, "norm", (0, 0.3)).pvalue > 0.05
 
 
+@pytest.mark.slow
 def test_supports_are_uniform():
     counts = sum(
         sparse_signal("ridge", 1, 12, 1, 4, rng(seed), group_size=2).signal != 0
