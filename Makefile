@@ -2,16 +2,23 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+CONSTRAINTS := constraints.txt
 
-.PHONY: help install demo test learned lint types check bench gallery clean
+# A worker per core, each with one BLAS thread, and whole files to a worker: a file's tests share
+# fixtures and compiled kernels.
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadfile
+ATTACKS ?= 20
+
+.PHONY: help install demo quick test cover torture learned matrix lint types check house bench \
+	gallery clean
 
 help:  ## What can be made
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
 
-$(STAMP): pyproject.toml constraints.txt
+$(STAMP): pyproject.toml $(CONSTRAINTS)
 	$(PYTHON) -c 'import sys; assert sys.version_info >= (3, 11), "Python >= 3.11 is needed"'
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c $(CONSTRAINTS) -e '.[dev]'
 	touch $@
 
 install: $(STAMP)  ## Make .venv and install the package in it, at pinned versions
@@ -19,15 +26,37 @@ install: $(STAMP)  ## Make .venv and install the package in it, at pinned versio
 demo: install  ## Run the quickstart scenario: five methods, a table and a figure
 	$(BIN)/dadao-sim run scenarios/quickstart.yaml --out results/quickstart --overwrite
 
-test: install  ## Run the whole test suite
-	$(BIN)/python -m pytest
+quick: install  ## The tests that take less than about half a second each: before each commit
+	$(PYTEST) -m 'not slow and not torture' --durations 5 --durations-min 5
+
+test: install  ## Run the whole test suite, on all cores
+	$(PYTEST)
+
+cover: install  ## The same, and which lines of Python it never runs
+	$(PYTEST) --cov
+	@echo 'Lines of Python: what is compiled counts only where it also runs as plain Python.'
+
+torture: install  ## Long attacks: drawn examples ATTACKS times over, other ones each time
+	env -u CI $(PYTEST) -m 'hypothesis or torture' --attacks $(ATTACKS)
 
 $(VENV)/.learned: $(STAMP)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,learned]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c $(CONSTRAINTS) -e '.[dev,learned]'
 	touch $@
 
 learned: $(VENV)/.learned  ## Install torch too, and test the learned local steps
-	$(BIN)/python -m pytest tests/local_steps/learned tests/learning
+	$(PYTEST) tests/local_steps/learned tests/learning
+
+CELLS := 3.11-lowest 3.11-pinned 3.13-pinned
+matrix: $(addprefix matrix-,$(CELLS))  ## `quick` with the lowest and the pinned versions, by Python
+
+# matrix-PYTHON-VERSIONS, each in an environment of its own. What is lowest may warn of what is new.
+matrix-%-lowest: CONSTRAINTS := constraints-lowest.txt
+matrix-%-lowest: export PYTEST_ADDOPTS := -W default --disable-warnings
+matrix-%:
+	@python=python$(firstword $(subst -, ,$*)); \
+	if $$python -c '' 2>/dev/null; then \
+		$(MAKE) quick PYTHON=$$python VENV=.venv-$* CONSTRAINTS=$(CONSTRAINTS); \
+	else echo "$@ skipped: there is no $$python"; fi
 
 lint: install  ## Style and format
 	$(BIN)/ruff check .
@@ -38,7 +67,10 @@ types: install  ## Types
 
 check: lint types test  ## All that must pass before a commit
 
-bench: install  ## Speed, as ratios to a kernel written by hand
+house: install  ## The floors of the package: who imports whom
+	$(BIN)/python tests/house.py
+
+bench: install  ## Speed, as ratios to programs written by hand
 	$(BIN)/python benchmarks/bench.py
 	$(BIN)/python benchmarks/local_steps.py
 
@@ -46,4 +78,4 @@ gallery: $(VENV)/.learned  ## Run every scenario of the gallery and draw its fig
 	$(BIN)/python plots/make_gallery.py
 
 clean:  ## Remove what was made, except results
-	rm -rf $(VENV) build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv* .coverage* build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,10 +1,11 @@
-"""Speed as ratios to a kernel fused by hand (fused_dadao.py), on the same machine and in the same
-run.
+"""Speed as ratios to programs written by hand (fused_dadao.py, fused_rounds.py), on the same
+machine and in the same run.
 
-    make bench                             everything
-    python benchmarks/bench.py small       n = 300, d = 2 and 20
-    python benchmarks/bench.py million     n = 1 000 000, d = 10 on a random 4-regular graph
-    python benchmarks/bench.py rounds      cost of a synchronous round against the edges
+    make bench                               everything
+    python benchmarks/bench.py small         n = 300, d = 2 and 20
+    python benchmarks/bench.py million       n = 1 000 000, d = 10 on a random 4-regular graph
+    python benchmarks/bench.py rounds        cost of a synchronous round against the edges
+    python benchmarks/bench.py synchronous   gradient tracking, n = 20 to 10 000
 
 Runs alternate, the best of 5 counts. Every figure is a ratio: absolute times belong to one machine.
 """
@@ -14,13 +15,17 @@ import subprocess
 import sys
 import time
 
+import fused_rounds
 import numpy as np
 from fused_dadao import run as fused
 
 from dadao_sim import Problem
 from dadao_sim.algorithms.contract.registry import get_method
+from dadao_sim.compiled.threads import one_blas_thread
 from dadao_sim.events.log import concatenate
 from dadao_sim.events.poisson import PoissonClock
+from dadao_sim.events.rounds import RoundClock
+from dadao_sim.networks import Network
 from dadao_sim.networks.graphs import build
 from dadao_sim.simulation.loop import Limits, run
 from dadao_sim.simulation.measures import Errors
@@ -131,8 +136,8 @@ def million_part(program):
     graph = time.perf_counter() - begun
     # Given here, for the spectrum is timed apart: lambda_2 of a random 4-regular graph tends to
     # 4 - 2 sqrt 3, and no resistance over an edge of rate 1 is above 1.
-    total = len(network.edges)
-    chi1, chi2 = total / (4 - 2 * np.sqrt(3)) * 1.05, total / 2
+    edges = len(network.edges)
+    chi1, chi2 = edges / (4 - 2 * np.sqrt(3)) * 1.05, edges / 2
     setting = Setting(network, dimension, {"unit_chi1": chi1, "unit_chi2": chi2})
     setting.problem.x_star  # noqa: B018
     if program == "fused":
@@ -187,7 +192,66 @@ def rounds():
             print(f"  n = {nodes:7,d}  |E| = {len(network.edges):9,d}  {cost:.2f} ns")
 
 
-PARTS = {"small": small, "million": million, "rounds": rounds}
+def simulated_rounds(problem, network, rounds):
+    """Rounds per second of gradient tracking in the package: drawing, rounds, samples and metrics
+    together, one sample in 100 rounds.
+    """
+    method = get_method("gradient_tracking")
+    x0 = np.zeros((problem.nodes, problem.dimension))
+    tuning = method.tune(problem, network, {"step": fused_rounds.STEP})
+    player = make_player(method, problem, tuning, x0, {})
+    errors, clock = Errors(problem, x0), RoundClock(np.random.SeedSequence(1))
+    times = sample_times(rounds, max(1, rounds // 100), "linear", whole=True)
+    begun = time.perf_counter()
+    outcome = run(player, clock, errors, Limits(time=rounds), times)
+    return outcome.events / (time.perf_counter() - begun)
+
+
+# By nodes: what a speed is divided by, and the least ratio wanted.
+ROUND_TARGETS = {
+    20: (("full", 0.5), ("sparse", 0.7)),
+    300: (("better", 0.8),),
+    10_000: (("better", 0.8),),
+}
+
+
+@one_blas_thread()
+def synchronous():
+    """Gradient tracking end to end, beside the same recursion written by hand."""
+    print("gradient tracking with a sample in 100 rounds; ratio to programs written by hand")
+    makers = {
+        "quadratic": Problem.quadratic,
+        "least_squares": lambda A, b: Problem.from_arrays(A, b, "least_squares"),
+    }
+    for kind, nodes, degree, dimension, rounds in fused_rounds.SETTINGS:
+        data = fused_rounds.make_data(kind, nodes, dimension)
+        W = fused_rounds.make_mixing(nodes, degree)
+        i, j = W.nonzero()
+        network = Network(nodes, np.column_stack((i, j))[i < j])
+        problem = makers[kind](*data)
+        few = max(100, rounds // 10)
+        simulated_rounds(problem, network, 1)  # compiled, and x* found
+        rows = []
+        for _ in range(RUNS):
+            speeds = fused_rounds.speeds(kind, data, W, rounds)
+            rows.append({**speeds, "package": simulated_rounds(problem, network, few)})
+        best = {name: max(row[name] for row in rows) for name in rows[0]}
+        best["better"] = max(best["compiled"], best["sparse"])
+        wanted = dict(ROUND_TARGETS[nodes])
+        ratios = "   ".join(
+            f"{name} {best['package'] / best[name]:.2f}"
+            + (f" (target {wanted[name]:.2f})" if name in wanted else "")
+            for name in best
+            if name != "package"
+        )
+        print(
+            f"  {kind:13}  n = {nodes:6,d}  degree {degree}  d = {dimension}  "
+            f"{best['package']:,.0f} rounds/s, of {ratios}",
+            flush=True,
+        )
+
+
+PARTS = {"small": small, "million": million, "rounds": rounds, "synchronous": synchronous}
 
 if __name__ == "__main__":
     arguments = sys.argv[1:]

@@ -19,12 +19,13 @@ BLOCKS = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
 def readme():
     """The names that the blocks leave, run one after the other at the top of the repository."""
     names = {}
+    assert "dgd" not in METHODS
     with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(METHODS, "_things", METHODS._things.copy())
         patch.chdir(ROOT)
         for block in BLOCKS:
             exec(compile(block, "README.md", "exec"), names)
-    yield names
-    del METHODS["dgd"]
+        yield names
 
 
 def test_the_method_of_the_readme_is_dgd(readme):

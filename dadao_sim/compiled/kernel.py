@@ -3,13 +3,12 @@
 Numba stamps a cached kernel with the content of its own file only; a change in a file that it calls
 would silently return old numbers. Here the cache lives in a folder named by a digest of every file
 that compiled code can come from, so that an edit of one of them starts a new folder, and an edit of
-any other (a command, a figure) compiles nothing again.
+any other (a command, a figure) compiles nothing again. And two processes may compile at once.
 """
 
-import hashlib
 import os
-import re
 import shutil
+import uuid
 from collections.abc import Callable, Iterable
 from functools import cache
 from pathlib import Path
@@ -18,7 +17,8 @@ from typing import Any, TypeVar
 import numba
 from platformdirs import user_cache_path
 
-PACKAGE = Path(__file__).resolve().parent.parent
+from dadao_sim.compiled.sources import PACKAGE, digest, sources
+
 KEPT_CACHES = 4
 # Whoever imports one of these at its top hands functions to the compiler, or may.
 DOORS = (
@@ -27,9 +27,6 @@ DOORS = (
     *(f"dadao_sim.engine.{table}" for table in ("node", "oracles", "operators")),
     "dadao_sim.algorithms.contract.method.AsynchronousMethod",
 )
-
-# Imports at the left margin: compiled code cannot import in a function, nor know a type checker's.
-IMPORT = re.compile(r"^(?:from ([\w.]+) import (\([^)]*\)|[^\n]*)|import ([\w.]+))", re.MULTILINE)
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -40,48 +37,17 @@ def compiled_sources(package: Path = PACKAGE) -> list[Path]:
     Those that import the compiler or the tables of verbs, and whatever they import in turn: a
     kernel may call a function, or freeze a constant, of any of them.
     """
-    modules = {
-        ".".join((package.name, *path.relative_to(package).with_suffix("").parts)): path
-        for path in package.rglob("*.py")
-    }
-    imports: dict[str, set[str]] = {}
-    roots = []
-    for module, path in modules.items():
-        imports[module] = _imports(path.read_text(encoding="utf-8"))
-        if any(
-            name == door or name.startswith(f"{door}.")
-            for name in imports[module]
-            for door in DOORS
-        ):
-            roots.append(module)
-    reached: set[str] = set()
-    while roots:
-        module = roots.pop()
-        for name in (module, f"{module}.__init__"):
-            if name in modules and name not in reached:
-                reached.add(name)
-                roots += imports[name]
-    return sorted(modules[module] for module in reached)
-
-
-def _imports(text: str) -> set[str]:
-    """What a file imports: each module, and each name from it, which may be a module itself."""
-    found = set()
-    for module, names, plain in IMPORT.findall(text):
-        words = re.findall(r"\w+", re.sub(r"#.*|\bas \w+", "", names))
-        found |= {module or plain, *(f"{module}.{word}" for word in words)}
-    return found
+    return sources(
+        lambda module, imports: any(
+            name == door or name.startswith(f"{door}.") for name in imports for door in DOORS
+        ),
+        package,
+    )
 
 
 def source_digest(package: Path = PACKAGE) -> str:
-    """Digest (16 hex digits) of ``compiled_sources``, names and contents."""
-    digest = hashlib.sha256()
-    for path in compiled_sources(package):
-        digest.update(path.relative_to(package).as_posix().encode())
-        digest.update(b"\0")
-        digest.update(path.read_bytes())
-        digest.update(b"\0")
-    return digest.hexdigest()[:16]
+    """Digest (16 hex digits) of ``compiled_sources`` and of the compiler's version."""
+    return digest(compiled_sources(package), package, more=numba.__version__)
 
 
 @cache
@@ -117,6 +83,7 @@ def kernel(function: Function) -> Function:
         config.CACHE_DIR = before
     if not config.DISABLE_JIT:  # else it is the function itself
         _keep_ours(compiled._cache)
+        _name_files_apart(compiled._cache._cache_file)
     return compiled
 
 
@@ -140,3 +107,14 @@ def _are_ours(types: Iterable[Any]) -> bool:
         if not _are_ours(getattr(kind, "types", None) or ()):
             return False
     return True
+
+
+def _name_files_apart(cache_file: Any) -> None:
+    """Let no two processes write the code of two signatures into one file.
+
+    numba numbers the files of a function by an index it has read before: processes that compile it
+    at once take the same number, and the index may end up with one's signature before the other's
+    code. With names of their own the worst that happens is that something is compiled again.
+    """
+    name = cache_file._data_name
+    cache_file._data_name = lambda number: name(uuid.uuid4().int)

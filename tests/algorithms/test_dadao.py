@@ -38,6 +38,7 @@ def flow_matrix(p):
     return M
 
 
+@pytest.mark.slow
 @given(
     h=st.floats(-6, 2.7).map(lambda e: 10.0**e),
     kappa=st.sampled_from([1.0, 10.0, 1e3, 1e5]),

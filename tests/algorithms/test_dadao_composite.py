@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import numba
 import numpy as np
+import pytest
 from numpy.testing import assert_array_equal
 
 from dadao_sim import Network, Problem
@@ -79,6 +80,7 @@ def test_the_gradient_mapping_finds_the_optimum():
     assert distance(dadao.METHOD, elastic_net(), units=2000) <= 1e-7
 
 
+@pytest.mark.slow
 def test_a_prox_after_the_event_stalls():
     """The negative control: 2 to 45 % off in other settings too."""
     early, late = (distance(NAIVE, elastic_net(), units) for units in (1000, 2000))

@@ -69,6 +69,7 @@ def test_run_writes_everything(dadao_sim, scenario, tmp_path):
     assert load_result(folder).curves.time.max() == 20
 
 
+@pytest.mark.slow
 def test_compare_and_plot_read_results(dadao_sim, scenario, tmp_path):
     dadao_sim("run", scenario(), "--out", "a")
     dadao_sim("run", scenario(), "--out", "b", "--seed", 1)

@@ -9,16 +9,18 @@ import sys
 import textwrap
 from pathlib import Path
 
+import pytest
 from numba.core.dispatcher import Dispatcher
 
 import dadao_sim
 from dadao_sim.compiled.kernel import (
     KEPT_CACHES,
-    PACKAGE,
     cache_folder,
     compiled_sources,
+    kernel,
     source_digest,
 )
+from dadao_sim.compiled.sources import PACKAGE
 from dadao_sim.engine import node, operators, oracles
 from dadao_sim.problems.kinds import losses
 
@@ -71,15 +73,15 @@ def test_every_function_that_is_compiled_lies_in_a_file_of_the_digest():
             assert file in covered, f"{function.__qualname__} of {file}"
 
 
+@pytest.mark.slow
 def test_an_edit_of_a_called_file_is_never_answered_from_the_cache(tmp_path):
     """What numba alone gets wrong: the caller is cached, the callee in another file changes."""
     package = tmp_path / "dadao_sim"
     (package / "compiled").mkdir(parents=True)
     (package / "__init__.py").write_text("")
     (package / "compiled" / "__init__.py").write_text("")
-    import dadao_sim.compiled.kernel as kernel_module
-
-    shutil.copy(kernel_module.__file__, package / "compiled" / "kernel.py")
+    for name in ("kernel.py", "sources.py"):
+        shutil.copy(PACKAGE / "compiled" / name, package / "compiled" / name)
     (package / "caller.py").write_text(
         textwrap.dedent("""
             from dadao_sim.compiled.kernel import kernel
@@ -168,3 +170,28 @@ def test_the_oldest_caches_are_removed(tmp_path, monkeypatch):
     folder = cache_folder.__wrapped__()
     kept = {path.name for path in root.iterdir()}
     assert kept == {folder.name, *(f"old{age}" for age in range(KEPT_CACHES - 1))}
+
+
+def test_processes_that_compile_at_once_do_not_mix_their_code(tmp_path, monkeypatch):
+    """The second asks for a file name before the first has written the index, and writes before
+    the first has written its code: numba alone answers 6 to the last line, from the index of the
+    second and the code of the first.
+    """
+    (tmp_path / "triple.py").write_text("def triple(x):\n    return 3 * x\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path))
+    monkeypatch.setattr("dadao_sim.compiled.kernel.cache_folder", cache_folder.__wrapped__)
+    from triple import triple
+
+    first, second, later = kernel(triple), kernel(triple), kernel(triple)
+    write = first._cache._cache_file._save_data
+
+    def write_late(name, data):
+        assert second(1.5) == 4.5
+        write(name, data)
+
+    monkeypatch.setattr(first._cache._cache_file, "_save_data", write_late)
+    monkeypatch.setattr(second._cache._cache_file, "_load_index", dict)
+    assert first(2) == 6
+    assert later(2.5) == 7.5
+    assert sum(later.stats.cache_hits.values()) == 1

@@ -190,6 +190,7 @@ ANY_WORLD = st.fixed_dictionaries(
 )
 
 
+@pytest.mark.slow
 @given(ANY_WORLD, st.integers(0, 5))
 @settings(max_examples=40, deadline=None)
 def test_whatever_the_world_the_log_is_whole(spec, seed):

@@ -21,6 +21,7 @@ def test_every_term_has_a_case_and_says_whether_it_is_convex():
         assert local_step.compiled == (kind not in ("nuclear", "rank"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", CONVEX)
 def test_the_prox_is_that_of_a_conic_solver(kind):
     rng = np.random.default_rng(1)
@@ -164,6 +165,7 @@ def test_firmly_nonexpansive(kind, v, w, step, seed):
     assert firmness(local_step, v, w, step) >= -slack * (1 + v @ v + w @ w)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", NOT_CONVEX)
 def test_what_is_not_convex_is_not_firmly_nonexpansive(kind):
     rng = np.random.default_rng(5)

@@ -31,6 +31,7 @@ for kind in TERMS:
 """
 
 
+@pytest.mark.slow
 def test_compiled_and_plain_python_give_the_same_bits():
     here = Path(__file__).parent
     outputs = []
@@ -82,6 +83,7 @@ def counted():
     _nrt_python.memsys_disable_stats()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", TERMS)
 def test_in_the_engine_rows_of_a_matrix_are_as_alone_without_allocation(kind, counted):
     rng = np.random.default_rng(2)
@@ -170,6 +172,7 @@ def test_a_smooth_problem_knows_no_prox():
     np.testing.assert_array_equal(out, np.arange(3.0))
 
 
+@pytest.mark.slow
 def test_libraries_agree_where_they_are_right():
     from skglm.utils import prox_funcs as skglm
 

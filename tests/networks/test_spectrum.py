@@ -99,6 +99,7 @@ every_graph = pytest.mark.parametrize(
 both_rates = pytest.mark.parametrize("uniform", [True, False], ids=["uniform", "random"])
 
 
+@pytest.mark.slow
 @every_graph
 @both_rates
 def test_sparse_eigenvalues_are_safe_and_tight(case, uniform):
@@ -115,6 +116,7 @@ def test_sparse_eigenvalues_are_safe_and_tight(case, uniform):
         assert estimate is None or exact.lambda_2 * (1 - 1e-2) <= estimate <= exact.lambda_2
 
 
+@pytest.mark.slow
 @every_graph
 @both_rates
 def test_sparse_resistances_bracket_the_dense_ones(case, uniform):

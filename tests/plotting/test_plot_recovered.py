@@ -209,6 +209,7 @@ def test_only_the_algorithms_asked_for_in_the_colours_of_all():
 # ---- both -------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("data", [IMAGE, SIGNAL], ids=["image", "signal"])
 @pytest.mark.parametrize("count", [1, 4])
 def test_nothing_overlaps_and_the_bytes_are_the_same(data, count, tmp_path):

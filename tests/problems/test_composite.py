@@ -187,6 +187,7 @@ def test_of_a_set_that_does_not_bind_too_whatever_the_seed_of_the_data(kind, sca
         _ = smooth.with_local_step(make(kind, DIMENSION, **options)).x_star
 
 
+@pytest.mark.slow
 def test_an_ill_conditioned_x_star_is_not_called_one_of_many():
     """60 rows of full rank, but fewer at each node than dimensions."""
     rng = np.random.default_rng(1)

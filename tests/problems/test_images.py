@@ -129,6 +129,7 @@ def test_noise_has_its_size_and_is_the_same_for_every_number_of_nodes():
     np.testing.assert_array_equal(picture(options, 3, rng(3))[1], seen)
 
 
+@pytest.mark.slow
 @settings(max_examples=40, deadline=None)
 @given(
     size=st.integers(2, 20),

@@ -82,6 +82,7 @@ with np.errstate(over="ignore"):
 """
 
 
+@pytest.mark.slow
 def test_compiled_and_plain_python_give_the_same_bits():
     here = Path(__file__).parent
     outputs = []

@@ -42,6 +42,7 @@ def both(loss: str = "ridge", weighting: str = "samples", **options: Any) -> tup
     )
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(
     loss=st.sampled_from(["least_squares", "ridge"]),
@@ -144,6 +145,7 @@ def test_lanczos_errs_on_the_large_side(shape, density, seed):
     assert exact * (1 - 1e-13) <= found <= exact * (1 + 1e-7)
 
 
+@pytest.mark.slow
 def test_lanczos_of_a_strip_of_an_image():
     rows = images.blur_matrix(40, 1.5)[320:800]
     exact = np.linalg.svd(rows.toarray(), compute_uv=False)[0] ** 2
@@ -256,6 +258,7 @@ print(*[part.tobytes().hex() for part in parts])
 """
 
 
+@pytest.mark.slow
 def test_compiled_and_plain_python_give_the_same_bits():
     assert oracles.gradient  # the script takes it from here
     here = Path(__file__).parent

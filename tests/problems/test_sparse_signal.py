@@ -67,6 +67,7 @@ def test_distributions():
     assert stats.kstest(noise, "norm", (0, 0.3)).pvalue > 0.05
 
 
+@pytest.mark.slow
 def test_supports_are_uniform():
     data = SparseSignalData.model_validate({**DATA, "dim": 12, "nonzeros": 4, "group_size": 2})
     counts = sum(data.signal(rng(seed)) != 0 for seed in range(600))

@@ -114,6 +114,7 @@ def test_a_callable_in_the_place_of_the_built_in_gives_the_same_bytes(result):
     assert called.manifest["given_in_python"] == ["local_step"]
 
 
+@pytest.mark.slow
 def test_the_number_of_processes_changes_nothing(tmp_path):
     short = {**SCENARIO, "stop": {"time": 60}, "repeats": 2}
     one, two = tmp_path / "one", tmp_path / "two"

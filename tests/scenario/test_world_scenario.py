@@ -34,6 +34,7 @@ def run(base=SMALL, **changes):
     return simulate(scenario_from_mapping(scenario, folder=folder))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("preset", list(PRESETS))
 def test_every_preset_runs_every_method_and_says_what_it_holds(preset):
     stop = {"time": 300}

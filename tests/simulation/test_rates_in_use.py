@@ -23,6 +23,7 @@ def _no_cache(monkeypatch):
     monkeypatch.setenv("DADAO_SIM_RATES_CACHE", "off")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["barbell", "geant2012"])
 def test_the_communications_fall_by_the_predicted_ratio(name):
     """Medians to 1e-6 over ten repeats, within 5 % of the ratio of the least total rates."""

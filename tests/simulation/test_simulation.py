@@ -51,6 +51,7 @@ def digest(folder):
 # ------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_the_same_bytes_in_another_process_and_with_other_jobs(tmp_path):
     simulate(SCENARIO, out=tmp_path / "here")
     simulate(SCENARIO, out=tmp_path / "two", jobs=2)
@@ -218,6 +219,7 @@ def test_an_interrupted_run_leaves_what_was_finished_and_goes_on(tmp_path):
     assert not (tmp_path / "r" / UNFINISHED).exists()
 
 
+@pytest.mark.slow
 def test_ctrl_c_on_the_command_line(tmp_path):
     scenario = tmp_path / "long.json"
     scenario.write_text(
@@ -351,6 +353,7 @@ def test_the_quickstart_methods_converge_linearly():
         assert correlation < -0.99, label
 
 
+@pytest.mark.slow
 def test_a_users_method_runs_in_other_processes(tmp_path):
     """A script registers the README's method in its main module, which no worker can import."""
     readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")

@@ -47,7 +47,8 @@ def _spanning_edges_beyond(points: np.ndarray, reach: float) -> np.ndarray:
 
     n = len(points)
     if n < 4:
-        pairs = np.column_stack(np.triu_indices(n, k=1))
+        # int32, as Delaunay's: not every SciPy finds trees with longer indices.
+        pairs = np.column_stack(np.triu_indices(n, k=1)).astype(np.int32)
     else:
         triangles = Delaunay(points).simplices
         sides = np.vstack([triangles[:, [0, 1]], triangles[:, [1, 2]], triangles[:, [0, 2]]])

@@ -1,7 +1,7 @@
 """Results on disk, by the content of the problem: an optimum is computed once per graph.
 
 Below ``DADAO_SIM_RATES_CACHE`` where that is set ("off": no cache), else in the user's cache
-folder. The key covers the edges, the method, its options and all sources of the package.
+folder. The key covers the edges, the method, its options and all sources that rates come from.
 """
 
 import hashlib
@@ -16,7 +16,7 @@ from zipfile import BadZipFile
 import numpy as np
 from platformdirs import user_cache_path
 
-from dadao_sim.compiled.kernel import source_digest
+from dadao_sim.compiled.sources import PACKAGE, digest, sources
 from dadao_sim.files import atomic_write
 from dadao_sim.networks.rates.problem import RateProblem
 
@@ -34,13 +34,13 @@ def folder() -> Path | None:
 
 def key(problem: RateProblem, **options: Any) -> str:
     """Digest of all that decides the result."""
-    digest = hashlib.sha256(_sources().encode())
-    digest.update(json.dumps(options, sort_keys=True).encode())
+    mixed = hashlib.sha256(_sources().encode())
+    mixed.update(json.dumps(options, sort_keys=True).encode())
     for graph, ids in zip(problem.graphs, problem.members, strict=True):
-        digest.update(np.array([graph.nodes, len(ids)], dtype=np.int64).tobytes())
-        digest.update(np.ascontiguousarray(graph.edges).tobytes())
-        digest.update(ids.astype(np.int64).tobytes())
-    return digest.hexdigest()
+        mixed.update(np.array([graph.nodes, len(ids)], dtype=np.int64).tobytes())
+        mixed.update(np.ascontiguousarray(graph.edges).tobytes())
+        mixed.update(ids.astype(np.int64).tobytes())
+    return mixed.hexdigest()
 
 
 def load(name: str) -> dict[str, Any] | None:
@@ -69,5 +69,6 @@ def store(name: str, **fields: Any) -> None:
 
 
 @cache
-def _sources() -> str:
-    return source_digest()
+def _sources(package: Path = PACKAGE) -> str:
+    rooms = f"{package.name}.networks."
+    return digest(sources(lambda module, _: module.startswith(rooms), package), package)

@@ -24,6 +24,7 @@ def assert_certified(graph, found):
     assert found.gap >= 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(30))
 def test_exact_and_first_order_agree_within_their_gaps(seed):
     graph = random_graph(seed)
@@ -76,6 +77,7 @@ def test_values_of_the_formulas():
         assert optimal_rates(graph, "uniform").total_rate == pytest.approx(uniform, abs=6e-3)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", ["exact", "first_order", "auto"])
 def test_geant2012(method):
     graph = real("geant2012")
@@ -85,6 +87,7 @@ def test_geant2012(method):
     assert found.lower_bound >= 113.9
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["cogentco", "uscarrier"])
 @pytest.mark.parametrize("method", ["first_order", "auto"])
 def test_real_networks_are_certified_to_one_per_cent(name, method):

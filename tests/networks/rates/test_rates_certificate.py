@@ -53,6 +53,7 @@ def test_a_wrong_dual_point_is_loose_and_an_empty_one_says_nothing():
     assert lower_bound(problem, [nothing]) == 0
 
 
+@pytest.mark.slow
 def test_the_small_conic_problem_tightens_the_smooth_bound():
     problem = RateProblem.of(real("geant2012"))
     w = first_order(problem, FOREVER)

@@ -60,6 +60,7 @@ def test_out_of_time_means_the_best_so_far_with_its_gap(method, seconds):
         assert dense <= 2612.3 * (1 + 1e-6)  # uniform
 
 
+@pytest.mark.slow
 def test_an_inaccurate_solver_is_not_believed():
     found = optimal_rates(real("geant2012"), "exact", solver="SCS")
     assert found.lower_bound <= 114.61861 <= found.total_rate * (1 + 1e-7)
@@ -100,6 +101,7 @@ def test_beyond_the_dense_sizes(monkeypatch):
 # ---- sequences -----------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shared", [True, False])
 def test_rates_of_a_sequence(shared):
     network = sequence()
@@ -193,6 +195,7 @@ def test_results_are_kept_by_content(tmp_path, monkeypatch):
     assert len(calls) == 7
 
 
+@pytest.mark.slow
 def test_the_same_bits_every_time():
     graph = real("geant2012")
     for method in ("exact", "first_order", "auto"):
