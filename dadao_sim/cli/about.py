@@ -18,8 +18,8 @@ def list_names() -> None:
     from dadao_sim.algorithms.contract.registry import METHODS
     from dadao_sim.local_steps.terms import TERMS
     from dadao_sim.networks.graphs import GRAPHS
-    from dadao_sim.problems.data_source import DATA
-    from dadao_sim.problems.spec import PROBLEMS
+    from dadao_sim.problems.data.source import DATA
+    from dadao_sim.problems.kinds.kind import PROBLEMS
     from dadao_sim.scenario import shipped
 
     say("methods")

@@ -4,9 +4,9 @@ from typing import Any
 
 import numpy as np
 
-from dadao_sim.problems.arrays import FloatArray
-from dadao_sim.problems.problem import Problem
-from dadao_sim.problems.spec import ProblemKind
+from dadao_sim.problems.data.arrays import FloatArray
+from dadao_sim.problems.kinds.kind import ProblemKind
+from dadao_sim.problems.kinds.problem import Problem
 
 
 def build_problem(spec: ProblemKind, nodes: int, rng: np.random.Generator) -> Problem:

@@ -14,7 +14,7 @@ from dadao_sim.events.world.spec import WorldSpec
 from dadao_sim.local_steps.section.spec import LocalStepSpec
 from dadao_sim.networks.rates.spec import EdgeAttribute, Rates
 from dadao_sim.networks.section.spec import NetworkSpec
-from dadao_sim.problems.spec import PROBLEMS, ProblemKind
+from dadao_sim.problems.kinds.kind import PROBLEMS, ProblemKind
 from dadao_sim.strict import (
     BelowOne,
     ByKind,

@@ -7,7 +7,7 @@ import pytest
 from pydantic import TypeAdapter, ValidationError
 
 from dadao_sim.problems import Problem
-from dadao_sim.problems.spec import PROBLEMS, ProblemKind
+from dadao_sim.problems.kinds.kind import PROBLEMS, ProblemKind
 from dadao_sim.strict import ByKind, sentence
 
 LOSSES = ("least_squares", "ridge", "logistic_l2", "huber_l2")

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from dadao_sim.errors import InputError
 from dadao_sim.problems import build_problem
-from dadao_sim.problems.partition import PARTITIONS, node_sizes
+from dadao_sim.problems.data.partition import PARTITIONS, node_sizes
 
 
 def rng(seed: int = 0) -> np.random.Generator:

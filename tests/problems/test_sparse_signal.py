@@ -14,8 +14,8 @@ from dadao_sim.errors import InputError
 from dadao_sim.local_steps import from_callable
 from dadao_sim.problems import build_problem
 from dadao_sim.problems.build import true_signal
+from dadao_sim.problems.data.source import Wanted
 from dadao_sim.problems.data.sparse_signal import SparseSignalData
-from dadao_sim.problems.data_source import Wanted
 
 
 def rng(seed: int = 0) -> np.random.Generator:

@@ -12,11 +12,11 @@ from dadao_sim import Problem
 from dadao_sim.compiled.kernel import kernel
 from dadao_sim.errors import InputError
 from dadao_sim.problems import build_problem
-from dadao_sim.problems.data_source import DATA, DataSource, Samples, SampleSet
+from dadao_sim.problems.data.partition import PARTITIONS, Partition
+from dadao_sim.problems.data.source import DATA, DataSource, Samples, SampleSet
 from dadao_sim.problems.kinds import losses
+from dadao_sim.problems.kinds.kind import PROBLEMS, ProblemKind
 from dadao_sim.problems.kinds.linear_kind import WithL2
-from dadao_sim.problems.partition import PARTITIONS, Partition
-from dadao_sim.problems.spec import PROBLEMS, ProblemKind
 from dadao_sim.scenario.reading import scenario_from_mapping
 from dadao_sim.simulation.simulate import simulate
 

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from dadao_sim.problems.spec import PROBLEMS, ProblemKind
+from dadao_sim.problems.kinds.kind import PROBLEMS, ProblemKind
 from dadao_sim.scenario.model import BUILT_IN_ALGORITHMS, Scenario
 from dadao_sim.strict import sentence
 

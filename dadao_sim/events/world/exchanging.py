@@ -11,7 +11,7 @@ from dadao_sim.events.world.log import LOST_AT_I, LOST_AT_J, EventLog
 from dadao_sim.events.world.situation import Situation, Tick
 
 if TYPE_CHECKING:
-    from dadao_sim.events.world.faults.exchanges_at_once import Places
+    from dadao_sim.events.world.places import Places
 
 HEARD_BY_NONE, HEARD_BY_I, HEARD_BY_J, HEARD_BY_BOTH = range(4)
 WHAT_IS_LOST = {HEARD_BY_NONE: LOST, HEARD_BY_I: LOST_AT_J, HEARD_BY_J: LOST_AT_I}

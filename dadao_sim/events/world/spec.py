@@ -11,7 +11,7 @@ from pydantic import Field, Strict, model_validator
 
 from dadao_sim.events.world.durations import DURATIONS, Constant, Duration, Exponential
 from dadao_sim.events.world.fault import FAULTS, Fault, Place
-from dadao_sim.events.world.faults.changes import Schedule
+from dadao_sim.events.world.schedule import Schedule
 from dadao_sim.events.world.section import Section, WithFaults
 from dadao_sim.strict import ByKind, NotNegative, Positive, StrictModel, misuse
 

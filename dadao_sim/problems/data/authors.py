@@ -5,8 +5,8 @@ from typing import Literal
 import numpy as np
 from pydantic import Field
 
-from dadao_sim.problems.arrays import FloatArray
-from dadao_sim.problems.data_source import DataSource, Wanted
+from dadao_sim.problems.data.arrays import FloatArray
+from dadao_sim.problems.data.source import DataSource, Wanted
 from dadao_sim.strict import Count
 
 

@@ -8,8 +8,8 @@ import numpy as np
 from pydantic import AfterValidator, Field
 
 from dadao_sim.errors import InputError
-from dadao_sim.problems.arrays import FloatArray
-from dadao_sim.problems.data_source import Samples, SampleSet
+from dadao_sim.problems.data.arrays import FloatArray
+from dadao_sim.problems.data.source import Samples, SampleSet
 from dadao_sim.strict import FilePath, Text, misuse, shown, suggestion
 
 Reader = Callable[[Path, str | None, bool], Samples]

@@ -14,8 +14,8 @@ from scipy.sparse import csr_array, eye_array, kron
 
 from dadao_sim.compiled.threads import one_blas_thread
 from dadao_sim.errors import InputError
-from dadao_sim.problems.arrays import FloatArray, IntArray
-from dadao_sim.problems.data_source import DataSource, Wanted
+from dadao_sim.problems.data.arrays import FloatArray, IntArray
+from dadao_sim.problems.data.source import DataSource, Wanted
 from dadao_sim.strict import NotNegative, Positive, misuse
 
 GREY = (0.299, 0.587, 0.114)

@@ -5,8 +5,8 @@ from typing import Literal
 import numpy as np
 from pydantic import Field
 
-from dadao_sim.problems.arrays import FloatArray, IntArray
-from dadao_sim.problems.partition import Partition
+from dadao_sim.problems.data.arrays import FloatArray, IntArray
+from dadao_sim.problems.data.partition import Partition
 from dadao_sim.strict import Positive
 
 TARGET_CLASSES = 10

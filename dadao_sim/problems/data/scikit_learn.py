@@ -5,7 +5,7 @@ from typing import Literal
 import numpy as np
 from pydantic import Field
 
-from dadao_sim.problems.data_source import (
+from dadao_sim.problems.data.source import (
     Intercept,
     Samples,
     SampleSet,

@@ -6,8 +6,8 @@ import numpy as np
 from pydantic import Field, model_validator
 
 from dadao_sim.compiled.threads import one_blas_thread
-from dadao_sim.problems.arrays import FloatArray
-from dadao_sim.problems.data_source import DataSource, Wanted
+from dadao_sim.problems.data.arrays import FloatArray
+from dadao_sim.problems.data.source import DataSource, Wanted
 from dadao_sim.strict import Count, NotNegative, misuse
 
 

@@ -11,10 +11,10 @@ from pydantic import Field, model_validator
 from dadao_sim.compiled.kernel import kernel
 from dadao_sim.engine import oracles
 from dadao_sim.errors import InputError, within
-from dadao_sim.problems.arrays import FloatArray, IntArray
-from dadao_sim.problems.data_source import DATA, DataSource, Wanted, require_fit
-from dadao_sim.problems.problem import Problem
-from dadao_sim.problems.spec import ProblemKind
+from dadao_sim.problems.data.arrays import FloatArray, IntArray
+from dadao_sim.problems.data.source import DATA, DataSource, Wanted, require_fit
+from dadao_sim.problems.kinds.kind import ProblemKind
+from dadao_sim.problems.kinds.problem import Problem
 from dadao_sim.strict import ByKind
 
 

@@ -11,9 +11,9 @@ from dadao_sim.compiled.kernel import kernel
 from dadao_sim.engine import operators, oracles
 from dadao_sim.errors import InputError
 from dadao_sim.local_steps.local_step import LocalStep
-from dadao_sim.problems.arrays import FloatArray, IntArray
+from dadao_sim.problems.data.arrays import FloatArray, IntArray
 from dadao_sim.problems.kinds.composite_optimum import optimum
-from dadao_sim.problems.problem import Problem
+from dadao_sim.problems.kinds.problem import Problem
 
 
 class Composite(NamedTuple):

@@ -7,7 +7,7 @@ import numpy as np
 from pydantic import Field
 
 from dadao_sim.errors import InputError
-from dadao_sim.problems.arrays import FloatArray
+from dadao_sim.problems.data.arrays import FloatArray
 from dadao_sim.problems.kinds.linear_kind import LinearKind, WithL2
 from dadao_sim.problems.kinds.square import Square
 

@@ -13,20 +13,20 @@ from pydantic import BeforeValidator, Field, model_validator
 from scipy.sparse import issparse
 
 from dadao_sim.errors import InputError, within
-from dadao_sim.problems.arrays import FloatArray
-from dadao_sim.problems.checks import (
+from dadao_sim.problems.data.arrays import FloatArray
+from dadao_sim.problems.data.checks import (
     Weighting,
     require_constants,
     require_positive,
     require_weighting,
 )
-from dadao_sim.problems.data_source import DATA, DataSource, SampleSet, Wanted, require_fit
+from dadao_sim.problems.data.partition import PARTITIONS, Partition, iid_unless_said
+from dadao_sim.problems.data.source import DATA, DataSource, SampleSet, Wanted, require_fit
+from dadao_sim.problems.kinds.kind import PROBLEMS, ProblemKind
 from dadao_sim.problems.kinds.linear_problem import linear_problem
+from dadao_sim.problems.kinds.problem import Problem
 from dadao_sim.problems.kinds.sparse_problem import sparse_problem
 from dadao_sim.problems.kinds.square import Square
-from dadao_sim.problems.partition import PARTITIONS, Partition, iid_unless_said
-from dadao_sim.problems.problem import Problem
-from dadao_sim.problems.spec import PROBLEMS, ProblemKind
 from dadao_sim.strict import ByKind, Positive, misuse
 
 

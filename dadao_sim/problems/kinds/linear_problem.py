@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike
 
 from dadao_sim.compiled.threads import one_blas_thread
 from dadao_sim.errors import InputError
-from dadao_sim.problems.arrays import (
+from dadao_sim.problems.data.arrays import (
     FloatArray,
     IntArray,
     offsets_of,
@@ -21,11 +21,11 @@ from dadao_sim.problems.kinds import linear_model as lm
 from dadao_sim.problems.kinds.linear_model import LinearModel
 from dadao_sim.problems.kinds.losses import Loss
 from dadao_sim.problems.kinds.newton import hessian, minimise, with_scratch
+from dadao_sim.problems.kinds.problem import TOLERANCE, Problem
 from dadao_sim.problems.kinds.quadratic import Quadratic, quadratic, with_inverse
 from dadao_sim.problems.kinds.quadratic_problem import square_root
 from dadao_sim.problems.kinds.spectra import spectra
 from dadao_sim.problems.kinds.square import Square
-from dadao_sim.problems.problem import TOLERANCE, Problem
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

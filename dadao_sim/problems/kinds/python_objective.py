@@ -9,9 +9,9 @@ from numpy.typing import ArrayLike
 
 from dadao_sim.engine import oracles
 from dadao_sim.errors import InputError
-from dadao_sim.problems.arrays import FloatArray, IntArray
-from dadao_sim.problems.checks import require_constants
-from dadao_sim.problems.problem import TOLERANCE, Problem
+from dadao_sim.problems.data.arrays import FloatArray, IntArray
+from dadao_sim.problems.data.checks import require_constants
+from dadao_sim.problems.kinds.problem import TOLERANCE, Problem
 
 DIVERGED = 1e12
 """Growth of the gradient after which the search for x* gives up."""

@@ -8,9 +8,9 @@ from numpy.typing import ArrayLike
 
 from dadao_sim.compiled.threads import one_blas_thread
 from dadao_sim.errors import InputError
-from dadao_sim.problems.arrays import FloatArray, IntArray
+from dadao_sim.problems.data.arrays import FloatArray, IntArray
+from dadao_sim.problems.kinds.problem import Problem
 from dadao_sim.problems.kinds.quadratic import Quadratic, with_inverse
-from dadao_sim.problems.problem import Problem
 
 NODES_AT_ONCE = 4096
 

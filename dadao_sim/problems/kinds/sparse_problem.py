@@ -11,12 +11,12 @@ from scipy.sparse.linalg import LinearOperator, cg, eigsh
 
 from dadao_sim.compiled.threads import one_blas_thread
 from dadao_sim.errors import InputError
-from dadao_sim.problems.arrays import FloatArray, IntArray, offsets_of, scales, where_in
+from dadao_sim.problems.data.arrays import FloatArray, IntArray, offsets_of, scales, where_in
 from dadao_sim.problems.kinds import sparse_model
 from dadao_sim.problems.kinds.losses import Loss
+from dadao_sim.problems.kinds.problem import TOLERANCE, Problem
 from dadao_sim.problems.kinds.sparse_model import SparseLeastSquares
 from dadao_sim.problems.kinds.square import Square
-from dadao_sim.problems.problem import TOLERANCE, Problem
 
 DENSE = 256
 """Rows (or columns) up to which the eigenvalues of a node's Gram matrix are taken from LAPACK."""

@@ -2,41 +2,21 @@
 
 import math
 from functools import partial
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import numpy as np
-from pydantic import AfterValidator, Field, Strict
+from pydantic import Field
 
 from dadao_sim.errors import InputError, within
 from dadao_sim.events.world.fault import Fault, RoundFault
+from dadao_sim.events.world.schedule import Schedule
 from dadao_sim.networks.edges import count_components
-from dadao_sim.strict import Positive, StrictModel, misuse
 
 if TYPE_CHECKING:
     from dadao_sim.events.world.situation import Running
     from dadao_sim.networks import Network
 
-Node = Annotated[int, Field(ge=0)]
-Edges = Annotated[tuple[Annotated[tuple[Node, Node], Strict(False)], ...], Strict(False)]
 Cut = tuple[float, int, bool]  # when, which edge, and whether it is cut or comes back
-
-
-class Change(StrictModel):
-    """Links that are cut, and links that come back."""
-
-    at: Positive = Field(description="when")
-    down: Edges = Field(default=(), description="edges that are cut, as pairs of nodes")
-    up: Edges = Field(default=(), description="edges that come back")
-
-
-def _in_order(changes: tuple[Change, ...]) -> tuple[Change, ...]:
-    times = [change.at for change in changes]
-    if times != sorted(times):
-        raise misuse("must be in order of time")
-    return changes
-
-
-Schedule = Annotated[tuple[Change, ...], Strict(False), AfterValidator(_in_order)]
 
 
 class Changes(Fault):

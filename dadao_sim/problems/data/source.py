@@ -9,7 +9,7 @@ import numpy as np
 from pydantic import Field
 
 from dadao_sim.errors import InputError
-from dadao_sim.problems.arrays import FloatArray
+from dadao_sim.problems.data.arrays import FloatArray
 from dadao_sim.registration import Registry
 from dadao_sim.strict import Count, StrictModel, kinds_of, misuse
 

@@ -8,8 +8,8 @@ import numpy as np
 from pydantic import Field, model_validator
 
 from dadao_sim.errors import InputError
-from dadao_sim.problems.arrays import FloatArray, IntArray
-from dadao_sim.problems.checks import refuse_options_of_others
+from dadao_sim.problems.data.arrays import FloatArray, IntArray
+from dadao_sim.problems.data.checks import refuse_options_of_others
 from dadao_sim.registration import Registry
 from dadao_sim.strict import StrictModel, kinds_of
 

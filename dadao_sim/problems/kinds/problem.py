@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 from dadao_sim.engine import oracles
 from dadao_sim.errors import InputError
 from dadao_sim.local_steps.local_step import LocalStep
-from dadao_sim.problems.arrays import FloatArray, IntArray
+from dadao_sim.problems.data.arrays import FloatArray, IntArray
 
 TOLERANCE = 1e-12
 """Of x*: ||grad F(x*)|| relative to max(||grad F(0)||, mean_i ||grad f_i(x*)||)."""

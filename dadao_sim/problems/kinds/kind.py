@@ -7,8 +7,8 @@ from typing import Any, ClassVar
 import numpy as np
 from pydantic import model_validator
 
-from dadao_sim.problems.checks import refuse_options_of_others
-from dadao_sim.problems.problem import Problem
+from dadao_sim.problems.data.checks import refuse_options_of_others
+from dadao_sim.problems.kinds.problem import Problem
 from dadao_sim.registration import Registry
 from dadao_sim.strict import StrictModel, kinds_of
 

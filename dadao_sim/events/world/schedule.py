@@ -1,0 +1,28 @@
+"""A schedule of changes of the graph, as it stands in a scenario."""
+
+from typing import Annotated
+
+from pydantic import AfterValidator, Field, Strict
+
+from dadao_sim.strict import Positive, StrictModel, misuse
+
+Node = Annotated[int, Field(ge=0)]
+Edges = Annotated[tuple[Annotated[tuple[Node, Node], Strict(False)], ...], Strict(False)]
+
+
+class Change(StrictModel):
+    """Links that are cut, and links that come back."""
+
+    at: Positive = Field(description="when")
+    down: Edges = Field(default=(), description="edges that are cut, as pairs of nodes")
+    up: Edges = Field(default=(), description="edges that come back")
+
+
+def _in_order(changes: tuple[Change, ...]) -> tuple[Change, ...]:
+    times = [change.at for change in changes]
+    if times != sorted(times):
+        raise misuse("must be in order of time")
+    return changes
+
+
+Schedule = Annotated[tuple[Change, ...], Strict(False), AfterValidator(_in_order)]
