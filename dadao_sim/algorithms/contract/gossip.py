@@ -70,9 +70,12 @@ class Gossip:
     ) -> None:
         tally, graphs = self.tally, len(self.edges)
         numbers, size = numbers_and_bytes(parts)
-        turns, rest = divmod(rounds, graphs)
-        edges = turns * sum(self.edges) if turns else 0
-        edges += sum(self.edges[q % graphs] for q in range(first, first + rest))
+        if rounds == 1:
+            edges = self.edges[first % graphs]
+        else:
+            turns, rest = divmod(rounds, graphs)
+            edges = turns * sum(self.edges)
+            edges += sum(self.edges[q % graphs] for q in range(first, first + rest))
         tally.communications += activations * edges
         tally.floats_sent += 2 * edges * numbers
         tally.bytes_sent += 2 * edges * size
