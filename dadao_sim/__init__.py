@@ -4,34 +4,73 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from dadao_sim.algorithms.contract.method import AsynchronousMethod as AsynchronousMethod
     from dadao_sim.algorithms.contract.registry import register as register
+    from dadao_sim.algorithms.contract.rounds import RoundMethod as RoundMethod
+    from dadao_sim.errors import InputError as InputError
+    from dadao_sim.events.files import load_events as load_events
     from dadao_sim.events.log import Events as Events
+    from dadao_sim.local_steps.local_step import LocalStep as LocalStep
+    from dadao_sim.local_steps.terms import make as make
+    from dadao_sim.networks import GraphSequence as GraphSequence
     from dadao_sim.networks import Network as Network
+    from dadao_sim.networks.graphs import build as build
     from dadao_sim.networks.rates import optimal_rates as optimal_rates
     from dadao_sim.problems import Problem as Problem
+    from dadao_sim.results.result import Result as Result
+    from dadao_sim.results.result import load_result as load_result
+    from dadao_sim.scenario.model import Scenario as Scenario
     from dadao_sim.scenario.reading import load_scenario as load_scenario
     from dadao_sim.simulation.replay import replay as replay
     from dadao_sim.simulation.simulate import simulate as simulate
+    from dadao_sim.simulation.study import Study as Study
+    from dadao_sim.testing import check_method as check_method
 
 __version__ = "0.1.0"
 
 # Imported when first used: the command line answers before NumPy is loaded.
 _HOMES = {
+    "AsynchronousMethod": "algorithms.contract.method",
     "Events": "events.log",
+    "GraphSequence": "networks",
+    "InputError": "errors",
+    "LocalStep": "local_steps.local_step",
     "Network": "networks",
     "Problem": "problems",
+    "Result": "results.result",
+    "RoundMethod": "algorithms.contract.rounds",
+    "Scenario": "scenario.model",
+    "Study": "simulation.study",
+    "build": "networks.graphs",
+    "check_method": "testing",
+    "load_events": "events.files",
+    "load_result": "results.result",
     "load_scenario": "scenario.reading",
+    "make": "local_steps.terms",
     "optimal_rates": "networks.rates",
     "register": "algorithms.contract.registry",
     "replay": "simulation.replay",
     "simulate": "simulation.simulate",
 }
 __all__ = [
+    "AsynchronousMethod",
     "Events",
+    "GraphSequence",
+    "InputError",
+    "LocalStep",
     "Network",
     "Problem",
+    "Result",
+    "RoundMethod",
+    "Scenario",
+    "Study",
     "__version__",
+    "build",
+    "check_method",
+    "load_events",
+    "load_result",
     "load_scenario",
+    "make",
     "optimal_rates",
     "register",
     "replay",
