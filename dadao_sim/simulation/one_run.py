@@ -4,6 +4,8 @@ import time
 from collections.abc import Callable
 from typing import TypeAlias
 
+import pandas as pd
+
 from dadao_sim.compiled.threads import one_blas_thread
 from dadao_sim.results.result import CURVE_COLUMNS, FinishedRun, RunKey
 from dadao_sim.simulation.loop import run
@@ -17,8 +19,6 @@ Tick: TypeAlias = Callable[[RunKey, float, float], None]
 @one_blas_thread()
 def run_plan(plan: Plan, tick: Tick | None = None) -> FinishedRun:
     """Play a plan; ``tick(key, share, accuracy)`` hears of each sample."""
-    import pandas as pd
-
     label, repeat = plan.key
     parts, unit = plan.parts, plan.unit
     player = make_player(
