@@ -41,13 +41,13 @@ from typing import NamedTuple
 import numpy as np
 from numba.extending import register_jitable
 
-from dadao_sim.algorithms.contract.method import AsynchronousMethod
+from dadao_sim.algorithms.contract.method import AVERAGINGS, AsynchronousMethod
 from dadao_sim.engine import oracles
 from dadao_sim.events.asked import PoissonRates
 
 X, XT, Y, YT, Z, ZT, AVERAGE = range(7)
 BLOCKS = ("x", "x_tilde", "y", "y_tilde", "z", "z_tilde")
-NO_AVERAGE, EVENT_AVERAGE, TIME_AVERAGE = range(3)
+NO_AVERAGE, EVENT_AVERAGE, TIME_AVERAGE = range(len(AVERAGINGS))
 
 
 class Params(NamedTuple):
@@ -83,7 +83,7 @@ class Params(NamedTuple):
 
 def constants(c, problem, network):
     """``rate_factor`` multiplies the least total rate; ``switching`` is the number of graphs of a
-    sequence that pass in a unit of time; ``averaging`` is 0, 1 (events) or 2 (time).
+    sequence that pass in a unit of time.
     """
     c.rate_factor = 1.0
     c.total_rate = c.rate_factor * math.sqrt(2 * c.unit_chi1 * c.unit_chi2)
@@ -99,7 +99,6 @@ def constants(c, problem, network):
     # How many graphs of a sequence pass in a unit of time: as in the authors' program.
     c.may_be_zero("switching")
     c.switching = c.unit_chi1 if len(network.graphs) > 1 else 0.0
-    c.whole("averaging", NO_AVERAGE, least=NO_AVERAGE, most=TIME_AVERAGE)
     solve_flow(c)
 
 

@@ -30,8 +30,6 @@ from dadao_sim.simulation.loop import Limits, next_window
 from dadao_sim.simulation.parts import Parts
 from dadao_sim.simulation.sampling import sample_times
 
-AVERAGINGS = ("none", "events", "time")  # by the code that methods know them under
-
 
 @dataclass
 class Source:
@@ -162,7 +160,8 @@ def tuned(spec: AlgorithmSpec, parts: Parts) -> tuple[Method, Network | GraphSeq
     )
     if spec.batch_size is not None:
         parts.problem.stochastic_objective(spec.batch_size)
-    tuning = method.tune(parts.problem, network, overrides_of(spec))
+    overrides = overrides_of(spec)
+    tuning = method.tune(parts.problem, network, overrides, averaging=spec.averaging)
     require_x_star(parts.problem, method, tuning)
     return method, network, tuning
 
@@ -184,8 +183,6 @@ def overrides_of(spec: AlgorithmSpec) -> dict[str, float]:
     overrides: dict[str, float] = dict(spec.parameters)
     if spec.rate_factor != 1.0:
         overrides["rate_factor"] = spec.rate_factor
-    if spec.averaging != "none":
-        overrides["averaging"] = AVERAGINGS.index(spec.averaging)
     return overrides
 
 

@@ -126,7 +126,9 @@ class Constants:
         """All constants as attributes: floats, counts as int, and arrays."""
         return SimpleNamespace(**{**self.values, **self._whole, **self._arrays})
 
-    def fill(self, params: Any) -> Any:
-        """An instance of the NamedTuple ``params`` from the constants of its fields' names."""
-        chosen = {**self.values, **self._whole, **self._arrays}
+    def fill(self, params: Any, **options: Any) -> Any:
+        """An instance of the NamedTuple ``params`` from the constants of its fields' names, and
+        ``options``, which are none of the paper's constants.
+        """
+        chosen = {**self.values, **self._whole, **self._arrays, **options}
         return params(**{name: chosen[name] for name in params._fields})

@@ -8,7 +8,7 @@ a user's own file by ``plugins:`` of a scenario, in a notebook by ``register``.
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 
@@ -17,6 +17,10 @@ from dadao_sim.algorithms.contract.constants import Constants
 from dadao_sim.engine import node
 from dadao_sim.errors import InputError
 from dadao_sim.events.asked import PoissonRates
+
+Averaging = Literal["none", "events", "time"]
+AVERAGINGS: tuple[Averaging, ...] = get_args(Averaging)
+"""What a node may report: its x, the mean of x over its events, or over time."""
 
 # The functions of an asynchronous method that the engine calls.
 VERBS = (
@@ -93,24 +97,34 @@ class Method(ABC):
             object.__setattr__(self, "title", self.name)
 
     @abstractmethod
-    def _tune(self, c: Constants, problem: Any, network: Any) -> Tuning:
-        """The tuning, from constants that were assigned and checked."""
+    def _tune(self, c: Constants, problem: Any, network: Any, averaging: int) -> Tuning:
+        """The tuning, from constants that were assigned and checked; ``averaging`` indexes
+        ``AVERAGINGS``.
+        """
 
     @abstractmethod
     def optimum(self, problem: Any, network: Any, tuning: Tuning) -> dict[str, np.ndarray] | None:
         """A fixed point: every block (n, d); None where the method declares none."""
 
-    def tune(self, problem: Any, network: Any, overrides: Mapping[str, float] = {}) -> Tuning:
+    def tune(
+        self,
+        problem: Any,
+        network: Any,
+        overrides: Mapping[str, float] = {},
+        *,
+        averaging: Averaging = "none",
+    ) -> Tuning:
         """The method for ``problem`` on ``network``, constants replaced by name.
 
-        Raises InputError for an override that is unknown or not finite, and where the constants
-        make no sense together.
+        ``averaging`` is the average that a node reports, if the method keeps one. Raises InputError
+        for an override that is unknown or not finite, and where the constants make no sense
+        together.
         """
         c = Constants(self.name, overrides, problem, network)
         try:
             self.constants(c, problem, network)
             c.check()
-            return self._tune(c, problem, network)
+            return self._tune(c, problem, network, AVERAGINGS.index(averaging))
         except InputError as error:
             if str(error).startswith(f"{self.name}: "):
                 raise
@@ -181,7 +195,7 @@ class AsynchronousMethod(Method):
     other blocks from those at time 0. A message is ``vectors`` of length d. ``design_rate(c)`` is
     what its theory prints, where that differs from the communications of its clock. With
     ``averaging`` the state has one more block, the running average, and ``params`` a field
-    ``averaging``.
+    ``averaging``, an index of ``AVERAGINGS``.
     """
 
     params: type
@@ -215,10 +229,10 @@ class AsynchronousMethod(Method):
         for verb in VERBS:
             getattr(node, verb).register(self.params, getattr(self, verb))
 
-    def _tune(self, c: Constants, problem: Any, network: Any) -> Tuning:
+    def _tune(self, c: Constants, problem: Any, network: Any, averaging: int) -> Tuning:
         clock = self.clock(c, problem, network)
         communications = c.values.get("total_rate", float(clock.edges.sum()))
-        params = c.fill(self.params)
+        params = c.fill(self.params, **({"averaging": averaging} if self.averaging else {}))
         return Tuning(
             params=params,
             constants=c.values,

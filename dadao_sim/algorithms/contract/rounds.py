@@ -45,7 +45,7 @@ class RoundMethod(Method):
     weights: Weights = normalised
     estimate: str = "x"
 
-    def _tune(self, c: Constants, problem: Any, network: Any) -> Tuning:
+    def _tune(self, c: Constants, problem: Any, network: Any, averaging: int) -> Tuning:
         params = c.namespace()
         asked = asked_of_rounds(self, params, problem, network)
         communications = asked.per_round.communications
