@@ -6,7 +6,8 @@ the paper's names); ``i`` a node; ``t`` the time of the event. Implementations a
 functions written as scalar loops; the engine compiles them into its own loop.
 """
 
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -21,6 +22,16 @@ class State(NamedTuple):
     values: np.ndarray
     last: np.ndarray
     seen: np.ndarray
+
+
+# The types of the verbs below.
+Flow = Callable[[State, Any, int, float], None]
+Gradient = Callable[[State, Any, Any, int, np.uint64, np.ndarray], None]
+ApplyGradient = Callable[[State, Any, int, np.ndarray], None]
+Message = Callable[[State, Any, Any, int, np.ndarray], None]
+ApplyMessage = Callable[[State, Any, int, int, np.ndarray], None]
+Observe = Callable[[State, Any, Any, int, float, np.ndarray, np.ndarray], None]
+Reset = Callable[[State, Any, int], None]
 
 
 @by_type(1)

@@ -5,7 +5,8 @@ The functions of a method are played once with stand-ins that answer nothing and
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, NamedTuple
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -14,6 +15,12 @@ from dadao_sim.algorithms.contract.nodes import Nodes
 from dadao_sim.algorithms.contract.tally import FLOAT_BITS, Tally
 from dadao_sim.engine import oracles
 from dadao_sim.engine.node import State
+
+if TYPE_CHECKING:
+    from dadao_sim.algorithms.contract.method import AsynchronousMethod
+    from dadao_sim.algorithms.contract.rounds import RoundMethod
+    from dadao_sim.networks import GraphSequence, Network
+    from dadao_sim.problems import Problem
 
 
 class EventCosts(NamedTuple):
@@ -106,7 +113,7 @@ for verb in ("gradient", "conjugate_gradient", "prox", "gradient_mapping"):
     getattr(oracles, verb).register(Stub, getattr(Stub, verb))
 
 
-def asked_of_events(method: Any, params: Any, problem: Any) -> Asked:
+def asked_of_events(method: "AsynchronousMethod", params: Any, problem: "Problem") -> Asked:
     """What an asynchronous method asks for: its functions are called once each, as plain Python,
     for a node in one dimension.
     """
@@ -172,7 +179,12 @@ class StubGossip(Gossip):
         return rows[0] if len(rows) == 1 else rows
 
 
-def asked_of_rounds(method: Any, c: Any, problem: Any, network: Any) -> Asked:
+def asked_of_rounds(
+    method: "RoundMethod",
+    c: SimpleNamespace,
+    problem: "Problem",
+    network: "Network | GraphSequence",
+) -> Asked:
     """What a method of rounds asks for: its preparation, and the mean of a turn of rounds."""
     nodes, tally = problem.nodes, Tally()
     stub, W = StubNodes(nodes, tally), StubGossip(network.graphs, normalised, tally)

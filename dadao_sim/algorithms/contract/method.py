@@ -8,7 +8,7 @@ a user's own file by ``plugins:`` of a scenario, in a notebook by ``register``.
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
 
@@ -18,6 +18,13 @@ from dadao_sim.engine import node
 from dadao_sim.errors import InputError
 from dadao_sim.events.asked import PoissonRates
 
+if TYPE_CHECKING:
+    from dadao_sim.networks import GraphSequence, Network
+    from dadao_sim.problems import Problem
+
+
+# (x, g, mean, constants) -> block: rows; see RoundMethod and AsynchronousMethod.
+FixedPoint = Callable[[np.ndarray, np.ndarray, np.ndarray, Any], Mapping[str, Any]]
 Averaging = Literal["none", "events", "time"]
 AVERAGINGS: tuple[Averaging, ...] = get_args(Averaging)
 """What a node may report: its x, the mean of x over its events, or over time."""
@@ -44,7 +51,7 @@ class Tuning:
     communications: float
     design_rate: float
     asked: Asked
-    network: Any
+    network: "Network | GraphSequence"
     clock: PoissonRates | None = None
 
     @property
@@ -78,7 +85,7 @@ class Method(ABC):
     look: str | None = None
     reference: str = ""
     blocks: tuple[str, ...] = ("x",)
-    constants: Callable[..., None]
+    constants: "Callable[[Constants, Problem, Any], None]"
     start_block: str | None = "x"
     estimate: str | None = "x"
     invariant: tuple[str, ...] = ()
@@ -97,19 +104,23 @@ class Method(ABC):
             object.__setattr__(self, "title", self.name)
 
     @abstractmethod
-    def _tune(self, c: Constants, problem: Any, network: Any, averaging: int) -> Tuning:
+    def _tune(
+        self, c: Constants, problem: "Problem", network: "Network | GraphSequence", averaging: int
+    ) -> Tuning:
         """The tuning, from constants that were assigned and checked; ``averaging`` indexes
         ``AVERAGINGS``.
         """
 
     @abstractmethod
-    def optimum(self, problem: Any, network: Any, tuning: Tuning) -> dict[str, np.ndarray] | None:
+    def optimum(
+        self, problem: "Problem", network: "Network | GraphSequence", tuning: Tuning
+    ) -> dict[str, np.ndarray] | None:
         """A fixed point: every block (n, d); None where the method declares none."""
 
     def tune(
         self,
-        problem: Any,
-        network: Any,
+        problem: "Problem",
+        network: "Network | GraphSequence",
         overrides: Mapping[str, float] = {},
         *,
         averaging: Averaging = "none",
@@ -136,7 +147,12 @@ class Method(ABC):
             ) from error
 
     def check_supported(
-        self, problem: Any, network: Any, *, stochastic: bool = False, averaging: str = "none"
+        self,
+        problem: "Problem",
+        network: "Network | GraphSequence",
+        *,
+        stochastic: bool = False,
+        averaging: str = "none",
     ) -> None:
         """Raise InputError, with the reason, for what the method cannot do; nothing is compiled
         before.
@@ -159,7 +175,7 @@ class Method(ABC):
         if averaging != "none" and not self.averaging:
             raise InputError(f"{self.name} keeps no average of its iterates; leave out averaging")
 
-    def is_experimental(self, problem: Any) -> bool:
+    def is_experimental(self, problem: "Problem") -> bool:
         """Whether no theorem covers the method on ``problem``: on account of its local step."""
         step = problem.local_step
         if step is None:
@@ -199,16 +215,16 @@ class AsynchronousMethod(Method):
     """
 
     params: type
-    clock: Callable[..., PoissonRates]
-    apply_message: Callable[..., None]
-    flow: Callable[..., None] = node.stay
-    gradient: Callable[..., None] = node.compute_nothing
-    apply_gradient: Callable[..., None] = node.apply_nothing
-    message: Callable[..., None] = node.send_first_block
-    observe: Callable[..., None] = node.observe_first_block
-    reset: Callable[..., None] = node.start_from_zero
+    clock: "Callable[[Constants, Problem, Any], PoissonRates]"
+    apply_message: node.ApplyMessage
+    flow: node.Flow = node.stay
+    gradient: node.Gradient = node.compute_nothing
+    apply_gradient: node.ApplyGradient = node.apply_nothing
+    message: node.Message = node.send_first_block
+    observe: node.Observe = node.observe_first_block
+    reset: node.Reset = node.start_from_zero
     start: Callable[[dict[str, np.ndarray]], None] = lambda values: None
-    fixed_point: Callable[..., Mapping[str, np.ndarray]] | None = None
+    fixed_point: FixedPoint | None = None
     vectors: int = 1
     design_rate: Callable[[Any], float] | None = None
 
@@ -229,7 +245,9 @@ class AsynchronousMethod(Method):
         for verb in VERBS:
             getattr(node, verb).register(self.params, getattr(self, verb))
 
-    def _tune(self, c: Constants, problem: Any, network: Any, averaging: int) -> Tuning:
+    def _tune(
+        self, c: Constants, problem: "Problem", network: "Network | GraphSequence", averaging: int
+    ) -> Tuning:
         clock = self.clock(c, problem, network)
         communications = c.values.get("total_rate", float(clock.edges.sum()))
         params = c.fill(self.params, **({"averaging": averaging} if self.averaging else {}))
@@ -243,14 +261,16 @@ class AsynchronousMethod(Method):
             clock=clock,
         )
 
-    def optimum(self, problem: Any, network: Any, tuning: Tuning) -> dict[str, np.ndarray] | None:
+    def optimum(
+        self, problem: "Problem", network: "Network | GraphSequence", tuning: Tuning
+    ) -> dict[str, np.ndarray] | None:
         """See :meth:`Method.optimum`."""
         if self.fixed_point is None:
             return None
         return dict(self.fixed_point(*at_optimum(problem), tuning.params))
 
 
-def at_optimum(problem: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def at_optimum(problem: "Problem") -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """x* and the gradients grad f_i(x*), a row per node (n, d), and the mean of these (d,).
 
     The mean is exactly 0 where there is no r.

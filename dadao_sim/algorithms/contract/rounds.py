@@ -8,18 +8,25 @@ asked for: gradients by ``nodes``, messages by ``W``.
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import SimpleNamespace
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from dadao_sim.algorithms.contract.asked import asked_of_rounds
 from dadao_sim.algorithms.contract.constants import Constants
 from dadao_sim.algorithms.contract.gossip import Gossip, Weights, normalised
-from dadao_sim.algorithms.contract.method import Method, Tuning, at_optimum
+from dadao_sim.algorithms.contract.method import FixedPoint, Method, Tuning, at_optimum
 from dadao_sim.algorithms.contract.nodes import Nodes
 from dadao_sim.errors import InputError
 
+if TYPE_CHECKING:
+    from dadao_sim.networks import GraphSequence, Network
+    from dadao_sim.problems import Problem
+
+
 State = SimpleNamespace
+# (s, c, nodes, W): the blocks, the constants, what the nodes compute, the gossip.
+Step = Callable[[State, SimpleNamespace, Nodes, Gossip], None]
 
 
 def _prepare_nothing(s: State, c: SimpleNamespace, nodes: Nodes, W: Gossip) -> None:
@@ -39,13 +46,15 @@ class RoundMethod(Method):
     ``weights(graph)`` is the matrix of W.
     """
 
-    step: Callable[..., None]
-    prepare: Callable[..., None] = _prepare_nothing
-    fixed_point: Callable[..., Mapping[str, Any]] | None = None
+    step: Step
+    prepare: Step = _prepare_nothing
+    fixed_point: FixedPoint | None = None
     weights: Weights = normalised
     estimate: str = "x"
 
-    def _tune(self, c: Constants, problem: Any, network: Any, averaging: int) -> Tuning:
+    def _tune(
+        self, c: Constants, problem: "Problem", network: "Network | GraphSequence", averaging: int
+    ) -> Tuning:
         params = c.namespace()
         asked = asked_of_rounds(self, params, problem, network)
         communications = asked.per_round.communications
@@ -58,7 +67,9 @@ class RoundMethod(Method):
             network=network,
         )
 
-    def optimum(self, problem: Any, network: Any, tuning: Tuning) -> dict[str, np.ndarray] | None:
+    def optimum(
+        self, problem: "Problem", network: "Network | GraphSequence", tuning: Tuning
+    ) -> dict[str, np.ndarray] | None:
         """See :meth:`Method.optimum`; blocks that are not named are 0."""
         if self.fixed_point is None:
             return None
