@@ -1,4 +1,4 @@
-r"""PG-EXTRA: the exact first-order method EXTRA with a proximal step; EXTRA where there is no r.
+r"""EXTRA, the exact first-order algorithm, and PG-EXTRA, the same with a proximal step.
 
 Problem
     minimise (1/n) sum_i f_i(x) + r(x), each f_i convex and L-smooth.
@@ -15,9 +15,13 @@ Guarantee
     To x*, at the rate o(1/k) of the optimality conditions' residual; linear where r = 0 and the f_i
     are strongly convex. sum_i y_i = 0.
 Reference
-    W. Shi, Q. Ling, G. Wu, W. Yin, "A Proximal Gradient Algorithm for Decentralized Composite
-    Optimization", IEEE Transactions on Signal Processing 63(22), 2015, Algorithm 1.
+    EXTRA: W. Shi, Q. Ling, G. Wu, W. Yin, "EXTRA: An Exact First-Order Algorithm for Decentralized
+    Consensus Optimization", SIAM Journal on Optimization 25(2), 2015. PG-EXTRA: the same, "A
+    Proximal Gradient Algorithm for Decentralized Composite Optimization", IEEE Transactions on
+    Signal Processing 63(22), 2015, Algorithm 1.
 """
+
+from dataclasses import replace
 
 from dadao_sim.algorithms.contract.rounds import RoundMethod
 
@@ -53,4 +57,15 @@ PG_EXTRA = RoundMethod(
     constants=constants,
     step=step,
     fixed_point=fixed_point,
+)
+
+EXTRA = replace(
+    PG_EXTRA,
+    name="extra",
+    title="EXTRA",
+    look="sky dotted p",
+    reference="shi2015extra",
+    composite="none",
+    no_composite="its form with one is the method pg_extra",
+    same_as="pg_extra",
 )

@@ -1,4 +1,4 @@
-r"""Prox-LEAD: Prox-ED whose messages are quantised to a few bits; LEAD where there is no r.
+r"""LEAD, exact diffusion whose messages are quantised to a few bits, and Prox-LEAD, with a prox.
 
 Problem
     minimise (1/n) sum_i f_i(x) + r(x), each f_i L-smooth and mu-strongly convex; every node knows
@@ -22,10 +22,12 @@ Guarantee
     and alpha small enough for it. sum_i d_i = 0; a D_0 whose mean over the nodes is not 0 leads
     elsewhere.
 Reference
-    Y. Li, X. Liu, J. Tang, M. Yan, K. Yuan, "Decentralized Composite Optimization with
-    Compression", arXiv:2108.04448, 2021. LEAD: X. Liu, Y. Li, R. Wang, J. Tang, M. Yan, "Linear
-    Convergent Decentralized Optimization with Compression", ICLR 2021.
+    LEAD: X. Liu, Y. Li, R. Wang, J. Tang, M. Yan, "Linear Convergent Decentralized Optimization
+    with Compression", ICLR 2021. Prox-LEAD: Y. Li, X. Liu, J. Tang, M. Yan, K. Yuan,
+    "Decentralized Composite Optimization with Compression", arXiv:2108.04448, 2021.
 """
+
+from dataclasses import replace
 
 from dadao_sim.algorithms.contract.compression import quantised
 from dadao_sim.algorithms.contract.rounds import RoundMethod
@@ -77,4 +79,15 @@ PROX_LEAD = RoundMethod(
     constants=constants,
     step=step,
     fixed_point=fixed_point,
+)
+
+LEAD = replace(
+    PROX_LEAD,
+    name="lead",
+    title="LEAD",
+    look="sky long D",
+    reference="liu2021linear",
+    composite="none",
+    no_composite="its form with one is the method prox_lead",
+    same_as="prox_lead",
 )

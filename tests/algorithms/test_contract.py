@@ -224,7 +224,8 @@ def test_compiled_equals_plain_python_to_the_last_bit():
     ).stdout
     compiled = digests()
     assert compiled == plain.split()
-    assert len(set(compiled)) == len(CASES), "two different replays gave the same numbers"
+    own = [case for case in CASES if case.method.same_as is None]
+    assert len(set(compiled)) == len(own), "two different replays gave the same numbers"
 
 
 def test_the_log_of_each_asynchronous_method_has_the_kinds_it_asks_for():
