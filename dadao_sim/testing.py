@@ -446,17 +446,15 @@ class Wire:
         """A matrix that records what it is applied to."""
         return WatchedMatrix(W, self)
 
-    def numbers_and_bits(self, rows: np.ndarray) -> tuple[int, int]:
-        """What a row takes that can be read off it: floats of 64 bits; where all rows of the run
-        have few values relative to their largest, a symbol each and the largest at full length.
+    def numbers_and_bits(self, d: int) -> tuple[int, int]:
+        """What a row of d numbers takes that can be read off all such rows: floats of 64 bits;
+        where they have few values relative to their largest, a symbol each and the largest at full
+        length.
         """
-        d = rows.shape[1]
-        symbols: set[float] = set()
-        for sent in self.rows:
-            if sent.shape[1] == d:
-                largest = np.abs(sent).max(axis=1, keepdims=True)
-                relative = np.divide(sent, largest, out=np.zeros(sent.shape), where=largest > 0)
-                symbols.update(np.round(relative, 12).ravel().tolist())
+        sent = np.vstack([rows for rows in self.rows if rows.shape[1] == d])
+        largest = np.abs(sent).max(axis=1, keepdims=True)
+        relative = np.divide(sent, largest, out=np.zeros(sent.shape), where=largest > 0)
+        symbols = np.unique(np.round(relative, 12))
         if len(symbols) > 64:
             return d, 64 * d
         return d + 1, math.ceil(math.log2(len(symbols))) * d + 64
@@ -522,9 +520,11 @@ def what_it_costs_is_what_it_asks_for(case: Case) -> None:
         assert tally.messages_in_sequence == messages, (
             f"{tally.messages_in_sequence:g} messages in sequence are counted, {messages} were sent"
         )
-        sent = [wire.numbers_and_bits(rows) for rows in wire.rows]
         if len(edges) > 1:
             return  # which graph a message went over is not seen here
+        widths = [rows.shape[1] for rows in wire.rows]
+        takes = {d: wire.numbers_and_bits(d) for d in set(widths)}
+        sent = [takes[d] for d in widths]
         numbers = 2 * edges[0] * sum(n for n, _ in sent)
         size = 2 * edges[0] * sum(math.ceil(bits / 8) for _, bits in sent)
         most = edges[0] * messages
