@@ -26,7 +26,8 @@ from dadao_sim.randomness import stream
 from dadao_sim.results.result import RunKey
 from dadao_sim.scenario.model import AlgorithmSpec, Scenario
 from dadao_sim.simulation.counts import shares
-from dadao_sim.simulation.loop import Limits, next_window
+from dadao_sim.simulation.limits import Limits
+from dadao_sim.simulation.loop import next_window
 from dadao_sim.simulation.parts import Parts
 from dadao_sim.simulation.sampling import sample_times
 

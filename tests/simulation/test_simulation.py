@@ -181,6 +181,31 @@ def test_a_minibatch_counts_its_share():
     assert result.curves.iloc[-1].time == pytest.approx(50, rel=0.2)
 
 
+@pytest.mark.parametrize("method", ["gradient_tracking", "prox_ed"])
+def test_rounds_of_minibatches_end_where_their_shares_add_up_to_the_limit(method):
+    """Batches of 1 of 10 samples: 10 rounds are a pass, less the one before the first round."""
+    scenario = changed(
+        algorithms=[{"name": method, "batch_size": 1, "parameters": {"step": 1e-3}}],
+        stop={"gradients_per_node": 30},
+        repeats=1,
+    )
+    end = simulate(scenario).curves.iloc[-1]
+    assert end.gradients == pytest.approx(30 * 8, abs=1e-6)
+    assert end["rounds"] == 300 - (method == "gradient_tracking")
+
+
+@pytest.mark.parametrize("method", ["msda", "gradient_tracking", "continuized"])
+def test_a_start_that_costs_the_limit_ends_the_run(method):
+    """Each node computes once before time 0, and is given no more."""
+    scenario = changed(algorithms=[method], stop={"gradients_per_node": 1}, repeats=1)
+    result = simulate(scenario)
+    run, curve = result.runs.iloc[0], result.curves
+    assert (run.status, run.reason) == ("stopped", "limit of gradients")
+    assert len(curve) == 1
+    assert curve.gradients[0] == 8
+    assert run.events == curve.time[0] == curve.communications[0] == 0
+
+
 def test_the_first_sample_is_the_start(result):
     first = result.curves.groupby("algorithm").first()
     assert (first.time == 0).all()
