@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from cases import lollipop, small_problem
 
-from dadao_sim import load_scenario, simulate
+from dadao_sim import GraphSequence, Network, load_scenario, simulate
 from dadao_sim.algorithms.contract.registry import METHODS
 from dadao_sim.errors import InputError
 from dadao_sim.results.folder import UNFINISHED
@@ -363,7 +363,18 @@ def test_the_estimate_counts_the_events_and_the_arrays():
     result = simulate(scenario)
     assert result.runs.events[0] == pytest.approx(estimate.events, rel=0.1)
     assert estimate.memory > 2 * sum(block.nbytes for block in result.states["dadao", 0].values())
+
     assert estimate.seconds > 0
+
+
+def test_the_estimate_takes_a_window_of_few_events():
+    """One busy graph among many quiet ones: most ticks of the clock are left out."""
+    edges = [(i, i + 1) for i in range(6)]
+    graphs = [Network(7, edges, rates=np.full(6, 1.0 if q == 0 else 0.01)) for q in range(30)]
+    scenario = changed(algorithms=["dadao"], stop={"time": 20})
+    study = Study(scenario, network=GraphSequence(graphs), problem=small_problem(7))
+    assert len(study.plan(("dadao", 0)).source.first) < 2000
+    assert study.estimate().events > 0
 
 
 def test_the_quickstart_methods_converge_linearly():

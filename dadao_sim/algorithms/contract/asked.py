@@ -181,15 +181,14 @@ def asked_of_rounds(method: Any, c: Any, problem: Any, network: Any) -> Asked:
     turn = len(network.graphs)
     with np.errstate(all="ignore"):
         method.prepare(s, c, stub, W)
-        start = replace(tally)
+        start, prepared = replace(tally), W.made
         for number in range(turn):
             stub.at(number, 0)
             method.step(s, c, stub, W)
     per_round = tally.less(start)
     for name, value in vars(per_round).items():
         setattr(per_round, name, value / turn)
-    edges = sum(W.edges) / turn
-    rounds_of_gossip = per_round.communications / edges
+    rounds_of_gossip = (W.made - prepared) / turn
     return Asked(
         start=start,
         per_round=per_round,
