@@ -27,9 +27,11 @@ class Limits:
         return "gradients" if tally.gradients >= NEARLY * self.gradients else ""
 
     def horizon(self, gradients_per_unit: float, communications_per_unit: float) -> float:
-        """The expected time at which a run ends if it does not converge."""
-        return min(
-            self.time,
-            self.gradients / gradients_per_unit,
-            self.communications / communications_per_unit,
+        """The expected time at which a run ends if it does not converge; infinite where it never
+        does.
+        """
+        expected = (
+            (self.gradients, gradients_per_unit),
+            (self.communications, communications_per_unit),
         )
+        return min(self.time, *(limit / rate for limit, rate in expected if rate > 0))

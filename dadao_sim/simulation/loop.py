@@ -10,12 +10,12 @@ from dadao_sim.algorithms.contract.tally import Tally
 from dadao_sim.errors import within
 from dadao_sim.events.clock import Clock
 from dadao_sim.events.log import ROUND, Events
+from dadao_sim.results.result import CONVERGED, DIVERGED, STOPPED
 from dadao_sim.simulation.limits import Limits
 from dadao_sim.simulation.measures import Errors
 from dadao_sim.simulation.player import Player
 
 GROWTH_OF_DIVERGENCE = 1e8  # of the error, over the larger of the first one and that of x0
-CONVERGED, STOPPED, DIVERGED = "converged", "stopped", "diverged"
 
 
 @dataclass

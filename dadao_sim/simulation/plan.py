@@ -118,7 +118,14 @@ def make_plan(scenario: Scenario, key: RunKey, parts: Parts) -> Plan:
         communications=stop.communications or math.inf,
         accuracy=stop.accuracy or 0.0,
     )
-    share = shares(parts.problem, spec.batch_size)
+    rate = gradient_rate(tuning, shares(parts.problem, spec.batch_size))
+    horizon = limits.horizon(rate, tuning.communications)
+    if horizon == math.inf:
+        raise InputError(
+            "stop",
+            f"{method.name} would never end: it asks for none of what is limited",
+            "limit the time",
+        )
     plan = Plan(
         key=key,
         spec=spec,
@@ -127,7 +134,7 @@ def make_plan(scenario: Scenario, key: RunKey, parts: Parts) -> Plan:
         network=network,
         tuning=tuning,
         limits=limits,
-        horizon=limits.horizon(gradient_rate(tuning, share), tuning.communications),
+        horizon=horizon,
         points=record.points,
         spacing=record.spacing,
         seed=stream(scenario.seed, repeat, "events"),
@@ -186,13 +193,17 @@ def require_x_star(problem: Problem, method: Method, tuning: Tuning) -> None:
 
 
 def overrides_of(spec: AlgorithmSpec) -> dict[str, float]:
-    """What the scenario sets of a method's constants."""
-    overrides: dict[str, float] = dict(spec.parameters)
+    """What the scenario sets of a method's constants. InputError for one that is set twice."""
+    keys: dict[str, float] = {}
     if spec.rate_factor != 1.0:
-        overrides["rate_factor"] = spec.rate_factor
+        keys["rate_factor"] = spec.rate_factor
     if spec.averaging != "none":
-        overrides["averaging"] = AVERAGINGS.index(spec.averaging)
-    return overrides
+        keys["averaging"] = AVERAGINGS.index(spec.averaging)
+    for name in keys.keys() & spec.parameters.keys():
+        raise InputError(
+            f"{spec.label}: parameters.{name}", f"{name} is set beside it", "give one of the two"
+        )
+    return {**spec.parameters, **keys}
 
 
 def with_node_rates(tuning: Tuning, method: Method, rates: np.ndarray) -> Tuning:

@@ -88,8 +88,6 @@ class RoundPlayer(Player):
     def _round(self, mark: np.uint64) -> None:
         self.nodes.at(self.number, int(mark))
         self.method.step(self.s, self.c, self.nodes, self.W)
-        if self.number == 0:
-            self.method.check_blocks(self.s)
         self.number += 1
 
     def observe(self, t: float, out: np.ndarray) -> None:

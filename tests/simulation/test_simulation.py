@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from cases import lollipop, small_problem
 
-from dadao_sim import GraphSequence, Network, load_scenario, simulate
+from dadao_sim import GraphSequence, Network, RoundMethod, load_scenario, register, simulate
 from dadao_sim.algorithms.contract.registry import METHODS
 from dadao_sim.errors import InputError
 from dadao_sim.results.folder import UNFINISHED
@@ -363,7 +363,6 @@ def test_the_estimate_counts_the_events_and_the_arrays():
     result = simulate(scenario)
     assert result.runs.events[0] == pytest.approx(estimate.events, rel=0.1)
     assert estimate.memory > 2 * sum(block.nbytes for block in result.states["dadao", 0].values())
-
     assert estimate.seconds > 0
 
 
@@ -410,6 +409,33 @@ def test_a_users_method_runs_in_other_processes(tmp_path):
         [sys.executable, str(script), scenario], capture_output=True, text=True, check=True
     )
     assert done.stdout.split() == ["True", "{'dgd'}"]
+
+
+@pytest.mark.parametrize(
+    ("step", "asked", "other"),
+    [
+        (lambda s, c, nodes, W: setattr(s, "x", W(s.x)), "communications", "gradients"),
+        (lambda s, c, nodes, W: nodes.gradients(s.x), "gradients", "communications"),
+    ],
+)
+def test_a_method_may_ask_for_one_thing_only(step, asked, other):
+    """A step of gossip, or of gradients, alone; a limit of the other would never be reached."""
+    register(RoundMethod(name="one_thing", constants=lambda c, p, n: None, step=step))
+    try:
+        end = simulate(changed(algorithms=["one_thing"])).curves.iloc[-1]
+        assert end[asked] > 0
+        assert end[other] == 0
+        limit = "gradients_per_node" if other == "gradients" else other
+        with pytest.raises(InputError, match="stop: one_thing would never end"):
+            simulate(changed(algorithms=["one_thing"], stop={limit: 5}))
+    finally:
+        del METHODS["one_thing"]
+
+
+def test_a_constant_that_has_a_key_is_set_once():
+    twice = {"name": "dadao", "rate_factor": 2.0, "parameters": {"rate_factor": 3.0}}
+    with pytest.raises(InputError, match=r"dadao: parameters\.rate_factor: .* set beside it"):
+        simulate(changed(algorithms=[twice]))
 
 
 def test_load_scenario_and_simulate_take_a_path():
