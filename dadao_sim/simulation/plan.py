@@ -77,6 +77,10 @@ class Plan:
     unit: float = 1.0
     experimental: bool = False
 
+    def __getstate__(self) -> dict[str, Any]:
+        # Without the clock: a world under way cannot be pickled, and the seed gives another one.
+        return {name: value for name, value in vars(self).items() if name != "source"}
+
     @property
     def whole_rounds(self) -> bool:
         """Whether the run advances by rounds of one unit of time each."""
@@ -90,10 +94,6 @@ class Plan:
     def source(self) -> Source:
         """The events of the run, from a clock of its own: what is taken from it is gone."""
         return Source(make_clock(self))
-
-    def __getstate__(self) -> dict[str, Any]:
-        """Without its clock, which no bytes can hold: where the plan arrives it makes another."""
-        return {name: value for name, value in vars(self).items() if name != "source"}
 
 
 def make_plan(scenario: Scenario, key: RunKey, parts: Parts) -> Plan:
