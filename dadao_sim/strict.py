@@ -66,16 +66,6 @@ def checked(what: Any, data: Any) -> Any:
         raise InputError(*found) from None
 
 
-def one_by_kind(*models: type[StrictModel]) -> BeforeValidator:
-    """Choose among ``models`` by the value of the key ``kind``."""
-    by_kind = {kind: m for m in models for kind in get_args(m.model_fields["kind"].annotation)}
-
-    def choose(data: Mapping[str, Any]) -> type[StrictModel]:
-        return _by_kind(data, by_kind, "kind")
-
-    return _one_of(lambda: models, ["kind"], choose)
-
-
 def kinds_of(base: type[StrictModel], key: str = "kind") -> Callable[[Any], tuple[str, ...]]:
     """For a registry of models below ``base``: the values of ``key`` that a thing answers to."""
 
@@ -169,17 +159,9 @@ def one_by_key(**by_key: type[StrictModel] | ByKind) -> BeforeValidator:
         one = by_key[present[0]]
         return one.chosen(data) if isinstance(one, ByKind) else one
 
-    return _one_of(models, list(by_key), choose)
-
-
-def _one_of(
-    models: Callable[[], tuple[type[StrictModel], ...]],
-    deciding: list[str],
-    choose: Callable[[Mapping[str, Any]], type[StrictModel]],
-) -> BeforeValidator:
     # Pydantic's own unions put the member's name into the location of an error, or try them all.
     def validate(data: Any, info: ValidationInfo) -> Any:
-        return _validated_as_one(data, info, models, deciding, choose)
+        return _validated_as_one(data, info, models, list(by_key), choose)
 
     return BeforeValidator(validate)
 

@@ -20,6 +20,7 @@ from dadao_sim.plotting.style import (
     styles,
 )
 from dadao_sim.reports.recovered import Recovered, psnr, relative_error
+from dadao_sim.results.result import DIVERGED
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
 
 Array = NDArray[np.float64]
 
-DIVERGED = "diverged"
 LOST = "#F2B27A"  # no grey: it cannot be taken for a pixel
 PICTURES_IN_A_ROW = 5
 NAME_LENGTH = 24  # characters in a line above a picture

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
 RunKey = tuple[str, int]
-State = Mapping[str, NDArray[np.float64]]
+Blocks = Mapping[str, NDArray[np.float64]]
 
 CURVE_COLUMNS = (
     "algorithm",
@@ -64,7 +64,7 @@ RUN_COLUMNS = (
     "gradients",
     "communications",
 )
-STATUSES = ("converged", "stopped", "diverged")
+STATUSES = CONVERGED, STOPPED, DIVERGED = "converged", "stopped", "diverged"
 _TEXT_COLUMNS = ("algorithm", "method", "status", "reason")
 _FLAG_COLUMNS = ("experimental",)
 
@@ -83,7 +83,7 @@ class FinishedRun:
 
     curves: DataFrame
     row: dict[str, Any]
-    states: State = field(default_factory=dict)
+    states: Blocks = field(default_factory=dict)
     timing: dict[str, Any] = field(default_factory=dict)
 
     @property
@@ -111,7 +111,7 @@ class Result:
     manifest: dict[str, Any]
     curves: DataFrame
     runs: DataFrame
-    states: dict[RunKey, State] = field(default_factory=dict)
+    states: dict[RunKey, Blocks] = field(default_factory=dict)
     timing: dict[str, Any] = field(default_factory=dict)
 
     @classmethod

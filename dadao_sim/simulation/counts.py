@@ -7,6 +7,7 @@ import numpy as np
 from dadao_sim.algorithms.contract.asked import Asked
 from dadao_sim.algorithms.contract.tally import Tally
 from dadao_sim.events.log import GOSSIP, GRADIENT, GRADIENT_START, SEND, Events
+from dadao_sim.simulation.limits import NEARLY, Limits
 
 COUNTED = ("gradients", "conjugate_gradients", "communications")
 
@@ -60,13 +61,12 @@ class EventCounts:
             bytes_sent=sent * self.asked.bytes_each_way,
         )
 
-    def rows_until(self, gradients: float, communications: float) -> tuple[int, str]:
+    def rows_until(self, limits: Limits) -> tuple[int, str]:
         """How many rows of the window reach one of the limits, and which; one more than all if
         none does.
         """
-        limits = (("gradients", gradients), ("communications", communications))
-        # Shares of samples are added up in floating point: 100 batches of 1 % are a whole pass.
+        counted = (("gradients", limits.gradients), ("communications", limits.communications))
         return min(
-            (int(np.searchsorted(self.window[name], limit * (1 - 1e-12))) + 1, name)
-            for name, limit in limits
+            (int(np.searchsorted(self.window[name], NEARLY * limit)) + 1, name)
+            for name, limit in counted
         )

@@ -35,7 +35,7 @@ def estimate(plan: Plan) -> Estimate:
     )
     player.warm_up()
     events = plan.source.first
-    count = TRIAL_EVENTS if plan.tuning.clock is not None else TRIAL_ROUNDS
+    count = min(len(events), TRIAL_EVENTS if plan.tuning.clock is not None else TRIAL_ROUNDS)
     per_event = _seconds(lambda: player.play(events, 0, count)) / count
     estimates = np.empty_like(parts.x0)
     per_sample = _seconds(lambda: player.observe(events.time[count - 1], estimates))

@@ -20,6 +20,7 @@ from dadao_sim.engine.play import (
 from dadao_sim.engine.slots import Slots
 from dadao_sim.events.log import GOSSIP, GRADIENT, GRADIENT_START, LOST, SEND, Events
 from dadao_sim.simulation.counts import EventCounts
+from dadao_sim.simulation.limits import Limits
 from dadao_sim.simulation.player import Player
 
 
@@ -83,14 +84,12 @@ class EventPlayer(Player):
     def begin(self, events: Events) -> None:
         """Nothing: the state is that of time 0."""
 
-    def play_until(
-        self, events: Events, first: int, stop: int, gradients: float, communications: float
-    ) -> tuple[int, str]:
+    def play_until(self, events: Events, first: int, stop: int, limits: Limits) -> tuple[int, str]:
         """See :meth:`Player.play_until`."""
         log = self._log(events)
         reason = ""
         if len(events):
-            last, limit = self.counts.rows_until(gradients, communications)
+            last, limit = self.counts.rows_until(limits)
             if last <= stop:
                 stop, reason = last, limit
         self._replay(log, first, stop)

@@ -10,31 +10,12 @@ from dadao_sim.algorithms.contract.tally import Tally
 from dadao_sim.errors import within
 from dadao_sim.events.clock import Clock
 from dadao_sim.events.log import ROUND, Events
+from dadao_sim.results.result import CONVERGED, DIVERGED, STOPPED
+from dadao_sim.simulation.limits import Limits
 from dadao_sim.simulation.measures import Errors
 from dadao_sim.simulation.player import Player
 
 GROWTH_OF_DIVERGENCE = 1e8  # of the error, over the larger of the first one and that of x0
-CONVERGED, STOPPED, DIVERGED = "converged", "stopped", "diverged"
-
-
-@dataclass(frozen=True)
-class Limits:
-    """Where a run ends, whichever comes first; gradients and communications are of all nodes
-    together.
-    """
-
-    time: float = math.inf
-    gradients: float = math.inf
-    communications: float = math.inf
-    accuracy: float = 0.0
-
-    def horizon(self, gradients_per_unit: float, communications_per_unit: float) -> float:
-        """The expected time at which a run ends if it does not converge."""
-        return min(
-            self.time,
-            self.gradients / gradients_per_unit,
-            self.communications / communications_per_unit,
-        )
 
 
 @dataclass
@@ -58,8 +39,8 @@ def run(
     """Play ``clock`` to the first of ``limits``, sampled at ``times`` and at the end.
 
     The samples never touch the events: windows are drawn whole. Accuracy is tested at samples; the
-    other limits end the run at the very event that reaches them. ``tick(time, accuracy)`` is called
-    at each sample.
+    other limits end the run at the very event that reaches them, or at time 0 where the start costs
+    as much. ``tick(time, accuracy)`` is called at each sample.
     """
     outcome = Outcome()
     estimates = np.empty(player.shape)
@@ -85,16 +66,16 @@ def run(
 
     events = next_window(clock)
     player.begin(events)
-    if ended(0.0):
+    limit = limits.reached(player.tally)
+    if ended(0.0) or limit:
+        outcome.reason = outcome.reason or f"limit of {limit}"
         return outcome
     due = min(next(times), limits.time)
     while True:
         row = 0
         while True:
             until = int(np.searchsorted(events.time, due, side="right"))
-            stop, limit = player.play_until(
-                events, row, until, limits.gradients, limits.communications
-            )
+            stop, limit = player.play_until(events, row, until, limits)
             outcome.events += stop - row
             rounds += int(np.count_nonzero(events.kind[row:stop] == ROUND))
             row = stop

@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
@@ -26,7 +27,8 @@ from dadao_sim.randomness import stream
 from dadao_sim.results.result import RunKey
 from dadao_sim.scenario.model import AlgorithmSpec, Scenario
 from dadao_sim.simulation.counts import shares
-from dadao_sim.simulation.loop import Limits, next_window
+from dadao_sim.simulation.limits import Limits
+from dadao_sim.simulation.loop import next_window
 from dadao_sim.simulation.parts import Parts
 from dadao_sim.simulation.sampling import sample_times
 
@@ -73,6 +75,10 @@ class Plan:
     unit: float = 1.0
     experimental: bool = False
 
+    def __getstate__(self) -> dict[str, Any]:
+        # Without the clock: a world under way cannot be pickled, and the seed gives another one.
+        return {name: value for name, value in vars(self).items() if name != "source"}
+
     @property
     def whole_rounds(self) -> bool:
         """Whether the run advances by rounds of one unit of time each."""
@@ -110,7 +116,14 @@ def make_plan(scenario: Scenario, key: RunKey, parts: Parts) -> Plan:
         communications=stop.communications or math.inf,
         accuracy=stop.accuracy or 0.0,
     )
-    share = shares(parts.problem, spec.batch_size)
+    rate = gradient_rate(tuning, shares(parts.problem, spec.batch_size))
+    horizon = limits.horizon(rate, tuning.communications)
+    if horizon == math.inf:
+        raise InputError(
+            "stop",
+            f"{method.name} would never end: it asks for none of what is limited",
+            "limit the time",
+        )
     plan = Plan(
         key=key,
         spec=spec,
@@ -119,7 +132,7 @@ def make_plan(scenario: Scenario, key: RunKey, parts: Parts) -> Plan:
         network=network,
         tuning=tuning,
         limits=limits,
-        horizon=limits.horizon(gradient_rate(tuning, share), tuning.communications),
+        horizon=horizon,
         points=record.points,
         spacing=record.spacing,
         seed=stream(scenario.seed, repeat, "events"),
@@ -179,11 +192,14 @@ def require_x_star(problem: Problem, method: Method, tuning: Tuning) -> None:
 
 
 def overrides_of(spec: AlgorithmSpec) -> dict[str, float]:
-    """What the scenario sets of a method's constants."""
-    overrides: dict[str, float] = dict(spec.parameters)
-    if spec.rate_factor != 1.0:
-        overrides["rate_factor"] = spec.rate_factor
-    return overrides
+    """What the scenario sets of a method's constants. InputError for one that is set twice."""
+    if spec.rate_factor == 1.0:
+        return dict(spec.parameters)
+    if "rate_factor" in spec.parameters:
+        raise InputError(
+            f"{spec.label}: parameters.rate_factor: rate_factor is set beside it; give one of the two"
+        )
+    return {**spec.parameters, "rate_factor": spec.rate_factor}
 
 
 def with_node_rates(tuning: Tuning, method: Method, rates: np.ndarray) -> Tuning:

@@ -1,6 +1,5 @@
 """A player: the state of a method under way, which consumes windows of events."""
 
-import math
 from abc import ABC, abstractmethod
 from typing import Any
 
@@ -8,6 +7,7 @@ import numpy as np
 
 from dadao_sim.algorithms.contract.tally import Tally
 from dadao_sim.events.log import Events
+from dadao_sim.simulation.limits import Limits
 
 
 class Player(ABC):
@@ -27,16 +27,15 @@ class Player(ABC):
         """Prepare the state before the first event; ``events`` is the first window."""
 
     @abstractmethod
-    def play_until(
-        self, events: Events, first: int, stop: int, gradients: float, communications: float
-    ) -> tuple[int, str]:
-        """Replay rows ``first`` to ``stop`` of the window ``events``, or until the gradients or the
-        communications reach their limit; the row that is next, and which limit it was ("" if none).
+    def play_until(self, events: Events, first: int, stop: int, limits: Limits) -> tuple[int, str]:
+        """Replay rows ``first`` to ``stop`` of the window ``events``, or until what is
+        counted reaches one of ``limits``; the row that is next, and which limit it was ("" if
+        none).
         """
 
     def play(self, events: Events, first: int, stop: int) -> None:
         """Replay rows ``first`` to ``stop`` of the window ``events``."""
-        self.play_until(events, first, stop, math.inf, math.inf)
+        self.play_until(events, first, stop, Limits())
 
     @abstractmethod
     def observe(self, t: float, out: np.ndarray) -> None:

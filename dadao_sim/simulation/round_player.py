@@ -12,6 +12,7 @@ from dadao_sim.algorithms.contract.nodes import Nodes
 from dadao_sim.algorithms.contract.rounds import RoundMethod
 from dadao_sim.algorithms.contract.tally import Tally
 from dadao_sim.events.log import RESENT, RESET, ROUND, Events
+from dadao_sim.simulation.limits import Limits
 from dadao_sim.simulation.player import Player
 
 
@@ -64,9 +65,7 @@ class RoundPlayer(Player):
         with np.errstate(over="ignore", invalid="ignore"):
             self.method.prepared(self.s, self.c, self.nodes, self.W, self.given)
 
-    def play_until(
-        self, events: Events, first: int, stop: int, gradients: float, communications: float
-    ) -> tuple[int, str]:
+    def play_until(self, events: Events, first: int, stop: int, limits: Limits) -> tuple[int, str]:
         """See :meth:`Player.play_until`."""
         if self._window is None or self._window[0] is not events:
             self._window = events, events.kind.tolist()
@@ -81,17 +80,14 @@ class RoundPlayer(Player):
                 elif kinds[row] == RESET:
                     for block in vars(self.s).values():
                         block[events.i[row]] = 0.0
-                if tally.communications >= communications:
-                    return row + 1, "communications"
-                if tally.gradients >= gradients:
-                    return row + 1, "gradients"
+                limit = limits.reached(tally)
+                if limit:
+                    return row + 1, limit
         return stop, ""
 
     def _round(self, mark: np.uint64) -> None:
         self.nodes.at(self.number, int(mark))
         self.method.step(self.s, self.c, self.nodes, self.W)
-        if self.number == 0:
-            self.method.check_blocks(self.s)
         self.number += 1
 
     def observe(self, t: float, out: np.ndarray) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from dadao_sim.compiled.threads import one_blas_thread
+from dadao_sim.errors import InputError
 from dadao_sim.local_steps.local_step import LocalStep
 from dadao_sim.networks import GraphSequence, Network
 from dadao_sim.problems import Problem
@@ -44,8 +45,16 @@ class Study:
 
     @classmethod
     def of(cls, scenario: "Self | Scenario | Mapping[str, Any] | str | Path", **given: Any) -> Self:
-        """``scenario`` itself where it is a study, else the study of it."""
-        return scenario if isinstance(scenario, cls) else cls(scenario, **given)  # type: ignore[arg-type]
+        """``scenario`` itself where it is a study, else the study of it.
+
+        Raises InputError for parts given beside a study, which has its own.
+        """
+        if not isinstance(scenario, cls):
+            return cls(scenario, **given)  # type: ignore[arg-type]
+        late = [name for name, part in given.items() if part is not None]
+        if late:
+            raise InputError(late[0], "the study is made already", "give it to Study")
+        return scenario
 
     @property
     def labels(self) -> list[str]:

@@ -13,8 +13,18 @@ from dadao_sim.algorithms.contract import compression, gossip, nodes
 from dadao_sim.algorithms.contract.registry import METHODS
 from dadao_sim.algorithms.contract.rounds import RoundMethod
 from dadao_sim.algorithms.contract.tally import Message
+from dadao_sim.errors import InputError
 from dadao_sim.events.log import GOSSIP, GRADIENT
-from dadao_sim.testing import LAWS, Case, cases, check_method, hold, outcomes
+from dadao_sim.testing import (
+    LAWS,
+    Case,
+    cases,
+    check_method,
+    hold,
+    lollipop,
+    outcomes,
+    small_problem,
+)
 
 CASES = [case for method in METHODS.values() for case in cases(method)]
 BY_NAME = {one.__name__: one for one in LAWS}
@@ -179,6 +189,17 @@ def test_an_undeclared_block_is_named():
     other = replace(METHODS["pg_extra"], step=step)
     with pytest.raises(AssertionError, match=r"s\.velocity is no block of it"):
         check_method(other)
+
+
+def test_a_block_of_another_shape_is_refused():
+    """NumPy would hand one row to every node."""
+
+    def step(s, c, nodes, W):
+        s.x = W(s.x).mean(axis=0)
+
+    other = replace(METHODS["pg_extra"], step=step)
+    with pytest.raises(InputError, match=r"pg_extra: s.x has shape \(3,\); a block is \(7, 3\)"):
+        other.tune(small_problem(), lollipop())
 
 
 def test_all_laws_are_heard_for_each_case():

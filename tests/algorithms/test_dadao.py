@@ -208,5 +208,8 @@ def test_replay_refuses_what_it_cannot_play():
         replay("dadao", problem, network, events, overrides={"alpha_tide": 1.0})
     with pytest.raises(InputError, match="has no block 'w'"):
         replay("dadao", problem, network, events, w=np.zeros(3))
+    for y in (np.zeros((3, 3)), "zero", [0.0, np.nan, 0.0]):
+        with pytest.raises(InputError, match=r"y: this cannot be a block of dadao; .* \(4, 3\)"):
+            replay("dadao", problem, network, events, y=y)
     with pytest.raises(InputError, match="plays a log of rounds only"):
         replay("msda", problem, network, events)

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from cases import lollipop, small_problem
 
-from dadao_sim import load_scenario, simulate
+from dadao_sim import GraphSequence, Network, RoundMethod, load_scenario, register, simulate
 from dadao_sim.algorithms.contract.registry import METHODS
 from dadao_sim.errors import InputError
 from dadao_sim.results.folder import UNFINISHED
@@ -181,6 +181,31 @@ def test_a_minibatch_counts_its_share():
     assert result.curves.iloc[-1].time == pytest.approx(50, rel=0.2)
 
 
+@pytest.mark.parametrize("method", ["gradient_tracking", "prox_ed"])
+def test_rounds_of_minibatches_end_where_their_shares_add_up_to_the_limit(method):
+    """Batches of 1 of 10 samples: 10 rounds are a pass, less the one before the first round."""
+    scenario = changed(
+        algorithms=[{"name": method, "batch_size": 1, "parameters": {"step": 1e-3}}],
+        stop={"gradients_per_node": 30},
+        repeats=1,
+    )
+    end = simulate(scenario).curves.iloc[-1]
+    assert end.gradients == pytest.approx(30 * 8, abs=1e-6)
+    assert end["rounds"] == 300 - (method == "gradient_tracking")
+
+
+@pytest.mark.parametrize("method", ["msda", "gradient_tracking", "continuized"])
+def test_a_start_that_costs_the_limit_ends_the_run(method):
+    """Each node computes once before time 0, and is given no more."""
+    scenario = changed(algorithms=[method], stop={"gradients_per_node": 1}, repeats=1)
+    result = simulate(scenario)
+    run, curve = result.runs.iloc[0], result.curves
+    assert (run.status, run.reason) == ("stopped", "limit of gradients")
+    assert len(curve) == 1
+    assert curve.gradients[0] == 8
+    assert run.events == curve.time[0] == curve.communications[0] == 0
+
+
 def test_the_first_sample_is_the_start(result):
     first = result.curves.groupby("algorithm").first()
     assert (first.time == 0).all()
@@ -341,6 +366,16 @@ def test_the_estimate_counts_the_events_and_the_arrays():
     assert estimate.seconds > 0
 
 
+def test_the_estimate_takes_a_window_of_few_events():
+    """One busy graph among many quiet ones: most ticks of the clock are left out."""
+    edges = [(i, i + 1) for i in range(6)]
+    graphs = [Network(7, edges, rates=np.full(6, 1.0 if q == 0 else 0.01)) for q in range(30)]
+    scenario = changed(algorithms=["dadao"], stop={"time": 20})
+    study = Study(scenario, network=GraphSequence(graphs), problem=small_problem(7))
+    assert len(study.plan(("dadao", 0)).source.first) < 2000
+    assert study.estimate().events > 0
+
+
 def test_the_quickstart_methods_converge_linearly():
     """log(accuracy) is a line in time, from 1e-3 to the 1e-10 that the scenario stops at."""
     path = Path(__file__).parents[2] / "scenarios" / "quickstart.yaml"
@@ -374,6 +409,33 @@ def test_a_users_method_runs_in_other_processes(tmp_path):
         [sys.executable, str(script), scenario], capture_output=True, text=True, check=True
     )
     assert done.stdout.split() == ["True", "{'dgd'}"]
+
+
+@pytest.mark.parametrize(
+    ("step", "asked", "other"),
+    [
+        (lambda s, c, nodes, W: setattr(s, "x", W(s.x)), "communications", "gradients"),
+        (lambda s, c, nodes, W: nodes.gradients(s.x), "gradients", "communications"),
+    ],
+)
+def test_a_method_may_ask_for_one_thing_only(step, asked, other):
+    """A step of gossip, or of gradients, alone; a limit of the other would never be reached."""
+    register(RoundMethod(name="one_thing", constants=lambda c, p, n: None, step=step))
+    try:
+        end = simulate(changed(algorithms=["one_thing"])).curves.iloc[-1]
+        assert end[asked] > 0
+        assert end[other] == 0
+        limit = "gradients_per_node" if other == "gradients" else other
+        with pytest.raises(InputError, match="stop: one_thing would never end"):
+            simulate(changed(algorithms=["one_thing"], stop={limit: 5}))
+    finally:
+        del METHODS["one_thing"]
+
+
+def test_a_constant_that_has_a_key_is_set_once():
+    twice = {"name": "dadao", "rate_factor": 2.0, "parameters": {"rate_factor": 3.0}}
+    with pytest.raises(InputError, match=r"dadao: parameters\.rate_factor: .* set beside it"):
+        simulate(changed(algorithms=[twice]))
 
 
 def test_load_scenario_and_simulate_take_a_path():

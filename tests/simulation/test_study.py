@@ -1,7 +1,9 @@
 """A scenario is made ready once: parts per repeat, a plan and a clock per run."""
 
+import pickle
 from collections import Counter
 
+import cloudpickle
 import numpy as np
 import pytest
 
@@ -9,6 +11,7 @@ import dadao_sim.simulation.manifest as manifest_module
 import dadao_sim.simulation.plan as plan_module
 import dadao_sim.simulation.study as study_module
 from dadao_sim import simulate
+from dadao_sim.errors import InputError
 from dadao_sim.scenario import shipped
 from dadao_sim.scenario.reading import load_scenario
 from dadao_sim.simulation.study import Study
@@ -68,6 +71,27 @@ def test_looking_at_the_first_window_takes_nothing_from_the_run():
         a, b = looked.source.window(), fresh.source.window()
         np.testing.assert_array_equal(a.time, b.time)
     assert first.first_row == 0
+
+
+@pytest.mark.slow
+def test_runs_of_a_world_go_to_other_processes():
+    """Their clocks, which are generators, stay here: each process makes its own."""
+    study = Study(load_scenario(shipped.scenario_path("world/loss"), ("stop.time=20", "repeats=1")))
+    study.estimate()
+    assert simulate(study, jobs=2).curves.equals(simulate(study.scenario).curves)
+
+
+def test_a_plan_travels_without_its_clock():
+    study = Study(load_scenario(shipped.scenario_path("world/loss"), ("stop.time=20",)))
+    for plan in study.check():
+        there = pickle.loads(cloudpickle.dumps(plan))
+        assert there.source.first.time.tolist() == plan.source.first.time.tolist()
+
+
+def test_parts_beside_a_study_are_refused():
+    study = Study(load_scenario(shipped.scenario_path("quickstart")))
+    with pytest.raises(InputError, match="problem: the study is made already; give it to Study"):
+        simulate(study, problem=study.parts(0).problem)
 
 
 def test_the_manifest_reads_no_file_twice(monkeypatch, tmp_path):

@@ -185,7 +185,10 @@ def asked_of_rounds(
     problem: "Problem",
     network: "Network | GraphSequence",
 ) -> Asked:
-    """What a method of rounds asks for: its preparation, and the mean of a turn of rounds."""
+    """What a method of rounds asks for: its preparation, and the mean of a turn of rounds.
+
+    Raises InputError for blocks that are none: see ``RoundMethod.check_blocks``.
+    """
     nodes, tally = problem.nodes, Tally()
     stub, W = StubNodes(nodes, tally), StubGossip(network.graphs, normalised, tally)
     ones = np.ones((nodes, problem.dimension))
@@ -193,15 +196,16 @@ def asked_of_rounds(
     turn = len(network.graphs)
     with np.errstate(all="ignore"):
         method.prepare(s, c, stub, W)
-        start = replace(tally)
+        method.check_blocks(s, ones.shape)
+        start, prepared = replace(tally), W.made
         for number in range(turn):
             stub.at(number, 0)
             method.step(s, c, stub, W)
+            method.check_blocks(s, ones.shape)
     per_round = tally.less(start)
     for name, value in vars(per_round).items():
         setattr(per_round, name, value / turn)
-    edges = sum(W.edges) / turn
-    rounds_of_gossip = per_round.communications / edges
+    rounds_of_gossip = (W.made - prepared) / turn
     return Asked(
         start=start,
         per_round=per_round,

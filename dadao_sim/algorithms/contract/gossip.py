@@ -98,8 +98,10 @@ class Gossip:
         place = first % graphs, rounds
         if place not in self.products:
             turns, rest = divmod(rounds, graphs)
-            one_turn = self._one_by_one(first, graphs, np.eye(len(V)))
-            power = np.linalg.matrix_power(one_turn, turns)
+            power = np.eye(len(V))
+            if turns:
+                one_turn = self._one_by_one(first, graphs, power)
+                power = np.linalg.matrix_power(one_turn, turns)
             self.products[place] = self._one_by_one(first, rest, power)
         return self.products[place] @ V
 

@@ -186,7 +186,10 @@ class Method(ABC):
     def initial_values(
         self, nodes: int, dimension: int, x0: np.ndarray, given: Mapping[str, np.ndarray]
     ) -> dict[str, np.ndarray]:
-        """Every block at time 0 (n, d): ``given`` ones, x0 in the start block, zeros elsewhere."""
+        """Every block at time 0 (n, d): ``given`` ones, x0 in the start block, zeros elsewhere.
+
+        Raises InputError for a given one that is no block, or not finite numbers of that shape.
+        """
         values = {block: np.zeros((nodes, dimension)) for block in self.blocks}
         if self.start_block is not None:
             values[self.start_block] = x0
@@ -195,8 +198,19 @@ class Method(ABC):
                 raise InputError(
                     f"{self.name}: has no block {name!r}; its blocks are {', '.join(self.blocks)}"
                 )
-            values[name] = np.broadcast_to(np.asarray(value, dtype=float), (nodes, dimension))
+            values[name] = self._block(name, value, (nodes, dimension))
         return values
+
+    def _block(self, name: str, value: Any, shape: tuple[int, int]) -> np.ndarray:
+        """A given block; InputError unless it is finite numbers of that shape."""
+        try:
+            block = np.broadcast_to(np.asarray(value, dtype=float), shape)
+        except (TypeError, ValueError):
+            block = np.full(shape, np.nan)
+        if not np.isfinite(block).all():
+            right = f"give finite numbers of shape {shape}"
+            raise InputError(name, f"this cannot be a block of {self.name}", right)
+        return block
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -24,12 +24,11 @@ if TYPE_CHECKING:
     from dadao_sim.problems import Problem
 
 
-State = SimpleNamespace
 # (s, c, nodes, W): the blocks, the constants, what the nodes compute, the gossip.
-Step = Callable[[State, SimpleNamespace, Nodes, Gossip], None]
+Step = Callable[[SimpleNamespace, SimpleNamespace, Nodes, Gossip], None]
 
 
-def _prepare_nothing(s: State, c: SimpleNamespace, nodes: Nodes, W: Gossip) -> None:
+def _prepare_nothing(s: SimpleNamespace, c: SimpleNamespace, nodes: Nodes, W: Gossip) -> None:
     """Every block but x starts at 0."""
 
 
@@ -78,24 +77,32 @@ class RoundMethod(Method):
         values = {block: np.broadcast_to(found.get(block, 0.0), shape) for block in self.blocks}
         return {block: np.array(value, dtype=float) for block, value in values.items()}
 
-    def state(self, values: Mapping[str, np.ndarray]) -> State:
+    def state(self, values: Mapping[str, np.ndarray]) -> SimpleNamespace:
         """The blocks at time 0, each an array of its own."""
         return SimpleNamespace(**{block: np.array(values[block]) for block in self.blocks})
 
     def prepared(
-        self, s: State, c: SimpleNamespace, nodes: Nodes, W: Gossip, given: Sequence[str] = ()
+        self,
+        s: SimpleNamespace,
+        c: SimpleNamespace,
+        nodes: Nodes,
+        W: Gossip,
+        given: Sequence[str] = (),
     ) -> None:
-        """Let ``prepare`` fill the blocks of ``s``; those ``given`` keep their values.
-
-        Raises InputError where two blocks share their memory.
-        """
+        """Let ``prepare`` fill the blocks of ``s``; those ``given`` keep their values."""
         kept = {block: getattr(s, block).copy() for block in given}
         self.prepare(s, c, nodes, W)
         vars(s).update(kept)
-        self.check_blocks(s)
 
-    def check_blocks(self, s: State) -> None:
-        """InputError unless ``s`` holds the declared blocks, each with memory of its own."""
+    def check_blocks(self, s: SimpleNamespace, shape: tuple[int, ...]) -> None:
+        """InputError unless ``s`` holds the declared blocks, each of shape (n, d) and with memory
+        of its own.
+        """
+        for name, array in vars(s).items():
+            if np.shape(array) != shape:
+                raise InputError(
+                    f"{self.name}: s.{name} has shape {np.shape(array)}; a block is {shape}"
+                )
         arrays = list(vars(s).items())
         for k, (name, array) in enumerate(arrays):
             for other, earlier in arrays[:k]:

@@ -45,10 +45,10 @@ class Outcome:
     solver: str
 
 
-Method = Callable[[RateProblem, Options], Outcome]
+Computation = Callable[[RateProblem, Options], Outcome]
 
 
-def in_closed_form(rates: Callable[[Network], np.ndarray]) -> Method:
+def in_closed_form(rates: Callable[[Network], np.ndarray]) -> Computation:
     """The method that gives every graph these relative rates (shared rates: their mean)."""
 
     def method(problem: RateProblem, options: Options) -> Outcome:
@@ -93,7 +93,7 @@ def by_first_order(problem: RateProblem, options: Options) -> Outcome:
     the closed forms.
     """
     if problem.nodes > LARGEST:
-        closed = [METHODS[name](problem, options) for name in CLOSED_FORMS]
+        closed = [RATE_METHODS[name](problem, options) for name in CLOSED_FORMS]
         return min(closed, key=lambda outcome: problem.least_total(outcome.rates))
     now = time.perf_counter()
     w = _better(problem, first_order(problem, now + 0.75 * (options.deadline - now)))
@@ -107,7 +107,7 @@ def auto(problem: RateProblem, options: Options) -> Outcome:
     return exact(problem, Options(INTERIOR_POINT, options.deadline, options.tolerance))
 
 
-METHODS: dict[str, Method] = {
+RATE_METHODS: dict[str, Computation] = {
     "uniform": in_closed_form(closed_forms.uniform),
     "metropolis": in_closed_form(closed_forms.metropolis),
     "degree": in_closed_form(closed_forms.degree),

@@ -13,7 +13,7 @@ from threadpoolctl import threadpool_limits
 from dadao_sim.errors import InputError
 from dadao_sim.networks.network import Network
 from dadao_sim.networks.rates import cache as disk
-from dadao_sim.networks.rates.methods import METHODS, Options, bound_of, solvers
+from dadao_sim.networks.rates.methods import RATE_METHODS, Options, bound_of, solvers
 from dadao_sim.networks.rates.problem import RateProblem
 from dadao_sim.networks.sequence import GraphSequence
 
@@ -73,11 +73,11 @@ def optimal_rates(
     shared: bool = True,
     cache: bool = True,
 ) -> RatesFound:
-    """Rates by a method of METHODS, scaled to the least total with chi1 chi2 = 1/2.
+    """Rates by a method of RATE_METHODS, scaled to the least total with chi1 chi2 = 1/2.
 
     Args:
         network: a network, or a sequence; its own rates are not looked at.
-        method: a name in METHODS; by default the optimum.
+        method: a name in RATE_METHODS; by default the optimum.
         solver: for ``exact``: interior_point (our own), or an installed solver of cvxpy.
         time_limit: seconds after which a method returns the best rates it has, with their gap.
         prune: drop edges of negligible rate and solve again (see pruning.py); not for a sequence.
@@ -106,7 +106,7 @@ def optimal_rates(
 
 def compare_rates(
     network: Network | GraphSequence,
-    methods: Iterable[str] = METHODS,
+    methods: Iterable[str] = RATE_METHODS,
     *,
     time_limit: float | None = None,
     cache: bool = True,
@@ -134,7 +134,7 @@ def _cached(
         deadline = start + (math.inf if time_limit is None else time_limit)
         options = Options(solver, deadline, tolerance)
         with threadpool_limits(limits=1, user_api="blas"):  # the same bits whatever the load
-            outcome = METHODS[method](problem, options)
+            outcome = RATE_METHODS[method](problem, options)
             bound = outcome.lower_bound
             if bound is None:
                 bound = bound_of(problem, outcome.rates, deadline)
@@ -174,8 +174,10 @@ def _check(
     tolerance: float,
     prune: bool,
 ) -> None:
-    if method not in METHODS:
-        raise InputError("method", f"{method!r} is unknown", f"use one of {', '.join(METHODS)}")
+    if method not in RATE_METHODS:
+        raise InputError(
+            "method", f"{method!r} is unknown", f"use one of {', '.join(RATE_METHODS)}"
+        )
     if solver is not None:
         if method != "exact":
             raise InputError("solver", f"{method} takes none", "use method exact")

@@ -5,13 +5,13 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
 
 from pydantic import BeforeValidator, Field, ValidationInfo
 
-from dadao_sim.networks.rates.methods import METHODS
+from dadao_sim.networks.rates.methods import RATE_METHODS
 from dadao_sim.strict import Positive, StrictModel, Text, misuse, one_by_key, shown
 
 if TYPE_CHECKING:
     RateMethod: TypeAlias = str
 else:
-    RateMethod = Literal[tuple(METHODS)]
+    RateMethod = Literal[tuple(RATE_METHODS)]
 
 
 class EdgeAttribute(StrictModel):

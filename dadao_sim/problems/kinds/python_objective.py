@@ -13,7 +13,7 @@ from dadao_sim.problems.data.arrays import FloatArray, IntArray
 from dadao_sim.problems.data.checks import require_constants
 from dadao_sim.problems.kinds.problem import TOLERANCE, Problem
 
-DIVERGED = 1e12
+MOST_GROWTH = 1e12
 """Growth of the gradient after which the search for x* gives up."""
 
 
@@ -116,7 +116,7 @@ class PythonProblem(Problem):
             scale = max(at_zero, np.linalg.norm(gradients, axis=1).mean())
             if size <= TOLERANCE * scale:
                 return y
-            if not size <= DIVERGED * at_zero:
+            if not size <= MOST_GROWTH * at_zero:
                 break
             x, before = y - mean / self.L, x
             y = x + momentum * (x - before)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from rate_cases import barbell, constants, least_total, lollipop, named, random_graph, real
 
-from dadao_sim.networks.rates import METHODS, compare_rates, optimal_rates
+from dadao_sim.networks.rates import RATE_METHODS, compare_rates, optimal_rates
 
 ROUNDING = 1e-9
 
@@ -104,7 +104,7 @@ def test_two_nodes():
     assert found.gap < 1e-5
 
 
-@pytest.mark.parametrize("method", list(METHODS))
+@pytest.mark.parametrize("method", list(RATE_METHODS))
 def test_every_method_is_certified_against_the_same_optimum(method):
     graph = random_graph(7)
     found = optimal_rates(graph, method)

@@ -173,8 +173,8 @@ def test_results_are_kept_by_content(tmp_path, monkeypatch):
     monkeypatch.setenv("DADAO_SIM_RATES_CACHE", str(tmp_path))
     monkeypatch.setattr(optimal_module.disk, "WORTH_KEEPING", 0.0)
     calls = []
-    method = methods.METHODS["auto"]
-    monkeypatch.setitem(methods.METHODS, "auto", lambda *a: calls.append(1) or method(*a))
+    method = methods.RATE_METHODS["auto"]
+    monkeypatch.setitem(methods.RATE_METHODS, "auto", lambda *a: calls.append(1) or method(*a))
 
     first = optimal_rates(barbell())
     again = optimal_rates(barbell())
