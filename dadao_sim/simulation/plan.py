@@ -19,12 +19,13 @@ from dadao_sim.events.rounds import RoundClock
 from dadao_sim.events.world.clock import WorldClock
 from dadao_sim.events.world.physics import Physics
 from dadao_sim.events.world.rounds import RoundWorld
+from dadao_sim.metrics import Metric
 from dadao_sim.networks import GraphSequence, Network
 from dadao_sim.networks.rates import with_rates
 from dadao_sim.problems import Problem
 from dadao_sim.randomness import stream
-from dadao_sim.results.result import RunKey
-from dadao_sim.scenario.model import AlgorithmSpec, Scenario
+from dadao_sim.results.result import CURVE_COLUMNS, RunKey
+from dadao_sim.scenario.model import AlgorithmSpec, RecordSpec, Scenario
 from dadao_sim.simulation.counts import shares
 from dadao_sim.simulation.loop import Limits, next_window
 from dadao_sim.simulation.parts import Parts
@@ -56,8 +57,8 @@ class Source:
 class Plan:
     """One run ready to be played, once; ``horizon`` is when it ends if it does not converge.
 
-    ``unit`` is how many mean gradient intervals the method's unit of time lasts in the ``world``;
-    ``limits`` and ``horizon`` are in its units.
+    ``metrics`` are measured beside ours. ``unit`` is how many mean gradient intervals the method's
+    unit of time lasts in the ``world``; ``limits`` and ``horizon`` are in its units.
     """
 
     key: RunKey
@@ -71,6 +72,7 @@ class Plan:
     points: int
     spacing: str
     seed: np.random.SeedSequence
+    metrics: tuple[Metric, ...] = ()
     world: Physics | None = None
     unit: float = 1.0
     experimental: bool = False
@@ -125,6 +127,7 @@ def make_plan(scenario: Scenario, key: RunKey, parts: Parts) -> Plan:
         points=record.points,
         spacing=record.spacing,
         seed=stream(scenario.seed, repeat, "events"),
+        metrics=metrics_of(record, parts.problem.with_step(tuning.prox_step), parts.x0),
         world=world,
         unit=unit,
         experimental=method.is_experimental(parts.problem),
@@ -165,6 +168,21 @@ def tuned(spec: AlgorithmSpec, parts: Parts) -> tuple[Method, Network | GraphSeq
     tuning = method.tune(parts.problem, network, overrides_of(spec))
     require_x_star(parts.problem, method, tuning)
     return method, network, tuning
+
+
+def metrics_of(record: RecordSpec, problem: Problem, x0: np.ndarray) -> tuple[Metric, ...]:
+    """What is measured beside ours; InputError where it has the name of another column, or cannot
+    be measured of x0 (n, d).
+    """
+    with within("record.metrics"):
+        for metric in record.more_metrics:
+            if metric.name in CURVE_COLUMNS:
+                raise InputError(
+                    f"metric {metric.name!r}: the curves have a column of that name; "
+                    "give it another"
+                )
+            metric.measure(problem, x0)
+    return record.more_metrics
 
 
 def require_x_star(problem: Problem, method: Method, tuning: Tuning) -> None:
