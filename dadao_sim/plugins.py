@@ -47,6 +47,11 @@ class Plugin:
         """Of its content."""
         return hashlib.sha256(self.content).hexdigest()
 
+    @property
+    def file(self) -> tuple[str, bytes]:
+        """Its name and its content, for :func:`only` in another process."""
+        return str(self.path), self.content
+
     def __str__(self) -> str:
         kinds = (f"{what} {', '.join(names)}" for what, names in self.gives.items())
         return f"{self.path.name}: {'; '.join(kinds)}"
@@ -109,17 +114,22 @@ def loaded(path: str | Path) -> Plugin:
     return _LOADED.get(Path(path).resolve()) or load(path)
 
 
+def known() -> list[Plugin]:
+    """Those that were read and are not forgotten."""
+    return list(_LOADED.values())
+
+
 def only(files: Iterable[tuple[str, bytes]]) -> None:
     """Let the plug-ins be these files and no others: what a worker process needs to know."""
     wanted = dict(files)
-    forget([plugin for path, plugin in _LOADED.items() if str(path) not in wanted])
+    forget([plugin for plugin in known() if str(plugin.path) not in wanted])
     for path, content in wanted.items():
         define(path, content)
 
 
 def forget(plugins: Iterable[Plugin]) -> None:
     """Take what plug-ins gave out of the registries."""
-    for plugin in list(plugins):
+    for plugin in plugins:
         del _LOADED[plugin.path]
         for registry in REGISTRIES:
             for name in plugin.gives.get(registry.what, ()):

@@ -120,8 +120,7 @@ def run_all(
         return
     from joblib import Parallel, delayed
 
-    used = [plugins.loaded(path) for path in study.scenario.plugins]
-    files = [(str(plugin.path), plugin.content) for plugin in used]
+    files = [plugins.loaded(path).file for path in study.scenario.plugins]
 
     def tasks() -> Iterator[Any]:
         for key in keys:
