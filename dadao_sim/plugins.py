@@ -100,6 +100,7 @@ def define(path: str | Path, content: bytes) -> Plugin:
         gives = _gives(path, module, others)
     except BaseException:
         put_back(before)
+        sys.modules.pop(_module_name(path, content), None)
         if known is not None:
             _LOADED[path] = known
         raise
@@ -137,18 +138,20 @@ def forget(plugins: Iterable[Plugin]) -> None:
                     del registry[name]
 
 
+def _module_name(path: Path, content: bytes) -> str:
+    digest = hashlib.sha256(str(path).encode() + b"\0" + content).hexdigest()[:16]
+    return f"dadao_sim_plugin_{re.sub(r'[^0-9A-Za-z_]', '_', path.stem)}_{digest}"
+
+
 def _module(path: Path, content: bytes) -> ModuleType:
     """The content as a module. InputError says in which line it fails."""
-    digest = hashlib.sha256(str(path).encode() + b"\0" + content).hexdigest()[:16]
-    name = f"dadao_sim_plugin_{re.sub(r'[^0-9A-Za-z_]', '_', path.stem)}_{digest}"
-    module = ModuleType(name)
+    module = ModuleType(_module_name(path, content))
     module.__file__ = str(path)
-    sys.modules[name] = module
+    sys.modules[module.__name__] = module
     try:
         # Not by the import system, which would keep bytecode of an older content of equal size.
         exec(compile(content, str(path), "exec", dont_inherit=True), vars(module))
     except (Exception, SystemExit) as error:
-        del sys.modules[name]
         said = " ".join(f"{type(error).__name__}: {error}".split())
         raise InputError(f"{path.name}{_line(path, error)}: cannot be read: {said}") from error
     return module
@@ -181,7 +184,7 @@ def _gives(path: Path, module: ModuleType, others: Contents) -> dict[str, list[s
     if not gives:
         kinds = ", ".join(sorted(registry.what for registry in REGISTRIES))
         raise InputError(f"{path.name}: defines nothing that counts; one of these would: {kinds}")
-    return gives
+    return dict(sorted(gives.items()))
 
 
 def _owner(what: str, name: str, is_ours: bool) -> str:

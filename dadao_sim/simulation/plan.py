@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
@@ -76,6 +77,10 @@ class Plan:
     world: Physics | None = None
     unit: float = 1.0
     experimental: bool = False
+
+    def __getstate__(self) -> dict[str, Any]:
+        # Without the clock: a world under way cannot be pickled, and the seed gives another one.
+        return {name: value for name, value in vars(self).items() if name != "source"}
 
     @property
     def whole_rounds(self) -> bool:
