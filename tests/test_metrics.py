@@ -67,7 +67,7 @@ def test_a_saved_result_can_be_drawn_where_the_metric_is_not_known(tmp_path):
     assert (axes.get_ylabel(), axes.get_yscale()) == ("Largest coordinate (m)", "linear")
     (line,) = [line for line in axes.lines if line.get_label() == "nids"]
     np.testing.assert_array_equal(line.get_ydata(), loaded.curves.query("algorithm == 'nids'").away)
-    with pytest.raises(InputError, match="^y: 'awai' given; use accuracy, .*, away$"):
+    with pytest.raises(InputError, match=r"^y: 'awai' given; use accuracy, .*, away$"):
         curve_figure(loaded, y="awai")
 
 
@@ -111,7 +111,7 @@ def test_an_estimate_that_is_no_number_has_no_metric():
 def test_a_metric_that_fails_later_stops_the_run_in_one_line():
     METRICS.register(Metric("late", "Late", lambda problem, X: 1.0 if np.ptp(X) == 0 else math.nan))
     plan = Study(asking("late", start={"kind": "zeros"})).plan(("nids", 0))
-    with pytest.raises(InputError, match="^metric 'late': answers nan"):
+    with pytest.raises(InputError, match=r"^metric 'late': answers nan"):
         run_plan(plan)
 
 

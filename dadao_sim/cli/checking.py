@@ -86,11 +86,13 @@ def _outcomes(files: Sequence[tuple[str, bytes]], name: str) -> "list[Outcome]":
     """What came of every law; ``files`` are the plug-ins that a worker process has to know."""
     from dadao_sim import plugins
     from dadao_sim.algorithms.contract.registry import get_method
+    from dadao_sim.compiled.threads import one_blas_thread
     from dadao_sim.testing import outcomes
 
     if files:
         plugins.only(files)
-    return list(outcomes(get_method(name)))
+    with one_blas_thread():
+        return list(outcomes(get_method(name)))
 
 
 def _row(outcome: "Outcome") -> tuple[str, str, str]:
