@@ -42,6 +42,7 @@ class Registry(Mapping[str, T], Generic[T]):
     ):
         self.what, self.home, self.names, self.order = what, home, names, order
         self._things: dict[str, T] = {}
+        self._ours: tuple[str, ...] = ()
         self._is_read = False
         REGISTRIES.append(self)
 
@@ -55,14 +56,17 @@ class Registry(Mapping[str, T], Generic[T]):
         return thing
 
     def collect(self, module: ModuleType) -> list[str]:
-        """Add what ``module`` itself defines of this kind; the names that were added."""
-        found = {
-            name: thing
-            for thing in vars(module).values()
-            if getattr(thing, "__module__", module.__name__) == module.__name__
-            or not isinstance(thing, type)
-            for name in self.names(thing)
-        }
+        """Add what ``module`` itself defines of this kind; the names that were added.
+
+        InputError for two things of one name.
+        """
+        found: dict[str, T] = {}
+        for thing in vars(module).values():
+            if isinstance(thing, type) and thing.__module__ != module.__name__:
+                continue
+            for name in self.names(thing):
+                if found.setdefault(name, thing) is not thing:
+                    raise InputError(f"{self.what} {name!r} is defined twice")
         self._things.update(found)
         return list(found)
 
@@ -90,10 +94,24 @@ class Registry(Mapping[str, T], Generic[T]):
     def __delitem__(self, name: str) -> None:
         del self._things[name]
 
+    @property
+    def ours(self) -> tuple[str, ...]:
+        """The names that the home gives."""
+        self._read()
+        return self._ours
+
     def _read(self) -> None:
         if self._is_read:
             return
-        self._is_read = True
+        self._is_read = True  # what is read may ask in turn
+        try:
+            self._read_all()
+        except BaseException:
+            self._is_read = False  # the next who asks hears of it too
+            self._things.clear()
+            raise
+
+    def _read_all(self) -> None:
         home = import_module(self.home)
         for module in (home, *_modules(home)):
             self.collect(module)
@@ -102,8 +120,30 @@ class Registry(Mapping[str, T], Generic[T]):
             self._things = dict(sorted(self._things.items(), key=lambda item: order(item[1])))
         else:
             self._things = dict(sorted(self._things.items()))
-        for module in _installed():
-            self.collect(module)
+        self._ours = tuple(self._things)
+        for entry, module in _installed():
+            before = self._things.copy()
+            for name in self.collect(module):
+                if name in before and before[name] is not self._things[name]:
+                    self._things = before
+                    raise InputError(
+                        f"{entry}: {self.what} {name!r} is there already; give it another name, "
+                        "or uninstall the plug-in"
+                    )
+
+
+Contents = list[tuple[Registry[Any], dict[str, Any]]]
+
+
+def contents() -> Contents:
+    """What every registry holds now."""
+    return [(registry, dict(registry)) for registry in REGISTRIES]
+
+
+def put_back(earlier: Contents) -> None:
+    """Let every registry hold what it held then."""
+    for registry, things in earlier:
+        registry._things = things.copy()
 
 
 def _modules(package: ModuleType) -> list[ModuleType]:
@@ -114,12 +154,12 @@ def _modules(package: ModuleType) -> list[ModuleType]:
     return [import_module(f"{package.__name__}.{name}") for name in names]
 
 
-def _installed() -> list[ModuleType]:
-    """The modules of installed plug-ins. InputError for one that cannot be imported."""
+def _installed() -> list[tuple[str, ModuleType]]:
+    """The installed plug-ins and their modules. InputError for one that cannot be imported."""
     modules = []
     for entry in entry_points(group=GROUP):
         try:
-            modules.append(entry.load())
+            modules.append((f"plug-in {entry.name!r} ({entry.value})", entry.load()))
         except Exception as error:
             reason = " ".join(f"{type(error).__name__}: {error}".split())
             raise InputError(

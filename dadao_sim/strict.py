@@ -3,7 +3,7 @@
 import difflib
 import os.path
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Annotated, Any, get_args
 
 from pydantic import (
@@ -25,9 +25,32 @@ from pydantic_core import ErrorDetails, InitErrorDetails, PydanticCustomError, c
 from dadao_sim.errors import InputError
 
 
-def _from_the_scenario_folder(path: str, info: ValidationInfo) -> str:
+class FileName(str):
+    """The name of a file that a scenario reads, to be told from other text; see ``files_named``."""
+
+    __slots__ = ()
+
+
+def from_the_scenario_folder(path: str, info: ValidationInfo) -> FileName:
+    """``path`` as seen from the folder of the scenario, where it has one."""
     folder = (info.context or {}).get("folder")
-    return path if folder is None else os.path.abspath(os.path.join(folder, path))
+    return FileName(path if folder is None else os.path.abspath(os.path.join(folder, path)))
+
+
+def files_named(value: Any) -> Iterator[str]:
+    """Every ``FilePath`` in a model and what it holds, in the order of the fields."""
+    match value:
+        case FileName():
+            yield value
+        case BaseModel():
+            for _, part in value:
+                yield from files_named(part)
+        case Mapping():
+            for part in value.values():
+                yield from files_named(part)
+        case list() | tuple():
+            for part in value:
+                yield from files_named(part)
 
 
 Positive = Annotated[float, Field(gt=0)]
@@ -35,7 +58,7 @@ NotNegative = Annotated[float, Field(ge=0)]
 BelowOne = Annotated[float, Field(gt=0, lt=1)]
 Count = Annotated[int, Field(ge=1)]
 Text = Annotated[str, Field(min_length=1)]
-FilePath = Annotated[str, Field(min_length=1), AfterValidator(_from_the_scenario_folder)]
+FilePath = Annotated[str, Field(min_length=1), AfterValidator(from_the_scenario_folder)]
 
 
 class StrictModel(BaseModel):
@@ -115,6 +138,33 @@ class ByKind:
 
     def _validate(self, data: Any, info: ValidationInfo) -> Any:
         return _validated_as_one(data, info, self.models, [self.key], self.chosen)
+
+
+class NameIn:
+    """A field that holds a name of a registry, which is asked as late as with :class:`ByKind`::
+
+    name: Annotated[str, NameIn(METHODS)]
+    """
+
+    def __init__(self, registry: Mapping[str, Any]):
+        self.registry = registry
+
+    def __get_pydantic_core_schema__(
+        self, source: Any, handler: GetCoreSchemaHandler
+    ) -> core_schema.CoreSchema:
+        """Check that the registry has it."""
+        return core_schema.no_info_after_validator_function(self._known, handler(source))
+
+    def __get_pydantic_json_schema__(
+        self, schema: core_schema.CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        """Text; the names that there are come as examples, for others may join."""
+        return {**handler(schema), "examples": list(self.registry)}
+
+    def _known(self, name: str) -> str:
+        if name not in self.registry:
+            raise misuse(f"unknown value {name!r}{suggestion(name, self.registry)}")
+        return name
 
 
 def _defined(model: type[StrictModel]) -> core_schema.CoreSchema:

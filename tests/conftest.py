@@ -62,6 +62,18 @@ def dadao_sim(capsys, monkeypatch, tmp_path):
     return call
 
 
+@pytest.fixture
+def own_plugins(monkeypatch):
+    """What a test's plug-ins give is gone after it."""
+    from dadao_sim import plugins
+    from dadao_sim.registration import contents, put_back
+
+    before = contents()
+    monkeypatch.setattr(plugins, "_LOADED", {})
+    yield
+    put_back(before)
+
+
 @pytest.fixture(scope="session")
 def fresh_weights():
     """A whole training, about a quarter of a minute, with another seed than the shipped one."""

@@ -7,21 +7,25 @@ from typing import Annotated
 import typer
 
 from dadao_sim.cli.group import Group
+from dadao_sim.cli.options import PluginOption, load_plugins
 from dadao_sim.cli.show import say
 
-group = Group("About", place=5)
+group = Group("About", place=6)
 
 
 @group.command("list")
-def list_names() -> None:
-    """The methods, problems, data sets, graphs and shipped scenarios by name."""
+def list_names(plugin: PluginOption = None) -> None:
+    """The methods, problems, data sets, graphs, faults and shipped scenarios by name."""
     from dadao_sim.algorithms.contract.registry import METHODS
+    from dadao_sim.events.world.fault import FAULTS
     from dadao_sim.local_steps.terms import TERMS
+    from dadao_sim.metrics import METRICS
     from dadao_sim.networks.graphs import GRAPHS
     from dadao_sim.problems.data.source import DATA
     from dadao_sim.problems.kinds.kind import PROBLEMS
     from dadao_sim.scenario import shipped
 
+    load_plugins(plugin)
     say("methods")
     for name, method in METHODS.items():
         needs = [
@@ -39,6 +43,8 @@ def list_names() -> None:
     for name, graph in GRAPHS.items():
         options = [key for key in graph.model_fields if key not in ("graph", "nodes")]
         say(f"  {name:28}{', '.join(options)}".rstrip())
+    say("faults\n  " + ", ".join(f"{fault.place}.{name}" for name, fault in FAULTS.items()))
+    say("metrics\n  " + ", ".join(METRICS))
     say("scenarios")
     files = shipped.scenarios()
     width = max(map(len, files)) + 2
@@ -47,18 +53,22 @@ def list_names() -> None:
 
 
 @group.command()
-def schema() -> None:
+def schema(plugin: PluginOption = None) -> None:
     """Print the JSON Schema of scenario files, for editors."""
     from dadao_sim.scenario.reading import schema as scenario_schema
 
+    load_plugins(plugin)
     print(json.dumps(scenario_schema(), indent=2))
 
 
 @group.command()
-def cite(method: Annotated[str, typer.Argument(metavar="METHOD")]) -> None:
+def cite(
+    method: Annotated[str, typer.Argument(metavar="METHOD")], plugin: PluginOption = None
+) -> None:
     """Print the BibTeX entry of a method."""
     from dadao_sim.algorithms.contract.registry import citation, get_method
 
+    load_plugins(plugin)
     print(citation(get_method(method)))
 
 

@@ -11,7 +11,7 @@ from dadao_sim.cli.options import FigureOption
 from dadao_sim.cli.show import say
 from dadao_sim.errors import InputError
 
-group = Group("Learned priors", place=4)
+group = Group("Learned priors", place=5)
 
 
 @group.command()

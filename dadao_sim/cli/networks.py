@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from dadao_sim.cli.group import Group
-from dadao_sim.cli.options import FigureOption
+from dadao_sim.cli.options import FigureOption, PluginOption, load_plugins
 from dadao_sim.cli.show import print_table, say
 from dadao_sim.errors import InputError, within
 
@@ -35,6 +35,7 @@ def network(
     nodes: NodesOption = None,
     sets: SetOption = None,
     seed: SeedOption = 0,
+    plugin: PluginOption = None,
     rates: Annotated[
         str | None, typer.Option(help="Edge attribute of the file with relative gossip rates.")
     ] = None,
@@ -44,6 +45,7 @@ def network(
     """Size and constants of a network, and what each method communicates on it."""
     from dadao_sim.reports.network import network_report
 
+    load_plugins(plugin)
     built = _network(file, graph, nodes, sets, seed, rates)
     report = network_report(built)
     if as_json:
@@ -61,6 +63,7 @@ def rates(
     nodes: NodesOption = None,
     sets: SetOption = None,
     seed: SeedOption = 0,
+    plugin: PluginOption = None,
     method: Annotated[
         str | None, typer.Option(help="Only this one, beside uniform. [default: a comparison]")
     ] = None,
@@ -77,6 +80,7 @@ def rates(
     from dadao_sim.networks import Network, write_graphml
     from dadao_sim.reports.rates import compare_methods, rates_report
 
+    load_plugins(plugin)
     built = _network(file, graph, nodes, sets, seed, None)
     if out is not None and out.is_dir():  # said before minutes of work, not after
         raise InputError(f"rates: --out {out} is a folder; name a GraphML file")

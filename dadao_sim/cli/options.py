@@ -12,5 +12,18 @@ SetOption = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="A.B=VALUE", help="Set a key of the scenario. May be repeated."),
 ]
+PluginOption = Annotated[
+    list[Path] | None,
+    typer.Option("--plugin", metavar="FILE.py", help="Know a file of yours. May be repeated."),
+]
 ResultArgument = Annotated[Path, typer.Argument(metavar="DIR", help="Folder of a result.")]
 FigureOption = Annotated[Path | None, typer.Option(help="Draw it to this file.")]
+
+
+def load_plugins(files: list[Path] | None) -> None:
+    """Let what is in the user's files be known. InputError as ``plugins.load``."""
+    if files:
+        from dadao_sim import plugins
+
+        for file in files:
+            plugins.load(file)

@@ -22,15 +22,6 @@ class XAxis(StrEnum):
     cost = "cost"
 
 
-class YAxis(StrEnum):
-    """What a figure puts on its y axis."""
-
-    accuracy = "accuracy"
-    mean_squared_distance = "mean_squared_distance"
-    suboptimality = "suboptimality"
-    consensus_error = "consensus_error"
-
-
 class Format(StrEnum):
     """File formats of figures."""
 
@@ -62,11 +53,21 @@ def compare(
         say(f"figure: {figure}")
 
 
+def _errors(incomplete: str) -> list[str]:
+    """The errors measured in every run, for the shell."""
+    from dadao_sim.metrics import METRICS
+
+    return [name for name in METRICS.ours if name.startswith(incomplete)]
+
+
 @group.command()
 def plot(
     folder: ResultArgument,
     x: Annotated[XAxis, typer.Option(help="The cost.")] = XAxis.communications,
-    y: Annotated[YAxis, typer.Option(help="The error.")] = YAxis.accuracy,
+    y: Annotated[
+        str,
+        typer.Option(help="The error, or a metric of the scenario's.", autocompletion=_errors),
+    ] = "accuracy",
     format: Annotated[Format, typer.Option(help="File format.")] = Format.png,
 ) -> None:
     """Draw one error against one cost, into DIR/figures."""

@@ -72,12 +72,15 @@ def run(
 @group.command()
 def validate(scenario: ScenarioArgument, sets: SetOption = None) -> None:
     """Check a scenario down to the constants of its methods, without running it."""
+    from dadao_sim import plugins
     from dadao_sim.scenario import shipped
     from dadao_sim.scenario.reading import load_scenario
     from dadao_sim.simulation.study import Study
 
     loaded = load_scenario(shipped.scenario_path(scenario), sets or [])
     Study(loaded).check()
+    for path in loaded.plugins:
+        say(str(plugins.loaded(path)))
     say(f"{scenario}: valid; {len(loaded.algorithms)} algorithms, {loaded.repeats} repeats")
 
 

@@ -1,7 +1,8 @@
 """Error against what was spent: the median over the repeats and its 10-90 % band.
 
-Repeats sample at different counts, so each is interpolated, linearly in the logarithm of the error,
-at the points where any repeat was sampled. How a repeat ended decides what stands for it later:
+Repeats sample at different counts, so each is interpolated, linearly in the logarithm of the error
+(in the value itself where a metric's axis is not logarithmic), at the points where any repeat was
+sampled. How a repeat ended decides what stands for it later:
 
 - converged: its last value, until half of the repeats have ended, where the line ends;
 - diverged: infinity, so the band opens and the median is lost once half have diverged;
@@ -46,12 +47,6 @@ X_LABELS = {
     "time": "Time (mean gradient intervals)",
     "cost": "Cost",
 }
-Y_LABELS = {
-    "accuracy": r"$\|x-x^\ast\|^2/\,\|x_0-x^\ast\|^2$",
-    "mean_squared_distance": r"Mean squared distance to $x^\ast$",
-    "suboptimality": r"Suboptimality $F(\bar{x}) - F(x^\ast)$",
-    "consensus_error": "Consensus error",
-}
 PANELS = ("communications", "gradients", "time")
 LOG_RATIO = 30.0  # methods whose costs differ by more than this share a logarithmic axis
 RISE = 100.0  # the axis ends this far above the highest start: a diverging run leaves it
@@ -60,7 +55,7 @@ GRID_POINTS = 1000
 
 @dataclass(frozen=True)
 class Run:
-    """One repeat: its drawable samples (positive, finite errors) and how it ended."""
+    """One repeat: its drawable samples (finite, on a logarithmic axis positive) and its end."""
 
     x: Array
     y: Array
@@ -79,6 +74,7 @@ class Band:
 
 def runs_of(result: Result, label: str, x: str, y: str) -> list[Run]:
     """The repeats of an algorithm as drawn. A zero has no logarithm: it is left out."""
+    log = result.metrics[y].log
     curves = result.curves[result.curves["algorithm"] == label]
     if x == "cost":
         curves = with_cost(curves, *result.cost_weights)
@@ -86,21 +82,23 @@ def runs_of(result: Result, label: str, x: str, y: str) -> list[Run]:
     for row in result.runs[result.runs["algorithm"] == label].to_dict("records"):
         samples = curves[curves["repeat"] == row["repeat"]]
         spent, error = samples[x].to_numpy(dtype=float), samples[y].to_numpy(dtype=float)
-        drawable = np.isfinite(error) & (error > 0)
+        drawable = np.isfinite(error) & ((error > 0) | (not log))
         runs.append(Run(spent[drawable], error[drawable], row["status"]))
     return runs
 
 
-def median_and_band(runs: list[Run]) -> Band:
+def median_and_band(runs: list[Run], *, log: bool = True) -> Band:
     """The median and the 10-90 % band of the repeats; the rules are those of this module."""
     drawn = [run for run in runs if run.x.size]
     grid = _grid(drawn)
     if not grid.size:
         return Band(grid, grid, grid, grid)
-    logs = np.array([_log_error(run, grid) for run in drawn])
-    statistics = np.exp(
-        [[percentile(column, percent) for column in logs.T.tolist()] for percent in (50, 10, 90)]
+    values = np.array([_at(grid, run, log) for run in drawn])
+    statistics = np.array(
+        [[percentile(column, percent) for column in values.T.tolist()] for percent in (50, 10, 90)]
     )
+    if log:
+        statistics = np.exp(statistics)
     known = np.isfinite(statistics[0])
     return Band(grid[known], *(row[known] for row in statistics))
 
@@ -118,20 +116,22 @@ def _grid(runs: list[Run]) -> Array:
     return grid
 
 
-def _log_error(run: Run, grid: Array) -> Array:
+def _at(grid: Array, run: Run, log: bool) -> Array:
+    """The errors there, or their logarithms."""
     after = math.inf if run.status == DIVERGED else None  # None: the last value
-    return np.interp(grid, run.x, np.log(run.y), right=after)
+    return np.interp(grid, run.x, np.log(run.y) if log else run.y, right=after)
 
 
 def curve_figure(
     result: Result, x: str = "communications", y: str = "accuracy", width: float = COLUMN_WIDTH
 ) -> Figure:
-    """One error of every algorithm against one cost, on a logarithmic y axis.
+    """One error of every algorithm against one cost, on a y axis that is as a rule logarithmic.
 
     Args:
         result: the runs to draw.
         x: "communications", "gradients", "time" or "cost".
-        y: "accuracy", "mean_squared_distance", "suboptimality" or "consensus_error".
+        y: "accuracy", "mean_squared_distance", "suboptimality", "consensus_error", or a metric
+            that the scenario asked for (`Result.metrics`).
         width: in inches; COLUMN_WIDTH or WIDE.
 
     A run that diverged has a cross where it ended or left the axes, and the legend says so. The
@@ -157,8 +157,8 @@ def _figure(result: Result, xs: Sequence[str], y: str, width: float, axes_height
     for x in xs:
         if x not in X_LABELS:
             raise InputError("x", f"{x!r} given", f"use {', '.join(X_LABELS)}")
-    if y not in Y_LABELS:
-        raise InputError("y", f"{y!r} given", f"use {', '.join(Y_LABELS)}")
+    if y not in result.metrics:
+        raise InputError("y", f"{y!r} given", f"use {', '.join(result.metrics)}")
     with paper():
         handles = _legend_handles(result)
         columns = legend_columns([str(handle.get_label()) for handle in handles], width)
@@ -174,14 +174,15 @@ def _figure(result: Result, xs: Sequence[str], y: str, width: float, axes_height
 
 def _draw_curves(axes: Axes, result: Result, x: str, y: str) -> None:
     """Draw every algorithm on `axes`; the lines carry the labels of the algorithms."""
-    methods = result.methods
+    methods, metric = result.methods, result.metrics[y]
     runs = {label: runs_of(result, label, x, y) for label in methods}
-    bands = {label: median_and_band(runs[label]) for label in methods}
+    bands = {label: median_and_band(runs[label], log=metric.log) for label in methods}
     drawn = [run for repeats in runs.values() for run in repeats if run.x.size]
     if not drawn:
-        raise InputError("y", f"no run has a positive {y} to draw")
-    top = _scale_y(axes, drawn)
-    crosses = {label: _divergence_points(runs[label], top) for label in methods}
+        kind = "positive" if metric.log else "finite"
+        raise InputError("y", f"no run has a {kind} {y} to draw")
+    top = _scale_y(axes, drawn) if metric.log else _scale_linear_y(axes, drawn)
+    crosses = {label: _divergence_points(runs[label], top, metric.log) for label in methods}
 
     for k, (label, style) in enumerate(styles(methods, result.looks).items()):
         band = bands[label]
@@ -204,7 +205,7 @@ def _draw_curves(axes: Axes, result: Result, x: str, y: str) -> None:
     furthest = max([*ends, *(x for points in crosses.values() for x, _ in points)])
     _scale_x(axes, lasting or ends, furthest, drawn)
     axes.set_xlabel(_x_label(result, x))
-    axes.set_ylabel(Y_LABELS[y])
+    axes.set_ylabel(metric.label)
     axes.grid(True, which="major")
     finish_ticks(axes)
 
@@ -221,6 +222,15 @@ def _scale_y(axes: Axes, drawn: list[Run]) -> float:
     axes.set_ylim(lowest / margin, highest * margin)
     axes.yaxis.set_major_locator(LogLocator(numticks=7))
     return highest * margin
+
+
+def _scale_linear_y(axes: Axes, drawn: list[Run]) -> float:
+    """Show everything but what comes after the start of a run that diverged; the upper end."""
+    shown = [run.y if run.status != "diverged" else run.y[:1] for run in drawn]
+    lowest, highest = min(float(y.min()) for y in shown), max(float(y.max()) for y in shown)
+    margin = 0.04 * (highest - lowest) if highest > lowest else 1.0
+    axes.set_ylim(lowest - margin, highest + margin)
+    return highest + margin
 
 
 def _scale_x(axes: Axes, ends: list[float], furthest: float, drawn: list[Run]) -> None:
@@ -240,7 +250,7 @@ def _scale_x(axes: Axes, ends: list[float], furthest: float, drawn: list[Run]) -
     axes.xaxis.set_minor_formatter(NullFormatter())
 
 
-def _divergence_points(runs: list[Run], top: float) -> list[tuple[float, float]]:
+def _divergence_points(runs: list[Run], top: float, log: bool) -> list[tuple[float, float]]:
     """Where each diverged run left the axes, or ended if it never left them."""
     points = []
     for run in runs:
@@ -250,9 +260,10 @@ def _divergence_points(runs: list[Run], top: float) -> list[tuple[float, float]]
         if not outside.size:
             points.append((float(run.x[-1]), float(run.y[-1])))
             continue
-        # A start is never outside (RISE), so there is a sample before the first one that is.
+        # A start is never outside, so there is a sample before the first one that is.
         step = slice(outside[0] - 1, outside[0] + 1)
-        crossing = np.interp(math.log(top), np.log(run.y[step]), run.x[step])
+        y, end = (np.log(run.y[step]), math.log(top)) if log else (run.y[step], top)
+        crossing = np.interp(end, y, run.x[step])
         points.append((float(crossing), top))
     return points
 

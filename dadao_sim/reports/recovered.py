@@ -6,11 +6,13 @@ worse off than the report says.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
+from dadao_sim import plugins
 from dadao_sim.errors import InputError
 from dadao_sim.problems.build import picture, true_signal
 from dadao_sim.randomness import stream
@@ -90,7 +92,7 @@ def _scenario(result: Result) -> Scenario:
         raise InputError("result", "its run was interrupted", "finish it with `run --resume`")
     if "problem" in manifest.get("given_in_python", ()):
         raise InputError("result", "its problem was given in Python, and its truth is not known")
-    scenario = scenario_from_mapping(manifest["scenario"])
+    scenario = _read_again(manifest)
     if (kind := _data_kind(scenario)) not in ("image", "sparse_signal"):
         raise InputError(
             "result",
@@ -98,6 +100,18 @@ def _scenario(result: Result) -> Scenario:
             "image or sparse_signal is needed",
         )
     return scenario
+
+
+def _read_again(manifest: Mapping[str, Any]) -> Scenario:
+    """The scenario; InputError where its plug-ins are not those that it was run with."""
+    for plugin in manifest.get("plugins", ()):
+        try:
+            found = plugins.load(plugin["file"])
+        except InputError as error:
+            raise InputError("result", f"it needs its plug-in: {error}") from None
+        if found.sha256 != plugin["sha256"]:
+            raise InputError("result", f"its plug-in {found.path} has changed since it was run")
+    return scenario_from_mapping(manifest["scenario"])
 
 
 def _estimates(result: Result, label: str) -> np.ndarray:

@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 from dadao_sim.archives import StoredState, write_state
 from dadao_sim.errors import InputError
 from dadao_sim.files import atomic_write, json_bytes, read_json, unique_slugs, unreadable
+from dadao_sim.metrics import METRICS, Metric
 from dadao_sim.results.latex import summary_table
 from dadao_sim.results.names import printed_names
 from dadao_sim.results.summary import summarise, summary_csv
@@ -74,7 +75,7 @@ class FinishedRun:
     """One algorithm in one repeat, at its end.
 
     Attributes:
-        curves: its samples in order of time, columns CURVE_COLUMNS.
+        curves: its samples in order of time, columns CURVE_COLUMNS, then metrics of a user's.
         row: of the table of runs, keys RUN_COLUMNS.
         states: block name -> array (n, d), every node at the end.
         timing: wall-clock figures (seconds, events per second).
@@ -99,8 +100,10 @@ class Result:
     Attributes:
         manifest: the resolved scenario under "scenario", and seed, versions, platform, tuning;
             under "methods" the title and the look of each method in it, so that a result can be
-            drawn where its methods are not known.
-        curves: one row per sample, columns CURVE_COLUMNS, by algorithm, repeat and time.
+            drawn where its methods are not known; under "metrics" the same of those that were
+            measured beside ours, and under "plugins" the files that gave them.
+        curves: one row per sample, columns CURVE_COLUMNS and those metrics, by algorithm, repeat
+            and time.
         runs: one row per run, columns RUN_COLUMNS; `status` is one of STATUSES, `experimental`
             whether no theorem covers the run.
         states: (label, repeat) -> block name -> array (n, d); read from disk when asked if loaded.
@@ -124,7 +127,7 @@ class Result:
         rank = {label: k for k, label in enumerate(labels)}
         runs = sorted(runs, key=lambda run: (rank[run.key[0]], run.key[1]))
         samples = [run.curves for run in runs if len(run.curves)]
-        columns = list(CURVE_COLUMNS)
+        columns = [*CURVE_COLUMNS, *manifest.get("metrics", ())]
         return cls(
             manifest=manifest,
             curves=pd.concat(samples, ignore_index=True)[columns]
@@ -161,6 +164,15 @@ class Result:
         """The colour, dash and marker of each method, such as "blue solid o"; None: has none."""
         methods = _section(self.manifest, "methods")
         return {name: method["look"] for name, method in methods.items()}
+
+    @property
+    def metrics(self) -> dict[str, Metric]:
+        """What was measured, by the columns of the curves: ours, then those asked for."""
+        asked = self.manifest.get("metrics", {})
+        return {
+            **{name: METRICS[name] for name in METRICS.ours},
+            **{name: Metric(name, **axis) for name, axis in asked.items()},
+        }
 
     @property
     def names(self) -> dict[str, str]:

@@ -8,10 +8,22 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, ConfigDict, Field, Strict, field_validator, model_validator
+from pydantic import (
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    Strict,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
+from dadao_sim import plugins
+from dadao_sim.algorithms.contract.registry import METHODS
+from dadao_sim.errors import InputError
 from dadao_sim.events.world.spec import WorldSpec
 from dadao_sim.local_steps.section.spec import LocalStepSpec
+from dadao_sim.metrics import METRICS, Metric
 from dadao_sim.networks.rates.spec import EdgeAttribute, Rates
 from dadao_sim.networks.section.spec import NetworkSpec
 from dadao_sim.problems.kinds.kind import PROBLEMS, ProblemKind
@@ -19,25 +31,21 @@ from dadao_sim.strict import (
     BelowOne,
     ByKind,
     Count,
+    FilePath,
+    NameIn,
     NotNegative,
     Positive,
     StrictModel,
     Text,
+    from_the_scenario_folder,
     misuse,
     shown,
 )
 
-BUILT_IN_ALGORITHMS = (
-    *("dadao", "continuized", "msda", "adom_plus", "adom_plus_multi_consensus"),
-    *("a2cid2", "ad_psgd", "gradient_tracking", "dual_proximal_gradient"),
-    *("pg_extra", "nids", "prox_ed", "sonata", "prox_lead", "d_admm"),
-)
 # Every run reaches them sooner or later; an accuracy it may never reach.
 STOP_LIMITS = ("time", "gradients_per_node", "communications")
 
-AlgorithmName = Annotated[
-    str, Field(min_length=1, examples=list(BUILT_IN_ALGORITHMS), description="registered name")
-]
+AlgorithmName = Annotated[Text, NameIn(METHODS), Field(description="registered name")]
 
 
 class AlgorithmSpec(StrictModel):
@@ -149,6 +157,22 @@ class RecordSpec(StrictModel):
     spacing: Literal["geometric", "linear"] = Field(
         default="geometric", description="of the samples in time: equal ratios, or equal steps"
     )
+    metrics: Annotated[tuple[Annotated[Text, NameIn(METRICS)], ...], Strict(False)] = Field(
+        default=(), description="what of your own is measured too; see docs/your-own.md"
+    )
+
+    @field_validator("metrics")
+    @classmethod
+    def _once_each(cls, metrics: tuple[str, ...]) -> tuple[str, ...]:
+        for k, name in enumerate(metrics):
+            if name in metrics[:k]:
+                raise misuse(f"{name!r} is named before; leave it out", k)
+        return metrics
+
+    @property
+    def more_metrics(self) -> tuple[Metric, ...]:
+        """Those that are not measured in every run anyway."""
+        return tuple(METRICS[name] for name in self.metrics if name not in METRICS.ours)
 
 
 class CostSpec(StrictModel):
@@ -185,6 +209,11 @@ class Scenario(StrictModel):
     repeats: Count = Field(
         default=1, description="runs of each algorithm, with random streams of their own"
     )
+    plugins: Annotated[tuple[FilePath, ...], Strict(False)] = Field(
+        default=(),
+        description="Python files with methods, problems, graphs and so on of your own, relative "
+        "to the scenario file; see docs/your-own.md",
+    )
     problem: Annotated[ProblemKind, ByKind(PROBLEMS)] = Field(description="what is minimised")
     local_step: LocalStepSpec | None = Field(
         default=None, description="term r added to the problem, by its prox or what stands for one"
@@ -201,6 +230,19 @@ class Scenario(StrictModel):
     stop: StopSpec = Field(description="when a run ends: at whichever comes first")
     record: RecordSpec = Field(default=RecordSpec(), description="what is kept of a run")
     report: ReportSpec = Field(default=ReportSpec(), description="what the tables show")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _load_plugins(cls, data: Any, info: ValidationInfo) -> Any:
+        # Before all else: what the other keys can say depends on them.
+        named = data.get("plugins") if isinstance(data, Mapping) else None
+        for number, path in enumerate(named if isinstance(named, list | tuple) else ()):
+            if isinstance(path, str) and path:
+                try:
+                    plugins.load(from_the_scenario_folder(path, info))
+                except InputError as error:
+                    raise misuse(str(error), "plugins", number) from None
+        return data
 
     @field_validator("algorithms")
     @classmethod

@@ -7,22 +7,24 @@ from pathlib import Path
 from typing import Any
 
 import dadao_sim
+from dadao_sim import plugins
 from dadao_sim.algorithms.contract.registry import get_method
 from dadao_sim.randomness import STREAMS
 from dadao_sim.scenario.model import Scenario
+from dadao_sim.strict import files_named
 
 LIBRARIES = ["numpy", "scipy", "numba", "networkx", "pandas", "pyarrow", "scikit-learn", "simpy"]
 
 
 def input_digest(scenario: Scenario) -> str:
-    """Digest of the files that a scenario reads: a result is of their content, not their names."""
+    """Digest of the files that a scenario reads, plug-ins as they were read: a result is of their
+    content, not their names.
+    """
     digest = hashlib.sha256()
-    network, data = scenario.network, getattr(scenario.problem, "data", None)
-    sequence = getattr(network, "sequence", None)
-    learned = getattr(scenario.local_step, "learned", None)
-    names = [getattr(network, "file", None), *(getattr(sequence, "files", None) or ())]
-    for name in [*names, getattr(data, "path", None), getattr(learned, "network", None)]:
-        if name is not None and Path(name).is_file():
+    for name in files_named(scenario):
+        if name in scenario.plugins:
+            digest.update(hashlib.sha256(plugins.loaded(name).content).digest())
+        elif Path(name).is_file():
             digest.update(hashlib.sha256(Path(name).read_bytes()).digest())
     return digest.hexdigest()
 
@@ -35,6 +37,8 @@ def make_manifest(
     """
     learned = scenario.local_step is not None and scenario.local_step.learned is not None
     libraries = [*LIBRARIES, "torch"] if learned else LIBRARIES
+    used = [plugins.loaded(path) for path in scenario.plugins]
+    metrics = scenario.record.more_metrics
     methods = [get_method(name) for name in dict.fromkeys(s.name for s in scenario.algorithms)]
     return {
         "scenario": scenario.to_mapping(),
@@ -50,5 +54,7 @@ def make_manifest(
         "methods": {
             m.name: {"title": m.title, "look": m.look, "estimate": m.estimate} for m in methods
         },
+        "metrics": {m.name: {"title": m.title, "unit": m.unit, "log": m.log} for m in metrics},
+        "plugins": [{"file": str(p.path), "sha256": p.sha256, "gives": p.gives} for p in used],
         "runs": runs,
     }

@@ -9,7 +9,7 @@ import pandas as pd
 from dadao_sim.compiled.threads import one_blas_thread
 from dadao_sim.results.result import CURVE_COLUMNS, FinishedRun, RunKey
 from dadao_sim.simulation.loop import run
-from dadao_sim.simulation.measures import Errors
+from dadao_sim.simulation.metrics import ErrorsAndMetrics
 from dadao_sim.simulation.plan import Plan
 from dadao_sim.simulation.replay import make_player
 
@@ -32,7 +32,8 @@ def run_plan(plan: Plan, tick: Tick | None = None) -> FinishedRun:
             tick(plan.key, min(now / plan.horizon, 0.999), accuracy)
 
     begun = time.perf_counter()
-    errors = Errors(parts.problem.with_step(plan.tuning.prox_step), parts.x0)
+    problem = parts.problem.with_step(plan.tuning.prox_step)
+    errors = ErrorsAndMetrics(problem, parts.x0, plan.metrics)
     outcome = run(player, plan.source, errors, plan.limits, plan.sample_times(), heard)
     seconds = time.perf_counter() - begun
     curves = pd.DataFrame(outcome.samples)
@@ -56,4 +57,5 @@ def run_plan(plan: Plan, tick: Tick | None = None) -> FinishedRun:
         "events_per_second": outcome.events / seconds,
     }
     states = player.blocks(plan.method.blocks)
-    return FinishedRun(curves[list(CURVE_COLUMNS)], row, states, timing)
+    columns = [*CURVE_COLUMNS, *(metric.name for metric in plan.metrics)]
+    return FinishedRun(curves[columns], row, states, timing)

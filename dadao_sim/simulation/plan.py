@@ -20,12 +20,13 @@ from dadao_sim.events.rounds import RoundClock
 from dadao_sim.events.world.clock import WorldClock
 from dadao_sim.events.world.physics import Physics
 from dadao_sim.events.world.rounds import RoundWorld
+from dadao_sim.metrics import Metric
 from dadao_sim.networks import GraphSequence, Network
 from dadao_sim.networks.rates import with_rates
 from dadao_sim.problems import Problem
 from dadao_sim.randomness import stream
-from dadao_sim.results.result import RunKey
-from dadao_sim.scenario.model import AlgorithmSpec, Scenario
+from dadao_sim.results.result import CURVE_COLUMNS, RunKey
+from dadao_sim.scenario.model import AlgorithmSpec, RecordSpec, Scenario
 from dadao_sim.simulation.counts import shares
 from dadao_sim.simulation.limits import Limits
 from dadao_sim.simulation.loop import next_window
@@ -56,8 +57,8 @@ class Source:
 class Plan:
     """One run ready to be played, once; ``horizon`` is when it ends if it does not converge.
 
-    ``unit`` is how many mean gradient intervals the method's unit of time lasts in the ``world``;
-    ``limits`` and ``horizon`` are in its units.
+    ``metrics`` are measured beside ours. ``unit`` is how many mean gradient intervals the method's
+    unit of time lasts in the ``world``; ``limits`` and ``horizon`` are in its units.
     """
 
     key: RunKey
@@ -71,6 +72,7 @@ class Plan:
     points: int
     spacing: str
     seed: np.random.SeedSequence
+    metrics: tuple[Metric, ...] = ()
     world: Physics | None = None
     unit: float = 1.0
     experimental: bool = False
@@ -136,6 +138,7 @@ def make_plan(scenario: Scenario, key: RunKey, parts: Parts) -> Plan:
         points=record.points,
         spacing=record.spacing,
         seed=stream(scenario.seed, repeat, "events"),
+        metrics=metrics_of(record, parts.problem.with_step(tuning.prox_step), parts.x0),
         world=world,
         unit=unit,
         experimental=method.is_experimental(parts.problem),
@@ -179,6 +182,21 @@ def tuned(spec: AlgorithmSpec, parts: Parts) -> tuple[Method, Network | GraphSeq
     return method, network, tuning
 
 
+def metrics_of(record: RecordSpec, problem: Problem, x0: np.ndarray) -> tuple[Metric, ...]:
+    """What is measured beside ours; InputError where it has the name of another column, or cannot
+    be measured of x0 (n, d).
+    """
+    with within("record.metrics"):
+        for metric in record.more_metrics:
+            if metric.name in CURVE_COLUMNS:
+                raise InputError(
+                    f"metric {metric.name!r}: the curves have a column of that name; "
+                    "give it another"
+                )
+            metric.measure(problem, x0)
+    return record.more_metrics
+
+
 def require_x_star(problem: Problem, method: Method, tuning: Tuning) -> None:
     """InputError where the method's own step leaves a local step that is not exact without x*."""
     own = problem.with_step(tuning.prox_step)
@@ -196,9 +214,8 @@ def overrides_of(spec: AlgorithmSpec) -> dict[str, float]:
     if spec.rate_factor == 1.0:
         return dict(spec.parameters)
     if "rate_factor" in spec.parameters:
-        raise InputError(
-            f"{spec.label}: parameters.rate_factor: rate_factor is set beside it; give one of the two"
-        )
+        where = f"{spec.label}: parameters.rate_factor"
+        raise InputError(f"{where}: rate_factor is set beside it; give one of the two")
     return {**spec.parameters, "rate_factor": spec.rate_factor}
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import cloudpickle
 
 import dadao_sim
-from dadao_sim.algorithms.contract.method import Method
+from dadao_sim import plugins
 from dadao_sim.algorithms.contract.registry import register
 from dadao_sim.errors import InputError
 from dadao_sim.local_steps.local_step import LocalStep
@@ -111,8 +111,8 @@ def run_all(
 ) -> Iterator[FinishedRun]:
     """The runs as they finish, in this process or in ``jobs`` others.
 
-    All are planned here, whose work the runs of a repeat share; a plan travels as bytes, for a
-    worker has to know a user's methods before it can read one.
+    All are planned here, whose work the runs of a repeat share; methods and plans travel as bytes,
+    for a worker has to know a user's plug-ins and methods before it can read one.
     """
     if jobs == 1:
         for key in keys:
@@ -120,15 +120,20 @@ def run_all(
         return
     from joblib import Parallel, delayed
 
+    files = [plugins.loaded(path).file for path in study.scenario.plugins]
+
     def tasks() -> Iterator[Any]:
         for key in keys:
             plan = study.taken(key)
-            yield delayed(run_elsewhere)(plan.method, cloudpickle.dumps(plan))
+            yield delayed(run_elsewhere)(
+                files, cloudpickle.dumps(plan.method), cloudpickle.dumps(plan)
+            )
 
     yield from Parallel(n_jobs=jobs, return_as="generator_unordered")(tasks())
 
 
-def run_elsewhere(method: Method, plan: bytes) -> FinishedRun:
-    """What a worker process does."""
-    register(method)
+def run_elsewhere(files: list[tuple[str, bytes]], method: bytes, plan: bytes) -> FinishedRun:
+    """What a worker process does; ``files`` are the plug-ins, by name and content."""
+    plugins.only(files)
+    register(cloudpickle.loads(method))
     return run_plan(cloudpickle.loads(plan))

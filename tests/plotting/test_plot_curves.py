@@ -13,12 +13,12 @@ from matplotlib.figure import Figure
 from synthetic import TARGET, finished_run, result, style_of
 
 from dadao_sim.errors import InputError
+from dadao_sim.metrics import METRICS
 from dadao_sim.plotting.curves import (
     GRID_POINTS,
     PANELS,
     RISE,
     X_LABELS,
-    Y_LABELS,
     Run,
     curve_figure,
     median_and_band,
@@ -134,7 +134,7 @@ def five():
 
 
 @pytest.mark.parametrize("x", X_LABELS)
-@pytest.mark.parametrize("y", Y_LABELS)
+@pytest.mark.parametrize("y", METRICS.ours)
 def test_every_pair_draws_the_column_it_names(x, y):
     run = finished_run("dadao", rate=0.03)
     figure = curve_figure(result(run), x, y)
@@ -146,7 +146,7 @@ def test_every_pair_draws_the_column_it_names(x, y):
     if x == "cost":
         np.testing.assert_array_equal(expected, (10 + 0.5 * 30) * curves["time"])
     assert figure.axes[0].get_yscale() == "log"
-    assert figure.axes[0].get_ylabel() == Y_LABELS[y]
+    assert figure.axes[0].get_ylabel() == METRICS[y].title
 
 
 def test_lines_and_bands_are_the_percentiles_over_the_repeats(five):

@@ -8,8 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from dadao_sim.algorithms.contract.registry import METHODS
 from dadao_sim.problems.kinds.kind import PROBLEMS, ProblemKind
-from dadao_sim.scenario.model import BUILT_IN_ALGORITHMS, Scenario
+from dadao_sim.scenario.model import Scenario
 from dadao_sim.strict import sentence
 
 SYNTHETIC = {"kind": "synthetic", "dim": 3, "samples_per_node": 5}
@@ -237,9 +238,9 @@ networks = (
     | st.builds(lambda graph: {"sequence": {**graph, "length": 5}}, graphs)
 )
 algorithms = st.lists(
-    st.sampled_from(BUILT_IN_ALGORITHMS)
+    st.sampled_from(METHODS.ours)
     | st.fixed_dictionaries(
-        {"name": text, "label": text},
+        {"name": st.sampled_from(METHODS.ours), "label": text},
         optional={
             "rate_factor": positive,
             "batch_size": count,

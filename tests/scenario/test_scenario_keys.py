@@ -33,6 +33,7 @@ EVERYTHING: dict[str, Any] = {
     "name": "everything",
     "seed": 0,
     "repeats": 1,
+    "plugins": [],
     "problem": {"kind": "huber_l2", "delta": 1, "weighting": "uniform", "data": SYNTHETIC},
     "network": {"graph": "cycle", "nodes": 4, "rates": "uniform"},
     "algorithms": [
@@ -49,7 +50,7 @@ EVERYTHING: dict[str, Any] = {
     "start": {"kind": "normal", "scale": 2},
     "clock": {},
     "stop": {"time": 1, "gradients_per_node": 2, "communications": 3, "accuracy": 0.1},
-    "record": {"points": 5, "spacing": "linear"},
+    "record": {"points": 5, "spacing": "linear", "metrics": ["accuracy"]},
     "report": {"accuracies": [0.1], "cost": {"gradient": 1, "communication": 2}},
 }
 LAWS = (

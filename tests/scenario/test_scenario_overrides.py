@@ -69,11 +69,11 @@ def test_overrides_leave_the_mapping_as_it_is():
         ("report.cots.gradient=1", "report.cots: unknown key; did you mean 'cost'? (known: acc"),
         (
             "record.point=5",
-            "record.point: unknown key; did you mean 'points'? (known: points, spacing)",
+            "record.point: unknown key; did you mean 'points'? (known: points, spacing, metrics)",
         ),
         (
             "record={point: 5}",
-            "record.point: unknown key; did you mean 'points'? (known: points, spacing)",
+            "record.point: unknown key; did you mean 'points'? (known: points, spacing, metrics)",
         ),
         ("seed=x", "seed: must be an integer, got 'x'"),
         ("algorithms.4.label=x", "algorithms has no entry '4', only 0 to 2"),

@@ -7,7 +7,6 @@ from dadao_sim import simulate
 from dadao_sim.algorithms.contract.registry import METHODS
 from dadao_sim.errors import InputError
 from dadao_sim.events.world.spec import PRESETS
-from dadao_sim.scenario.model import BUILT_IN_ALGORITHMS
 from dadao_sim.scenario.reading import scenario_from_mapping
 from dadao_sim.simulation.study import Study
 
@@ -19,7 +18,7 @@ SCENARIO = {
         "data": {"kind": "synthetic", "dim": 4, "samples_per_node": 10, "condition_number": 5},
     },
     "network": {"file": "geant2012.graphml"},
-    "algorithms": list(BUILT_IN_ALGORITHMS),
+    "algorithms": list(METHODS.ours),
     "stop": {"time": 30},
     "record": {"points": 10},
 }
@@ -40,7 +39,7 @@ def test_every_preset_runs_every_method_and_says_what_it_holds(preset):
     stop = {"time": 300}
     result = run(SCENARIO, world={"preset": preset, "time_unit": "auto"}, stop=stop)
     end = result.curves.groupby("algorithm").last()
-    assert set(end.index) == set(BUILT_IN_ALGORITHMS)
+    assert set(end.index) == set(METHODS.ours)
     assert (end.gradients > 0).all()
     assert (end.time <= 300 + 1e-9).all()
     world = result.manifest["scenario"]["world"]

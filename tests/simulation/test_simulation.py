@@ -213,6 +213,14 @@ def test_the_first_sample_is_the_start(result):
     assert first.accuracy["dadao"] == 1.0
 
 
+@pytest.mark.slow
+def test_a_world_is_the_same_in_other_processes():
+    scenario = changed(
+        algorithms=["dadao", "msda", "nids"], world={"links": {"latency": 0.1}}, stop={"time": 20}
+    )
+    assert simulate(scenario, jobs=2).curves.equals(simulate(scenario).curves)
+
+
 # ---- interruptions
 # --------------------------------------------------------------------------------
 

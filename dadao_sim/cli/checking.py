@@ -1,0 +1,108 @@
+"""The command that holds methods against the contract that all methods keep."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from dadao_sim.cli.group import Group
+from dadao_sim.cli.show import print_table, say
+from dadao_sim.errors import InputError
+
+if TYPE_CHECKING:
+    from dadao_sim.testing import Outcome
+
+BROKEN = 1  # the exit code where a law is broken
+
+group = Group("Methods", place=4)
+
+
+@group.command()
+def check(
+    target: Annotated[
+        str | None,
+        typer.Argument(metavar="[FILE.py[:NAME]]", help="A file of yours, or a method's name."),
+    ] = None,
+    every: Annotated[bool, typer.Option("--all", help="Every method that is known.")] = False,
+    jobs: Annotated[int, typer.Option(min=1, help="Processes at once, a method each.")] = 1,
+) -> None:
+    """Hold a method against the laws of its contract; exit code 1 if it breaks one."""
+    from dadao_sim.algorithms.contract.registry import METHODS
+
+    if (target is None) != every:
+        raise InputError("check: give either a file or a method's name, or --all")
+    names = list(METHODS) if target is None else _methods(target)
+    broken = 0
+    for name, outcomes in _checked(names, jobs):
+        table = [o for o in outcomes if o.status == "broken"] if every else outcomes
+        if table:
+            print_table(("law", "case", ""), map(_row, table), words=3)
+        broken += _summary(name, outcomes)
+    if every:
+        say(f"{len(names)} methods, {broken} laws broken")
+    if broken:
+        raise typer.Exit(BROKEN)
+
+
+def _methods(target: str) -> list[str]:
+    """The names of the methods that are meant. InputError where there are none."""
+    from dadao_sim import plugins
+    from dadao_sim.algorithms.contract.registry import get_method
+    from dadao_sim.strict import suggestion
+
+    file, colon, name = target, "", ""
+    if not target.endswith(".py") and ".py:" in target:
+        file, colon, name = target.rpartition(":")
+    if not file.endswith(".py"):
+        return [get_method(target).name]
+    plugin = plugins.load(Path(file))
+    given = plugin.gives.get("method", [])
+    if not given:
+        raise InputError(f"{plugin}; it gives no method to check")
+    if colon and name not in given:
+        raise InputError(f"{plugin.path.name}: has no method {name!r}{suggestion(name, given)}")
+    return [name] if colon else given
+
+
+def _checked(names: Sequence[str], jobs: int) -> "Iterator[tuple[str, list[Outcome]]]":
+    """Each method and what came of every law, in the order of the names."""
+    if jobs == 1 or len(names) == 1:
+        for name in names:
+            yield name, _outcomes((), name)
+        return
+    from joblib import Parallel, delayed
+
+    from dadao_sim import plugins
+
+    files = [plugin.file for plugin in plugins.known()]
+    found = Parallel(n_jobs=jobs, return_as="generator")(
+        delayed(_outcomes)(files, name) for name in names
+    )
+    yield from zip(names, found, strict=True)
+
+
+def _outcomes(files: Sequence[tuple[str, bytes]], name: str) -> "list[Outcome]":
+    """What came of every law; ``files`` are the plug-ins that a worker process has to know."""
+    from dadao_sim import plugins
+    from dadao_sim.algorithms.contract.registry import get_method
+    from dadao_sim.compiled.threads import one_blas_thread
+    from dadao_sim.testing import outcomes
+
+    if files:
+        plugins.only(files)
+    with one_blas_thread():
+        return list(outcomes(get_method(name)))
+
+
+def _row(outcome: "Outcome") -> tuple[str, str, str]:
+    why = f" {outcome.why}" if outcome.why else ""
+    return outcome.law.replace("_", " "), outcome.case, outcome.status + why
+
+
+def _summary(name: str, outcomes: "Sequence[Outcome]") -> int:
+    """Say how many laws were kept; the number of those that were not."""
+    statuses = [outcome.status for outcome in outcomes]
+    counts = {status: statuses.count(status) for status in ("passed", "broken", "skipped")}
+    say(f"{name}: " + ", ".join(f"{count} {status}" for status, count in counts.items()))
+    return counts["broken"]

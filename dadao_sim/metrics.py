@@ -1,0 +1,86 @@
+"""What can be measured of a run at a sample: metrics by name, each with the axis it is drawn on.
+
+Ours are measured in every run, all at once (``simulation.measures``). One of a user's is a
+:class:`Metric` in a plug-in, measured where ``record.metrics`` of a scenario names it.
+"""
+
+import math
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from numbers import Real
+from typing import TYPE_CHECKING, Any
+
+from dadao_sim.errors import InputError
+from dadao_sim.registration import Registry
+
+if TYPE_CHECKING:
+    import numpy as np
+
+MeasureOf = Callable[[Any, "np.ndarray"], float]
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A number of the nodes' estimates, a column of the curves.
+
+    ``of(problem, X)`` measures the estimates X (n, d), a row per node, none of which is to be
+    changed; None for what every run measures. ``title`` is what an axis says, with the ``unit`` in
+    brackets; ``log`` whether that axis is logarithmic, so that only what is positive is drawn.
+    """
+
+    name: str
+    title: str
+    of: MeasureOf | None = None
+    unit: str = ""
+    log: bool = True
+
+    def __post_init__(self) -> None:
+        if not (isinstance(self.name, str) and re.fullmatch(r"[a-z][a-z0-9_]*", self.name)):
+            raise InputError(
+                "metric", f"{self.name!r} given as its name", "use small letters, digits and _"
+            )
+
+    @property
+    def label(self) -> str:
+        """What an axis says."""
+        return f"{self.title} ({self.unit})" if self.unit else self.title
+
+    def measure(self, problem: Any, X: "np.ndarray") -> float:
+        """``of`` the estimates X (n, d); nan, unasked, where one of them is no finite number.
+
+        Raises InputError for anything but one number, finite or infinite.
+        """
+        import numpy as np
+
+        if not np.isfinite(X).all():
+            return math.nan
+        if self.of is None:
+            raise InputError(f"metric {self.name!r}: has no function of, which measures it")
+        shown = X.view()
+        shown.flags.writeable = False
+        try:
+            found: Any = self.of(problem, shown)
+        except Exception as error:
+            said = " ".join(f"{type(error).__name__}: {error}".split())
+            raise InputError(f"metric {self.name!r}: {said}") from error
+        if isinstance(found, np.ndarray) and found.ndim == 0:
+            found = found[()]
+        if not isinstance(found, Real) or math.isnan(found):
+            said = "nan" if isinstance(found, Real) else f"a {type(found).__name__}"
+            raise InputError(
+                f"metric {self.name!r}: answers {said}; one number, finite or infinite, is needed"
+            )
+        return float(found)
+
+
+def _names(thing: Any) -> tuple[str, ...]:
+    return (thing.name,) if isinstance(thing, Metric) else ()
+
+
+METRICS: Registry[Metric] = Registry("metric", __name__, _names)
+
+ACCURACY = Metric("accuracy", r"$\|x-x^\ast\|^2/\,\|x_0-x^\ast\|^2$")
+MEAN_SQUARED_DISTANCE = Metric("mean_squared_distance", r"Mean squared distance to $x^\ast$")
+SUBOPTIMALITY = Metric("suboptimality", r"Suboptimality $F(\bar{x}) - F(x^\ast)$")
+CONSENSUS_ERROR = Metric("consensus_error", "Consensus error")
