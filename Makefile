@@ -9,8 +9,8 @@ CONSTRAINTS := constraints.txt
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadfile
 ATTACKS ?= 20
 
-.PHONY: help install demo quick test cover torture learned matrix lint types check house bench \
-	gallery clean
+.PHONY: help install demo quick test cover torture learned matrix lint types check house methods \
+	bench gallery clean
 
 help:  ## What can be made
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -69,6 +69,9 @@ check: lint types test  ## All that must pass before a commit
 
 house: install  ## The floors of the package: who imports whom
 	$(BIN)/python tests/house.py
+
+methods: install  ## Write the README's table of methods again, after one was added or changed
+	$(BIN)/python tests/method_table.py
 
 bench: install  ## Speed, as ratios to programs written by hand
 	$(BIN)/python benchmarks/bench.py
