@@ -1,4 +1,4 @@
-"""The README's Python runs as written, and computes what it says."""
+"""The README: its Python runs as written, what it says of the package is so; and CONTRIBUTING."""
 
 import re
 from pathlib import Path
@@ -87,6 +87,12 @@ def test_the_house_of_the_readme_is_the_package():
 def test_what_the_readme_links_to_is_there():
     for target in re.findall(r"\]\((?!http)([^)#]+)\)", README):
         assert (ROOT / target).exists(), target
+
+
+def test_the_files_that_contributing_names_are_there():
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    for name in re.findall(r"`([\w/]+(?:/|\.py))`", text):
+        assert (ROOT / name).exists() or [*(ROOT / "dadao_sim").glob(f"**/{name}")], name
 
 
 def test_the_scenarios_and_networks_travel_with_the_package():
