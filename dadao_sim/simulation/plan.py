@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
@@ -88,6 +89,10 @@ class Plan:
     def source(self) -> Source:
         """The events of the run, from a clock of its own: what is taken from it is gone."""
         return Source(make_clock(self))
+
+    def __getstate__(self) -> dict[str, Any]:
+        """All but the source: in another process it begins anew, from the same seed."""
+        return {name: value for name, value in vars(self).items() if name != "source"}
 
 
 def make_plan(scenario: Scenario, key: RunKey, parts: Parts) -> Plan:

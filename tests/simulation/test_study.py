@@ -2,6 +2,7 @@
 
 from collections import Counter
 
+import cloudpickle
 import numpy as np
 import pytest
 
@@ -13,6 +14,7 @@ from dadao_sim.scenario import shipped
 from dadao_sim.scenario.reading import load_scenario
 from dadao_sim.simulation.study import Study
 
+WORLD_RUNS = [("world/edge-devices", label) for label in ("DADAO, rescaled", "gradient_tracking")]
 QUICK = ("stop.time=20", "stop.accuracy=1.0e-30")
 
 
@@ -68,6 +70,18 @@ def test_looking_at_the_first_window_takes_nothing_from_the_run():
         a, b = looked.source.window(), fresh.source.window()
         np.testing.assert_array_equal(a.time, b.time)
     assert first.first_row == 0
+
+
+@pytest.mark.parametrize(("name", "label"), [("quickstart", "dadao"), *WORLD_RUNS])
+def test_a_plan_that_was_looked_at_travels_to_another_process(name, label):
+    """Where it begins anew, at the first event."""
+    plan = Study(load_scenario(shipped.scenario_path(name))).plan((label, 0))
+    assert len(plan.source.first)
+    sent = cloudpickle.loads(cloudpickle.dumps(plan))
+    for _ in range(2):
+        window, there = plan.source.window(), sent.source.window()
+        for column in ("time", "kind", "i", "j", "mark", "start"):
+            np.testing.assert_array_equal(getattr(there, column), getattr(window, column))
 
 
 def test_the_manifest_reads_no_file_twice(monkeypatch, tmp_path):
