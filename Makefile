@@ -77,8 +77,8 @@ bench: install  ## Speed, as ratios to programs written by hand
 	$(BIN)/python benchmarks/bench.py
 	$(BIN)/python benchmarks/local_steps.py
 
-gallery: $(VENV)/.learned  ## Run every scenario of the gallery and draw its figures again
-	$(BIN)/python plots/make_gallery.py
+gallery: $(VENV)/.learned  ## Draw the gallery, of runs that are kept or made (GALLERY=--again: all made)
+	$(BIN)/python plots/make_gallery.py $(GALLERY)
 
 clean:  ## Remove what was made, except results
 	rm -rf .venv* .coverage* build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
