@@ -9,8 +9,8 @@ CONSTRAINTS := constraints.txt
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadfile
 ATTACKS ?= 20
 
-.PHONY: help install demo quick test cover torture learned matrix lint types check house bench \
-	gallery clean
+.PHONY: help install demo quick test cover torture learned matrix lint types check house methods \
+	bench gallery clean
 
 help:  ## What can be made
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -70,12 +70,15 @@ check: lint types test  ## All that must pass before a commit
 house: install  ## The floors of the package: who imports whom
 	$(BIN)/python tests/house.py
 
+methods: install  ## Write the README's table of methods again, after one was added or changed
+	$(BIN)/python tests/method_table.py
+
 bench: install  ## Speed, as ratios to programs written by hand
 	$(BIN)/python benchmarks/bench.py
 	$(BIN)/python benchmarks/local_steps.py
 
-gallery: $(VENV)/.learned  ## Run every scenario of the gallery and draw its figures again
-	$(BIN)/python plots/make_gallery.py
+gallery: $(VENV)/.learned  ## Draw the gallery, of runs that are kept or made (GALLERY=--again: all made)
+	$(BIN)/python plots/make_gallery.py $(GALLERY)
 
 clean:  ## Remove what was made, except results
 	rm -rf .venv* .coverage* build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

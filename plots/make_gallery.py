@@ -159,11 +159,11 @@ INTRODUCTION = """\
 
 Made by `make gallery` (`plots/make_gallery.py`), this page included. The figure of a scenario
 shows the mean squared distance of the nodes to x*, relative to that of the start, against what was
-spent: communications (activations of an edge), local gradients (of all nodes; conjugate gradients
-for Continuized, MSDA, dual prox-gradient and D-ADMM) and time (mean gradient intervals of a node;
-a round of a synchronous method is one). Lines are medians over the repeats, bands their 10-90 %
-range. The command under a figure draws it alone; `dadao-sim run` leaves it in
-`results/NAME/figures/curves.png`.
+spent: communications (activations of an edge), local gradients (of all nodes, those before the
+start included; conjugate gradients for Continuized, MSDA and dual prox-gradient, local solves for
+D-ADMM) and time (mean gradient intervals of a node; a round of a synchronous method is one). Lines
+are medians over the repeats, bands their 10-90 % range. The command under a figure draws it alone;
+`dadao-sim run` leaves it in `results/NAME/figures/curves.png`.
 """
 
 

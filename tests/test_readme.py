@@ -1,10 +1,12 @@
-"""The README's Python runs as written, and computes what it says."""
+"""The README: its Python runs as written, what it says of the package is so; and CONTRIBUTING."""
 
 import re
 from pathlib import Path
 
+import house
 import numpy as np
 import pytest
+from method_table import TABLE, method_table
 
 from dadao_sim.algorithms.contract.registry import METHODS
 from dadao_sim.scenario import shipped
@@ -46,14 +48,51 @@ def test_dgd_is_counted_like_the_others(readme):
     assert (end.rounds, end.gradients, end.communications) == (300, 16 * 300, 16 * 300)
 
 
-def test_the_table_of_methods_is_the_registry():
-    listed = re.findall(r"^\| `(\w+)` \|", README, flags=re.MULTILINE)
-    assert sorted(listed) == sorted(METHODS.ours)
+def test_the_table_of_methods_is_what_they_declare():
+    assert TABLE.findall(README) == [method_table()], "run `make methods`"
+
+
+def test_the_table_of_methods_against_the_papers():
+    """What is read off the declarations, against what the papers say."""
+    rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in method_table().split("\n")]
+    table = {row[0].strip("`"): row[1:] for row in rows[2:-1]}
+    nabli, nedic = "Nabli and Oyallon, 2023", "Nedić, Olshevsky and Shi, 2017"
+    assert table["dadao"] == [
+        *("DADAO", "gradient", "Poisson, nodes and edges", "fixed, time-varying"),
+        *("experimental", nabli),
+    ]
+    assert table["continuized"][1:3] == ["conjugate gradient", "Poisson, edges"]
+    assert table["msda"][1:4] == ["conjugate gradient", "rounds", "fixed"]
+    assert table["d_admm"] == [
+        "D-ADMM",
+        "local solve",
+        "rounds",
+        "fixed",
+        "yes",
+        "Shi et al., 2014",
+    ]
+    assert table["gradient_tracking"][4:] == ["", nedic]
+
+
+def test_the_house_of_the_readme_is_the_package():
+    """Every package is drawn below the one it is in."""
+    drawn, above = set(), []
+    block = README.partition("    dadao_sim/ ")[2].partition("\n    graphs/")[0]
+    for indent, name in re.findall(r"^    ( +)(\w+)/ ", block, flags=re.MULTILINE):
+        above = [*above[: len(indent) // 2 - 1], name]
+        drawn.add(".".join(above))
+    assert drawn == house.read().packages
 
 
 def test_what_the_readme_links_to_is_there():
     for target in re.findall(r"\]\((?!http)([^)#]+)\)", README):
         assert (ROOT / target).exists(), target
+
+
+def test_the_files_that_contributing_names_are_there():
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    for name in re.findall(r"`([\w/]+(?:/|\.py))`", text):
+        assert (ROOT / name).exists() or [*(ROOT / "dadao_sim").glob(f"**/{name}")], name
 
 
 def test_the_scenarios_and_networks_travel_with_the_package():

@@ -120,7 +120,7 @@ def print_rates(report: dict[str, Any]) -> None:
             name,
             f"{row['total_rate']:,.2f}",
             f"{row['lower_bound']:,.2f}",
-            f"{100 * row['gap']:.2g} %",
+            percent(row["gap"]),
             f"{row['chi1']:.4g}",
             f"{row['chi2']:.4g}",
             f"{row['edges']:,}",
@@ -132,6 +132,11 @@ def print_rates(report: dict[str, Any]) -> None:
     for name, row in report["methods"].items():
         if "unpruned_total" in row:
             say(f"{name} without pruning: {row['unpruned_total']:,.2f}")
+
+
+def percent(share: float) -> str:
+    """With two digits, or whole where that is more."""
+    return f"{100 * share:,.0f} %" if share >= 1 else f"{100 * share:.2g} %"
 
 
 def _network(

@@ -95,6 +95,10 @@ class Plan:
         """The events of the run, from a clock of its own: what is taken from it is gone."""
         return Source(make_clock(self))
 
+    def __getstate__(self) -> dict[str, Any]:
+        """All but the source: in another process it begins anew, from the same seed."""
+        return {name: value for name, value in vars(self).items() if name != "source"}
+
 
 def make_plan(scenario: Scenario, key: RunKey, parts: Parts) -> Plan:
     """Tune the algorithm of a run; InputError, before anything is compiled, for what it cannot

@@ -12,6 +12,7 @@ import pytest
 import dadao_sim as dadao_sim_package
 from dadao_sim import cli
 from dadao_sim.cli.main import groups
+from dadao_sim.cli.networks import percent
 from dadao_sim.cli.results import XAxis
 from dadao_sim.plotting.curves import X_LABELS
 from dadao_sim.results.result import load_result
@@ -105,6 +106,11 @@ def test_network_prints_the_rates_of_the_papers(dadao_sim, graph, nodes, expecte
     for name, rate in expected.items():
         assert report["methods"][name]["design_rate"] == pytest.approx(rate, abs=tolerance), name
     assert report["methods"]["continuized"]["communications_per_round"] == nodes / 2
+
+
+@pytest.mark.parametrize(("share", "text"), [(2.832, "283 %"), (0.18, "18 %"), (8e-8, "8e-06 %")])
+def test_a_gap_is_a_percentage_in_two_digits_or_more(share, text):
+    assert percent(share) == text
 
 
 def test_network_of_a_file(dadao_sim, tmp_path):

@@ -1,6 +1,5 @@
 """A scenario is made ready once: parts per repeat, a plan and a clock per run."""
 
-import pickle
 from collections import Counter
 
 import cloudpickle
@@ -16,6 +15,7 @@ from dadao_sim.scenario import shipped
 from dadao_sim.scenario.reading import load_scenario
 from dadao_sim.simulation.study import Study
 
+WORLD_RUNS = [("world/edge-devices", label) for label in ("DADAO, rescaled", "gradient_tracking")]
 QUICK = ("stop.time=20", "stop.accuracy=1.0e-30")
 
 
@@ -81,17 +81,22 @@ def test_runs_of_a_world_go_to_other_processes():
     assert simulate(study, jobs=2).curves.equals(simulate(study.scenario).curves)
 
 
-def test_a_plan_travels_without_its_clock():
-    study = Study(load_scenario(shipped.scenario_path("world/loss"), ("stop.time=20",)))
-    for plan in study.check():
-        there = pickle.loads(cloudpickle.dumps(plan))
-        assert there.source.first.time.tolist() == plan.source.first.time.tolist()
-
-
 def test_parts_beside_a_study_are_refused():
     study = Study(load_scenario(shipped.scenario_path("quickstart")))
     with pytest.raises(InputError, match="problem: the study is made already; give it to Study"):
         simulate(study, problem=study.parts(0).problem)
+
+
+@pytest.mark.parametrize(("name", "label"), [("quickstart", "dadao"), *WORLD_RUNS])
+def test_a_plan_that_was_looked_at_travels_to_another_process(name, label):
+    """Where it begins anew, at the first event."""
+    plan = Study(load_scenario(shipped.scenario_path(name))).plan((label, 0))
+    assert len(plan.source.first)
+    sent = cloudpickle.loads(cloudpickle.dumps(plan))
+    for _ in range(2):
+        window, there = plan.source.window(), sent.source.window()
+        for column in ("time", "kind", "i", "j", "mark", "start"):
+            np.testing.assert_array_equal(getattr(there, column), getattr(window, column))
 
 
 def test_the_manifest_reads_no_file_twice(monkeypatch, tmp_path):
