@@ -77,10 +77,6 @@ class Plan:
     unit: float = 1.0
     experimental: bool = False
 
-    def __getstate__(self) -> dict[str, Any]:
-        # Without the clock: a world under way cannot be pickled, and the seed gives another one.
-        return {name: value for name, value in vars(self).items() if name != "source"}
-
     @property
     def whole_rounds(self) -> bool:
         """Whether the run advances by rounds of one unit of time each."""
