@@ -181,6 +181,21 @@ def test_blocks_that_are_one_array_are_refused():
     assert str(caught.value).startswith("pg_extra breaks its contract:")
 
 
+@pytest.mark.parametrize(
+    ("declared", "message"),
+    [
+        ({"name": ""}, "name: it is empty; give the method a name"),
+        ({"estimate": "w"}, "estimate: 'w' is no block; the blocks of pg_extra are x, y"),
+        ({"start_block": "z"}, "start_block: 'z' is no block; the blocks of pg_extra are x, y"),
+        ({"invariant": ("y", "q")}, "invariant: 'q' is no block; the blocks of pg_extra are x, y"),
+    ],
+)
+def test_a_method_that_names_what_it_has_not_is_refused(declared, message):
+    with pytest.raises(InputError) as caught:
+        replace(METHODS["pg_extra"], **declared)
+    assert str(caught.value) == message
+
+
 def test_an_undeclared_block_is_named():
     def step(s, c, nodes, W):
         s.x = W(s.x) - c.step * nodes.gradients(s.x)

@@ -137,6 +137,8 @@ def test_a_log_is_saved_and_replayed(tmp_path):
     np.savez(tmp_path / "other.npz", x=np.zeros(3))
     with pytest.raises(InputError, match="is no log of events; it has x"):
         load_events(tmp_path / "other.npz")
+    with pytest.raises(InputError, match=r"^path: there is no file .*none\.npz"):
+        load_events(tmp_path / "none.npz")
 
 
 def test_the_timeline_shows_every_gradient_and_message():

@@ -94,6 +94,22 @@ def test_parts_beside_a_study_are_refused():
         simulate(study, problem=study.parts(0).problem)
 
 
+@pytest.mark.parametrize(
+    ("scenario", "given", "message"),
+    [
+        (3, {}, "scenario: a Scenario, a mapping or a path is needed, not a int"),
+        ("quickstart", {"problem": 3}, "problem: a Problem is needed, not a int"),
+        ("quickstart", {"network": "star"}, "network: a Network is needed, not a str"),
+    ],
+)
+def test_things_of_another_kind_are_refused(scenario, given, message):
+    if scenario == "quickstart":
+        scenario = shipped.scenario_path(scenario)
+    with pytest.raises(InputError) as caught:
+        Study(scenario, **given)
+    assert str(caught.value) == message
+
+
 def test_the_manifest_reads_no_file_twice(monkeypatch, tmp_path):
     """A file that changes during a run does not change what the run says it was of."""
     calls = []

@@ -89,8 +89,20 @@ class Method(ABC):
     same_as: str | None = None
 
     def __post_init__(self) -> None:
+        if not self.name:
+            raise InputError("name", "it is empty", "give the method a name")
         if not self.title:
             object.__setattr__(self, "title", self.name)
+        for what, blocks in (
+            ("start_block", (self.start_block,)),
+            ("estimate", (self.estimate,)),
+            ("invariant", self.invariant),
+            ("drifting", self.drifting),
+        ):
+            for block in blocks:
+                if block is not None and block not in self.blocks:
+                    known = f"the blocks of {self.name} are {', '.join(self.blocks)}"
+                    raise InputError(what, f"{block!r} is no block", known)
 
     @abstractmethod
     def _tune(self, c: Constants, problem: Any, network: Any) -> Tuning:
