@@ -30,7 +30,7 @@ from dadao_sim.plotting.style import (
     paper,
     styles,
 )
-from dadao_sim.results.result import Result
+from dadao_sim.results.result import DIVERGED, Result
 from dadao_sim.results.summary import percentile, with_cost
 
 if TYPE_CHECKING:
@@ -119,7 +119,7 @@ def _grid(runs: list[Run]) -> Array:
 
 
 def _log_error(run: Run, grid: Array) -> Array:
-    after = math.inf if run.status == "diverged" else None  # None: the last value
+    after = math.inf if run.status == DIVERGED else None  # None: the last value
     return np.interp(grid, run.x, np.log(run.y), right=after)
 
 
@@ -199,7 +199,7 @@ def _draw_curves(axes: Axes, result: Result, x: str, y: str) -> None:
     lasting = [
         float(bands[label].x[-1])
         for label in methods
-        if bands[label].x.size and any(run.status != "diverged" for run in runs[label])
+        if bands[label].x.size and any(run.status != DIVERGED for run in runs[label])
     ]
     furthest = max([*ends, *(x for points in crosses.values() for x, _ in points)])
     _scale_x(axes, lasting or ends, furthest, drawn)
@@ -244,7 +244,7 @@ def _divergence_points(runs: list[Run], top: float) -> list[tuple[float, float]]
     """Where each diverged run left the axes, or ended if it never left them."""
     points = []
     for run in runs:
-        if run.status != "diverged" or not run.x.size:
+        if run.status != DIVERGED or not run.x.size:
             continue
         outside = np.flatnonzero(run.y > top)
         if not outside.size:
@@ -264,7 +264,7 @@ def _legend_handles(result: Result) -> list[Line2D]:
     handles = []
     for label, style in styles(result.methods, result.looks).items():
         statuses = result.runs.loc[result.runs["algorithm"] == label, "status"].tolist()
-        name, diverged = result.names[label], statuses.count("diverged")
+        name, diverged = result.names[label], statuses.count(DIVERGED)
         if diverged == len(statuses):
             name += " (diverged)"
         elif diverged:

@@ -118,6 +118,8 @@ class Method(ABC):
         Raises InputError for an override that is unknown or not finite, and where the constants
         make no sense together.
         """
+        if not self.time_varying:
+            (network,) = network.graphs  # of a sequence of one graph that graph
         c = Constants(self.name, overrides, problem, network)
         try:
             self.constants(c, problem, network)
