@@ -94,6 +94,16 @@ def test_parts_beside_a_study_are_refused():
         simulate(study, problem=study.parts(0).problem)
 
 
+def test_the_manifest_reads_no_file_twice(monkeypatch, tmp_path):
+    """A file that changes during a run does not change what the run says it was of."""
+    calls = []
+    real = manifest_module.input_digest
+    monkeypatch.setattr(study_module, "input_digest", lambda s: calls.append(s) or real(s))
+    study = Study(load_scenario(shipped.scenario_path("quickstart"), QUICK))
+    assert study.input_digest == study.input_digest
+    assert len(calls) == 1
+
+
 @pytest.mark.parametrize(
     ("scenario", "given", "message"),
     [
@@ -108,13 +118,3 @@ def test_things_of_another_kind_are_refused(scenario, given, message):
     with pytest.raises(InputError) as caught:
         Study(scenario, **given)
     assert str(caught.value) == message
-
-
-def test_the_manifest_reads_no_file_twice(monkeypatch, tmp_path):
-    """A file that changes during a run does not change what the run says it was of."""
-    calls = []
-    real = manifest_module.input_digest
-    monkeypatch.setattr(study_module, "input_digest", lambda s: calls.append(s) or real(s))
-    study = Study(load_scenario(shipped.scenario_path("quickstart"), QUICK))
-    assert study.input_digest == study.input_digest
-    assert len(calls) == 1

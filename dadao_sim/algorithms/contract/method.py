@@ -118,7 +118,7 @@ class Method(ABC):
         Raises InputError for an override that is unknown or not finite, and where the constants
         make no sense together.
         """
-        if not self.time_varying:
+        if not self.time_varying and len(network.graphs) == 1:
             (network,) = network.graphs  # of a sequence of one graph that graph
         c = Constants(self.name, overrides, problem, network)
         try:
