@@ -27,7 +27,8 @@ from dadao_sim.events.poisson import PoissonClock
 from dadao_sim.events.rounds import RoundClock
 from dadao_sim.networks import Network
 from dadao_sim.networks.graphs import build
-from dadao_sim.simulation.loop import Limits, run
+from dadao_sim.simulation.limits import Limits
+from dadao_sim.simulation.loop import run
 from dadao_sim.simulation.measures import Errors
 from dadao_sim.simulation.replay import make_player
 from dadao_sim.simulation.sampling import sample_times

@@ -1,13 +1,11 @@
 """The replay loop: every event of a log, in order, for any method and any objective.
 
-The loop is compiled once per pair of types (Params, objective). For the package's own types the
-result is cached on disk; for a user's types it is not, since their files are no part of the cache's
-digest.
+The loop is compiled once per pair of types (Params, objective); ``compiled.kernel`` says which of
+them are kept on disk.
 """
 
 from typing import NamedTuple
 
-import numba
 import numpy as np
 from numba.extending import register_jitable
 
@@ -136,5 +134,4 @@ def observe_all(state, p, objective, t, work, out):
         observe(state, p, objective, i, t, work, out[i])
 
 
-PLAY_CACHED, PLAY = kernel(play), numba.njit(error_model="numpy")(play)
-OBSERVE_CACHED, OBSERVE = kernel(observe_all), numba.njit(error_model="numpy")(observe_all)
+PLAY, OBSERVE = kernel(play), kernel(observe_all)

@@ -22,7 +22,11 @@ def save_events(path: str | Path, events: Events) -> None:
 
 
 def load_events(path: str | Path) -> Events:
-    """Read a log written by ``save_events``. InputError for a file that is none, or is damaged."""
+    """Read a log written by ``save_events``. InputError for one that is not there, is none, or is
+    damaged.
+    """
+    if not Path(path).is_file():
+        raise InputError("path", f"there is no file {path}")
     stored = StoredState(Path(path))
     if set(stored) != {*TYPES, _FIRST_ROW}:
         raise InputError(f"{path}: is no log of events; it has {', '.join(sorted(stored))}")

@@ -96,9 +96,7 @@ class Events:
         given = {"time": time, "kind": kind, "i": i, "j": j, "mark": mark, "start": start}
         absent = {"j": -1, "mark": 0, "start": -1}
         arrays: dict[str, Any] = {
-            name: np.ascontiguousarray(
-                np.full(count, absent[name]) if values is None else values, dtype=TYPES[name]
-            )
+            name: _column(name, np.full(count, absent[name]) if values is None else values)
             for name, values in given.items()
         }
         for name, values in arrays.items():
@@ -111,7 +109,7 @@ class Events:
             raise InputError("kind", f"{arrays['kind'].max()} is unknown; the last is {RESENT}")
         exchanges = np.isin(arrays["kind"], EXCHANGES)
         if edge is not None:
-            arrays["edge"] = np.ascontiguousarray(edge, dtype=np.int32)
+            arrays["edge"] = _column("edge", edge)
         else:
             arrays["edge"] = np.full(count, -1, dtype=np.int32)
             if network is not None and exchanges.any():
@@ -175,6 +173,15 @@ class Events:
         j = np.where(self.j >= 0, name_of[self.j], -1)
         rest = {"mark": self.mark, "start": self.start}
         return Events.from_arrays(self.time, self.kind, i, j, network, **rest)
+
+
+def _column(name: str, values: Any) -> np.ndarray:
+    """``values`` in the type of the column; InputError where it cannot hold them."""
+    try:
+        return np.ascontiguousarray(values, dtype=TYPES[name])
+    except (OverflowError, TypeError, ValueError) as error:
+        wanted = f"numbers of type {np.dtype(TYPES[name])} are needed"
+        raise InputError(name, str(error), wanted) from None
 
 
 def concatenate(windows: "list[Events]") -> Events:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from numbers import Integral
 from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
@@ -54,12 +55,19 @@ class Network:
     _spectra: dict[bytes, Spectrum] = field(default_factory=dict, init=False, repr=False)
 
     def __post_init__(self) -> None:
+        if not isinstance(self.nodes, Integral):
+            raise InputError("nodes", f"a whole number is needed, not {self.nodes!r}")
         if self.nodes < 2:
             raise InputError("nodes", f"at least 2 nodes are needed, not {self.nodes}")
         edges, order = canonical_edges(self.nodes, self.edges)
         rates = np.ones(len(edges)) if self.rates is None else np.asarray(self.rates, dtype=float)
         rates = checked_rates(rates, len(edges))[order]
-        lengths = None if self.lengths_km is None else np.array(self.lengths_km, dtype=float)[order]
+        lengths = None if self.lengths_km is None else np.array(self.lengths_km, dtype=float)
+        if lengths is not None:
+            if lengths.shape != (len(edges),):
+                wanted = f"one length per edge is needed, shape ({len(edges)},)"
+                raise InputError("lengths_km", f"{wanted}, not {lengths.shape}")
+            lengths = lengths[order]
         positions = None if self.positions is None else np.array(self.positions, dtype=float)
         if positions is not None and positions.shape != (self.nodes, 2):
             raise InputError(

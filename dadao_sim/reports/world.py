@@ -39,7 +39,8 @@ class WorldReport:
     - events: the log up to then, in the method's units of time, each ``unit`` long.
     - utilisation (n,): share of the time in which a node computes.
     - waiting (n,): of a synchronous method, share of the time in which a node waits at barriers
-      and for messages; else the mean number of its exchanges that wait for a place.
+      and for messages; else the mean number of its exchanges that wait for a place, over the whole
+      windows that were drawn.
     - in_flight: mean number of exchanges under way.
     - gradient_staleness, message_staleness: for each gradient and each message that acted, how
       often its node had changed since the gradient began or the message was sent.
@@ -107,8 +108,13 @@ def world_report(
     if isinstance(clock, RoundWorld):
         assert clock.history is not None
         rounds = int((events.kind == ROUND).sum())
-        utilisation, waiting = clock.computing / clock.ready, clock.waiting / clock.ready
         history = np.array([h for h in clock.history if h[0].min() < end])
+        begun, computed, _ = np.minimum(history, end).transpose(1, 0, 2)
+        utilisation = (computed - begun).sum(axis=0) / end
+        there = np.full(parts.problem.nodes, end)
+        for node, at in clock.physics.joining().items():
+            there[node] = max(end - at, 0.0)
+        waiting = there / end - utilisation  # it does one or the other
         per_round = round(asked.per_round.messages_in_sequence)
         losses = per_edge(events, (RESENT,), len(edges))
         exchanges = losses + per_round * rounds

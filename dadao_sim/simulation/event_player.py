@@ -4,14 +4,12 @@ from typing import Any
 
 import numpy as np
 
-from dadao_sim.algorithms.contract.method import VERBS, AsynchronousMethod, Tuning
+from dadao_sim.algorithms.contract.method import AsynchronousMethod, Tuning
 from dadao_sim.algorithms.contract.tally import Tally
 from dadao_sim.engine.node import State
 from dadao_sim.engine.play import (
     OBSERVE,
-    OBSERVE_CACHED,
     PLAY,
-    PLAY_CACHED,
     Log,
     NoObjective,
     observe_all,
@@ -47,14 +45,7 @@ class EventPlayer(Player):
         self.slots = Slots(max(width, parcel))
         self.scratch = (np.zeros(width), np.zeros(parcel), np.zeros(parcel))
         self.compiled_objective = isinstance(objective, tuple)
-        own = all(
-            kind.__module__.startswith("dadao_sim.")
-            for kind in (
-                *(method.params, *(getattr(method, verb) for verb in VERBS)),
-                *tuple_classes(objective),
-            )
-        )
-        self._play, self._observe = (PLAY_CACHED, OBSERVE_CACHED) if own else (PLAY, OBSERVE)
+        self._play = PLAY
         self._window: tuple[Events, Log] | None = None
 
     @property
@@ -119,7 +110,7 @@ class EventPlayer(Player):
 
     def observe(self, t: float, out: np.ndarray) -> None:
         """See :meth:`Player.observe`."""
-        loop = self._observe if self.compiled_objective else observe_all
+        loop = OBSERVE if self.compiled_objective else observe_all
         with np.errstate(over="ignore", invalid="ignore"):
             loop(self.state, self.p, self.objective, t, self.scratch[0], out)
 
@@ -127,10 +118,3 @@ class EventPlayer(Player):
         """See :meth:`Player.warm_up`."""
         self.play(Events.from_arrays([], [], []), 0, 0)
         self.observe(0.0, np.empty((0, len(self.scratch[0]))))
-
-
-def tuple_classes(value: Any) -> list[type]:
-    """The class of a NamedTuple and those of the NamedTuples in it."""
-    if not (isinstance(value, tuple) and hasattr(value, "_fields")):
-        return []
-    return [type(value), *(cls for part in value for cls in tuple_classes(part))]

@@ -36,6 +36,8 @@ class Study:
         local_step: LocalStep | None = None,
     ):
         self.scenario = as_scenario(scenario)
+        _require("problem", problem, Problem)
+        _require("network", network, Network | GraphSequence)
         self._problem, self._network, self._local_step = problem, network, local_step
         given = {"problem": problem, "network": network, "local_step": local_step}
         self.given = sorted(name for name, part in given.items() if part is not None)
@@ -114,10 +116,19 @@ class Study:
         )
 
 
+def _require(name: str, given: Any, kind: Any) -> None:
+    """InputError for something that is given and is of another kind."""
+    if given is not None and not isinstance(given, kind):
+        raise InputError(name, f"a {name.title()} is needed, not a {type(given).__name__}")
+
+
 def as_scenario(scenario: Scenario | Mapping[str, Any] | str | Path) -> Scenario:
     """A scenario from itself, a mapping, or the path of a YAML file."""
     if isinstance(scenario, Scenario):
         return scenario
     if isinstance(scenario, Mapping):
         return scenario_from_mapping(scenario)
+    if not isinstance(scenario, str | Path):
+        wanted = "a Scenario, a mapping or a path is needed"
+        raise InputError("scenario", f"{wanted}, not a {type(scenario).__name__}")
     return load_scenario(scenario)

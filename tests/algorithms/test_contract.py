@@ -14,7 +14,9 @@ from dadao_sim.algorithms.contract.registry import METHODS
 from dadao_sim.algorithms.contract.rounds import RoundMethod
 from dadao_sim.algorithms.contract.tally import Message
 from dadao_sim.errors import InputError
-from dadao_sim.events.log import GOSSIP, GRADIENT
+from dadao_sim.events.log import GOSSIP, GRADIENT, ROUND, Events
+from dadao_sim.networks import GraphSequence
+from dadao_sim.simulation.replay import replay as play_log
 from dadao_sim.testing import (
     LAWS,
     Case,
@@ -179,6 +181,38 @@ def test_blocks_that_are_one_array_are_refused():
     with pytest.raises(AssertionError, match="blocks x and y are the same array") as caught:
         check_method(shared)
     assert str(caught.value).startswith("pg_extra breaks its contract:")
+
+
+@pytest.mark.parametrize("name", list(METHODS))
+def test_a_sequence_of_one_graph_is_that_graph(name):
+    problem, rounds = small_problem(), isinstance(METHODS[name], RoundMethod)
+    if rounds:
+        events = Events.from_arrays([1.0, 2.0], [ROUND] * 2, [-1] * 2)
+    else:
+        events = Events.from_arrays(
+            [1.0, 2.0, 3.0], [GRADIENT, GOSSIP, GOSSIP], [0, 3, 0], [-1, 4, 1]
+        )
+    one, other = (
+        play_log(name, problem, network, events)
+        for network in (lollipop(), GraphSequence([lollipop()]))
+    )
+    for block in METHODS[name].blocks:
+        np.testing.assert_array_equal(one[block], other[block])
+
+
+@pytest.mark.parametrize(
+    ("declared", "message"),
+    [
+        ({"name": ""}, "name: it is empty; give the method a name"),
+        ({"estimate": "w"}, "estimate: 'w' is no block; the blocks of pg_extra are x, y"),
+        ({"start_block": "z"}, "start_block: 'z' is no block; the blocks of pg_extra are x, y"),
+        ({"invariant": ("y", "q")}, "invariant: 'q' is no block; the blocks of pg_extra are x, y"),
+    ],
+)
+def test_a_method_that_names_what_it_has_not_is_refused(declared, message):
+    with pytest.raises(InputError) as caught:
+        replace(METHODS["pg_extra"], **declared)
+    assert str(caught.value) == message
 
 
 def test_an_undeclared_block_is_named():

@@ -53,6 +53,7 @@ def test_arrays_are_read_only_and_not_those_given():
     ("nodes", "edges", "message"),
     [
         (1, np.empty((0, 2), int), r"^nodes: at least 2 nodes are needed, not 1"),
+        (3.0, [[0, 1], [1, 2]], r"^nodes: a whole number is needed, not 3.0"),
         (3, np.empty((0, 2), int), r"not connected, it has 3 components"),
         (4, [[0, 1], [2, 3]], r"not connected, it has 2 components"),
         (2, [[0, 1], [1, 1]], r"^edges: node 1 has an edge to itself"),
@@ -79,7 +80,10 @@ def test_rates_must_be_positive(bad):
 
 @pytest.mark.parametrize(
     ("field", "value"),
-    [("rates", np.ones(2)), ("positions", np.ones((2, 2))), ("labels", ("a", "b"))],
+    [
+        *(("rates", np.ones(2)), ("lengths_km", np.ones(2)), ("lengths_km", np.ones(4))),
+        *(("positions", np.ones((2, 2))), ("labels", ("a", "b"))),
+    ],
 )
 def test_wrong_lengths_are_refused(field, value):
     with pytest.raises(InputError, match=f"^{field}: "):

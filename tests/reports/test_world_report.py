@@ -87,8 +87,7 @@ def test_a_synchronous_node_computes_or_waits():
     }
     # Gradients before the first round, then 20 rounds of one gradient and two messages.
     report = world_report(scenario(world, ["gradient_tracking"], 104.0), "gradient_tracking")
-    # Of the whole window of 256 rounds that was drawn.
-    assert_allclose(report.utilisation, 257 * np.array([4.0] + [1.0] * 7) / (4 + 256 * 5))
+    assert_allclose(report.utilisation, 21 * np.array([4.0] + [1.0] * 7) / 104)
     assert_allclose(report.waiting, 1 - report.utilisation)
     assert (report.events.kind == ROUND).sum() == 20
     assert_array_equal(report.link_bytes, 20 * 2 * 2 * 4 * 8)
@@ -101,6 +100,16 @@ def test_a_synchronous_node_computes_or_waits():
         assert_allclose(later[:, 2] - later[:, 1], np.where(later[:, 0] == 0, first, others))
     assert_allclose(timeline.rounds, np.arange(9.0, 105.0, 5.0))
     assert len(timeline.messages) == len(timeline.gradients) == len(timeline.losses) == 0
+
+
+def test_the_shares_of_rounds_are_those_up_to_the_end():
+    """In the middle of a round, a node being late: it waits from its coming on."""
+    late = [{"node": 1, "at": 10.0}]
+    world = {"nodes": {"gradient": {"kind": "constant"}, "late": late}, "links": {"latency": 0.5}}
+    report = world_report(scenario(world, ["prox_ed"], 12.0), "prox_ed")
+    # The others compute at 0, node 1 at 10, and all again from 11.5 on.
+    assert_allclose(report.utilisation * 12, [1.5] * 8)
+    assert_allclose(report.waiting * 12, [10.5, 0.5, *[10.5] * 6])
 
 
 def test_what_has_no_world_has_no_report():
@@ -128,6 +137,8 @@ def test_a_log_is_saved_and_replayed(tmp_path):
     np.savez(tmp_path / "other.npz", x=np.zeros(3))
     with pytest.raises(InputError, match="is no log of events; it has x"):
         load_events(tmp_path / "other.npz")
+    with pytest.raises(InputError, match=r"^path: there is no file .*none\.npz"):
+        load_events(tmp_path / "none.npz")
 
 
 def test_the_timeline_shows_every_gradient_and_message():

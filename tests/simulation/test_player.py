@@ -296,6 +296,15 @@ def test_edges_of_a_log_are_looked_up_and_checked():
         replay("continuized", problem, network, no_edge, y=y)
 
 
+@pytest.mark.parametrize(
+    ("column", "value"), [("kind", -1), ("kind", 300), ("time", "soon"), ("mark", -1), ("i", 2**40)]
+)
+def test_a_column_that_cannot_hold_a_number_is_named(column, value):
+    row = {"time": 1.0, "kind": GRADIENT, "i": 0, column: value}
+    with pytest.raises(InputError, match=f"^{column}: "):
+        Events.from_arrays(**{name: [value] for name, value in row.items()})
+
+
 def test_a_variant_of_a_method_needs_params_of_its_own():
     def nothing(state, p, i, g):
         pass

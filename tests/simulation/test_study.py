@@ -107,3 +107,19 @@ def test_the_manifest_reads_no_file_twice(monkeypatch, tmp_path):
     study = Study(load_scenario(shipped.scenario_path("quickstart"), QUICK))
     assert study.input_digest == study.input_digest
     assert len(calls) == 1
+
+
+@pytest.mark.parametrize(
+    ("scenario", "given", "message"),
+    [
+        (3, {}, "scenario: a Scenario, a mapping or a path is needed, not a int"),
+        ("quickstart", {"problem": 3}, "problem: a Problem is needed, not a int"),
+        ("quickstart", {"network": "star"}, "network: a Network is needed, not a str"),
+    ],
+)
+def test_things_of_another_kind_are_refused(scenario, given, message):
+    if scenario == "quickstart":
+        scenario = shipped.scenario_path(scenario)
+    with pytest.raises(InputError) as caught:
+        Study(scenario, **given)
+    assert str(caught.value) == message

@@ -3,6 +3,7 @@
 import difflib
 import math
 from collections.abc import Callable, Mapping
+from numbers import Real
 from types import SimpleNamespace
 from typing import Any
 
@@ -43,6 +44,9 @@ class Constants:
     def __init__(
         self, method: str, overrides: Mapping[str, float], problem: Any = None, network: Any = None
     ):
+        for name, value in overrides.items():
+            if not isinstance(value, Real):
+                raise InputError(f"{method}: parameter {name!r} must be a number, not {value!r}")
         # Past __setattr__, which is for constants.
         vars(self).update(
             values={},

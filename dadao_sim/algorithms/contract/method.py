@@ -100,8 +100,20 @@ class Method(ABC):
     same_as: str | None = None
 
     def __post_init__(self) -> None:
+        if not self.name:
+            raise InputError("name", "it is empty", "give the method a name")
         if not self.title:
             object.__setattr__(self, "title", self.name)
+        for what, blocks in (
+            ("start_block", (self.start_block,)),
+            ("estimate", (self.estimate,)),
+            ("invariant", self.invariant),
+            ("drifting", self.drifting),
+        ):
+            for block in blocks:
+                if block is not None and block not in self.blocks:
+                    known = f"the blocks of {self.name} are {', '.join(self.blocks)}"
+                    raise InputError(what, f"{block!r} is no block", known)
 
     @abstractmethod
     def _tune(
@@ -131,6 +143,8 @@ class Method(ABC):
         for an override that is unknown or not finite, and where the constants make no sense
         together.
         """
+        if not self.time_varying and len(network.graphs) == 1:
+            (network,) = network.graphs  # of a sequence of one graph that graph
         c = Constants(self.name, overrides, problem, network)
         try:
             self.constants(c, problem, network)

@@ -25,6 +25,7 @@ def test_an_override_wins_and_what_is_computed_later_follows():
         ("dadao", {"mu": 0.0}, "parameter 'mu' must be above 0, not 0"),
         ("continuized", {"mu": -1.0}, "parameter 'mu' must be above 0, not -1"),
         ("a2cid2", {"eta": -1.0}, "parameter 'eta' must be at least 0, not -1"),
+        ("dadao", {"nu": "a"}, "parameter 'nu' must be a number, not 'a'"),
         ("msda", {"K": 2.5}, "'K' must be a whole number of at least 1, not 2.5"),
         ("msda", {"rate_factor": 2.0}, "'rate_factor' is unknown"),
         ("adom_plus", {"T": 2.0}, "'T' is unknown"),
