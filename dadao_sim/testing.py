@@ -26,12 +26,11 @@ from dadao_sim.engine import oracles
 from dadao_sim.engine.play import play
 from dadao_sim.errors import InputError
 from dadao_sim.events.log import GOSSIP, Events
-from dadao_sim.events.poisson import PoissonClock
-from dadao_sim.events.rounds import RoundClock
 from dadao_sim.local_steps.terms import make
 from dadao_sim.networks import GraphSequence, Network
 from dadao_sim.networks.graphs import build
 from dadao_sim.problems import Problem
+from dadao_sim.simulation.plan import clock_of_the_paper
 from dadao_sim.simulation.player import Player
 from dadao_sim.simulation.replay import make_player, replay
 
@@ -97,20 +96,7 @@ class Case:
     @cached_property
     def events(self) -> Events:
         """The first events that the method asks for."""
-        seed, rates = np.random.SeedSequence(1), self.tuning.clock
-        if rates is None:
-            return RoundClock(seed).window()[:EVENTS]
-        graphs: tuple[Any, ...] = ()
-        if isinstance(self.network, GraphSequence):
-            graphs = tuple(
-                (members, graph.rates)
-                for members, graph in zip(self.network.members, self.network.graphs, strict=True)
-            )
-        clock = PoissonClock(
-            *(rates.nodes, rates.edges, self.network.edges, seed),
-            graphs=graphs,
-            switching=rates.switching,
-        )
+        clock = clock_of_the_paper(self.tuning, self.network, np.random.SeedSequence(1))
         return clock.window()[:EVENTS]
 
     @cached_property

@@ -23,9 +23,9 @@ def network_report(network: Network | GraphSequence) -> dict[str, Any]:
     for name, method in METHODS.items():
         try:
             method.check_supported(problem, network)
+            tuning = method.tune(problem, network)
         except InputError:
             continue
-        tuning = method.tune(problem, network)
         methods[name] = {
             "title": method.title,
             "communications_per_round": tuning.communications,

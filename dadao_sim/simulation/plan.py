@@ -251,19 +251,38 @@ def make_clock(plan: Plan) -> Clock:
         with within("world"):
             if rates is not None:
                 return WorldClock(plan.world, rates, asked.message_bytes, seed)
-            exchanges = round(asked.per_round.messages_in_sequence)
-            preparation = asked.start.gradients / plan.parts.problem.nodes
-            return RoundWorld(plan.world, exchanges, asked.message_bytes, seed, preparation)
+            if asked.start.messages_in_sequence:
+                raise InputError(
+                    f"{plan.method.name} gossips before its first round, for which a world has no "
+                    "time; do it in its first step"
+                )
+            nodes = plan.parts.problem.nodes
+            return RoundWorld(
+                plan.world,
+                exchanges=round(asked.per_round.messages_in_sequence),
+                message_bytes=asked.message_bytes,
+                seed=seed,
+                preparation=asked.start.gradients / nodes,
+                gradients=asked.per_round.gradients / nodes or 1.0,
+            )
+    return clock_of_the_paper(plan.tuning, plan.network, seed)
+
+
+def clock_of_the_paper(
+    tuning: Tuning, network: Network | GraphSequence, seed: np.random.SeedSequence
+) -> Clock:
+    """Poisson clocks of nodes and edges at the rates that the tuning asks for, or rounds."""
+    rates = tuning.clock
     if rates is None:
         return RoundClock(seed)
     graphs: tuple[tuple[np.ndarray, np.ndarray], ...] = ()
     totals = None
-    if isinstance(plan.network, GraphSequence):
-        relative = (graph.rates for graph in plan.network.graphs)
-        graphs = tuple(zip(plan.network.members, relative, strict=True))
-        totals = graph_totals(plan.network)
+    if isinstance(network, GraphSequence):
+        relative = (graph.rates for graph in network.graphs)
+        graphs = tuple(zip(network.members, relative, strict=True))
+        totals = graph_totals(network)
     return PoissonClock(
-        *(rates.nodes, rates.edges, plan.network.edges, seed),
+        *(rates.nodes, rates.edges, network.edges, seed),
         graphs=graphs,
         totals=totals,
         switching=rates.switching,

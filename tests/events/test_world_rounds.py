@@ -18,11 +18,13 @@ from dadao_sim.networks.graphs import build
 UNIT = {"gradient": {"kind": "constant", "mean": 1.0}}
 
 
-def world(network=None, exchanges=1, size=8.0, seed=1, preparation=0.0, **spec):
+def world(network=None, exchanges=1, size=8.0, seed=1, preparation=0.0, gradients=1.0, **spec):
     made = WorldSpec.model_validate(spec)
     rng = np.random.default_rng(0)
     physics = make_physics(made, network or lollipop(), rng, accuracy=False, end=1e9)
-    return RoundWorld(physics, exchanges, size, np.random.SeedSequence(seed), preparation)
+    return RoundWorld(
+        physics, exchanges, size, np.random.SeedSequence(seed), preparation, gradients
+    )
 
 
 def round_times(clock, windows=1):
@@ -206,6 +208,14 @@ def test_gradients_before_round_0_make_the_first_computing_longer(preparation, l
     assert without[0] == pytest.approx(first.max() + 0.25)
     assert prepared[0] == pytest.approx((first + further).max() + 0.25)
     assert_allclose(np.diff(prepared), np.diff(without), rtol=1e-9)
+
+
+@pytest.mark.parametrize("gradients", [1.0, 2.0, 0.5])
+def test_a_round_lasts_as_many_gradients_as_are_computed_in_it(gradients):
+    law = {"kind": "constant", "mean": 2.0}
+    nodes = {"gradient": law, "slowness": [1.0, 1.0, 3.0, 1.0, 1.0, 1.0, 1.0]}
+    times = round_times(world(nodes=nodes, links={"latency": 0.25}, gradients=gradients))
+    assert_allclose(np.diff(times), gradients * 2.0 * 3.0 + 0.25)
 
 
 def test_a_preparation_is_begun_anew_after_a_crash():

@@ -11,6 +11,7 @@ from dadao_sim.algorithms.contract.tally import Message, Tally, numbers_and_byte
 # Nodes up to which a product with a full matrix is faster than with a sparse one; and up to which
 # the product of many rounds is multiplied out once.
 FULL_NODES, PRODUCT_NODES = 200, 1500
+PRODUCT_NUMBERS = 10**7  # in the products of all places of a sequence at which rounds may begin
 
 Weights = Callable[[Any], sparse.csr_array]
 Part = np.ndarray | Message
@@ -93,7 +94,7 @@ class Gossip:
         graphs = len(self.matrices)
         if rounds == 1:
             return self.matrices[first % graphs] @ V
-        if len(V) > PRODUCT_NODES:
+        if len(V) > PRODUCT_NODES or graphs * len(V) ** 2 > PRODUCT_NUMBERS:
             return self._one_by_one(first, rounds, V)
         place = first % graphs, rounds
         if place not in self.products:

@@ -18,7 +18,7 @@ ROUNDS = 256  # rounds in a window, beside what was resent or reset in them
 class RoundWorld:
     """A source of windows of ``ROUNDS`` rounds each, the same for the same seed sequence.
 
-    In a round every node computes (where gradients take no time: for exactly one interval, times
+    In a round every node computes ``gradients`` (where they take no time: for one interval, times
     its slowness), then exchanges with all its neighbours ``exchanges`` times in turn, a message of
     ``message_bytes`` each way. A node goes on when it has heard from all neighbours, with a global
     barrier when all nodes have. What faults do to that they say themselves. ``computing`` and
@@ -36,9 +36,13 @@ class RoundWorld:
         message_bytes: float,
         seed: np.random.SeedSequence,
         preparation: float = 0.0,
+        gradients: float = 1.0,
     ):
         if not 0 <= preparation < np.inf:
             raise InputError("preparation", f"{preparation} is not possible", "give 0 or more")
+        if not 0 < gradients < np.inf:
+            raise InputError("gradients", f"{gradients} is not possible", "give a number above 0")
+        self.gradients = gradients
         self.physics, self.exchanges = physics, exchanges
         network, streams = physics.network, Streams(seed)
         self.log = EventLog(network.edges, 1.0, streams["marks"])
@@ -85,13 +89,19 @@ class RoundWorld:
 
     def compute(self) -> tuple[np.ndarray, np.ndarray]:
         """When each node began the gradient that it brought to an end, and how long it took."""
-        begun, durations = self.ready, _gradient(self.physics, self.rng) + self.prepares
+        begun, durations = self.ready, self.work() + self.prepares
         self.prepares = np.zeros_like(self.prepares)
         for fault in self.faults:
             durations = fault.durations(durations, begun)
         for fault in self.faults:
             begun = fault.begun(begun, durations)
         return begun, durations
+
+    def work(self) -> np.ndarray:
+        """How long each node computes in a round, (n,)."""
+        if self.physics.spec.nodes.gradient.mean == 0:
+            return self.physics.interval() * self.physics.slowness
+        return _gradients(self.physics, self.gradients, self.rng)
 
     def exchange(self) -> None:
         """Every node sends to its neighbours and hears from them."""
@@ -127,8 +137,6 @@ class RoundWorld:
 def _gradient(physics: Physics, rng: np.random.Generator) -> np.ndarray:
     """How long a gradient takes at each node, (n,)."""
     law = physics.spec.nodes.gradient
-    if law.mean == 0:
-        return physics.interval() * physics.slowness
     return law.mean * physics.slowness * law.unit_block(rng, len(physics.slowness))
 
 
