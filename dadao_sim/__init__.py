@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from dadao_sim.events.log import Events as Events
     from dadao_sim.local_steps.local_step import LocalStep as LocalStep
     from dadao_sim.local_steps.terms import make as make
+    from dadao_sim.metrics import Metric as Metric
     from dadao_sim.networks import GraphSequence as GraphSequence
     from dadao_sim.networks import Network as Network
     from dadao_sim.networks.graphs import build as build
@@ -35,6 +36,7 @@ _HOMES = {
     "GraphSequence": "networks",
     "InputError": "errors",
     "LocalStep": "local_steps.local_step",
+    "Metric": "metrics",
     "Network": "networks",
     "Problem": "problems",
     "Result": "results.result",
@@ -58,6 +60,7 @@ __all__ = [
     "GraphSequence",
     "InputError",
     "LocalStep",
+    "Metric",
     "Network",
     "Problem",
     "Result",
