@@ -36,7 +36,8 @@ class EventCounts:
             name: self.before[name] + np.cumsum(values, dtype=float)
             for name, values in zip(COUNTED, self._added(events), strict=True)
         }
-        self.totals = {name: float(values[-1]) for name, values in self.window.items()}
+        if len(events):
+            self.totals = {name: float(values[-1]) for name, values in self.window.items()}
 
     def _added(self, events: Events) -> tuple[np.ndarray, ...]:
         """What each row adds to ``COUNTED``."""

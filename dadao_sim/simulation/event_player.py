@@ -47,11 +47,19 @@ class EventPlayer(Player):
         self.compiled_objective = isinstance(objective, tuple)
         self._play = PLAY
         self._window: tuple[Events, Log] | None = None
+        self._uncounted: Events | None = None
 
     @property
     def tally(self) -> Tally:
         """See :meth:`Player.tally`."""
-        return self.counts.at(self.row)
+        return self._counted().at(self.row)
+
+    def _counted(self) -> EventCounts:
+        """The counts, of the present window too: who asks for none does not wait for them."""
+        if self._uncounted is not None:
+            self.counts.load(self._uncounted)
+            self._uncounted = None
+        return self.counts
 
     @property
     def arrays(self) -> list[np.ndarray]:
@@ -64,8 +72,8 @@ class EventPlayer(Player):
 
     def _log(self, events: Events) -> Log:
         if self._window is None or self._window[0] is not events:
-            if len(events):
-                self.counts.load(events)
+            self._counted()
+            self._uncounted, self.row = events, 0
             delayed = (events.kind >= GRADIENT_START) & (events.kind <= LOST)
             slot = self.slots.assign(events) if delayed.any() else events.start
             columns = (events.time, events.kind, events.i, events.j, events.edge, events.mark)
@@ -79,8 +87,8 @@ class EventPlayer(Player):
         """See :meth:`Player.play_until`."""
         log = self._log(events)
         reason = ""
-        if len(events):
-            last, limit = self.counts.rows_until(limits)
+        if limits.of_costs:
+            last, limit = self._counted().rows_until(limits)
             if last <= stop:
                 stop, reason = last, limit
         self._replay(log, first, stop)

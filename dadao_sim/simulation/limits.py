@@ -20,6 +20,11 @@ class Limits:
     communications: float = math.inf
     accuracy: float = 0.0
 
+    @property
+    def of_costs(self) -> bool:
+        """Whether there is a limit of gradients or communications."""
+        return self.gradients < math.inf or self.communications < math.inf
+
     def reached(self, tally: Tally) -> str:
         """Which limit of what is counted ``tally`` has come to; "" if none."""
         if tally.communications >= NEARLY * self.communications:
