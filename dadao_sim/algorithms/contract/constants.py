@@ -45,7 +45,8 @@ class Constants:
         self, method: str, overrides: Mapping[str, float], problem: Any = None, network: Any = None
     ):
         for name, value in overrides.items():
-            if not isinstance(value, Real):
+            # A number that NumPy read from a file is an array without axes.
+            if not isinstance(value[()] if isinstance(value, np.ndarray) else value, Real):
                 raise InputError(f"{method}: parameter {name!r} must be a number, not {value!r}")
         # Past __setattr__, which is for constants.
         vars(self).update(
