@@ -36,6 +36,7 @@ def run(
 ) -> None:
     """Run a scenario: curves, a table of costs, figures."""
     from dadao_sim.results.folder import check_folder
+    from dadao_sim.results.result import DIVERGED
     from dadao_sim.scenario import shipped
     from dadao_sim.scenario.reading import load_scenario
     from dadao_sim.simulation.simulate import simulate
@@ -61,7 +62,7 @@ def run(
         raise typer.Exit(INTERRUPTED) from None
     print_costs(result.summary, result.titles)
     for row in result.runs.itertuples():
-        if row.status == "diverged":
+        if row.status == DIVERGED:
             say(
                 f"{row.algorithm}, repeat {row.repeat}: diverged at time {row.time:g}: {row.reason}"
             )

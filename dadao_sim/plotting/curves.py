@@ -226,7 +226,7 @@ def _scale_y(axes: Axes, drawn: list[Run]) -> float:
 
 def _scale_linear_y(axes: Axes, drawn: list[Run]) -> float:
     """Show everything but what comes after the start of a run that diverged; the upper end."""
-    shown = [run.y if run.status != "diverged" else run.y[:1] for run in drawn]
+    shown = [run.y if run.status != DIVERGED else run.y[:1] for run in drawn]
     lowest, highest = min(float(y.min()) for y in shown), max(float(y.max()) for y in shown)
     margin = 0.04 * (highest - lowest) if highest > lowest else 1.0
     axes.set_ylim(lowest - margin, highest + margin)

@@ -16,7 +16,7 @@ from dadao_sim import plugins
 from dadao_sim.errors import InputError
 from dadao_sim.problems.build import picture, true_signal
 from dadao_sim.randomness import stream
-from dadao_sim.results.result import Result
+from dadao_sim.results.result import DIVERGED, Result
 from dadao_sim.scenario.model import Scenario
 from dadao_sim.scenario.reading import scenario_from_mapping
 
@@ -60,7 +60,7 @@ def recovered(result: Result, labels: Sequence[str] | None = None) -> Recovered:
         truth, seen = picture(scenario.problem, nodes, rng)
     else:
         truth = true_signal(scenario.problem, rng)
-    rows = result.runs[(result.runs["repeat"] == 0) & (result.runs["status"] == "diverged")]
+    rows = result.runs[(result.runs["repeat"] == 0) & (result.runs["status"] == DIVERGED)]
     return Recovered(
         truth=truth,
         seen=seen,

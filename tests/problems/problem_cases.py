@@ -35,7 +35,7 @@ def constants(loss: str) -> dict[str, float]:
 
 
 def value(loss: str, A: Any, b: Any, i: int, x: Any, weighting: str = "samples") -> float:
-    """f_i(x) as formulas.md has it."""
+    """f_i(x), written out with NumPy alone."""
     z = A[i] @ x
     total = sum(len(part) for part in A)
     scale = len(A) / total if weighting == "samples" else 1 / len(A[i])
