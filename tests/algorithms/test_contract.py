@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import re
 import subprocess
 import sys
 from dataclasses import replace
@@ -234,6 +235,16 @@ def test_a_block_of_another_shape_is_refused():
     other = replace(METHODS["pg_extra"], step=step)
     with pytest.raises(InputError, match=r"pg_extra: s.x has shape \(3,\); a block is \(7, 3\)"):
         other.tune(small_problem(), lollipop())
+
+
+def test_a_step_that_fails_is_one_line_with_its_place():
+    def step(s, c, nodes, W):
+        s.x = W(s.x) - c.stepp * nodes.gradients(s.x)
+
+    with pytest.raises(InputError) as caught:
+        Case(replace(METHODS["pg_extra"], step=step), "fixed").tuning  # noqa: B018
+    said = str(caught.value)
+    assert re.fullmatch(r"pg_extra: test_contract\.py:\d+: AttributeError: .* 'stepp'", said)
 
 
 def test_all_laws_are_heard_for_each_case():

@@ -5,9 +5,11 @@ Adding a method is one file that ends in an :class:`AsynchronousMethod` or a
 a user's own file by ``plugins:`` of a scenario, in a notebook by ``register``.
 """
 
+import traceback
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
@@ -140,8 +142,8 @@ class Method(ABC):
         """The method for ``problem`` on ``network``, constants replaced by name.
 
         ``averaging`` is the average that a node reports, if the method keeps one. Raises InputError
-        for an override that is unknown or not finite, and where the constants make no sense
-        together.
+        for an override that is unknown or not finite, where the constants make no sense together,
+        and where a function of the method fails, with its file and line.
         """
         if not self.time_varying and len(network.graphs) == 1:
             (network,) = network.graphs  # of a sequence of one graph that graph
@@ -159,6 +161,11 @@ class Method(ABC):
             raise InputError(
                 f"{self.name}: the method has no constants with {{{given}}} ({error})"
             ) from error
+        except Exception as error:  # of a user's method, which is asked here for the first time
+            place = traceback.extract_tb(error.__traceback__)[-1]
+            where = f"{Path(place.filename).name}:{place.lineno}"
+            said = " ".join(f"{type(error).__name__}: {error}".split())
+            raise InputError(f"{self.name}: {where}: {said}") from error
 
     def check_supported(
         self,
