@@ -17,6 +17,7 @@ from dadao_sim.results.folder import UNFINISHED, check_folder, remove_result
 from dadao_sim.results.result import FinishedRun, Result, RunKey, load_result
 from dadao_sim.results.store import RunStore, fingerprint
 from dadao_sim.scenario.model import Scenario
+from dadao_sim.simulation.interrupts import Interrupts
 from dadao_sim.simulation.manifest import make_manifest
 from dadao_sim.simulation.one_run import Tick, run_plan
 from dadao_sim.simulation.study import Study
@@ -59,7 +60,9 @@ def simulate(
         )
     if folder is not None:
         check_folder(folder, resume=resume, overwrite=overwrite)
-    study.check()
+    interrupts = Interrupts()
+    with interrupts:
+        study.check()
     if folder is not None and overwrite:
         remove_result(folder)
 
@@ -72,15 +75,21 @@ def simulate(
         store = RunStore(folder / UNFINISHED, identity)
         runs = {key: store.load(key) for key in store.finished()}
     todo = [key for key in study.keys if key not in runs]
+
+    def heard(key: RunKey, share: float, accuracy: float) -> None:
+        interrupts.check()
+        if tick is not None:
+            tick(key, share, accuracy)
+
     try:
-        for run in run_all(study, todo, jobs, tick):
-            key = run.key
-            if store is not None:
-                store.save(run)
-                run = store.load(key)  # its states stay on disk
-            runs[key] = run
-            if tick is not None:
-                tick(key, 1.0, float(run.curves["accuracy"].iloc[-1]))
+        with interrupts:
+            for run in run_all(study, todo, jobs, heard):
+                key = run.key
+                if store is not None:
+                    store.save(run)
+                    run = store.load(key)  # its states stay on disk
+                runs[key] = run
+                heard(key, 1.0, float(run.curves["accuracy"].iloc[-1]))
     except KeyboardInterrupt:
         if folder is not None:
             make_result(study, runs, interrupted=True).save(folder)
@@ -106,9 +115,7 @@ def make_result(
     return Result.from_runs(manifest, finished.values(), study.labels)
 
 
-def run_all(
-    study: Study, keys: list[RunKey], jobs: int, tick: Tick | None = None
-) -> Iterator[FinishedRun]:
+def run_all(study: Study, keys: list[RunKey], jobs: int, tick: Tick) -> Iterator[FinishedRun]:
     """The runs as they finish, in this process or in ``jobs`` others.
 
     All are planned here, whose work the runs of a repeat share; methods and plans travel as bytes,

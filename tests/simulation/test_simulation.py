@@ -1,6 +1,7 @@
 """Whole simulations: the same bytes everywhere, fair counts, interruptions, and a user's own
 parts."""
 
+import ctypes
 import hashlib
 import json
 import os
@@ -21,6 +22,7 @@ from dadao_sim.errors import InputError
 from dadao_sim.results.folder import UNFINISHED
 from dadao_sim.results.result import load_result
 from dadao_sim.scenario.reading import scenario_from_mapping
+from dadao_sim.simulation.interrupts import Interrupts
 from dadao_sim.simulation.study import Study
 
 SCENARIO = {
@@ -271,6 +273,8 @@ def test_ctrl_c_on_the_command_line(tmp_path):
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        # what runs in the background inherits a SIGINT that is ignored
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     )
     deadline = time.monotonic() + 120
     while not (tmp_path / "r" / UNFINISHED).is_dir() and time.monotonic() < deadline:
@@ -282,6 +286,43 @@ def test_ctrl_c_on_the_command_line(tmp_path):
     assert "go on with --resume" in out
     assert "Traceback" not in err
     assert load_result(tmp_path / "r").manifest["interrupted"] is True
+
+
+@pytest.mark.parametrize("compiler_fails", [True, False])
+def test_ctrl_c_within_a_callback_of_the_compiler_is_not_lost(tmp_path, compiler_fails):
+    """Python drops what a callback of C raises; the compiler then fails, or does not."""
+
+    @ctypes.CFUNCTYPE(None)
+    def callback():
+        raise KeyboardInterrupt
+
+    played = []
+
+    def tick(key, share, accuracy):
+        played.append(key)
+        if len(played) == 3:
+            callback()
+            if compiler_fails:
+                raise RuntimeError("no compiled object yet")
+
+    scenario = changed(algorithms=["dadao", "msda"], repeats=1)
+    with pytest.raises(KeyboardInterrupt):
+        simulate(scenario, out=tmp_path / "r", tick=tick)
+    assert played == [("dadao", 0)] * 3
+    assert load_result(tmp_path / "r").manifest["interrupted"] is True
+
+
+def test_other_errors_that_python_drops_are_reported_as_ever(monkeypatch):
+    @ctypes.CFUNCTYPE(None)
+    def callback():
+        raise ValueError("of the callback")
+
+    heard = []
+    monkeypatch.setattr(sys, "unraisablehook", lambda dropped: heard.append(str(dropped.exc_value)))
+    with Interrupts() as interrupts:
+        callback()
+    assert heard == ["of the callback"]
+    interrupts.check()  # nothing to raise
 
 
 def test_a_diverging_run_does_not_stop_the_others():
