@@ -1,5 +1,6 @@
 """A simulator of decentralised optimisation: DADAO and the field's baselines, event by event."""
 
+import time
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from dadao_sim.testing import check_method as check_method
 
 __version__ = "0.1.0"
+IMPORTED_AT = time.time()  # sources that are younger may not be what was imported
 
 # Imported when first used: the command line answers before NumPy is loaded.
 _HOMES = {

@@ -30,7 +30,7 @@ FLOORS = (
     ("compiled", "metrics"),
     ("archives", "registration"),
     ("files", "strict"),
-    ("errors", "randomness"),
+    ("cache_files", "errors", "randomness"),
 )
 SMALL = {room for floor in FLOORS[-3:] for room in floor}
 HEIGHT = {room: -floor for floor, rooms in enumerate(FLOORS) for room in rooms}

@@ -8,16 +8,15 @@ import hashlib
 import io
 import json
 import os
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
 
 import numpy as np
-from platformdirs import user_cache_path
 
+from dadao_sim import cache_files
 from dadao_sim.compiled.sources import PACKAGE, digest, sources
-from dadao_sim.files import atomic_write
 from dadao_sim.networks.rates.problem import RateProblem
 
 VARIABLE = "DADAO_SIM_RATES_CACHE"
@@ -29,7 +28,10 @@ def folder() -> Path | None:
     base = os.environ.get(VARIABLE)
     if base == "off":
         return None
-    return Path(base) if base else user_cache_path("dadao_sim", appauthor=False) / "rates"
+    if base:
+        return Path(base)
+    home = cache_files.user_cache()
+    return None if home is None else home / "rates"
 
 
 def key(problem: RateProblem, **options: Any) -> str:
@@ -48,11 +50,11 @@ def load(name: str) -> dict[str, Any] | None:
     place = folder()
     if place is None:
         return None
-    try:
-        with np.load(place / f"{name}.npz", allow_pickle=False) as stored:
-            return {field: stored[field] for field in stored.files}
-    except (OSError, ValueError, BadZipFile, EOFError):
+    content = cache_files.read(place / f"{name}.rates")
+    if content is None:
         return None
+    with np.load(io.BytesIO(content), allow_pickle=False) as stored:
+        return {field: stored[field] for field in stored.files}
 
 
 def store(name: str, **fields: Any) -> None:
@@ -62,10 +64,9 @@ def store(name: str, **fields: Any) -> None:
         return
     content = io.BytesIO()
     np.savez(content, **fields)
-    try:
-        atomic_write(place / f"{name}.npz", content.getvalue())
-    except OSError:
-        return  # a read-only home: compute again next time
+    with suppress(OSError):  # a read-only home: compute again next time
+        place.mkdir(parents=True, exist_ok=True)
+        cache_files.write(place / f"{name}.rates", content.getvalue())
 
 
 @cache
