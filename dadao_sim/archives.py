@@ -1,13 +1,14 @@
 """The state of one run as a NumPy archive: the same bytes for the same arrays, read when asked."""
 
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 
+from dadao_sim.errors import InputError
 from dadao_sim.files import atomic_write, unreadable
 
 # What zipfile and numpy raise for files that are cut short or overwritten.
@@ -29,6 +30,14 @@ def write_state(path: Path, blocks: Mapping[str, NDArray[np.float64]]) -> None:
                     np.lib.format.write_array(file, np.asarray(block), allow_pickle=False)
 
     atomic_write(path, write)
+
+
+def holds(path: Path, names: Collection[str]) -> bool:
+    """Whether a file is an archive of exactly these arrays."""
+    try:
+        return set(StoredState(path)) == set(names)
+    except InputError:
+        return False
 
 
 class StoredState(Mapping[str, NDArray[np.float64]]):

@@ -1,44 +1,194 @@
-"""Files that are either whole or absent: atomic writes, JSON, and file names made from labels."""
+"""What may be written, files that are whole or absent, JSON, and file names made from labels."""
 
+import errno
 import json
 import os
 import re
+import stat
 import uuid
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 
-from dadao_sim.errors import InputError
+from dadao_sim.errors import InputError, within
+
+HIDDEN = ".dadao-sim"  # how the names of all begin that we put beside what the user asked for
+LONGEST_NAME = 255  # bytes, of every usual file system
+
+
+class FileKind(NamedTuple):
+    """A kind of file that we write, and how one of ours is told from a user's.
+
+    Attributes:
+        suffixes: its endings, lower case with the dot; none: any will do.
+        is_ours: whether the file at a path is one that we wrote; never raises for a readable one.
+
+    """
+
+    suffixes: tuple[str, ...]
+    is_ours: Callable[[Path], bool]
+
+
+def check_outputs(
+    outputs: Mapping[str, tuple[Path | None, FileKind]],
+    *,
+    inputs: Iterable[str | Path | None] = (),
+    overwrite: bool = False,
+) -> None:
+    """Refuse what cannot or may not be written. Every command calls this before its work.
+
+    The rule: links are followed, and their targets replaced. What is there must be a regular file
+    that we wrote (or is empty), unless ``overwrite``; never an input, and no two outputs are one
+    file. The suffix is one of its kind's, and the folder can be written, or made.
+
+    Args:
+        outputs: option, as the user knows it -> path (None: not asked for) and kind, such as
+            ``{"--figure": (figure, FIGURE), "--out": (out, GRAPHML)}``.
+        inputs: files and folders that the command reads (None and missing ones count for nothing).
+        overwrite: whether a file that is not ours may be replaced.
+
+    Raises:
+        InputError: for the first that cannot be written, under the name of its option.
+
+    """
+    read = list(_identities(inputs))
+    taken: dict[Path, str] = {}
+    for option, (path, kind) in outputs.items():
+        if path is None:
+            continue
+        with within(option):
+            target = check_output(path, kind, overwrite=overwrite)
+            if target.exists() and any(os.path.samestat(target.stat(), other) for other in read):
+                raise InputError(f"{path} is read by this command; choose another")
+            if target in taken:
+                raise InputError(f"{path} is the file of {taken[target]} too; choose another")
+        taken[target] = option
+
+
+def check_output(path: str | Path, kind: FileKind, *, overwrite: bool = False) -> Path:
+    """The file that writing to ``path`` will make or replace, by the rule of `check_outputs`.
+
+    What writes a kind of file calls this. Raises InputError where the file may not be written.
+    """
+    path = Path(path)
+    if kind.suffixes and path.suffix.lower() not in kind.suffixes:
+        endings = " or ".join(kind.suffixes)
+        raise InputError(f"{path}: name a file that ends in {endings}")
+    target = regular_target(path)
+    check_folder_of(target)
+    if not target.exists():
+        return target
+    if not os.access(target, os.W_OK):
+        raise InputError(f"{path} is write-protected; choose another")
+    ours = target.stat().st_size == 0 or kind.is_ours(target)
+    if not ours and not overwrite:
+        raise InputError(f"{path} exists and is not one of ours; choose another, or overwrite it")
+    return target
+
+
+def regular_target(path: Path) -> Path:
+    """The regular file that ``path`` is, or will be, at the end of all links.
+
+    Raises InputError for a folder, a device, a pipe, and for what the standard streams write to.
+    """
+    try:
+        there = path.stat()
+    except FileNotFoundError:
+        return Path(os.path.realpath(path))
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise InputError(f"{path} cannot be written ({reason})") from None
+    if not stat.S_ISREG(there.st_mode):
+        what = "a folder" if stat.S_ISDIR(there.st_mode) else "no regular file"
+        raise InputError(f"{path} is {what}; name a file")
+    if any(os.path.samestat(there, stream) for stream in _standard_streams()):
+        raise InputError(f"{path} is where messages are printed; name a file of its own")
+    return Path(os.path.realpath(path))
+
+
+def check_folder_of(target: Path) -> None:
+    """InputError unless the folder of a file can be written, or made."""
+    folder, names = target.parent, [target.name]
+    while not os.path.lexists(folder) and folder != folder.parent:
+        folder, names = folder.parent, [folder.name, *names]
+    if not folder.is_dir():
+        raise InputError(f"{target} cannot be written: {folder} is no folder")
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise InputError(f"{target} cannot be written: nor can the folder {folder}")
+    if max(len(os.fsencode(name)) for name in names) > LONGEST_NAME:
+        raise InputError(f"a name of more than {LONGEST_NAME} bytes: {max(names, key=len)[:40]}...")
 
 
 def atomic_write(path: Path, content: bytes | Callable[[BinaryIO], object]) -> None:
     """Write a file so that no reader, and no crash, ever sees half of it.
 
     Args:
-        path: the file to make or replace; missing parent folders are made.
+        path: the file to make or replace, or a link to it; missing parent folders are made.
         content: the bytes, or a function that writes them to the open file (large content).
 
     The bytes go to a hidden temporary file in the same folder, reach the disk, and take the
-    name in one step. If writing raises, the temporary file is removed and `path` is untouched.
+    name in one step; owner and permissions of a replaced file are kept. If writing raises, the
+    temporary file is removed and `path` is untouched.
+
+    This replaces whatever file is there; who writes for a user calls `check_output` before.
+
+    Raises:
+        InputError: `path` is no regular file.
+        OSError: the disk, or its rights, do not allow it; names `path`.
 
     """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    # Not `tempfile`: its files are readable by their owner alone, and a rename keeps that.
-    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
+    target = regular_target(path)
+    # A name of its own: with that of the file before it, it might be too long. Not `tempfile`:
+    # its files are readable by their owner alone, and a rename keeps that.
+    temporary = target.with_name(f"{HIDDEN}-{uuid.uuid4().hex}.tmp")
     try:
-        with temporary.open("wb") as handle:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with temporary.open("xb") as handle:
             if callable(content):
                 content(handle)
             else:
                 handle.write(content)
             handle.flush()
             os.fsync(handle.fileno())
-        os.replace(temporary, path)
+        if target.exists():
+            _keep_rights(target, temporary)
+        os.replace(temporary, target)
+    except OSError as error:
+        # That of a full disk names no file, and the others name the temporary one.
+        reason = error.strerror or str(error)
+        raise OSError(error.errno or errno.EIO, reason, str(path)) from error
     finally:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):
+            temporary.unlink()
+
+
+def _keep_rights(old: Path, new: Path) -> None:
+    """Give ``new`` the owner, as far as we may, and the permissions of ``old``."""
+    rights = old.stat()
+    with suppress(PermissionError, AttributeError):  # there are systems without owners
+        os.chown(new, rights.st_uid, rights.st_gid)
+    with suppress(PermissionError):
+        new.chmod(stat.S_IMODE(rights.st_mode))
+
+
+def _identities(paths: Iterable[str | Path | None]) -> Iterator[os.stat_result]:
+    """What tells files from each other, of those at the paths and in the folders there."""
+    for path in paths:
+        with suppress(OSError):
+            if path is not None and Path(path).is_dir():
+                yield from _identities(Path(path).iterdir())
+            elif path is not None:
+                yield Path(path).stat()
+
+
+def _standard_streams() -> Iterator[os.stat_result]:
+    for descriptor in (1, 2):
+        with suppress(OSError):  # closed
+            yield os.fstat(descriptor)
 
 
 def json_bytes(value: Any) -> bytes:

@@ -220,7 +220,7 @@ def main() -> None:
     drawn = set()
     for picture in (picture for pictures in gallery.values() for picture in pictures):
         drawn.add(PLOTS / f"{picture.name}.png")
-        save_figure(picture.draw(result_of), PLOTS / f"{picture.name}.png")
+        save_figure(picture.draw(result_of), PLOTS / f"{picture.name}.png", overwrite=True)
     atomic_write(PLOTS / "README.md", page(gallery, result_of).encode())
     for stale in set(PLOTS.glob("*.png")) - drawn:
         stale.unlink()

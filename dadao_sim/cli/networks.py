@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from dadao_sim.cli.group import Group
-from dadao_sim.cli.options import FigureOption, PluginOption, load_plugins
+from dadao_sim.cli.options import FigureOption, OverwriteOption, PluginOption, load_plugins
 from dadao_sim.cli.show import print_table, say
 from dadao_sim.errors import InputError, within
 
@@ -41,10 +41,15 @@ def network(
     ] = None,
     as_json: JsonOption = False,
     figure: FigureOption = None,
+    overwrite: OverwriteOption = False,
 ) -> None:
     """Size and constants of a network, and what each method communicates on it."""
+    from dadao_sim.files import check_outputs
+    from dadao_sim.plotting.style import FIGURE
     from dadao_sim.reports.network import network_report
 
+    read = [file, *(plugin or [])]
+    check_outputs({"--figure": (figure, FIGURE)}, inputs=read, overwrite=overwrite)
     load_plugins(plugin)
     built = _network(file, graph, nodes, sets, seed, rates)
     report = network_report(built)
@@ -53,7 +58,7 @@ def network(
     else:
         print_network(report)
     if figure is not None:
-        _draw(built, built.rates if rates else None, figure)
+        _draw(built, built.rates if rates else None, figure, overwrite)
 
 
 @group.command()
@@ -75,15 +80,19 @@ def rates(
     ] = None,
     as_json: JsonOption = False,
     figure: FigureOption = None,
+    overwrite: OverwriteOption = False,
 ) -> None:
     """The gossip rates of least total, with a certificate, against the usual ones."""
+    from dadao_sim.files import check_outputs
     from dadao_sim.networks import Network, write_graphml
+    from dadao_sim.networks.graphml import GRAPHML
+    from dadao_sim.plotting.style import FIGURE
     from dadao_sim.reports.rates import compare_methods, rates_report
 
+    outputs = {"--out": (out, GRAPHML), "--figure": (figure, FIGURE)}
+    check_outputs(outputs, inputs=[file, *(plugin or [])], overwrite=overwrite)
     load_plugins(plugin)
     built = _network(file, graph, nodes, sets, seed, None)
-    if out is not None and out.is_dir():  # said before minutes of work, not after
-        raise InputError(f"rates: --out {out} is a folder; name a GraphML file")
     found = compare_methods(built, method, solver=solver, time_limit=time_limit, prune=prune)
     report = rates_report(built, found)
     if as_json:
@@ -93,9 +102,9 @@ def rates(
     last = found[-1]
     assert isinstance(last.network, Network)  # as built
     if out is not None:
-        write_graphml(last.network, out)
+        write_graphml(last.network, out, overwrite=overwrite)
     if figure is not None:
-        _draw(last.network, last.rates, figure)
+        _draw(last.network, last.rates, figure, overwrite)
 
 
 def print_network(report: dict[str, Any]) -> None:
@@ -186,9 +195,9 @@ def _options(sets: list[str]) -> dict[str, Any]:
     return options
 
 
-def _draw(built: "Network", rates: Any, figure: Path) -> None:
+def _draw(built: "Network", rates: Any, figure: Path, overwrite: bool) -> None:
     from dadao_sim.plotting.networks import network_figure
     from dadao_sim.plotting.style import save_figure
     from dadao_sim.reports.layout import network_layout
 
-    save_figure(network_figure(network_layout(built), rates), figure)
+    save_figure(network_figure(network_layout(built), rates), figure, overwrite=overwrite)

@@ -17,6 +17,9 @@ PluginOption = Annotated[
     typer.Option("--plugin", metavar="FILE.py", help="Know a file of yours. May be repeated."),
 ]
 ResultArgument = Annotated[Path, typer.Argument(metavar="DIR", help="Folder of a result.")]
+OverwriteOption = Annotated[
+    bool, typer.Option(help="Replace what is there and is no such file of ours.")
+]
 FigureOption = Annotated[Path | None, typer.Option(help="Draw it to this file.")]
 
 

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from dadao_sim.cli.group import Group
-from dadao_sim.cli.options import FigureOption, ResultArgument
+from dadao_sim.cli.options import FigureOption, OverwriteOption, ResultArgument
 from dadao_sim.cli.show import print_costs, say
 
 group = Group("Results", place=1)
@@ -36,20 +36,25 @@ def compare(
     accuracy: Annotated[float, typer.Option(help="The accuracy whose cost is compared.")] = 1e-6,
     quantity: Annotated[XAxis, typer.Option(help="What the figure shows.")] = XAxis.communications,
     figure: FigureOption = None,
+    overwrite: OverwriteOption = False,
 ) -> None:
     """Put several results side by side: what each method spent to reach an accuracy."""
+    from dadao_sim.files import check_outputs
     from dadao_sim.plotting.comparison import comparison_figure
-    from dadao_sim.plotting.style import save_figure
+    from dadao_sim.plotting.style import FIGURE, save_figure
     from dadao_sim.reports.comparison import comparison_table, titles_of
+    from dadao_sim.results.folder import files_read
     from dadao_sim.results.result import load_result
 
+    read = [file for folder in folders for file in files_read(folder)]
+    check_outputs({"--figure": (figure, FIGURE)}, inputs=read, overwrite=overwrite)
     names = [folder.name for folder in folders]
     if len(set(names)) < len(names):
         names = [str(folder) for folder in folders]  # the same name twice: tell them apart
     results = {name: load_result(folder) for name, folder in zip(names, folders, strict=True)}
     print_costs(comparison_table(results, accuracy), titles_of(results))
     if figure is not None:
-        save_figure(comparison_figure(results, accuracy, quantity), figure)
+        save_figure(comparison_figure(results, accuracy, quantity), figure, overwrite=overwrite)
         say(f"figure: {figure}")
 
 
@@ -69,14 +74,18 @@ def plot(
         typer.Option(help="The error, or a metric of the scenario's.", autocompletion=_errors),
     ] = "accuracy",
     format: Annotated[Format, typer.Option(help="File format.")] = Format.png,
+    overwrite: OverwriteOption = False,
 ) -> None:
     """Draw one error against one cost, into DIR/figures."""
+    from dadao_sim.files import check_outputs
     from dadao_sim.plotting.curves import curve_figure
-    from dadao_sim.plotting.style import save_figure
+    from dadao_sim.plotting.style import FIGURE, save_figure
     from dadao_sim.results.result import load_result
 
     path = folder / "figures" / f"{y}-{x}.{format}"
-    save_figure(curve_figure(load_result(folder), x, y), path)
+    result = load_result(folder)
+    check_outputs({"figure": (path, FIGURE)}, overwrite=overwrite)
+    save_figure(curve_figure(result, x, y), path, overwrite=overwrite)
     say(f"figure: {path}")
 
 
@@ -90,12 +99,17 @@ def recovered(
             "--algorithm", metavar="LABEL", help="Only this one. May be repeated. [default: all]"
         ),
     ] = None,
+    overwrite: OverwriteOption = False,
 ) -> None:
     """Draw an image, or a sparse signal, beside what each method recovered of it."""
+    from dadao_sim.files import check_outputs
     from dadao_sim.plotting.recovered import recovered_figure
-    from dadao_sim.plotting.style import save_figure
+    from dadao_sim.plotting.style import FIGURE, save_figure
     from dadao_sim.reports import recovered as report
+    from dadao_sim.results.folder import files_read
     from dadao_sim.results.result import load_result
 
-    save_figure(recovered_figure(report.recovered(load_result(folder), algorithms)), figure)
+    check_outputs({"--figure": (figure, FIGURE)}, inputs=files_read(folder), overwrite=overwrite)
+    drawn = recovered_figure(report.recovered(load_result(folder), algorithms))
+    save_figure(drawn, figure, overwrite=overwrite)
     say(f"figure: {figure}")

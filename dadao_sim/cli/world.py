@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from dadao_sim.cli.group import Group
-from dadao_sim.cli.options import ScenarioArgument, SetOption
+from dadao_sim.cli.options import OverwriteOption, ScenarioArgument, SetOption
 from dadao_sim.cli.show import print_table, say
 from dadao_sim.errors import InputError
 from dadao_sim.results.names import printed_name
@@ -30,11 +30,13 @@ def world(
     timeline: Annotated[Path | None, typer.Option(help="Draw the nodes' time there.")] = None,
     begin: Annotated[float, typer.Option(help="Where the timeline begins.")] = 0.0,
     load: Annotated[Path | None, typer.Option(help="Draw the bytes per link there.")] = None,
+    overwrite: OverwriteOption = False,
 ) -> None:
     """What happens in a scenario's world: work, waiting, staleness, load, losses."""
-    from dadao_sim.events.files import save_events
+    from dadao_sim.events.files import EVENT_LOG, save_events
+    from dadao_sim.files import check_outputs
     from dadao_sim.plotting.networks import network_figure
-    from dadao_sim.plotting.style import save_figure
+    from dadao_sim.plotting.style import FIGURE, save_figure
     from dadao_sim.plotting.timeline import timeline_figure
     from dadao_sim.reports.layout import network_layout
     from dadao_sim.reports.timeline import world_timeline
@@ -42,25 +44,35 @@ def world(
     from dadao_sim.scenario import shipped
     from dadao_sim.scenario.reading import load_scenario
     from dadao_sim.simulation.study import Study
+    from dadao_sim.strict import files_named
 
-    loaded = load_scenario(shipped.scenario_path(scenario), sets or [])
+    file = shipped.scenario_path(scenario)
+    loaded = load_scenario(file, sets or [])
     labels = [spec.label for spec in loaded.algorithms] if algorithm is None else [algorithm]
     if len(labels) > 1 and (log or timeline or load):
         raise InputError("world: --log, --timeline and --load are of one: add --algorithm LABEL")
+    outputs = {
+        "--log": (log, EVENT_LOG),
+        "--timeline": (timeline, FIGURE),
+        "--load": (load, FIGURE),
+    }
+    check_outputs(outputs, inputs=[file, *files_named(loaded)], overwrite=overwrite)
     study = Study(loaded)
     reports = [world_report(study, label, end=end) for label in labels]
     print_worlds(reports)
     report = reports[0]
     if log is not None:
-        save_events(log, report.events)
+        save_events(log, report.events, overwrite=overwrite)
         say(f"log: {log}, {len(report.events):,} events")
     if timeline is not None:
-        save_figure(timeline_figure(world_timeline(report), begin, report.end), timeline)
+        drawn = timeline_figure(world_timeline(report), begin, report.end)
+        save_figure(drawn, timeline, overwrite=overwrite)
         say(f"figure: {timeline}")
     if load is not None:
         rates = report.link_bytes / report.end
         what = "Bytes per mean gradient interval"
-        save_figure(network_figure(network_layout(report.network), rates, label=what), load)
+        drawn = network_figure(network_layout(report.network), rates, label=what)
+        save_figure(drawn, load, overwrite=overwrite)
         say(f"figure: {load}")
 
 

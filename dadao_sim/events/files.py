@@ -1,22 +1,30 @@
 """Logs of events on disk and as tables: saved, looked at, replayed."""
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from dadao_sim.archives import StoredState, write_state
+from dadao_sim.archives import StoredState, holds, write_state
 from dadao_sim.errors import InputError
 from dadao_sim.events.log import KIND_NAMES, TYPES, Events
+from dadao_sim.files import FileKind, check_output
 
 if TYPE_CHECKING:
     from pandas import DataFrame
 
 _FIRST_ROW = "first_row"
+EVENT_LOG = FileKind((".npz",), partial(holds, names=(*TYPES, _FIRST_ROW)))
 
 
-def save_events(path: str | Path, events: Events) -> None:
-    """Write a log to a .npz file, atomically; equal logs give equal bytes."""
+def save_events(path: str | Path, events: Events, *, overwrite: bool = False) -> None:
+    """Write a log to a .npz file, atomically; equal logs give equal bytes.
+
+    Raises InputError for a path of another suffix, and for a file that is none of ours, unless
+    ``overwrite``.
+    """
+    check_output(path, EVENT_LOG, overwrite=overwrite)
     columns = {name: getattr(events, name) for name in TYPES}
     write_state(Path(path), {**columns, _FIRST_ROW: np.array(events.first_row)})
 

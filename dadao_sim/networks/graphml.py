@@ -4,7 +4,7 @@ from pathlib import Path
 from xml.etree.ElementTree import ParseError
 
 from dadao_sim.errors import InputError
-from dadao_sim.files import atomic_write
+from dadao_sim.files import FileKind, atomic_write, check_output
 from dadao_sim.networks.network import Network
 
 
@@ -29,13 +29,23 @@ def read_graphml(file: Path | str, rates: str | None = None) -> Network:
     return Network.from_networkx(graph, rates, name=path.stem)
 
 
-def write_graphml(network: Network, path: Path | str) -> None:
+def _has_our_rates(path: Path) -> bool:
+    with path.open("rb") as file:
+        return b'attr.name="gossip_rate"' in file.read(65536)  # keys come first
+
+
+GRAPHML = FileKind((".graphml",), _has_our_rates)
+
+
+def write_graphml(network: Network, path: Path | str, *, overwrite: bool = False) -> None:
     """Write what ``read_graphml`` keeps, the rates as edge attribute ``gossip_rate``.
 
-    The file appears whole or not at all.
+    The file appears whole or not at all. Raises InputError for a path of another suffix, and for a
+    file that is none of ours, unless ``overwrite``.
     """
     import networkx as nx
 
+    check_output(path, GRAPHML, overwrite=overwrite)
     graph = network.to_networkx()
     for _, data in graph.nodes(data=True):
         if "pos" in data:

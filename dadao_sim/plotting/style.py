@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dadao_sim.errors import InputError
-from dadao_sim.files import atomic_write
+from dadao_sim.files import FileKind, atomic_write, check_output
 
 if TYPE_CHECKING:
     from matplotlib.artist import Artist
@@ -240,30 +240,42 @@ def add_legend(figure: Figure, handles: Sequence[Artist], columns: int) -> None:
     )
 
 
-# What each format would date or sign its files with.
-_METADATA: dict[str, dict[str, None]] = {
-    "pdf": {"CreationDate": None, "Creator": None, "Producer": None},
-    "svg": {"Date": None, "Creator": None},
-    "png": {"Software": None},
+# Files are signed, and neither dated nor of a version.
+_SIGNATURE = "drawn by dadao_sim"
+_METADATA: dict[str, dict[str, str | None]] = {
+    "pdf": {"CreationDate": None, "Creator": _SIGNATURE, "Producer": None},
+    "svg": {"Date": None, "Creator": _SIGNATURE},
+    "png": {"Software": _SIGNATURE},
 }
 
 
-def save_figure(figure: Figure, path: str | Path, format: str | None = None) -> None:
+def _is_signed(path: Path) -> bool:
+    return _SIGNATURE.encode() in path.read_bytes()
+
+
+FIGURE = FileKind(tuple(f".{kind}" for kind in _METADATA), _is_signed)
+
+
+def save_figure(
+    figure: Figure, path: str | Path, format: str | None = None, *, overwrite: bool = False
+) -> None:
     """Write a figure, atomically; the same figure gives the same bytes.
 
     Args:
         figure: any matplotlib figure.
         path: the file.
         format: "pdf", "svg" or "png" (200 dots per inch); by default the suffix of `path`.
+        overwrite: whether a file that is no figure of ours may be replaced.
 
     Raises:
-        InputError: another format.
+        InputError: another format, or a file that may not be replaced.
 
     """
     path = Path(path)
     kind = (format or path.suffix.removeprefix(".")).lower()
     if kind not in _METADATA:
         raise InputError("format", f"{kind!r} given for {path.name}", "use pdf, svg or png")
+    check_output(path, FIGURE._replace(suffixes=()), overwrite=overwrite)
     buffer = BytesIO()
     with paper():
         figure.savefig(buffer, format=kind, dpi=200, metadata=_METADATA[kind])

@@ -13,6 +13,11 @@ RESULT_FILES = (
 RESULT_FOLDERS = ("final_states", "figures", UNFINISHED)
 
 
+def files_read(folder: Path) -> list[Path]:
+    """The files and folders of a result that are read where it is loaded."""
+    return [folder / name for name in (*RESULT_FILES, "final_states")]
+
+
 def check_folder(folder: Path, *, resume: bool, overwrite: bool) -> None:
     """InputError for a folder that holds something, unless told what to do with it."""
     if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):

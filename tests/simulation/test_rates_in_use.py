@@ -158,7 +158,7 @@ def test_the_table_for_people(dadao_sim):
     [
         (["--method", "best"], "method: 'best' is unknown; use one of uniform"),
         (["--method", "exact", "--solver", "MAGIC"], "'MAGIC' is not installed"),
-        (["--out", "."], "--out . is a folder"),
+        (["--out", "."], "--out: .: name a file that ends in .graphml"),
         (["--time-limit", "-1"], "time_limit: -1.0 seconds"),
     ],
 )

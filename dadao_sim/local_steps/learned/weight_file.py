@@ -4,14 +4,16 @@ import io
 import json
 import re
 import warnings
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from dadao_sim.archives import holds
 from dadao_sim.errors import InputError
-from dadao_sim.files import atomic_write
+from dadao_sim.files import FileKind, atomic_write, check_output
 
 FORMAT = "dadao_sim learned proximal network 1"
 SHIPPED = Path(__file__).resolve().parent / "weights"
@@ -37,8 +39,18 @@ class Weights(NamedTuple):
     symmetric: bool = False
 
 
-def save_weights(path: str | Path, weights: Weights, metadata: dict[str, Any]) -> None:
-    """Write a .npz file; ``metadata`` says how the weights came about."""
+WEIGHTS = FileKind((".npz",), partial(holds, names=(*Weights._fields, "metadata")))
+
+
+def save_weights(
+    path: str | Path, weights: Weights, metadata: dict[str, Any], *, overwrite: bool = False
+) -> None:
+    """Write a .npz file; ``metadata`` says how the weights came about.
+
+    Raises InputError for a path of another suffix, and for a file that is none of ours, unless
+    ``overwrite``.
+    """
+    check_output(path, WEIGHTS, overwrite=overwrite)
     text = json.dumps({**metadata, "format": FORMAT}, sort_keys=True)
     arrays: dict[str, Any] = {**weights._asdict(), "metadata": text}
     atomic_write(Path(path), lambda handle: np.savez(handle, **arrays))
