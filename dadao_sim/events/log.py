@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 
 from dadao_sim.errors import InputError
+from dadao_sim.networks.convert import as_network
 
 if TYPE_CHECKING:
     from dadao_sim.networks import GraphSequence, Network
@@ -113,11 +114,11 @@ class Events:
         else:
             arrays["edge"] = np.full(count, -1, dtype=np.int32)
             if network is not None and exchanges.any():
-                arrays["edge"][exchanges] = network.edge_indices(
+                arrays["edge"][exchanges] = as_network(network).edge_indices(
                     arrays["i"][exchanges], arrays["j"][exchanges]
                 )
         log = cls(**arrays)
-        log.check(network.nodes if network is not None else None)
+        log.check(None if network is None else as_network(network).nodes)
         return log
 
     def check(self, nodes: int | None) -> None:
@@ -149,7 +150,7 @@ class Events:
         Raises InputError where two nodes have no edge, or another than the log says.
         """
         exchanges = np.flatnonzero(np.isin(self.kind, EXCHANGES))
-        found = network.edge_indices(self.i[exchanges], self.j[exchanges])
+        found = as_network(network).edge_indices(self.i[exchanges], self.j[exchanges])
         given = self.edge[exchanges]
         wrong = (given != -1) & (given != found)
         if wrong.any():

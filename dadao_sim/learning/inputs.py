@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from dadao_sim.errors import InputError
 from dadao_sim.learning.fixed_point_maps import MAPS, PENALTIES, FixedPointMap
+from dadao_sim.networks.convert import as_network
 
 Loss = Callable[[torch.Tensor], torch.Tensor]
 
@@ -31,7 +32,7 @@ def checked_map(method: str, problem: Any, network: Any, penalty: str) -> FixedP
             f"learn: the problem has a local step, {problem.local_step.kind}; give the smooth "
             "problem, and the kind as penalty"
         )
-    return MAPS[method](problem, network, penalty)
+    return MAPS[method](problem, None if network is None else as_network(network), penalty)
 
 
 def check_options(loss: Loss, applications: int, iterations: int, learning_rate: float) -> None:

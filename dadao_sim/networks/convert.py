@@ -1,43 +1,119 @@
-"""The border with networkx: the only place where a graph is not an array."""
+"""The border with networkx and with files: the only place where a graph is not an array."""
 
 from __future__ import annotations
 
-from math import isnan
-from typing import TYPE_CHECKING, Any
+import math
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from numbers import Real
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 import numpy as np
 
-from dadao_sim.errors import InputError
+from dadao_sim.errors import InputError, within
+from dadao_sim.networks.ids import in_quotes, numbered, unique
+from dadao_sim.networks.network import Network
+from dadao_sim.networks.sequence import GraphSequence
 
 if TYPE_CHECKING:
     import networkx
 
-    from dadao_sim.networks.network import Network
+NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?|[-+]?(inf|infinity|nan)", re.I | re.A)
+
+
+@dataclass(frozen=True)
+class Declared:
+    """A graph as a file or networkx declares it: its nodes by their ids and its edges by their
+    ends' places among them, each with its attributes by name.
+    """
+
+    ids: Sequence[str]
+    nodes: Sequence[Mapping[str, Any]]
+    edges: Sequence[tuple[int, int]]
+    of_edges: Sequence[Mapping[str, Any]]
+
+    def edge_called(self, e: int) -> str:
+        """Edge number e in a message."""
+        return "-".join(in_quotes(self.ids[k]) for k in self.edges[e])
+
+
+def as_network(value: Any, where: str = "network") -> Network | GraphSequence:
+    """A network or sequence itself; the network of a networkx graph, whose weights are not read.
+
+    Raises InputError, of the argument ``where``, for anything else.
+    """
+    if isinstance(value, Network | GraphSequence):
+        return value
+    if is_networkx(value):
+        with within(where):
+            return Network.from_networkx(value)
+    wanted = "a Network, a GraphSequence or a networkx graph is needed"
+    raise InputError(where, f"{wanted}, not a {type(value).__name__}")
+
+
+def as_one_network(value: Any, where: str = "network") -> Network:
+    """The same where a sequence makes no sense."""
+    network = as_network(value, where)
+    if isinstance(network, GraphSequence):
+        raise InputError(where, "one Network is needed, not a GraphSequence", "take one of graphs")
+    return network
+
+
+def is_networkx(value: Any) -> TypeGuard[networkx.Graph]:
+    """Whether it is a graph of networkx, which is imported only if somebody else has."""
+    import sys
+
+    nx = sys.modules.get("networkx")
+    return nx is not None and isinstance(value, nx.Graph)
 
 
 def from_networkx(
     graph: networkx.Graph, rates: str | None = None, name: str | None = None
 ) -> Network:
     """See ``Network.from_networkx``."""
-    from dadao_sim.networks.network import Network
-
+    if not is_networkx(graph):
+        raise InputError("graph", f"a networkx graph is needed, not a {type(graph).__name__}")
     if graph.is_directed():
-        raise InputError("the graph is directed; gossip needs an undirected graph")
+        raise InputError(
+            "the graph is directed; gossip needs an undirected graph: graph.to_undirected()"
+        )
     if graph.is_multigraph():
-        raise InputError("the graph is a multigraph; a simple graph is needed")
-    if len(graph) == 0:
-        raise InputError("the graph is empty; at least 2 nodes are needed")
+        raise InputError("the graph is a multigraph; a simple graph is needed: networkx.Graph(g)")
     number = {node: k for k, node in enumerate(graph)}
-    pairs = [(number[u], number[v]) for u, v in graph.edges]
-    values = None if rates is None else _edge_values(graph, rates, required=True)
+    declared = Declared(
+        ids=[str(node) for node in graph],
+        nodes=[data for _, data in graph.nodes(data=True)],
+        edges=[(number[u], number[v]) for u, v in graph.edges],
+        of_edges=[data for _, _, data in graph.edges(data=True)],
+    )
+    return network_of(declared, rates, name or str(graph.name) or "network")
+
+
+def network_of(declared: Declared, rates: str | None, name: str) -> Network:
+    """The network of what is declared; ``rates`` is the edge attribute of its relative rates.
+
+    Nodes whose ids are the numbers 0..n-1 come in the order of these, others as declared.
+    """
+    if not declared.ids:
+        raise InputError("the graph is empty; at least 2 nodes are needed")
+    unique(declared.ids)
+    order = numbered(declared.ids)
+    rank = np.empty(len(order), dtype=np.int64)
+    rank[order] = np.arange(len(order))
+    positions = _positions(declared)
+    labels = [str(d.get("label", v)) for v, d in zip(declared.ids, declared.nodes, strict=True)]
+    pairs = np.array(declared.edges, dtype=np.int64).reshape(-1, 2)
+    values = None if rates is None else _edge_values(declared, rates, required=True)
     return Network(
-        nodes=len(graph),
-        edges=np.array(pairs, dtype=np.int64).reshape(-1, 2),
+        nodes=len(order),
+        edges=rank[pairs],
         rates=values,  # type: ignore[arg-type]
-        name=name or graph.name or "network",
-        positions=_positions(graph),
-        labels=tuple(str(data.get("label", node)) for node, data in graph.nodes(data=True)),
-        lengths_km=_edge_values(graph, "length_km", required=False),
+        name=name,
+        positions=None if positions is None else positions[order],
+        labels=tuple(labels[k] for k in order),
+        lengths_km=_edge_values(declared, "length_km", required=False),
+        ids=tuple(declared.ids[k] for k in order),
     )
 
 
@@ -45,54 +121,87 @@ def to_networkx(network: Network) -> networkx.Graph:
     """See ``Network.to_networkx``."""
     import networkx as nx
 
+    names: Sequence[Any] = range(network.nodes) if network.ids is None else network.ids
     graph: nx.Graph = nx.Graph(name=network.name)
-    graph.add_nodes_from(range(network.nodes))
-    graph.add_edges_from(network.edges.tolist())
-    pairs = list(map(tuple, network.edges.tolist()))
+    graph.add_nodes_from(names)
+    pairs = [(names[i], names[j]) for i, j in network.edges.tolist()]
+    graph.add_edges_from(pairs)
     for key, per_edge in {"gossip_rate": network.rates, "length_km": network.lengths_km}.items():
         if per_edge is not None:
             known = {
                 pair: value
                 for pair, value in zip(pairs, per_edge.tolist(), strict=True)
-                if not isnan(value)
+                if not math.isnan(value)
             }
             nx.set_edge_attributes(graph, known, key)
     if network.labels is not None:
-        nx.set_node_attributes(graph, dict(enumerate(network.labels)), "label")
+        nx.set_node_attributes(graph, dict(zip(names, network.labels, strict=True)), "label")
     if network.positions is not None:
-        nx.set_node_attributes(
-            graph, dict(enumerate(map(tuple, network.positions.tolist()))), "pos"
-        )
+        places = {
+            name: tuple(place)
+            for name, place in zip(names, network.positions.tolist(), strict=True)
+            if not any(map(math.isnan, place))
+        }
+        nx.set_node_attributes(graph, places, "pos")
     return graph
 
 
-def _positions(graph: networkx.Graph) -> np.ndarray | None:
+def _positions(declared: Declared) -> np.ndarray | None:
     """(longitude, latitude), else ``pos``, of every node; nan where missing, None if all are."""
-    every = [data for _, data in graph.nodes(data=True)]
-    places = [
-        (data["longitude"], data["latitude"])
-        if "longitude" in data and "latitude" in data
-        else data.get("pos", (np.nan, np.nan))
-        for data in every
-    ]
-    positions = np.array(places, dtype=float)
+    positions = np.full((len(declared.ids), 2), np.nan)
+    for k, data in enumerate(declared.nodes):
+        node = f"node {in_quotes(declared.ids[k])}"
+        given = [key for key in ("longitude", "latitude") if data.get(key) is not None]
+        if len(given) == 1:
+            raise InputError(node, f"it has a {given[0]} alone", "give both or none")
+        if given:
+            for axis, key in enumerate(given):
+                positions[k, axis] = _number(data[key], node, key)
+        elif data.get("pos") is not None:
+            positions[k] = _place(data["pos"], node)
     return None if np.isnan(positions).all() else positions
 
 
-def _edge_values(graph: networkx.Graph, key: str, required: bool) -> np.ndarray | None:
+def _place(pos: Any, node: str) -> list[float]:
+    try:
+        x, y = pos
+    except (TypeError, ValueError):
+        raise InputError(node, "its pos is no pair of numbers", "give (x, y)") from None
+    return [_number(value, node, "pos") for value in (x, y)]
+
+
+def _edge_values(declared: Declared, key: str, required: bool) -> np.ndarray | None:
     """The edge attribute ``key`` as floats, nan where missing; None if no edge has it."""
-    values: list[Any] = [data.get(key) for _, _, data in graph.edges(data=True)]
-    missing = sum(value is None for value in values)
+    values = [data.get(key) for data in declared.of_edges]
+    missing = [e for e, value in enumerate(values) if value is None]
     if required and missing:
-        known = sorted({attribute for _, _, data in graph.edges(data=True) for attribute in data})
+        known = sorted({attribute for data in declared.of_edges for attribute in data})
+        listed = ", ".join(in_quotes(attribute) for attribute in known[:6])
         raise InputError(
             "rates",
-            f"{missing} of {len(values)} edges have no attribute {key!r}",
-            f"the edges have {', '.join(known) or 'no attributes'}",
+            f"{len(missing)} of {len(values)} edges have no attribute {in_quotes(key)}, "
+            f"the first is {declared.edge_called(missing[0])}",
+            f"the edges have {listed or 'no attributes'}{', ...' if len(known) > 6 else ''}",
         )
-    if missing == len(values):
+    if len(missing) == len(values):
         return None
-    try:
-        return np.array([np.nan if value is None else float(value) for value in values])
-    except (TypeError, ValueError):
-        raise InputError(f"the edge attribute {key!r} must be a number") from None
+    numbers = np.full(len(values), np.nan)
+    for e, value in enumerate(values):
+        if value is not None:
+            numbers[e] = _number(value, f"edge {declared.edge_called(e)}", key)
+    return numbers
+
+
+def _number(value: Any, thing: str, key: str) -> float:
+    """The value of the attribute ``key`` of ``thing``, a number or the text of one, as a float."""
+    if isinstance(value, str):
+        if NUMBER.fullmatch(value.strip()):
+            return float(value)
+    elif isinstance(value, Real) and not isinstance(value, bool | np.bool_):
+        try:
+            return float(value)
+        except OverflowError:
+            pass
+    shown = in_quotes(value) if isinstance(value, str) else f"a {type(value).__name__}"
+    wrong = f"its attribute {in_quotes(key)} is {shown}, which is no number"
+    raise InputError(thing, wrong, "leave it out where it is not known")

@@ -1,9 +1,13 @@
 """Edges as arrays: one canonical order, and look-up of an edge by its two ends."""
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import ArrayLike
 
 from dadao_sim.errors import InputError
+
+Called = Callable[[int], str]  # how messages call a node
 
 
 def edge_keys(edges: np.ndarray, nodes: int) -> np.ndarray:
@@ -11,10 +15,12 @@ def edge_keys(edges: np.ndarray, nodes: int) -> np.ndarray:
     return edges[:, 0].astype(np.int64) * nodes + edges[:, 1]
 
 
-def find_edges(keys: np.ndarray, nodes: int, i: ArrayLike, j: ArrayLike) -> np.ndarray:
+def find_edges(
+    keys: np.ndarray, nodes: int, i: ArrayLike, j: ArrayLike, called: Called = str
+) -> np.ndarray:
     """Ids of the edges {i, j} in the sorted ``keys``; ``i`` and ``j`` broadcast, in either order.
 
-    Raises InputError naming the first pair that is no edge.
+    Raises InputError naming the first pair that is no edge, its nodes as they are ``called``.
     """
     i, j = np.broadcast_arrays(np.asarray(i, dtype=np.int64), np.asarray(j, dtype=np.int64))
     wanted = np.minimum(i, j) * nodes + np.maximum(i, j)
@@ -23,16 +29,24 @@ def find_edges(keys: np.ndarray, nodes: int, i: ArrayLike, j: ArrayLike) -> np.n
     missing = ~inside | (keys[ids] != wanted)
     if missing.any():
         k = np.flatnonzero(missing.ravel())[0]
-        raise InputError(f"no edge between nodes {i.ravel()[k]} and {j.ravel()[k]}")
+        pair = [int(i.ravel()[k]), int(j.ravel()[k])]
+        one, other = (called(node) if 0 <= node < nodes else str(node) for node in pair)
+        raise InputError(f"no edge between nodes {one} and {other}")
     return ids
 
 
-def canonical_edges(nodes: int, edges: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
+def canonical_edges(
+    nodes: int, edges: ArrayLike, called: Called = str
+) -> tuple[np.ndarray, np.ndarray]:
     """Edges with i < j in lexicographic order, and the order that sorts what was given.
 
-    Raises InputError for a node out of range, a self loop or an edge given twice.
+    Raises InputError for a node out of range, a self loop or an edge given twice; it names nodes as
+    they are ``called``.
     """
-    ends = np.asarray(edges)
+    try:
+        ends = np.asarray(edges)
+    except ValueError:  # rows of several lengths
+        ends = np.empty(0)
     if ends.ndim != 2 or ends.shape[1] != 2 or not np.issubdtype(ends.dtype, np.integer):
         raise InputError(
             "edges",
@@ -46,14 +60,16 @@ def canonical_edges(nodes: int, edges: ArrayLike) -> tuple[np.ndarray, np.ndarra
     loops = ends[:, 0] == ends[:, 1]
     if loops.any():
         raise InputError(
-            "edges", f"node {ends[loops][0, 0]} has an edge to itself", "remove the self loop"
+            "edges",
+            f"node {called(int(ends[loops][0, 0]))} has an edge to itself",
+            "remove the self loop",
         )
     ends = np.sort(ends, axis=1)
     keys = edge_keys(ends, nodes)
     order = np.argsort(keys, kind="stable")
     repeated = np.flatnonzero(np.diff(keys[order]) == 0)
     if repeated.size:
-        i, j = ends[order[repeated[0]]]
+        i, j = map(called, ends[order[repeated[0]]].tolist())
         raise InputError(
             "edges",
             f"the edge between nodes {i} and {j} is given more than once",

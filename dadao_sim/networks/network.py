@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike
 
 from dadao_sim.errors import InputError
 from dadao_sim.networks.edges import canonical_edges, count_components, edge_keys, find_edges
+from dadao_sim.networks.ids import in_quotes, not_there, unique
 from dadao_sim.networks.spectrum_dense import DenseSpectrum
 
 if TYPE_CHECKING:
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
 
 DENSE_NODES = 1500  # up to here the spectrum is computed in full, above it is bounded
 KEPT_SPECTRA = 4
+LEAST_RATE, LARGEST_RATE = 1e-100, 1e100  # beyond them products of chi1 and chi2 overflow
+MOST_NODES = 2**31 - 1  # what the numbers of edges' ends can hold
+FARTHEST = 1e12  # coordinate, beyond which nothing can be drawn
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,6 +45,9 @@ class Network:
     - positions: (n, 2) where to draw the nodes (nan where unknown), or None.
     - labels: n names of the nodes, or None.
     - lengths_km: (|E|,) lengths of the edges in kilometres (nan where unknown), or None.
+    - ids: n names of the nodes, all different, by which scenarios and messages call them; None
+      where these are the numbers 0..n-1.
+    - added_edges: how many edges were added to what was asked for, so that all is connected.
 
     Raises InputError for anything else, and for a graph that is not connected.
     """
@@ -52,6 +59,8 @@ class Network:
     positions: np.ndarray | None = None
     labels: tuple[str, ...] | None = None
     lengths_km: np.ndarray | None = None
+    ids: tuple[str, ...] | None = None
+    added_edges: int = 0
     _spectra: dict[bytes, Spectrum] = field(default_factory=dict, init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -59,20 +68,19 @@ class Network:
             raise InputError("nodes", f"a whole number is needed, not {self.nodes!r}")
         if self.nodes < 2:
             raise InputError("nodes", f"at least 2 nodes are needed, not {self.nodes}")
-        edges, order = canonical_edges(self.nodes, self.edges)
-        rates = np.ones(len(edges)) if self.rates is None else np.asarray(self.rates, dtype=float)
-        rates = checked_rates(rates, len(edges))[order]
-        lengths = None if self.lengths_km is None else np.array(self.lengths_km, dtype=float)
-        if lengths is not None:
-            if lengths.shape != (len(edges),):
-                wanted = f"one length per edge is needed, shape ({len(edges)},)"
-                raise InputError("lengths_km", f"{wanted}, not {lengths.shape}")
-            lengths = lengths[order]
-        positions = None if self.positions is None else np.array(self.positions, dtype=float)
-        if positions is not None and positions.shape != (self.nodes, 2):
-            raise InputError(
-                "positions", f"shape ({self.nodes}, 2) is needed, not {positions.shape}"
-            )
+        if self.nodes > MOST_NODES:
+            raise InputError("nodes", f"{self.nodes} are too many", f"at most {MOST_NODES}")
+        object.__setattr__(self, "ids", self._checked_ids())
+        edges, order = canonical_edges(self.nodes, self.edges, self.called)
+        given = np.asarray(self.edges)
+        rates = np.ones(len(edges)) if self.rates is None else _numbers("rates", self.rates)
+        rates = self._checked_rates(rates, given)[order]
+        lengths = None
+        if self.lengths_km is not None:
+            lengths = self._checked_lengths(_numbers("lengths_km", self.lengths_km), given)[order]
+        positions = None
+        if self.positions is not None:
+            positions = self._checked_positions(_numbers("positions", self.positions))
         if self.labels is not None and len(self.labels) != self.nodes:
             raise InputError("labels", f"{self.nodes} labels are needed, not {len(self.labels)}")
         for array in (edges, rates, lengths, positions):
@@ -85,6 +93,55 @@ class Network:
         if parts > 1:
             raise InputError(f"the graph is not connected, it has {parts} components; connect them")
 
+    def _checked_ids(self) -> tuple[str, ...] | None:
+        if self.ids is None:
+            return None
+        ids = tuple(map(str, self.ids))
+        if len(ids) != self.nodes:
+            raise InputError("ids", f"{self.nodes} ids are needed, not {len(ids)}")
+        unique(ids)
+        return None if ids == tuple(map(str, range(self.nodes))) else ids
+
+    def _checked_rates(self, rates: np.ndarray, edges: np.ndarray) -> np.ndarray:
+        """The rates if there is one per edge and chi1 and chi2 can be computed of them."""
+        _check_shape("rates", rates, (len(edges),))
+        bad = ~((rates >= LEAST_RATE) & (rates <= LARGEST_RATE))
+        if bad.any():
+            edge = int(bad.argmax())
+            raise InputError(
+                "rates",
+                f"the rate of edge {self.edge_called(*edges[edge])} is {rates[edge]}",
+                "rates must be finite and > 0"
+                if not 0 < rates[edge] < np.inf
+                else f"they must lie between {LEAST_RATE:g} and {LARGEST_RATE:g}",
+            )
+        return rates
+
+    def _checked_lengths(self, lengths: np.ndarray, edges: np.ndarray) -> np.ndarray:
+        _check_shape("lengths_km", lengths, (len(edges),))
+        bad = (lengths < 0) | np.isinf(lengths)
+        if bad.any():
+            edge = int(bad.argmax())
+            raise InputError(
+                "lengths_km",
+                f"edge {self.edge_called(*edges[edge])} is {lengths[edge]:g} km long",
+                "lengths must be finite and at least 0",
+            )
+        return lengths
+
+    def _checked_positions(self, positions: np.ndarray) -> np.ndarray:
+        _check_shape("positions", positions, (self.nodes, 2))
+        bad = (np.abs(positions) > FARTHEST).any(axis=1)
+        if bad.any():
+            node = int(bad.argmax())
+            x, y = positions[node]
+            raise InputError(
+                "positions",
+                f"node {self.called(node)} lies at ({x:g}, {y:g})",
+                f"coordinates must be finite, at most {FARTHEST:g}",
+            )
+        return positions
+
     @property
     def graphs(self) -> tuple[Network, ...]:
         """The graphs the network goes through: itself (see GraphSequence)."""
@@ -96,10 +153,37 @@ class Network:
 
     def edge_indices(self, i: ArrayLike, j: ArrayLike) -> np.ndarray:
         """Ids of the edges {i, j}, in either order; InputError if there is no such edge."""
-        return find_edges(self._keys, self.nodes, i, j)
+        return find_edges(self._keys, self.nodes, i, j, self.called)
+
+    # ---- what nodes are called ------------------------------------------------------------------
+
+    @cached_property
+    def _places(self) -> dict[str, int]:
+        ids = map(str, range(self.nodes)) if self.ids is None else self.ids
+        return {name: k for k, name in enumerate(ids)}
+
+    def node(self, name: int | str) -> int:
+        """The number, 0..n-1, of the node with this id; InputError if there is none.
+
+        Where the graph has ids a number is one of them, never a place.
+        """
+        if str(name) in self._places:
+            return self._places[str(name)]
+        raise not_there(name, self.ids, self.nodes)
+
+    def called(self, node: int) -> str:
+        """What a message calls node number ``node``: its id in quotes, or the number."""
+        return str(node) if self.ids is None else in_quotes(self.ids[node])
+
+    def edge_called(self, i: int, j: int) -> str:
+        """What a message calls the edge between nodes number i and j."""
+        return f"{self.called(int(i))}-{self.called(int(j))}"
 
     def relabelled(self, order: ArrayLike) -> Network:
-        """The same graph with node ``order[k]`` renamed k; ``order`` is a permutation."""
+        """The same graph with node ``order[k]`` as number k; ``order`` is a permutation.
+
+        Nodes that have ids keep them, others are called by their new numbers.
+        """
         order = np.asarray(order)
         if not np.array_equal(np.sort(order), np.arange(self.nodes)):
             raise InputError("order", f"a permutation of 0..{self.nodes - 1} is needed")
@@ -110,6 +194,7 @@ class Network:
             edges=rank[self.edges],
             positions=None if self.positions is None else self.positions[order],
             labels=None if self.labels is None else tuple(self.labels[k] for k in order),
+            ids=None if self.ids is None else tuple(self.ids[k] for k in order),
         )
 
     # ---- the Laplacian of given rates -------------------------------------------------------
@@ -166,7 +251,7 @@ class Network:
     def _weights(self, weights: ArrayLike | None) -> np.ndarray:
         if weights is None:
             return np.ones(len(self.edges))
-        return checked_rates(np.asarray(weights, dtype=float), len(self.edges))
+        return self._checked_rates(_numbers("rates", weights), self.edges)
 
     # ---- the border with networkx -----------------------------------------------------------
 
@@ -174,33 +259,43 @@ class Network:
     def from_networkx(
         cls, graph: networkx.Graph, rates: str | None = None, name: str | None = None
     ) -> Network:
-        """The network of a networkx graph; its nodes are numbered in the graph's own order.
+        """The network of a networkx graph; its nodes are numbered in the graph's own order, those
+        called 0..n-1 by these numbers.
 
-        Kept: labels (node attribute ``label``, else the node itself), ``longitude``/``latitude`` or
-        ``pos`` as positions, the edge attribute ``length_km``, and the edge attribute named by
-        ``rates`` as relative rates. InputError for directed graphs, multigraphs, missing rates.
+        Kept: the nodes as ids (their text), labels (node attribute ``label``, else the node
+        itself), ``longitude``/``latitude`` or ``pos`` as positions, the edge attribute
+        ``length_km``, and the edge attribute named by ``rates`` as relative rates. InputError for
+        directed graphs, multigraphs, missing rates, what is no number.
         """
         from dadao_sim.networks.convert import from_networkx
 
         return from_networkx(graph, rates, name)
 
     def to_networkx(self) -> networkx.Graph:
-        """A networkx graph on 0..n-1: ``label``, ``pos``, ``length_km``, ``gossip_rate``."""
+        """A networkx graph on the ids, or 0..n-1: ``label``, ``pos``, ``length_km``,
+        ``gossip_rate``.
+        """
         from dadao_sim.networks.convert import to_networkx
 
         return to_networkx(self)
 
 
-def checked_rates(rates: np.ndarray, count: int) -> np.ndarray:
-    """The rates if there is one per edge, finite and > 0; else InputError."""
-    if rates.shape != (count,):
-        raise InputError(
-            "rates", f"one rate per edge is needed, shape ({count},), not {rates.shape}"
-        )
-    bad = ~(np.isfinite(rates) & (rates > 0))
-    if bad.any():
-        edge = int(np.flatnonzero(bad)[0])
-        raise InputError(
-            "rates", f"the rate of edge {edge} is {rates[edge]}", "rates must be finite and > 0"
-        )
-    return rates
+def _numbers(name: str, values: ArrayLike) -> np.ndarray:
+    """A new array of floats. InputError for what is not made of real numbers."""
+    try:
+        given = np.asarray(values)
+        if isinstance(values, np.ma.MaskedArray) and np.ma.is_masked(values):
+            raise InputError(name, "some are masked", "give every one")
+        if given.dtype.kind in "biuf" or (given.dtype.kind == "O" and given.ndim):
+            return np.array(given, dtype=float)
+    except InputError:
+        raise
+    except (TypeError, ValueError, OverflowError):
+        pass
+    raise InputError(name, "real numbers are needed", "give an array of floats")
+
+
+def _check_shape(name: str, values: np.ndarray, shape: tuple[int, ...]) -> None:
+    if values.shape != shape:
+        one = "one per edge is needed, " if len(shape) == 1 else ""
+        raise InputError(name, f"{one}shape {shape}, not {values.shape}")

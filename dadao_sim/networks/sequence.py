@@ -1,29 +1,36 @@
 """A cycle of networks on the same nodes: the graph that changes with time."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from dadao_sim.errors import InputError
+from dadao_sim.errors import InputError, within
 from dadao_sim.networks.edges import edge_keys, find_edges
+from dadao_sim.networks.ids import in_quotes
 from dadao_sim.networks.network import Network
+
+if TYPE_CHECKING:
+    import networkx
 
 
 @dataclass(frozen=True, eq=False)
 class GraphSequence:
     """Networks q = 0..K-1 on the same nodes, gone through in a cycle; each of them connected.
 
-    Made from ``graphs``:
+    Made from ``graphs``, networks or graphs of networkx, whose nodes are matched by their ids:
+
+    - graphs: the networks, their nodes in the order of the first one's.
 
     - nodes: number of nodes n, the same in every graph.
     - edges: (|E|, 2) int32, the union of the graphs' edges, sorted as in a Network.
     - members: per graph, the ids in ``edges`` of its own edges, in its own order.
     - rates: ones (|E|,); the relative rates of a graph's edges are those of that graph.
 
-    Raises InputError for no graph at all and for graphs that differ in their number of nodes.
+    Raises InputError for no graph at all and for graphs that differ in their nodes.
     """
 
     graphs: tuple[Network, ...]
@@ -33,25 +40,26 @@ class GraphSequence:
     members: tuple[np.ndarray, ...] = field(init=False)
     rates: np.ndarray = field(init=False)
 
-    def __init__(self, graphs: Sequence[Network], name: str = "sequence"):
-        if len(graphs) == 0:
+    def __init__(self, graphs: "Sequence[Network | networkx.Graph]", name: str = "sequence"):
+        from dadao_sim.networks.convert import as_one_network, is_networkx
+
+        if is_networkx(graphs) or not isinstance(graphs, Iterable):
+            raise InputError("graphs", f"a list is needed, not a {type(graphs).__name__}")
+        given = [as_one_network(graph, f"graphs.{k}") for k, graph in enumerate(graphs)]
+        if len(given) == 0:
             raise InputError("graphs", "there is none", "give at least one")
-        counts = sorted({graph.nodes for graph in graphs})
-        if len(counts) > 1:
-            raise InputError(
-                "graphs",
-                f"they have {', '.join(map(str, counts))} nodes",
-                "every graph must have the same number of nodes",
-            )
-        nodes = counts[0]
-        keys = np.unique(np.concatenate([edge_keys(graph.edges, nodes) for graph in graphs]))
+        names = [f"graph {k} ({graph.name})" for k, graph in enumerate(given)]
+        with within("graphs"):
+            networks = in_the_order_of_the_first(given, names)
+        nodes = networks[0].nodes
+        keys = np.unique(np.concatenate([edge_keys(graph.edges, nodes) for graph in networks]))
         edges = np.column_stack(np.divmod(keys, nodes)).astype(np.int32)
-        members = tuple(np.searchsorted(keys, edge_keys(graph.edges, nodes)) for graph in graphs)
+        members = tuple(np.searchsorted(keys, edge_keys(graph.edges, nodes)) for graph in networks)
         rates = np.ones(len(edges))
         arrays: list[np.ndarray] = [edges, rates, *members]
         for array in arrays:
             array.flags.writeable = False
-        object.__setattr__(self, "graphs", tuple(graphs))
+        object.__setattr__(self, "graphs", tuple(networks))
         object.__setattr__(self, "name", name)
         object.__setattr__(self, "nodes", nodes)
         object.__setattr__(self, "edges", edges)
@@ -61,6 +69,16 @@ class GraphSequence:
     @cached_property
     def _keys(self) -> np.ndarray:
         return edge_keys(self.edges, self.nodes)
+
+    @property
+    def ids(self) -> tuple[str, ...] | None:
+        """What the nodes are called: see Network."""
+        return self.graphs[0].ids
+
+    @property
+    def added_edges(self) -> int:
+        """How many edges were added to connect the graphs, in all of them."""
+        return sum(graph.added_edges for graph in self.graphs)
 
     @property
     def positions(self) -> np.ndarray | None:
@@ -74,8 +92,37 @@ class GraphSequence:
 
     def edge_indices(self, i: ArrayLike, j: ArrayLike) -> np.ndarray:
         """Ids in the union of the edges {i, j}, in either order; InputError if there is none."""
-        return find_edges(self._keys, self.nodes, i, j)
+        return find_edges(self._keys, self.nodes, i, j, self.graphs[0].called)
 
     def relabelled(self, order: ArrayLike) -> "GraphSequence":
         """The same sequence with node ``order[k]`` renamed k."""
         return GraphSequence([graph.relabelled(order) for graph in self.graphs], self.name)
+
+
+def in_the_order_of_the_first(graphs: Sequence[Network], names: Sequence[str]) -> list[Network]:
+    """The graphs, their nodes matched by id and numbered as in the first.
+
+    Raises InputError, with the ``names`` of two graphs, where they are not over the same nodes.
+    """
+    first = graphs[0]
+    place = {} if first.ids is None else {name: k for k, name in enumerate(first.ids)}
+    matched = [first]
+    for graph, name in zip(graphs[1:], names[1:], strict=True):
+        if graph.ids == first.ids and graph.nodes == first.nodes:
+            matched.append(graph)
+            continue
+        ours, theirs = _ids(first), _ids(graph)
+        missing, more = set(ours) - set(theirs), set(theirs) - set(ours)
+        if missing or more:
+            odd = min(missing, key=ours.index) if missing else min(more, key=theirs.index)
+            has, lacks = (names[0], name) if missing else (name, names[0])
+            raise InputError(
+                f"{lacks} has no node {in_quotes(odd)}, which {has} has; "
+                "every graph must have the same nodes, by their ids"
+            )
+        matched.append(graph.relabelled(np.argsort([place[one] for one in theirs])))
+    return matched
+
+
+def _ids(graph: Network) -> Sequence[str]:
+    return tuple(map(str, range(graph.nodes))) if graph.ids is None else graph.ids

@@ -7,7 +7,9 @@ import numpy as np
 
 from dadao_sim.errors import InputError
 from dadao_sim.networks import Network
+from dadao_sim.networks.convert import as_one_network
 
+STEEPEST = math.radians(85)  # latitude, beyond which no map is drawn
 FORCE_NODES = 1000  # up to here the layout is that of Kamada and Kawai: seconds at the most
 
 
@@ -38,14 +40,16 @@ def network_layout(network: Network) -> Layout:
     """
     import networkx as nx
 
+    network = as_one_network(network)
     if network.positions is not None:
         positions = _completed(network, network.positions)
         latitude = math.radians(float(positions[:, 1].mean()))
-        on_map = network.lengths_km is not None
+        on_map = network.lengths_km is not None and abs(latitude) < STEEPEST
         return Layout(positions, network.edges, 1 / math.cos(latitude) if on_map else 1.0)
     if network.nodes <= FORCE_NODES:
-        placed = nx.kamada_kawai_layout(network.to_networkx())
-        points = np.array([placed[i] for i in range(network.nodes)])
+        graph = network.to_networkx()
+        placed = nx.kamada_kawai_layout(graph)
+        points = np.array([placed[node] for node in graph])
     else:
         points = _slowest_modes(network)
     points -= points.mean(axis=0)

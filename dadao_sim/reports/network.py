@@ -7,6 +7,7 @@ import numpy as np
 from dadao_sim.algorithms.contract.registry import METHODS
 from dadao_sim.errors import InputError
 from dadao_sim.networks import GraphSequence, Network
+from dadao_sim.networks.convert import as_network
 from dadao_sim.problems import Problem
 
 
@@ -17,6 +18,7 @@ def network_report(network: Network | GraphSequence) -> dict[str, Any]:
     that the method's theory prints. Neither depends on the problem. On a sequence of graphs chi1
     and chi2 are the worst over it, and methods for fixed graphs are left out.
     """
+    network = as_network(network)
     # Any problem will do: these numbers depend on the network alone.
     problem = Problem.averaging(np.arange(network.nodes, dtype=float)[:, None])
     methods = {}
@@ -36,6 +38,7 @@ def network_report(network: Network | GraphSequence) -> dict[str, Any]:
         "n": network.nodes,
         "edges": len(network.edges),
         "graphs": len(network.graphs),
+        "added_edges": network.added_edges,
         "chi1": max(graph.chi1() for graph in network.graphs),
         "chi2": max(graph.chi2() for graph in network.graphs),
         "methods": methods,

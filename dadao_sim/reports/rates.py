@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from dadao_sim.networks import Network
+from dadao_sim.networks.convert import as_one_network
 from dadao_sim.networks.rates import RatesFound, compare_rates, optimal_rates
 
 COMPARED = (
@@ -24,6 +25,7 @@ def compare_methods(
 
     The last is the one asked for: the optimum by default. Raises InputError as ``optimal_rates``.
     """
+    network = as_one_network(network)
     last = method or "auto"
     options: dict[str, Any] = {"solver": solver, "time_limit": time_limit, "prune": prune}
     best = optimal_rates(network, last, **options)
@@ -36,6 +38,7 @@ def rates_report(network: Network, found: Sequence[RatesFound]) -> dict[str, Any
 
     ``lower_bound`` is that of the method's own graph, which pruning makes smaller.
     """
+    network = as_one_network(network)
     bound = max((rates.lower_bound for rates in found if rates.kept is None), default=0.0)
     methods = {}
     for rates in found:

@@ -10,6 +10,7 @@ from dadao_sim.events.world.physics import Physics, make_physics
 from dadao_sim.local_steps.local_step import LocalStep
 from dadao_sim.local_steps.section import build_local_step
 from dadao_sim.networks import GraphSequence, Network
+from dadao_sim.networks.convert import as_network
 from dadao_sim.networks.section import build_network
 from dadao_sim.problems import Problem, build_problem
 from dadao_sim.randomness import stream
@@ -45,6 +46,7 @@ def build_parts(
     if network is None:
         with within("network"):
             network = build_network(scenario.network, rng("graph"))
+    network = as_network(network)
     if problem is None:
         with within("problem"):
             problem = build_problem(scenario.problem, network.nodes, rng("data"))

@@ -12,6 +12,7 @@ from dadao_sim.compiled.threads import one_blas_thread
 from dadao_sim.engine.node import State
 from dadao_sim.errors import InputError, within
 from dadao_sim.events.log import RESENT, RESET, ROUND, Events
+from dadao_sim.networks.convert import as_network
 from dadao_sim.simulation.counts import shares
 from dadao_sim.simulation.event_player import EventPlayer
 from dadao_sim.simulation.player import Player
@@ -79,12 +80,14 @@ def replay(
 
     Nodes are left at the time of their own last event. ``x0`` is (d,) or (n, d), zeros by default;
     ``overrides`` replaces constants of the method by name; ``blocks`` gives other blocks their
-    value at time 0. For a synchronous method each ROUND of the log is a step.
+    value at time 0. ``network`` may be a graph of networkx. For a synchronous method each
+    ROUND of the log is a step.
 
     Raises InputError for a method that cannot do this problem or network, an unknown constant or
     block, and a log of the wrong kind.
     """
     method = algorithm if isinstance(algorithm, Method) else get_method(algorithm)
+    network = as_network(network)
     method.check_supported(problem, network)
     if network.nodes != problem.nodes:
         raise InputError(f"network: has {network.nodes} nodes, but the problem has {problem.nodes}")

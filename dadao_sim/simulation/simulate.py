@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import cloudpickle
 
@@ -22,12 +22,15 @@ from dadao_sim.simulation.manifest import make_manifest
 from dadao_sim.simulation.one_run import Tick, run_plan
 from dadao_sim.simulation.study import Study
 
+if TYPE_CHECKING:
+    import networkx
+
 
 def simulate(
     scenario: Study | Scenario | Mapping[str, Any] | str | Path,
     *,
     problem: Problem | None = None,
-    network: Network | GraphSequence | None = None,
+    network: "Network | GraphSequence | networkx.Graph | None" = None,
     local_step: LocalStep | None = None,
     out: str | Path | None = None,
     jobs: int = 1,

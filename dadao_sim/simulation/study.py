@@ -3,12 +3,13 @@
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from dadao_sim.compiled.threads import one_blas_thread
 from dadao_sim.errors import InputError
 from dadao_sim.local_steps.local_step import LocalStep
 from dadao_sim.networks import GraphSequence, Network
+from dadao_sim.networks.convert import as_network
 from dadao_sim.problems import Problem
 from dadao_sim.results.result import RunKey
 from dadao_sim.scenario.model import Scenario
@@ -18,12 +19,16 @@ from dadao_sim.simulation.manifest import input_digest
 from dadao_sim.simulation.parts import Parts, build_parts
 from dadao_sim.simulation.plan import Plan, make_plan
 
+if TYPE_CHECKING:
+    import networkx
+
 
 class Study:
     """A scenario with what its runs share, each part and each plan made once.
 
     ``scenario`` is one, a mapping, or the path of a YAML file. ``problem``, ``network`` and
-    ``local_step`` take the place of the scenario's sections, for objects made in Python. The parts
+    ``local_step`` take the place of the scenario's sections, for objects made in Python; a network
+    may be a graph of networkx. The parts
     and plans of one repeat at a time are kept: runs go repeat by repeat.
     """
 
@@ -32,13 +37,13 @@ class Study:
         scenario: Scenario | Mapping[str, Any] | str | Path,
         *,
         problem: Problem | None = None,
-        network: Network | GraphSequence | None = None,
+        network: "Network | GraphSequence | networkx.Graph | None" = None,
         local_step: LocalStep | None = None,
     ):
         self.scenario = as_scenario(scenario)
         _require("problem", problem, Problem)
-        _require("network", network, Network | GraphSequence)
-        self._problem, self._network, self._local_step = problem, network, local_step
+        self._network = None if network is None else as_network(network)
+        self._problem, self._local_step = problem, local_step
         given = {"problem": problem, "network": network, "local_step": local_step}
         self.given = sorted(name for name, part in given.items() if part is not None)
         self._repeat = -1

@@ -114,7 +114,11 @@ def test_the_manifest_reads_no_file_twice(monkeypatch, tmp_path):
     [
         (3, {}, "scenario: a Scenario, a mapping or a path is needed, not a int"),
         ("quickstart", {"problem": 3}, "problem: a Problem is needed, not a int"),
-        ("quickstart", {"network": "star"}, "network: a Network is needed, not a str"),
+        (
+            "quickstart",
+            {"network": "star"},
+            "network: a Network, a GraphSequence or a networkx graph is needed, not a str",
+        ),
     ],
 )
 def test_things_of_another_kind_are_refused(scenario, given, message):

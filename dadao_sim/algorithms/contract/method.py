@@ -19,6 +19,7 @@ from dadao_sim.algorithms.contract.constants import Constants
 from dadao_sim.engine import node
 from dadao_sim.errors import InputError
 from dadao_sim.events.asked import PoissonRates
+from dadao_sim.networks.convert import as_network
 
 if TYPE_CHECKING:
     from dadao_sim.networks import GraphSequence, Network
@@ -145,6 +146,7 @@ class Method(ABC):
         for an override that is unknown or not finite, where the constants make no sense together,
         and where a function of the method fails, with its file and line.
         """
+        network = as_network(network)
         if not self.time_varying and len(network.graphs) == 1:
             (network,) = network.graphs  # of a sequence of one graph that graph
         c = Constants(self.name, overrides, problem, network)
@@ -185,7 +187,7 @@ class Method(ABC):
                 f"{self.name} needs the conjugate gradient, "
                 f"which problem {problem.kind!r} does not have"
             )
-        if len(network.graphs) > 1 and not self.time_varying:
+        if len(as_network(network).graphs) > 1 and not self.time_varying:
             raise InputError(
                 f"{self.name} has no form for time-varying graphs; give it a fixed one"
             )

@@ -116,8 +116,8 @@ class Fault(StrictModel):
         """How many times longer gradients take for it, on average."""
         return 1.0
 
-    def joining(self) -> Mapping[int, float]:
-        """The nodes that are not there from the start, and when they come."""
+    def joining(self, network: "Network") -> Mapping[int, float]:
+        """The numbers of the nodes that are not there from the start, and when they come."""
         return {}
 
     def on_links(self, links: "Links", rng: np.random.Generator) -> None:

@@ -45,7 +45,8 @@ class Physics:
 
     def joining(self) -> dict[int, float]:
         """The nodes that are not there from the start, and when they come."""
-        return {node: at for fault in self.faults for node, at in fault.joining().items()}
+        joining = (fault.joining(self.network) for fault in self.faults)
+        return {node: at for nodes in joining for node, at in nodes.items()}
 
     def interval(self) -> float:
         """Mean time from one gradient to the next at a node of slowness 1."""
@@ -86,9 +87,10 @@ def make_physics(
     nodes, faults = spec.nodes, spec.faults()
     slowness = _slowness(spec, network.nodes, rng)
     if slowness.max() * (nodes.gradient.mean + nodes.pause.mean) >= end:
+        node = network.called(int(slowness.argmax()))
         raise InputError(
             "nodes",
-            f"node {slowness.argmax()} would hardly ever compute: it takes {slowness.max():g} "
+            f"node {node} would hardly ever compute: it takes {slowness.max():g} "
             f"times as long as others, and the run ends at {end:g}",
         )
     for fault in faults:

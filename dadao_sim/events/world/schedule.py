@@ -4,17 +4,17 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field, Strict
 
+from dadao_sim.events.world.node_ids import NodeId
 from dadao_sim.strict import Positive, StrictModel, misuse
 
-Node = Annotated[int, Field(ge=0)]
-Edges = Annotated[tuple[Annotated[tuple[Node, Node], Strict(False)], ...], Strict(False)]
+Edges = Annotated[tuple[Annotated[tuple[NodeId, NodeId], Strict(False)], ...], Strict(False)]
 
 
 class Change(StrictModel):
     """Links that are cut, and links that come back."""
 
     at: Positive = Field(description="when")
-    down: Edges = Field(default=(), description="edges that are cut, as pairs of nodes")
+    down: Edges = Field(default=(), description="edges that are cut, as pairs of nodes' ids")
     up: Edges = Field(default=(), description="edges that come back")
 
 

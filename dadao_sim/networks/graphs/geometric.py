@@ -16,7 +16,8 @@ class RandomGeometric(Graph):
 
     By default radius = sqrt(2 log(n) / (pi n)), twice the area at which the graph becomes
     connected. What remains apart is joined by the shortest extra edges: those of the points'
-    minimum spanning tree that are longer than the radius. ``lengths_km`` is not set.
+    minimum spanning tree that are longer than the radius; ``added_edges`` is how many.
+    ``lengths_km`` is not set.
     """
 
     graph: Literal["random_geometric"] = Field(description="near points of a square joined")
@@ -34,9 +35,11 @@ class RandomGeometric(Graph):
         reach = float(np.sqrt(2 * np.log(n) / (np.pi * n))) if self.radius is None else self.radius
         points = rng.random((n, 2))
         edges = KDTree(points).query_pairs(reach, output_type="ndarray").reshape(-1, 2)
+        added = np.empty((0, 2), dtype=edges.dtype)
         if count_components(n, edges) > 1:
-            edges = np.vstack([edges, _spanning_edges_beyond(points, reach)])
-        return Network(n, edges, name=self.graph, positions=points)
+            added = _spanning_edges_beyond(points, reach)
+        every = np.vstack([edges, added])
+        return Network(n, every, name=self.graph, positions=points, added_edges=len(added))
 
 
 def _spanning_edges_beyond(points: np.ndarray, reach: float) -> np.ndarray:

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from dadao_sim.errors import InputError
+from dadao_sim.networks.convert import as_network
 from dadao_sim.networks.network import Network
 from dadao_sim.networks.rates.optimal import optimal_rates
 from dadao_sim.networks.rates.spec import ComputedRates, Rates
@@ -19,6 +20,7 @@ def with_rates(network: Network | GraphSequence, rates: Any) -> Network | GraphS
     A ``method`` comes with the options of ``optimal_rates``, as a mapping or a ``ComputedRates``.
     InputError for anything else.
     """
+    network = as_network(network)
     chosen = checked(Rates, rates)
     if chosen == "uniform":
         return _uniform(network)

@@ -6,16 +6,21 @@ import math
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 from threadpoolctl import threadpool_limits
 
 from dadao_sim.errors import InputError
+from dadao_sim.networks.convert import as_network
 from dadao_sim.networks.network import Network
 from dadao_sim.networks.rates import cache as disk
 from dadao_sim.networks.rates.methods import RATE_METHODS, Options, bound_of, solvers
 from dadao_sim.networks.rates.problem import RateProblem
 from dadao_sim.networks.sequence import GraphSequence
+
+if TYPE_CHECKING:
+    import networkx
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,7 +68,7 @@ class RatesFound:
 
 
 def optimal_rates(
-    network: Network | GraphSequence,
+    network: Network | GraphSequence | networkx.Graph,
     method: str = "auto",
     *,
     solver: str | None = None,
@@ -76,7 +81,7 @@ def optimal_rates(
     """Rates by a method of RATE_METHODS, scaled to the least total with chi1 chi2 = 1/2.
 
     Args:
-        network: a network, or a sequence; its own rates are not looked at.
+        network: a network, a sequence, or a graph of networkx; its own rates are not looked at.
         method: a name in RATE_METHODS; by default the optimum.
         solver: for ``exact``: interior_point (our own), or an installed solver of cvxpy.
         time_limit: seconds after which a method returns the best rates it has, with their gap.
@@ -89,6 +94,7 @@ def optimal_rates(
     positive, pruning of a sequence, and graphs too large for ``exact``.
 
     """
+    network = as_network(network)
     _check(network, method, solver, time_limit, tolerance, prune)
     problem = RateProblem.of(network, shared)
     rates = _cached(network, problem, method, solver, time_limit, tolerance, cache)
@@ -105,13 +111,14 @@ def optimal_rates(
 
 
 def compare_rates(
-    network: Network | GraphSequence,
+    network: Network | GraphSequence | networkx.Graph,
     methods: Iterable[str] = RATE_METHODS,
     *,
     time_limit: float | None = None,
     cache: bool = True,
 ) -> list[RatesFound]:
     """``optimal_rates`` by several methods, all against the best of their lower bounds."""
+    network = as_network(network)
     found = [optimal_rates(network, m, time_limit=time_limit, cache=cache) for m in methods]
     best = max((rates.lower_bound for rates in found), default=0.0)
     return [replace(rates, lower_bound=best) for rates in found]

@@ -17,7 +17,7 @@ from dadao_sim.networks.section.spec import (
     NetworkSpec,
     SequenceNetwork,
 )
-from dadao_sim.networks.sequence import GraphSequence
+from dadao_sim.networks.sequence import GraphSequence, in_the_order_of_the_first
 from dadao_sim.strict import checked
 
 
@@ -45,7 +45,10 @@ def _without_rates(
     with within("sequence"):
         sequence = spec.sequence
         if isinstance(sequence, FileSequence):
-            return GraphSequence([read_graphml(file) for file in sequence.files])
+            graphs = [read_graphml(file) for file in sequence.files]
+            with within("files"):
+                graphs = in_the_order_of_the_first(graphs, sequence.files)
+            return GraphSequence(graphs)
         assert isinstance(sequence, Graph), "there is no other"
         graphs = [sequence.build(rng) for _ in range(sequence.length)]
         return GraphSequence(graphs, name=f"{sequence.graph} x {sequence.length}")

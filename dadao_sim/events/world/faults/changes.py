@@ -35,10 +35,13 @@ class Changes(Fault):
             for key, pairs, cut in (("down", change.down, True), ("up", change.up, False)):
                 for i, j in pairs:
                     with within(f"changes.{number}.{key}"):
-                        edge = int(network.edge_indices([i], [j])[0])
+                        ends = network.node(i), network.node(j)
+                        edge = int(network.edge_indices(*ends).item())
                         if down[edge] == cut:
                             state = "down already" if cut else "not down"
-                            raise InputError(f"edge {i}-{j} is {state} at {change.at:g}")
+                            raise InputError(
+                                f"edge {network.edge_called(*ends)} is {state} at {change.at:g}"
+                            )
                     down[edge] = cut
                     cuts.append((change.at, edge, cut))
         return cuts

@@ -54,15 +54,15 @@ class Crashes(Fault):
     def in_rounds(self, network: "Network", rng: np.random.Generator) -> RoundFault:
         """A gradient that a crash meets begins anew, and the others wait."""
         assert self.crashes is not None
-        return CrashesInRounds(self.crashes, network.nodes, rng)
+        return CrashesInRounds(self.crashes, network, rng)
 
 
 class CrashesInRounds(RoundFault):
     """A node begins, and exchanges, when it is there; its gradient needs a time without a crash."""
 
-    def __init__(self, crashes: CrashPeriods, nodes: int, rng: np.random.Generator):
-        self.state = crashes.state
-        self.periods = PeriodsOfMany(crashes, nodes, rng)
+    def __init__(self, crashes: CrashPeriods, network: "Network", rng: np.random.Generator):
+        self.state, self.network = crashes.state, network
+        self.periods = PeriodsOfMany(crashes, network.nodes, rng)
 
     def begun(self, begun: np.ndarray, durations: np.ndarray) -> np.ndarray:
         """After the crashes that come before the end. InputError where there is always one."""
@@ -75,9 +75,10 @@ class CrashesInRounds(RoundFault):
                 return begun
             periods.mark(hit)
             begun = np.where(hit, periods.end, begun)
+        node = self.network.called(int(hit.argmax()))
         raise InputError(
             "nodes.crashes",
-            f"node {np.flatnonzero(hit)[0]} never gets a gradient done between two crashes",
+            f"node {node} never gets a gradient done between two crashes",
             "make them rarer",
         )
 

@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field, Strict
 
-from dadao_sim.errors import InputError
+from dadao_sim.errors import InputError, within
 from dadao_sim.events.world.fault import Fault
+from dadao_sim.events.world.node_ids import NodeId
 from dadao_sim.strict import Positive, StrictModel
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 class LateJoin(StrictModel):
     """A node that is not there from the start."""
 
-    node: Annotated[int, Field(ge=0)] = Field(description="which node")
+    node: NodeId = Field(description="which node, by its id")
     at: Positive = Field(description="when it comes")
 
 
@@ -31,17 +32,15 @@ class Late(Fault):
     def check(self, network: "Network", *, accuracy: bool, end: float) -> None:
         """InputError for nodes that do not exist, or come when all is over."""
         for joins in self.late:
-            if joins.node >= network.nodes:
-                raise InputError(
-                    "nodes.late", f"node {joins.node} is not one of the {network.nodes} nodes"
-                )
+            with within("nodes.late"):
+                node = network.node(joins.node)
             if joins.at >= end:
                 raise InputError(
                     "nodes.late",
-                    f"node {joins.node} would never compute: it joins at {joins.at:g}, "
+                    f"node {network.called(node)} would never compute: it joins at {joins.at:g}, "
                     f"and the run ends at {end:g}",
                 )
 
-    def joining(self) -> Mapping[int, float]:
+    def joining(self, network: "Network") -> Mapping[int, float]:
         """As the list says."""
-        return {joins.node: joins.at for joins in self.late}
+        return {network.node(joins.node): joins.at for joins in self.late}
