@@ -151,7 +151,7 @@ def test_a_world_names_nodes_by_their_ids_and_never_by_place(ids, absent):
 
 @pytest.mark.parametrize("name", [-1, 1.0, True, "", None, [0], 2**70])
 def test_what_is_no_id_is_refused(name):
-    with pytest.raises(ValueError, match="id of a node|not one of|valid") as caught:
+    with pytest.raises(ValueError, match=r"id of a node|not one of") as caught:
         Late(late=[{"node": name, "at": 5.0}]).check(world_of([0, 1, 2]), accuracy=False, end=9.0)
     assert "Traceback" not in str(caught.value)
 
