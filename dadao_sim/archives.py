@@ -1,18 +1,18 @@
 """The state of one run as a NumPy archive: the same bytes for the same arrays, read when asked."""
 
+import math
+import warnings
 import zipfile
 from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 
 from dadao_sim.errors import InputError
-from dadao_sim.files import atomic_write, unreadable
-
-# What zipfile and numpy raise for files that are cut short or overwritten.
-_DAMAGE = (OSError, ValueError, EOFError, RuntimeError, zipfile.BadZipFile)
+from dadao_sim.files import atomic_write, check_digest, unreadable
 
 
 def write_state(path: Path, blocks: Mapping[str, NDArray[np.float64]]) -> None:
@@ -35,16 +35,17 @@ def write_state(path: Path, blocks: Mapping[str, NDArray[np.float64]]) -> None:
 def holds(path: Path, names: Collection[str]) -> bool:
     """Whether a file is an archive of exactly these arrays."""
     try:
-        return set(StoredState(path)) == set(names)
+        return set(Stored(path)) == set(names)
     except InputError:
         return False
 
 
-class StoredState(Mapping[str, NDArray[np.float64]]):
-    """The blocks of a state on disk; each is read at each access, so opening costs nothing.
+class Stored(Mapping[str, NDArray[Any]]):
+    """The arrays of a .npz file of NumPy's, read at each access: opening reads their headers only.
 
-    Args:
-        path: a file of `write_state`.
+    ``shapes`` and ``types`` are known before anything is read. No pickle is ever opened, and an
+    array is only made where the file holds as many bytes: what is compressed is refused, whose size
+    is whatever it says.
 
     Raises:
         InputError: the file is missing, truncated or no archive (tested when made).
@@ -53,23 +54,80 @@ class StoredState(Mapping[str, NDArray[np.float64]]):
 
     def __init__(self, path: Path):
         self.path = path
-        try:
-            with zipfile.ZipFile(path) as archive:
-                self._names = tuple(name.removesuffix(".npy") for name in archive.namelist())
-        except _DAMAGE as error:
-            raise unreadable(path, error) from error
+        self.shapes: dict[str, tuple[int, ...]] = {}
+        self.types: dict[str, np.dtype[Any]] = {}
+        with self._damage_told(), zipfile.ZipFile(path) as archive:
+            for entry in archive.infolist():
+                with archive.open(entry) as file:
+                    self._note(entry, file)
 
-    def __getitem__(self, name: str) -> NDArray[np.float64]:
-        if name not in self._names:
-            raise KeyError(name)
+    def _note(self, entry: zipfile.ZipInfo, file: Any) -> None:
+        name = entry.filename.removesuffix(".npy")
+        if entry.compress_type != zipfile.ZIP_STORED:
+            raise InputError(f"{self.path} cannot be read: {name} is compressed; use numpy.savez")
+        version = np.lib.format.read_magic(file)
+        first = version == (1, 0)
+        read = np.lib.format.read_array_header_1_0 if first else np.lib.format.read_array_header_2_0
+        shape, _, dtype = read(file)
+        if dtype.hasobject:
+            raise InputError(f"{self.path} cannot be read: {name} holds objects, not numbers")
+        if math.prod(shape) * dtype.itemsize != entry.file_size - file.tell():
+            raise ValueError(f"{name} says that its shape is {shape}")
+        if name in self.shapes or min(shape, default=0) < 0:
+            raise ValueError(f"{name} is there twice")
+        self.shapes[name], self.types[name] = shape, dtype
+
+    @contextmanager
+    def _damage_told(self) -> Iterator[None]:
         try:
-            with zipfile.ZipFile(self.path) as archive, archive.open(f"{name}.npy") as file:
-                return np.lib.format.read_array(file, allow_pickle=False)
-        except _DAMAGE as error:
+            with warnings.catch_warnings():
+                warnings.simplefilter("error")  # NumPy and Python warn of some damage
+                yield
+        except InputError:
+            raise
+        except Exception as error:  # a damaged archive raises almost anything
             raise unreadable(self.path, error) from error
 
+    def __getitem__(self, name: str) -> NDArray[Any]:
+        if name not in self.shapes:
+            raise KeyError(name)
+        with (
+            self._damage_told(),
+            zipfile.ZipFile(self.path) as archive,
+            archive.open(f"{name}.npy") as file,
+        ):
+            return np.lib.format.read_array(file, allow_pickle=False)
+
     def __iter__(self) -> Iterator[str]:
-        return iter(self._names)
+        return iter(self.shapes)
 
     def __len__(self) -> int:
-        return len(self._names)
+        return len(self.shapes)
+
+
+class StoredState(Stored):
+    """The blocks (n, d) of a state, a file of `write_state`; see :class:`Stored`.
+
+    Args:
+        path: the file.
+        digest: its SHA-256, compared before its first block is read; None: not known.
+
+    Raises:
+        InputError: also where a block is not one of numbers per node and dimension.
+
+    """
+
+    def __init__(self, path: Path, digest: str | None = None):
+        super().__init__(path)
+        self._digest = digest
+        for name, shape in self.shapes.items():
+            if len(shape) != 2 or self.types[name] != np.float64:
+                raise InputError(
+                    f"{path} cannot be read: {name} is an array {shape} of {self.types[name]}, "
+                    "where numbers (nodes, dimension) are needed"
+                )
+
+    def __getitem__(self, name: str) -> NDArray[np.float64]:
+        check_digest(self.path, self._digest)
+        self._digest = None
+        return super().__getitem__(name)

@@ -1,6 +1,7 @@
 """What may be written, files that are whole or absent, JSON, and file names made from labels."""
 
 import errno
+import hashlib
 import json
 import os
 import re
@@ -198,14 +199,46 @@ def json_bytes(value: Any) -> bytes:
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """The mapping in a JSON file. Raises InputError in one line if it cannot be read."""
+    """The mapping in a JSON file, which is UTF-8. Raises InputError in one line if it cannot be
+    read, also for a key given twice, about which readers of JSON disagree.
+    """
     try:
-        value = json.loads(path.read_text(encoding="utf-8"))
+        value = json.loads(
+            path.read_text(encoding="utf-8"),
+            object_pairs_hook=_without_repetition,
+        )
+    except RecursionError:
+        raise InputError(f"{path} cannot be read: it is nested too deeply") from None
     except (OSError, ValueError) as error:
         raise unreadable(path, error) from error
     if not isinstance(value, dict):
         raise InputError(f"{path} cannot be read: it should hold a JSON object")
     return value
+
+
+def _without_repetition(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        raise ValueError(
+            f"{next(name for name in names if names.count(name) > 1)!r} is there twice"
+        )
+    return found
+
+
+def file_digest(path: Path) -> str:
+    """SHA-256 of the content of a file."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def check_digest(path: Path, wanted: str | None) -> None:
+    """InputError where the content of a file has another digest than the one ``wanted``, if any."""
+    if wanted is not None and file_digest(path) != wanted:
+        raise InputError(
+            f"{path} cannot be read: it is not as it was written, but damaged or edited; "
+            "make it again"
+        )
 
 
 def unreadable(path: Path, error: Exception) -> InputError:

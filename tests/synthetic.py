@@ -9,7 +9,8 @@ import pandas as pd
 
 from dadao_sim.algorithms.contract.registry import METHODS
 from dadao_sim.plotting.style import Style, parse_look
-from dadao_sim.results.result import CURVE_COLUMNS, FinishedRun, Result
+from dadao_sim.results.columns import CURVE_COLUMNS
+from dadao_sim.results.result import FinishedRun, Result
 
 TARGET = 1e-8
 
@@ -19,7 +20,16 @@ def scenario(**changes: Any) -> dict[str, Any]:
         "accuracies": [1e-2, 1e-4, 1e-6],
         "cost": {"gradient": 1.0, "communication": 0.5},
     }
-    return {"name": "synthetic", "seed": 0, "report": report, **changes}
+    whole = {
+        "name": "synthetic",
+        "seed": 0,
+        "repeats": 1,
+        "algorithms": [{"name": "dadao", "label": "dadao"}],
+        "stop": {"time": 400.0, "accuracy": TARGET},
+        "record": {"points": 1000, "metrics": []},
+        "report": report,
+    }
+    return {**whole, **changes}
 
 
 def finished_run(
@@ -55,6 +65,7 @@ def finished_run(
         "time": time,
         "gradients": np.round(gradients * time),
         "conjugate_gradients": 0.0,
+        "local_solves": 0,
         "communications": np.round(communications * time).astype(np.int64),
         "messages": 2 * np.round(communications * time).astype(np.int64),
         "floats_sent": 0,
@@ -78,6 +89,7 @@ def finished_run(
         "time": float(final["time"]),
         "gradients": float(final["gradients"]),
         "communications": int(final["communications"]),
+        "tuning": {},
     }
     rng = np.random.default_rng(repeat)
     states = {"x": rng.standard_normal((4, 3)), "file": np.full((4, 3), float(repeat))}
@@ -101,12 +113,21 @@ def style_of(method: str) -> Style:
 
 def result(*runs: FinishedRun, **changes: Any) -> Result:
     """The runs as a result, algorithms in the order of their first run."""
-    labels = list(dict.fromkeys(run.key[0] for run in runs))
-    methods = dict.fromkeys(run.row["method"] for run in runs)
+    methods = {run.key[0]: run.row["method"] for run in runs}
+    repeats = 1 + max(run.key[1] for run in runs)
     manifest = {
-        "scenario": scenario(**changes),
+        "scenario": scenario(
+            repeats=repeats,
+            algorithms=[{"name": name, "label": label} for label, name in methods.items()],
+        )
+        | changes,
+        "given_in_python": [],
         "seed": 0,
         "versions": {"dadao_sim": "0"},
-        "methods": {name: declared(name) for name in methods},
+        "methods": {name: declared(name) for name in methods.values()},
+        "metrics": {},
+        "plugins": [],
+        "runs": [{"algorithm": r.key[0], "repeat": r.key[1], "constants": {}} for r in runs],
+        "interrupted": len(runs) < repeats * len(methods),
     }
-    return Result.from_runs(manifest, runs, labels)
+    return Result.from_runs(manifest, runs, list(methods))

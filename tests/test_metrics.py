@@ -12,7 +12,8 @@ from dadao_sim import plugins, simulate
 from dadao_sim.errors import InputError
 from dadao_sim.metrics import METRICS, Metric
 from dadao_sim.plotting.curves import curve_figure, median_and_band, runs_of
-from dadao_sim.results.result import CURVE_COLUMNS, load_result, read_table
+from dadao_sim.results.columns import CURVE_COLUMNS
+from dadao_sim.results.result import load_result, read_table
 from dadao_sim.simulation.measures import Errors
 from dadao_sim.simulation.one_run import run_plan
 from dadao_sim.simulation.study import Study

@@ -10,7 +10,7 @@ import typer
 import dadao_sim
 from dadao_sim import cli
 from dadao_sim.cli.group import Group
-from dadao_sim.errors import InputError
+from dadao_sim.errors import InputError, one_line
 
 
 def groups() -> list[Group]:
@@ -51,10 +51,10 @@ def main() -> None:
     try:
         app()
     except (InputError, OSError) as error:
-        print(f"dadao-sim: {error}", file=sys.stderr)
+        print(f"dadao-sim: {one_line(error)}", file=sys.stderr)
         sys.exit(2)
     except MemoryError as error:
-        print(f"dadao-sim: not enough memory: {error}", file=sys.stderr)
+        print(f"dadao-sim: {one_line(f'not enough memory: {error}')}", file=sys.stderr)
         sys.exit(2)
 
 

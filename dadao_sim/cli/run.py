@@ -35,8 +35,8 @@ def run(
     overwrite: Annotated[bool, typer.Option(help="Replace an earlier result.")] = False,
 ) -> None:
     """Run a scenario: curves, a table of costs, figures."""
+    from dadao_sim.results.columns import DIVERGED
     from dadao_sim.results.folder import check_folder
-    from dadao_sim.results.result import DIVERGED
     from dadao_sim.scenario import shipped
     from dadao_sim.scenario.reading import load_scenario
     from dadao_sim.simulation.simulate import simulate

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from dadao_sim.archives import StoredState, holds, write_state
-from dadao_sim.errors import InputError
+from dadao_sim.archives import Stored, holds, write_state
+from dadao_sim.errors import InputError, within
 from dadao_sim.events.log import KIND_NAMES, TYPES, Events
 from dadao_sim.files import FileKind, check_output
 
@@ -30,16 +30,26 @@ def save_events(path: str | Path, events: Events, *, overwrite: bool = False) ->
 
 
 def load_events(path: str | Path) -> Events:
-    """Read a log written by ``save_events``. InputError for one that is not there, is none, or is
-    damaged.
+    """Read a log written by ``save_events``; it is checked as by :meth:`Events.check`.
+
+    InputError for a file that is not there, is no log, is damaged, or says what cannot have
+    happened.
     """
-    if not Path(path).is_file():
+    path = Path(path)
+    if not path.is_file():
         raise InputError("path", f"there is no file {path}")
-    stored = StoredState(Path(path))
+    stored = Stored(path)
     if set(stored) != {*TYPES, _FIRST_ROW}:
         raise InputError(f"{path}: is no log of events; it has {', '.join(sorted(stored))}")
-    columns = {name: np.ascontiguousarray(stored[name], dtype=TYPES[name]) for name in TYPES}
-    return Events(**columns, first_row=int(stored[_FIRST_ROW]))
+    first_row = stored[_FIRST_ROW]
+    with within(str(path)):
+        if first_row.shape != () or first_row.dtype != np.int64:
+            raise InputError(_FIRST_ROW, f"is {first_row.dtype} {first_row.shape}, not one integer")
+        # A file that another machine wrote may have its bytes in the other order.
+        columns = {name: stored[name].astype(TYPES[name], casting="equiv") for name in TYPES}
+        events = Events(**columns, first_row=int(first_row))
+        events.check(None)
+    return events
 
 
 def event_table(events: Events) -> "DataFrame":

@@ -22,7 +22,7 @@ GRADIENT_END = 3  # node i applies the gradient begun in row `start`
 SEND = 4  # nodes i and j put the difference of their messages on the wire
 ARRIVE_I = 5  # the exchange begun in row `start` acts on node i
 ARRIVE_J = 6  # the exchange begun in row `start` acts on node j
-LOST = 7  # what was begun in row `start` will act no more
+LOST = 7  # what was begun in row `start` will act no more, at the ends that it has not reached
 ROUND = 8  # one step of a synchronous method, all nodes
 RESET = 9  # node i lost its state and starts again from zero
 RESENT = 10  # nodes i and j make an exchange of the coming round once more: a message was lost
@@ -52,6 +52,9 @@ class Events:
     no second node; ``mark`` seeds what the event draws (a minibatch); ``start`` is the row of the
     whole log in which a delayed event began, -1 for atomic ones. ``first_row`` is the number in the
     whole log of the first row here.
+
+    Raises InputError for a column that is no array of its type in ``TYPES``, or of another length
+    than ``time``; :meth:`from_arrays` converts what can be converted.
     """
 
     time: np.ndarray
@@ -62,6 +65,19 @@ class Events:
     mark: np.ndarray
     start: np.ndarray
     first_row: int = 0
+
+    def __post_init__(self) -> None:
+        # What it says is checked by `check`, where a log comes from outside or is played.
+        for name, wanted in TYPES.items():
+            values = getattr(self, name)
+            if not isinstance(values, np.ndarray) or values.dtype != wanted or values.ndim != 1:
+                needed = f"an array of {np.dtype(wanted)}, one per event, is needed"
+                raise InputError(name, f"is {_described(values)}", needed)
+            if len(values) != len(self.time):
+                wrong = f"has {len(values)} rows, but there are {len(self.time)} times"
+                raise InputError(name, wrong)
+        if not isinstance(self.first_row, int) or self.first_row < 0:
+            raise InputError("first_row", f"{self.first_row!r} given", "a row is 0 or more")
 
     def __len__(self) -> int:
         return len(self.time)
@@ -89,60 +105,93 @@ class Events:
     ) -> Self:
         """A log from sequences of equal length, checked.
 
-        ``edge`` is looked up in ``network`` where it is not given. Raises InputError where the
-        lengths differ, the times decrease or are not finite, a kind is unknown, or an exchange has
-        no edge.
+        ``edge`` is looked up in ``network`` where it is not given. Raises InputError, with the row,
+        where the lengths differ, a value does not fit its column, or as :meth:`check`.
         """
-        count = len(time)
-        given = {"time": time, "kind": kind, "i": i, "j": j, "mark": mark, "start": start}
-        absent = {"j": -1, "mark": 0, "start": -1}
+        columns = {"time": time, "kind": kind, "i": i, "j": j, "mark": mark, "start": start}
+        columns["edge"] = edge
+        count = len(_column("time", time))
+        absent = {"j": -1, "edge": -1, "mark": 0, "start": -1}
         arrays: dict[str, Any] = {
-            name: _column(name, np.full(count, absent[name]) if values is None else values)
-            for name, values in given.items()
+            name: np.full(count, absent[name], dtype=TYPES[name])
+            if values is None and name in absent
+            else _column(name, values)
+            for name, values in columns.items()
         }
-        for name, values in arrays.items():
-            if values.shape != (count,):
-                raise InputError(name, f"has shape {values.shape}, but there are {count} times")
-        times = arrays["time"]
-        if not np.isfinite(times).all() or (np.diff(times) < 0).any():
-            raise InputError("time", "must be finite and must not decrease")
-        if count and arrays["kind"].max() >= len(KIND_NAMES):
-            raise InputError("kind", f"{arrays['kind'].max()} is unknown; the last is {RESENT}")
-        exchanges = np.isin(arrays["kind"], EXCHANGES)
-        if edge is not None:
-            arrays["edge"] = _column("edge", edge)
-        else:
-            arrays["edge"] = np.full(count, -1, dtype=np.int32)
-            if network is not None and exchanges.any():
-                arrays["edge"][exchanges] = as_network(network).edge_indices(
-                    arrays["i"][exchanges], arrays["j"][exchanges]
-                )
+        network = None if network is None else as_network(network)
         log = cls(**arrays)
-        log.check(None if network is None else as_network(network).nodes)
+        log.check(None if network is None else network.nodes)
+        exchanges = np.isin(log.kind, EXCHANGES)
+        if edge is None and network is not None and exchanges.any():
+            log.edge[exchanges] = network.edge_indices(log.i[exchanges], log.j[exchanges])
         return log
 
     def check(self, nodes: int | None) -> None:
-        """Raise InputError unless every node is in range and every delayed event has its start; it
-        names the column.
+        """Raise InputError, with the column and the row, for what cannot have happened.
+
+        That is a time that is negative, not finite or less than the one before; an unknown kind; a
+        node that is not one of ``nodes`` (any if None); an exchange of a node with itself; and an
+        end of what is not under way: whose ``start`` is no earlier row of its kind and its nodes,
+        or has ended already. What began before a window is not looked at.
         """
+        time = self.time
+        for wrong, what in (
+            (~np.isfinite(time), "is no finite number"),
+            (time < 0, "is before the start, time 0"),
+            (np.diff(time, prepend=0.0) < 0, "is less than the time of the row before"),
+        ):
+            self._refuse("time", wrong, what)
+        self._refuse("kind", self.kind >= len(KIND_NAMES), f"is unknown; the last is {RESENT}")
         exchanges = np.isin(self.kind, EXCHANGES)
         limit = np.iinfo(np.int32).max if nodes is None else nodes
         for name, rows in (("i", self.kind != ROUND), ("j", exchanges)):
-            values = getattr(self, name)[rows]
-            if len(values) and (values.min() < 0 or values.max() >= limit):
-                worst = values.min() if values.min() < 0 else values.max()
-                raise InputError(name, f"node {worst} is not one of the {limit} nodes")
-        ends = np.isin(self.kind, (GRADIENT_END, ARRIVE_I, ARRIVE_J, LOST))
-        rows = np.flatnonzero(ends)
+            values = getattr(self, name)
+            outside = rows & ((values < 0) | (values >= limit))
+            self._refuse(name, outside, f"is not one of the {limit} nodes")
+        self._refuse("j", exchanges & (self.i == self.j), "is the node i too")
+        self._refuse("edge", self.edge < -1, "is no edge")
+        self._check_ends()
+
+    def _check_ends(self) -> None:
+        """Raise InputError unless each end of something is the end of what is under way."""
+        rows = np.flatnonzero(np.isin(self.kind, (GRADIENT_END, ARRIVE_I, ARRIVE_J, LOST)))
         start = self.start[rows] - self.first_row
-        wrong = (start >= rows) | (self.start[rows] < 0)
-        if wrong.any():
-            row = rows[wrong][0]
-            raise InputError(
-                "start",
-                f"row {row} ({KIND_NAMES[self.kind[row]]}) must name an earlier row, "
-                f"not {self.start[row]}",
-            )
+        early = (start >= rows) | (self.start[rows] < 0)
+        self._refuse("start", rows[early], "is given, but it must name an earlier row")
+        here = start >= 0
+        rows, start = rows[here], start[here]
+        kind, begun = self.kind[rows], self.kind[start]
+        exchange = begun == SEND
+        of_its_kind = np.where(
+            np.isin(kind, (ARRIVE_I, ARRIVE_J)), exchange, begun == GRADIENT_START
+        )
+        of_its_kind |= (kind == LOST) & exchange
+        idle = "is a row where nothing of its kind is under way"
+        self._refuse("start", rows[~of_its_kind], idle)
+        i, j = self.i[rows], self.j[rows]
+        # What is lost at one end only has that one as i, and no j.
+        alone = (kind == LOST) & (j < 0)
+        there = (i == self.i[start]) | (alone & exchange & (i == self.j[start]))
+        there &= ~exchange | alone | (j == self.j[start])
+        self._refuse("start", rows[~there], "is a row that began what is of other nodes")
+        order = np.argsort(start, kind="stable")
+        rows, start, kind, exchange = (column[order] for column in (rows, start, kind, exchange))
+        again = start[1:] == start[:-1]
+        over = again & (~exchange[1:] | (kind[:-1] == LOST) | (kind[1:] == kind[:-1]))
+        over[1:] |= again[1:] & again[:-1]  # an exchange has two ends
+        self._refuse(
+            "start", rows[1:][over], "is a row where nothing of its kind is under way any more"
+        )
+
+    def _refuse(self, column: str, wrong: np.ndarray, what: str) -> None:
+        """Raise InputError for the first of the rows that are wrong: a mask, or their numbers."""
+        rows = np.flatnonzero(wrong) if wrong.dtype == bool else wrong
+        if len(rows) == 0:
+            return
+        row, value = int(rows.min()), getattr(self, column)[int(rows.min())]
+        kind = self.kind[row]
+        name = f" ({KIND_NAMES[kind]})" if kind < len(KIND_NAMES) else ""
+        raise InputError(column, f"row {self.first_row + row}{name}: {value} {what}")
 
     def on(self, network: "Network | GraphSequence") -> "Events":
         """The log with the ``edge`` of every exchange, looked up where it is -1.
@@ -177,12 +226,43 @@ class Events:
 
 
 def _column(name: str, values: Any) -> np.ndarray:
-    """``values`` in the type of the column; InputError where it cannot hold them."""
+    """``values`` in the type of the column; InputError for those that it does not hold exactly."""
+    wanted = np.dtype(TYPES[name])
+    needed = f"numbers of type {wanted} are needed, one per event"
     try:
-        return np.ascontiguousarray(values, dtype=TYPES[name])
+        given = np.asarray(values)
+        if wanted.kind == "u" and given.dtype == float and not isinstance(values, np.ndarray):
+            # NumPy takes integers on both sides of 2^63 for floats, which are not exact.
+            exact = np.asarray(values, dtype=object)
+            if all(isinstance(value, int | np.integer) for value in exact.flat):
+                given = exact.astype(wanted) if min(exact.flat, default=0) >= 0 else given
     except (OverflowError, TypeError, ValueError) as error:
-        wanted = f"numbers of type {np.dtype(TYPES[name])} are needed"
-        raise InputError(name, str(error), wanted) from None
+        raise InputError(name, str(error), needed) from None
+    if np.ma.is_masked(values) or given.ndim != 1 or (given.dtype.kind not in "iuf" and given.size):
+        raise InputError(name, f"is {_described(values)}", needed)
+    if wanted.kind != "f":
+        held: Any = np.iinfo(wanted.name)
+        with np.errstate(invalid="ignore"):
+            fits = (given >= held.min) & (given <= held.max) & (given == np.floor(given))
+        # The float nearest to the largest integer may lie above it.
+        fits &= given < float(held.max) if given.dtype.kind == "f" and held.bits == 64 else True
+        if not fits.all():
+            row = int((~fits).argmax())
+            raise InputError(name, f"row {row}: {given[row]} does not fit", needed)
+    return np.ascontiguousarray(given, dtype=wanted)
+
+
+def _described(values: Any) -> str:
+    """What was given, in a few words."""
+    if isinstance(values, np.ma.MaskedArray):
+        return "an array with masked values"
+    if isinstance(values, str):
+        return "text"
+    try:
+        array = np.asarray(values)
+    except (TypeError, ValueError):
+        return f"a {type(values).__name__}"
+    return f"of type {array.dtype} and shape {array.shape}"
 
 
 def concatenate(windows: "list[Events]") -> Events:

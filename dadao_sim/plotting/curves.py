@@ -31,7 +31,8 @@ from dadao_sim.plotting.style import (
     paper,
     styles,
 )
-from dadao_sim.results.result import DIVERGED, Result
+from dadao_sim.results.columns import DIVERGED
+from dadao_sim.results.result import Result
 from dadao_sim.results.summary import percentile, with_cost
 
 if TYPE_CHECKING:

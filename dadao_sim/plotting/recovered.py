@@ -20,7 +20,7 @@ from dadao_sim.plotting.style import (
     styles,
 )
 from dadao_sim.reports.recovered import Recovered, psnr, relative_error
-from dadao_sim.results.result import DIVERGED
+from dadao_sim.results.columns import DIVERGED
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

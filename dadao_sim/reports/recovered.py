@@ -16,7 +16,8 @@ from dadao_sim import plugins
 from dadao_sim.errors import InputError
 from dadao_sim.problems.build import picture, true_signal
 from dadao_sim.randomness import stream
-from dadao_sim.results.result import DIVERGED, Result
+from dadao_sim.results.columns import DIVERGED
+from dadao_sim.results.result import Result
 from dadao_sim.scenario.model import Scenario
 from dadao_sim.scenario.reading import scenario_from_mapping
 

@@ -22,9 +22,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dadao_sim.archives import StoredState, write_state
-from dadao_sim.errors import InputError
-from dadao_sim.files import atomic_write, json_bytes, read_json, unique_slugs, unreadable
+from dadao_sim.errors import InputError, within
+from dadao_sim.files import (
+    atomic_write,
+    check_digest,
+    file_digest,
+    json_bytes,
+    read_json,
+    unique_slugs,
+    unreadable,
+)
 from dadao_sim.metrics import METRICS, Metric
+from dadao_sim.results.checks import check_tables, read_manifest, rows_of_curves
+from dadao_sim.results.columns import CURVE_COLUMNS, RUN_COLUMNS
 from dadao_sim.results.latex import summary_table
 from dadao_sim.results.names import printed_names
 from dadao_sim.results.summary import summarise, summary_csv
@@ -35,39 +45,9 @@ if TYPE_CHECKING:
 RunKey = tuple[str, int]
 Blocks = Mapping[str, NDArray[np.float64]]
 
-CURVE_COLUMNS = (
-    "algorithm",
-    "method",
-    "repeat",
-    "time",
-    "gradients",
-    "conjugate_gradients",
-    "local_solves",
-    "communications",
-    "messages",
-    "floats_sent",
-    "bytes_sent",
-    "rounds",
-    "mean_squared_distance",
-    "accuracy",
-    "suboptimality",
-    "consensus_error",
-)
-RUN_COLUMNS = (
-    "algorithm",
-    "method",
-    "experimental",
-    "repeat",
-    "status",
-    "reason",
-    "events",
-    "time",
-    "gradients",
-    "communications",
-)
-STATUSES = CONVERGED, STOPPED, DIVERGED = "converged", "stopped", "diverged"
 _TEXT_COLUMNS = ("algorithm", "method", "status", "reason")
 _FLAG_COLUMNS = ("experimental",)
+_COLUMN_TYPES = ("double", "int64", "string", "large_string", "null")  # null: of a table of no rows
 
 
 @dataclass(frozen=True)
@@ -197,7 +177,6 @@ class Result:
         slugs = unique_slugs(self.runs["algorithm"])
         names = {key: f"final_states/{slugs[key[0]]}-r{key[1]}.npz" for key in self.states}
         listed = [{"algorithm": k[0], "repeat": k[1], "file": f} for k, f in names.items()]
-        manifest = json_bytes({**self.manifest, "final_states": listed})
         timing = json_bytes(self.timing)
         title = str(_section(self.manifest, "scenario").get("name") or "")
         latex = summary_table(summary, self.names, title=title).encode()
@@ -213,14 +192,18 @@ class Result:
             write_state(folder / name, self.states[key])
         for old in set(folder.glob("final_states/*.npz")) - {folder / f for f in names.values()}:
             old.unlink()
-        atomic_write(folder / "manifest.json", manifest)
+        read = ("curves.parquet", "runs.csv", *names.values())
+        files = {name: file_digest(folder / name) for name in read}
+        manifest = {**self.manifest, "final_states": listed, "files": files}
+        atomic_write(folder / "manifest.json", json_bytes(manifest))
 
 
 def load_result(folder: str | Path) -> Result:
-    """Read a result written by `Result.save`.
+    """Read a result written by `Result.save`, and check it: see `results.checks`.
 
     Raises:
-        InputError: no such folder, not a result, or a file of it is missing or damaged.
+        InputError: no such folder, not a result, or a file of it is missing, damaged, edited, or
+            contradicts another.
 
     """
     folder = Path(folder)
@@ -232,22 +215,28 @@ def load_result(folder: str | Path) -> Result:
             f"{folder} is not a finished result: it has no manifest.json",
             "run its scenario again",
         )
-    manifest = read_json(folder / "manifest.json")
-    try:
-        listed = manifest.pop("final_states")
-        states = {(row["algorithm"], int(row["repeat"])): row["file"] for row in listed}
-    except (KeyError, TypeError, ValueError) as error:
-        raise InputError(f"{folder / 'manifest.json'} is not the manifest of a result") from error
+    said = read_json(folder / "manifest.json")
+    with within(str(folder / "manifest.json")):
+        manifest = read_manifest(said)
+    states = {(row.algorithm, row.repeat): row.file for row in manifest.final_states}
     for name in ("timing.json", "curves.parquet", "runs.csv", *states.values()):
         if not (folder / name).is_file():
             raise InputError(
                 "folder", f"{folder} is incomplete: {name} is missing", "run its scenario again"
             )
+    for name in ("curves.parquet", "runs.csv"):
+        check_digest(folder / name, manifest.files.get(name))
+    runs = _read_runs(folder / "runs.csv")
+    curves = read_table(folder / "curves.parquet", rows_of_curves(manifest))
+    check_tables(manifest, runs, curves, folder)
     return Result(
-        manifest=manifest,
-        curves=read_table(folder / "curves.parquet"),
-        runs=_read_runs(folder / "runs.csv"),
-        states={key: StoredState(folder / name) for key, name in states.items()},
+        manifest={k: v for k, v in said.items() if k not in ("final_states", "files")},
+        curves=curves,
+        runs=runs,
+        states={
+            key: StoredState(folder / name, manifest.files.get(name))
+            for key, name in states.items()
+        },
         timing=read_json(folder / "timing.json"),
     )
 
@@ -266,16 +255,24 @@ def write_table(path: Path, table: DataFrame) -> None:
     atomic_write(path, write)
 
 
-def read_table(path: Path) -> DataFrame:
-    """Read curves written by `write_table`. Raises InputError in one line if it cannot."""
+def read_table(path: Path, most_rows: int | None = None) -> DataFrame:
+    """Read curves written by `write_table`, of plain numbers and text. Raises InputError in one
+    line if it cannot, or if there are more rows than ``most_rows``.
+    """
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     try:
-        table = pq.read_table(io.BytesIO(path.read_bytes())).to_pandas()
-    except (OSError, pa.ArrowException) as error:
+        file = pq.ParquetFile(io.BytesIO(path.read_bytes()))
+        # Before the rows are read: a small file may say that it holds any number of them.
+        if most_rows is not None and file.metadata.num_rows > most_rows:
+            raise ValueError(f"{file.metadata.num_rows} rows; there can be {most_rows}")
+        for column in file.schema_arrow:
+            if str(column.type) not in _COLUMN_TYPES:
+                raise ValueError(f"column {column.name!r} is of type {column.type}")
+        return file.read().to_pandas()
+    except (OSError, ValueError, MemoryError, pa.ArrowException) as error:
         raise unreadable(path, error) from error
-    return _with_columns(table, CURVE_COLUMNS, path)
 
 
 def _read_runs(path: Path) -> DataFrame:
@@ -283,14 +280,14 @@ def _read_runs(path: Path) -> DataFrame:
 
     try:
         # Labels and reasons are kept as they are: an algorithm may well be called "NA".
-        table = pd.read_csv(path, dtype="str", keep_default_na=False)
+        table = pd.read_csv(path, dtype="str", keep_default_na=False, index_col=False)
         for name in table.columns.difference([*_TEXT_COLUMNS, *_FLAG_COLUMNS]):
             table[name] = _numbers(table[name].tolist())
         for name in table.columns.intersection(list(_FLAG_COLUMNS)):
             table[name] = [bool(("False", "True").index(text)) for text in table[name]]
-    except (OSError, ValueError) as error:
+    except (OSError, OverflowError, ValueError, Warning) as error:
         raise unreadable(path, error) from error
-    return _with_columns(table, RUN_COLUMNS, path)
+    return table
 
 
 def _numbers(texts: list[str]) -> list[int] | list[float]:
@@ -299,13 +296,6 @@ def _numbers(texts: list[str]) -> list[int] | list[float]:
         return [int(text) for text in texts]
     except ValueError:
         return [float(text) for text in texts]
-
-
-def _with_columns(table: DataFrame, columns: Sequence[str], path: Path) -> DataFrame:
-    missing = [name for name in columns if name not in table.columns]
-    if missing:
-        raise InputError(f"{path} cannot be read: it has no column {missing[0]!r}")
-    return table
 
 
 def _report(manifest: Mapping[str, Any]) -> Mapping[str, Any]:

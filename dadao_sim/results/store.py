@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from dadao_sim.archives import StoredState, write_state
-from dadao_sim.errors import InputError
+from dadao_sim.errors import InputError, within
 from dadao_sim.files import atomic_write, json_bytes, read_json, slug
+from dadao_sim.results.checks import check_finished
 from dadao_sim.results.result import FinishedRun, RunKey, read_table, write_table
 
 
@@ -55,8 +56,7 @@ class RunStore:
 
     def finished(self) -> list[RunKey]:
         """The keys (label, repeat) of the runs that were saved whole, sorted."""
-        rows = [read_json(path)["row"] for path in self.folder.glob("*.json")]
-        return sorted((row["algorithm"], row["repeat"]) for row in rows)
+        return sorted(self._read(path).key for path in self.folder.glob("*.json"))
 
     def save(self, run: FinishedRun) -> None:
         """Keep a finished run. Interrupted, it leaves none."""
@@ -78,13 +78,17 @@ class RunStore:
             raise InputError(
                 "key", f"{self.folder} has no finished run {key[0]!r}, repeat {key[1]}"
             )
+        return self._read(mark)
+
+    def _read(self, mark: Path) -> FinishedRun:
         stored = read_json(mark)
-        return FinishedRun(
-            curves=read_table(self._path(key, ".parquet")),
-            row=stored["row"],
-            states=StoredState(self._path(key, ".npz")),
-            timing=stored["timing"],
-        )
+        if not all(isinstance(stored.get(name), dict) for name in ("row", "timing")):
+            raise InputError(f"{mark} cannot be read: it is no finished run")
+        curves = read_table(mark.with_suffix(".parquet"))
+        with within(str(mark)):
+            check_finished(stored["row"], curves)
+        states = StoredState(mark.with_suffix(".npz"))
+        return FinishedRun(curves, stored["row"], states, stored["timing"])
 
     def clear(self) -> None:
         """Delete the folder. A Result made of its runs must be saved, and loaded, before."""

@@ -10,7 +10,7 @@ from dadao_sim.algorithms.contract.tally import Tally
 from dadao_sim.errors import within
 from dadao_sim.events.clock import Clock
 from dadao_sim.events.log import ROUND, Events
-from dadao_sim.results.result import CONVERGED, DIVERGED, STOPPED
+from dadao_sim.results.columns import CONVERGED, DIVERGED, STOPPED
 from dadao_sim.simulation.limits import Limits
 from dadao_sim.simulation.measures import Errors
 from dadao_sim.simulation.player import Player

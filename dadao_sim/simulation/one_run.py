@@ -7,7 +7,8 @@ from typing import TypeAlias
 import pandas as pd
 
 from dadao_sim.compiled.threads import one_blas_thread
-from dadao_sim.results.result import CURVE_COLUMNS, FinishedRun, RunKey
+from dadao_sim.results.columns import CURVE_COLUMNS
+from dadao_sim.results.result import FinishedRun, RunKey
 from dadao_sim.simulation.loop import run
 from dadao_sim.simulation.metrics import ErrorsAndMetrics
 from dadao_sim.simulation.plan import Plan

@@ -25,7 +25,8 @@ from dadao_sim.networks import GraphSequence, Network
 from dadao_sim.networks.rates import with_rates
 from dadao_sim.problems import Problem
 from dadao_sim.randomness import stream
-from dadao_sim.results.result import CURVE_COLUMNS, RunKey
+from dadao_sim.results.columns import CURVE_COLUMNS
+from dadao_sim.results.result import RunKey
 from dadao_sim.scenario.model import AlgorithmSpec, RecordSpec, Scenario
 from dadao_sim.simulation.counts import shares
 from dadao_sim.simulation.limits import Limits

@@ -1,0 +1,35 @@
+"""The columns of a result's tables, and how a run can end."""
+
+CURVE_COLUMNS = (
+    "algorithm",
+    "method",
+    "repeat",
+    "time",
+    "gradients",
+    "conjugate_gradients",
+    "local_solves",
+    "communications",
+    "messages",
+    "floats_sent",
+    "bytes_sent",
+    "rounds",
+    "mean_squared_distance",
+    "accuracy",
+    "suboptimality",
+    "consensus_error",
+)
+RUN_COLUMNS = (
+    "algorithm",
+    "method",
+    "experimental",
+    "repeat",
+    "status",
+    "reason",
+    "events",
+    "time",
+    "gradients",
+    "communications",
+)
+STATUSES = CONVERGED, STOPPED, DIVERGED = "converged", "stopped", "diverged"
+COUNT_COLUMNS = CURVE_COLUMNS[3:12]  # what never decreases in a run
+ERROR_COLUMNS = CURVE_COLUMNS[12:]
