@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from synthetic import finished_run, result, scenario
+from synthetic import finished_run, result
 
 from dadao_sim.errors import InputError
 from dadao_sim.results.columns import CURVE_COLUMNS, RUN_COLUMNS
