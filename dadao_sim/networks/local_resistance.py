@@ -17,6 +17,7 @@ import numpy as np
 from scipy.sparse import csr_array
 
 from dadao_sim.compiled.kernel import kernel
+from dadao_sim.networks.spectrum_dense import resistances_by_cholesky
 
 FIRST_BALL = 32
 LARGEST_BALL = 512
@@ -24,6 +25,8 @@ TOLERANCE = 0.02  # relative width at which an interval counts as closed
 PILOTS = 8
 MOST_STEPS = 1000  # of conjugate gradients
 MOST_SOLVED = 20_000_000  # nodes times edges solved for globally
+LARGEST_DENSE = 8192  # nodes up to which the whole graph may be inverted: half a GiB
+DENSE_SPEED = 10  # steps of an inversion that take as long as one of the balls
 HUB_DEGREE = 1024  # nodes with more neighbours stay outside the balls, for time
 
 
@@ -34,9 +37,14 @@ def resistance_bounds(
 
     Every edge gets a ball of 32 nodes unless its own ends already give it to 2 %. Then the balls
     grow, up to 512 nodes, around the edges that may still have the largest resistance of all, and
-    the worst few of those that remain are solved for on the whole graph.
+    the worst few of those that remain are solved for on the whole graph. Where the first balls
+    alone would take longer than an inversion of the whole graph, this gives every edge instead.
     """
     lower, upper = pair_bounds(laplacian, edges, weights, chi1)
+    if in_full_is_faster(laplacian, edges, np.flatnonzero(upper > (1 + TOLERANCE) * lower)):
+        found, condition = resistances_by_cholesky(laplacian.toarray(), edges)
+        if condition > 0:
+            return found, found
     csr = (laplacian.indptr, laplacian.indices, laplacian.data, laplacian.diagonal())
 
     def refine(chosen: np.ndarray, size: int) -> None:
@@ -68,6 +76,16 @@ def resistance_bounds(
     grow()
     solve(undecided()[: max(PILOTS, MOST_SOLVED // laplacian.shape[0])])
     return lower, upper
+
+
+def in_full_is_faster(laplacian: csr_array, edges: np.ndarray, chosen: np.ndarray) -> bool:
+    """Whether inverting the Laplacian takes less time than a first ball for each ``chosen`` edge:
+    where the nodes of the balls have hundreds of neighbours, as in cliques.
+    """
+    n = laplacian.shape[0]
+    degrees = np.minimum(np.diff(laplacian.indptr), HUB_DEGREE)[edges[chosen]].mean(axis=1)
+    steps = FIRST_BALL**3 / 3 + 4 * FIRST_BALL * degrees  # eliminating, reading neighbours
+    return n <= LARGEST_DENSE and float(steps.sum()) > 2 * n**3 / DENSE_SPEED
 
 
 def solved_bounds(

@@ -223,7 +223,7 @@ class Network:
 
     def _new_spectrum(self, w: np.ndarray) -> Spectrum:
         if self.nodes <= DENSE_NODES:
-            return DenseSpectrum(self.laplacian(w).toarray(), self.edges)
+            return DenseSpectrum(self.laplacian(w).toarray(), self.edges, w)
         from dadao_sim.networks.spectrum_sparse import SparseSpectrum
 
         return SparseSpectrum(self.laplacian(w), self.edges, w)

@@ -8,10 +8,12 @@ from functools import cached_property
 
 import numpy as np
 from scipy.sparse import csr_array, diags_array
-from scipy.sparse.linalg import ArpackNoConvergence, LinearOperator, cg, eigsh, splu
+from scipy.sparse.linalg import ArpackError, ArpackNoConvergence, LinearOperator, cg, eigsh, splu
 from threadpoolctl import threadpool_limits
 
+from dadao_sim.errors import InputError
 from dadao_sim.networks.local_resistance import resistance_bounds
+from dadao_sim.networks.spectrum_dense import FAR_APART
 
 Solver = Callable[[np.ndarray], np.ndarray]
 
@@ -22,11 +24,17 @@ INVERSE_TOLERANCE = 1e-4  # and on its pseudo-inverse, where a step is worth mor
 SOLVER_STEPS = 300  # of conjugate gradients; beyond them the Laplacian is factorised
 SOLVER_TOLERANCE = 1e-10
 ROUNDING = 1e-9  # allowance for floating point, relative
+NOISE = 64 * np.finfo(float).eps  # and what it may change of eigenvalues, relative to the largest
+HOPELESS = 0.01  # share of lambda_2 in that noise at which no bound is given
 
 # A Ritz value lies within its residual of *some* eigenvalue. Where eigenvalues cluster at the edge
 # of the spectrum (expanders) the Ritz vector is spread over the cluster, with the residual as
 # standard deviation, and the extreme eigenvalue is up to about 1.3 of them away: allow two.
 RESIDUALS = 2.0
+
+
+class NotConverged(Exception):
+    """An iteration took too many steps."""
 
 
 class SparseSpectrum:
@@ -42,25 +50,55 @@ class SparseSpectrum:
 
     @cached_property
     def lambda_2(self) -> float:
-        """Lower bound of the smallest positive eigenvalue."""
-        laplacian = self._laplacian
+        """Lower bound of the smallest positive eigenvalue.
+
+        Raises InputError where the rates are so far apart that floating point cannot tell.
+        """
         # One thread: the bits of a parameter must not depend on the machine's load.
         with threadpool_limits(limits=1, user_api="blas"):
+            bound = self._lambda_2()
+        noise = NOISE * self._anderson_morley
+        if not noise < HOPELESS * bound:  # also where the bound is nan
+            raise InputError(
+                "rates",
+                f"from {self._weights.min():.3g} to {self._weights.max():.3g}, chi1 and chi2 of "
+                f"{self._laplacian.shape[0]} nodes cannot be told in floating point",
+                "bring them closer together",
+            )
+        return bound if noise < ROUNDING * bound else bound - noise
+
+    def _lambda_2(self) -> float:
+        laplacian = self._laplacian
+        # Beside large eigenvalues Lanczos does not see small ones, unless they are inverted.
+        if self._weights.max() <= FAR_APART * self._weights.min():
             bound = lambda_2_by_lanczos(laplacian)
             if bound is not None:
                 return bound
-            solve = solver_by_conjugate_gradients(laplacian) or solver_by_factors(laplacian)
-            return lambda_2_by_inverse(laplacian, solve)
+        solve = solver_by_conjugate_gradients(laplacian)
+        try:
+            if solve is not None:
+                return lambda_2_by_inverse(laplacian, solve)
+        except NotConverged:
+            pass
+        try:
+            with np.errstate(all="ignore"):
+                return lambda_2_by_inverse(laplacian, solver_by_factors(laplacian))
+        except (RuntimeError, ArpackError):  # singular for floating point
+            return 0.0
+
+    @cached_property
+    def _anderson_morley(self) -> float:
+        """An upper bound of the largest eigenvalue, from the degrees."""
+        degree = self._laplacian.diagonal()
+        i, j = self._edges.T
+        return float((degree[i] + degree[j]).max())
 
     @cached_property
     def lambda_max(self) -> float:
         """Upper bound of the largest eigenvalue."""
-        degree = self._laplacian.diagonal()
-        i, j = self._edges.T
-        anderson_morley = float((degree[i] + degree[j]).max())
         with threadpool_limits(limits=1, user_api="blas"):
             by_lanczos = lambda_max_by_lanczos(self._laplacian)
-        return min(anderson_morley, by_lanczos or anderson_morley)
+        return min(self._anderson_morley, by_lanczos or self._anderson_morley)
 
     @property
     def resistances(self) -> np.ndarray:
@@ -79,7 +117,8 @@ class SparseSpectrum:
         chi1 = 1.0 / self.lambda_2
         with threadpool_limits(limits=1, user_api="blas"):
             lower, upper = resistance_bounds(self._laplacian, self._edges, self._weights, chi1)
-        return lower * (1 - ROUNDING), upper * (1 + ROUNDING)
+        slack = max(ROUNDING, NOISE * self._anderson_morley * chi1)
+        return lower * (1 - slack), upper * (1 + slack)
 
 
 def lambda_2_by_lanczos(laplacian: csr_array) -> float | None:
@@ -120,7 +159,8 @@ def lambda_2_by_inverse(laplacian: csr_array, solve: Solver) -> float:
 def solver_by_conjugate_gradients(laplacian: csr_array) -> Solver | None:
     """x with L x = b for b of sum zero, by conjugate gradients with the diagonal as preconditioner.
 
-    For expanders with hubs, whose factors would be full. None if it takes too many steps.
+    For expanders with hubs, whose factors would be full. None if it takes too many steps; what it
+    returns raises NotConverged where a later one does.
     """
     preconditioner = diags_array(1 / laplacian.diagonal())
 
@@ -129,13 +169,21 @@ def solver_by_conjugate_gradients(laplacian: csr_array) -> Solver | None:
 
     start = _start(laplacian.shape[0])
     _, failed = attempt(start - start.mean(), SOLVER_STEPS)
-    return None if failed else lambda b: attempt(b, 10 * SOLVER_STEPS)[0]
+
+    def solve(b: np.ndarray) -> np.ndarray:
+        solution, failed = attempt(b, 10 * SOLVER_STEPS)
+        if failed:
+            raise NotConverged
+        return solution
+
+    return None if failed else solve
 
 
 def solver_by_factors(laplacian: csr_array) -> Solver:
     """x with L x = b for b of sum zero, by a sparse factorisation.
 
     With one node grounded the Laplacian is a positive definite M-matrix: its LU needs no pivoting.
+    RuntimeError where it is not for floating point, as splu where it is singular.
     """
     n = laplacian.shape[0]
     ground = int(laplacian.diagonal().argmax())
@@ -146,6 +194,8 @@ def solver_by_factors(laplacian: csr_array) -> Solver:
         diag_pivot_thresh=0.0,
         options={"SymmetricMode": True},
     )
+    if not (factor.U.diagonal() > 0).all():
+        raise RuntimeError("Not definite for floating point")
 
     def solve(b: np.ndarray) -> np.ndarray:
         solution = np.zeros(n)
