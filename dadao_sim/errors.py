@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-LONGEST = 300  # characters of a message: what quotes a file or a long list is cut in its middle
+from dadao_sim.text import one_line
 
 
 class InputError(ValueError):
@@ -12,7 +12,8 @@ class InputError(ValueError):
     ``InputError("method", "'foo' is unknown", "use auto or exact")`` reads ``method: 'foo' is
     unknown; use auto or exact``. ``where`` is the argument of the function that raises, which knows
     nothing of its callers; they prepend their own part by :func:`within`. A single text is the
-    whole line. What is longer than ``LONGEST`` is shortened as it is shown.
+    whole line. However long the parts are, the line has at most ``text.LONGEST`` characters, and
+    no character that does not print.
     """
 
     def __init__(self, where: str, wrong: str = "", right: str = ""):
@@ -27,20 +28,8 @@ class InputError(ValueError):
     def __str__(self) -> str:
         where, wrong, right = self.args
         if not wrong:
-            return one_line(where)
+            return one_line(str(where))
         return one_line(f"{where}: {wrong}" + (f"; {right}" if right else ""))
-
-
-def one_line(said: object) -> str:
-    """``said`` on one line of at most ``LONGEST`` characters, its beginning and its end; what does
-    not print is written as Python writes it.
-    """
-    words = " ".join(str(said).split())
-    text = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in words)
-    if len(text) <= LONGEST:
-        return text
-    end = LONGEST // 3
-    return f"{text[: LONGEST - end - 5]} ... {text[-end:]}"
 
 
 @contextmanager

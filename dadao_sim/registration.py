@@ -15,6 +15,7 @@ from types import ModuleType
 from typing import Any, Generic, TypeVar
 
 from dadao_sim.errors import InputError
+from dadao_sim.text import listed
 
 T = TypeVar("T")
 
@@ -75,7 +76,7 @@ class Registry(Mapping[str, T], Generic[T]):
         if name not in self._things:
             near = difflib.get_close_matches(name, self._things, n=1, cutoff=0.5)
             hint = f"; did you mean {near[0]!r}?" if near else ""
-            known = f"{hint} (known: {', '.join(self._things)})"
+            known = f"{hint} (known: {listed(self._things)})"
             raise InputError(self.what, f"{name!r} is unknown{known}")
         return self._things[name]
 

@@ -23,6 +23,7 @@ from pydantic import (
 from pydantic_core import ErrorDetails, InitErrorDetails, PydanticCustomError, core_schema
 
 from dadao_sim.errors import InputError
+from dadao_sim.text import listed, shortened
 
 
 class FileName(str):
@@ -185,7 +186,7 @@ def _by_kind(
     data: Mapping[str, Any], models: Mapping[str, type[StrictModel]], key: str
 ) -> type[StrictModel]:
     if key not in data:
-        raise misuse(f"is missing (known: {', '.join(models)})", key)
+        raise misuse(f"is missing (known: {listed(models)})", key)
     kind = data[key]
     if not isinstance(kind, str):
         raise misuse(f"must be text, got {shown(kind)}", key)
@@ -268,12 +269,12 @@ def suggestion(word: str, known: Iterable[str]) -> str:
 
     nearest = max(known, key=likeness)  # the first of equals
     # Low, so that one wrong letter in "mu" still counts: the known words are there to correct it.
-    hint = f"; did you mean {nearest!r}?" if likeness(nearest) >= 0.5 else ""
-    return f"{hint} (known: {', '.join(known)})"
+    hint = f"; did you mean {shown(nearest)}?" if likeness(nearest) >= 0.5 else ""
+    return f"{hint} (known: {listed(known)})"
 
 
 def shown(value: Any) -> str:
-    """``value`` as a short phrase, in the words of YAML."""
+    """``value`` as a short phrase of one line, in the words of YAML."""
     match value:
         case None:
             return "nothing"
@@ -283,9 +284,10 @@ def shown(value: Any) -> str:
             return "a mapping"
         case list() | tuple():
             return "a list"
+        case int() if abs(value) >= 10**999:  # Python refuses to spell out such numbers
+            return f"a whole number of {value.bit_length():,} bits"
         case str() | int() | float():
-            text = repr(value)
-            return text if len(text) <= 60 else text[:57] + "..."
+            return shortened(repr(value), 60)
         case _:
             return f"a {type(value).__name__}"
 

@@ -31,8 +31,9 @@ FLOORS = (
     ("archives", "registration"),
     ("files", "strict"),
     ("cache_files", "errors", "randomness"),
+    ("text",),
 )
-SMALL = {room for floor in FLOORS[-3:] for room in floor}
+SMALL = {room for floor in FLOORS[-4:] for room in floor}
 HEIGHT = {room: -floor for floor, rooms in enumerate(FLOORS) for room in rooms}
 
 

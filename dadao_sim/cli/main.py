@@ -10,7 +10,8 @@ import typer
 import dadao_sim
 from dadao_sim import cli
 from dadao_sim.cli.group import Group
-from dadao_sim.errors import InputError, one_line
+from dadao_sim.errors import InputError
+from dadao_sim.text import one_line
 
 
 def groups() -> list[Group]:
@@ -49,13 +50,20 @@ def options(
 def main() -> None:
     """Run the command; what a user got wrong is one line on standard error and exit code 2."""
     try:
-        app()
+        sys.exit(app(standalone_mode=False))
     except (InputError, OSError) as error:
-        print(f"dadao-sim: {one_line(error)}", file=sys.stderr)
-        sys.exit(2)
+        message = str(error)
     except MemoryError as error:
-        print(f"dadao-sim: {one_line(f'not enough memory: {error}')}", file=sys.stderr)
-        sys.exit(2)
+        message = f"not enough memory: {error}"
+    except Exception as error:
+        # What typer found wrong in the words: its class is another one in each version.
+        if not hasattr(error, "format_message"):
+            raise
+        message = error.format_message()
+        if not message:  # no command given, and the help is shown already
+            sys.exit(2)
+    print(f"dadao-sim: {one_line(message)}", file=sys.stderr)
+    sys.exit(2)
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ from ruamel.yaml.nodes import MappingNode, Node, SequenceNode
 from dadao_sim.errors import InputError
 from dadao_sim.scenario.model import Scenario
 from dadao_sim.strict import sentence, shown, suggestion
+from dadao_sim.text import shortened
 
 # Keys from the top of a scenario down, list indices as text: ("algorithms", "0", "label").
 Keys = tuple[str, ...]
@@ -86,7 +87,8 @@ def _one_line(errors: list[ErrorDetails], origins: Origins) -> str:
     (_, where), key, message = found[0]
     line = ": ".join(part for part in (where, key, message) if part)
     if others := [key for _, key, _ in found[1:]]:
-        line += f" (and {len(others)} more: {', '.join(others)})"
+        first = ", ".join(shortened(key, 60) for key in others[:3])
+        line += f" (and {len(others)} more: {first}{', ...' if len(others) > 3 else ''})"
     return " ".join(line.split())
 
 
