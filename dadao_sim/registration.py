@@ -6,7 +6,6 @@ in the group ``dadao_sim.plugins`` that names a module; a user's file by ``plugi
 (see ``plugins``); a notebook by ``register``.
 """
 
-import difflib
 import pkgutil
 from collections.abc import Callable, Iterator, Mapping
 from importlib import import_module
@@ -15,7 +14,7 @@ from types import ModuleType
 from typing import Any, Generic, TypeVar
 
 from dadao_sim.errors import InputError
-from dadao_sim.text import listed
+from dadao_sim.strict import suggestion
 
 T = TypeVar("T")
 
@@ -73,16 +72,16 @@ class Registry(Mapping[str, T], Generic[T]):
 
     def __getitem__(self, name: str) -> T:
         self._read()
+        if not isinstance(name, str):
+            raise InputError(self.what, f"a name is needed, not a {type(name).__name__}")
         if name not in self._things:
-            near = difflib.get_close_matches(name, self._things, n=1, cutoff=0.5)
-            hint = f"; did you mean {near[0]!r}?" if near else ""
-            known = f"{hint} (known: {listed(self._things)})"
-            raise InputError(self.what, f"{name!r} is unknown{known}")
+            near = suggestion(name, self, self.titles)
+            raise InputError(self.what, f"{name!r:.60} is unknown{near}")
         return self._things[name]
 
     def __contains__(self, name: object) -> bool:
         self._read()
-        return name in self._things
+        return isinstance(name, str) and name in self._things
 
     def __iter__(self) -> Iterator[str]:
         self._read()
@@ -94,6 +93,11 @@ class Registry(Mapping[str, T], Generic[T]):
 
     def __delitem__(self, name: str) -> None:
         del self._things[name]
+
+    @property
+    def titles(self) -> dict[str, str]:
+        """How things are called in print, by their names."""
+        return {name: str(getattr(thing, "title", name)) for name, thing in self.items()}
 
     @property
     def ours(self) -> tuple[str, ...]:
@@ -159,12 +163,18 @@ def _installed() -> list[tuple[str, ModuleType]]:
     """The installed plug-ins and their modules. InputError for one that cannot be imported."""
     modules = []
     for entry in entry_points(group=GROUP):
+        called = f"plug-in {entry.name!r} ({entry.value})"
         try:
-            modules.append((f"plug-in {entry.name!r} ({entry.value})", entry.load()))
-        except Exception as error:
+            module = entry.load()
+        except (Exception, SystemExit) as error:
             reason = " ".join(f"{type(error).__name__}: {error}".split())
             raise InputError(
-                f"plug-in {entry.name!r} ({entry.value}) cannot be imported ({reason}); "
-                "mend or uninstall it"
+                f"{called} cannot be imported ({reason:.150}); mend or uninstall it"
             ) from error
+        if not isinstance(module, ModuleType):
+            raise InputError(
+                f"{called} names a {type(module).__name__}; it must name a module, whose methods, "
+                "terms and so on are found"
+            )
+        modules.append((called, module))
     return modules

@@ -164,7 +164,8 @@ class NameIn:
 
     def _known(self, name: str) -> str:
         if name not in self.registry:
-            raise misuse(f"unknown value {name!r}{suggestion(name, self.registry)}")
+            titles = getattr(self.registry, "titles", None)
+            raise misuse(f"unknown value {shown(name)}{suggestion(name, self.registry, titles)}")
         return name
 
 
@@ -260,13 +261,26 @@ def _refused(reasons: Mapping[tuple[str | int, ...], str]) -> ValidationError:
     )
 
 
-def suggestion(word: str, known: Iterable[str]) -> str:
-    """``; did you mean 'dim'? (known: dim, ...)``, without the question where nothing is near."""
+def plain(word: str) -> str:
+    """A word without what people write differently: "AD-PSGD" and "ad_psgd" are one."""
+    return re.sub(r"[^a-z0-9]", "", word.casefold().replace("+", "plus"))
+
+
+def suggestion(word: str, known: Iterable[str], titles: Mapping[str, str] | None = None) -> str:
+    """``; did you mean 'dim'? (known: dim, ...)``, without the question where nothing is near.
+
+    ``titles`` says how else each of the known words may be called.
+    """
     known = list(known)
 
     def likeness(candidate: str) -> float:
-        return difflib.SequenceMatcher(a=candidate, b=word).ratio()
+        pairs = [(candidate, word), (plain(candidate), plain(word))]
+        if titles is not None:
+            pairs.append((plain(titles[candidate]), plain(word)))
+        return max(difflib.SequenceMatcher(a=a, b=b).ratio() if a else 0.0 for a, b in pairs)
 
+    if not known:
+        return " (there is none)"
     nearest = max(known, key=likeness)  # the first of equals
     # Low, so that one wrong letter in "mu" still counts: the known words are there to correct it.
     hint = f"; did you mean {shown(nearest)}?" if likeness(nearest) >= 0.5 else ""

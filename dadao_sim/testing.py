@@ -615,8 +615,11 @@ def hold(one: Law, case: Case) -> Outcome:
 def check_method(method: Method) -> None:
     """Hold ``method`` against every law.
 
-    Raises AssertionError with one line per law that is broken.
+    Raises AssertionError with one line per law that is broken, InputError for what is no method.
     """
+    if not isinstance(method, Method):
+        right = "give what is called METHOD in its file, or get_method(its name)"
+        raise InputError("method", f"a Method is needed, not a {type(method).__name__}", right)
     broken = [str(o) for o in outcomes(method) if o.status == "broken"]
     if broken:
         raise AssertionError("\n".join([f"{method.name} breaks its contract:", *broken]))

@@ -403,7 +403,10 @@ def test_recovered_needs_the_plugins_of_the_run(dadao_sim, tmp_path):
     assert (code, err) == (2, said)
     file.unlink()
     code, _, err = dadao_sim("recovered", "r", "--figure", "f.png")
-    assert (code, err) == (2, f"dadao-sim: result: it needs its plug-in: {file}: no such file\n")
+    assert (code, err) == (
+        2,
+        f"dadao-sim: result: it needs its plug-in: {file}: no such file or directory\n",
+    )
 
 
 # ---- installed packages --------------------------------------------------------------------------

@@ -2,6 +2,8 @@
 
 import json
 import math
+import re
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -183,11 +185,10 @@ def _options(sets: list[str]) -> dict[str, Any]:
     options = {}
     for text in sets:
         name, _, value = text.partition("=")
-        try:
-            number = json.loads(value)
-        except ValueError:
-            number = None
-        if type(number) not in (int, float) or not math.isfinite(number):
+        number: float = math.nan
+        with suppress(ValueError):
+            number = int(value) if re.fullmatch(r"\s*[-+]?\d+\s*", value) else float(value)
+        if not math.isfinite(number):
             raise InputError(f"--set {text}: must be OPTION=NUMBER, such as degree=4")
         if name.strip() in ("graph", "nodes"):
             raise InputError(f"--set {text}: the number of nodes is --nodes, the graph --graph")

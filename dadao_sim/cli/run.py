@@ -37,7 +37,6 @@ def run(
     """Run a scenario: curves, a table of costs, figures."""
     from dadao_sim.results.columns import DIVERGED
     from dadao_sim.results.folder import check_folder
-    from dadao_sim.scenario import shipped
     from dadao_sim.scenario.reading import load_scenario
     from dadao_sim.simulation.simulate import simulate
     from dadao_sim.simulation.study import Study
@@ -47,7 +46,7 @@ def run(
     changes = list(sets or [])
     changes += [f"seed={seed}"] if seed is not None else []
     changes += [f"repeats={repeats}"] if repeats is not None else []
-    loaded = load_scenario(shipped.scenario_path(scenario), changes)
+    loaded = load_scenario(scenario, changes)
     folder = out or Path("results") / loaded.name
     check_folder(folder, resume=resume, overwrite=overwrite)
     study = Study(loaded)
@@ -74,11 +73,10 @@ def run(
 def validate(scenario: ScenarioArgument, sets: SetOption = None) -> None:
     """Check a scenario down to the constants of its methods, without running it."""
     from dadao_sim import plugins
-    from dadao_sim.scenario import shipped
     from dadao_sim.scenario.reading import load_scenario
     from dadao_sim.simulation.study import Study
 
-    loaded = load_scenario(shipped.scenario_path(scenario), sets or [])
+    loaded = load_scenario(scenario, sets or [])
     Study(loaded).check()
     for path in loaded.plugins:
         say(str(plugins.loaded(path)))

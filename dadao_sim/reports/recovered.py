@@ -5,18 +5,20 @@ is farthest from the truth: in the end every node should have the whole answer, 
 worse off than the report says.
 """
 
+import hashlib
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from dadao_sim import plugins
 from dadao_sim.errors import InputError
 from dadao_sim.problems.build import picture, true_signal
 from dadao_sim.randomness import stream
 from dadao_sim.results.columns import DIVERGED
+from dadao_sim.results.names import label_called
 from dadao_sim.results.result import Result
 from dadao_sim.scenario.model import Scenario
 from dadao_sim.scenario.reading import scenario_from_mapping
@@ -53,7 +55,9 @@ def recovered(result: Result, labels: Sequence[str] | None = None) -> Recovered:
 
     """
     scenario = _scenario(result)
-    estimates = {label: _estimates(result, label) for label in labels or result.methods}
+    methods, titles = result.methods, result.titles
+    chosen = [label_called(label, methods, titles) for label in labels or methods]
+    estimates = {label: _estimates(result, label) for label in chosen}
     nodes = len(next(iter(estimates.values())))
     rng = np.random.default_rng(stream(scenario.seed, 0, "data"))
     seen = None
@@ -62,6 +66,12 @@ def recovered(result: Result, labels: Sequence[str] | None = None) -> Recovered:
     else:
         truth = true_signal(scenario.problem, rng)
     rows = result.runs[(result.runs["repeat"] == 0) & (result.runs["status"] == DIVERGED)]
+    for label, x in estimates.items():
+        if x.shape != (nodes, truth.size):
+            raise InputError(
+                "result",
+                f"the final states of {label} have shape {x.shape}, not {nodes, truth.size}",
+            )
     return Recovered(
         truth=truth,
         seen=seen,
@@ -105,25 +115,27 @@ def _scenario(result: Result) -> Scenario:
 
 def _read_again(manifest: Mapping[str, Any]) -> Scenario:
     """The scenario; InputError where its plug-ins are not those that it was run with."""
-    for plugin in manifest.get("plugins", ()):
+    used = manifest.get("plugins", ())
+    for plugin in used:
+        path = Path(plugin["file"])
         try:
-            found = plugins.load(plugin["file"])
-        except InputError as error:
-            raise InputError("result", f"it needs its plug-in: {error}") from None
-        if found.sha256 != plugin["sha256"]:
-            raise InputError("result", f"its plug-in {found.path} has changed since it was run")
+            found = hashlib.sha256(path.read_bytes()).hexdigest()
+        except OSError as error:
+            said = str(error.strerror).lower()
+            raise InputError("result", f"it needs its plug-in: {path}: {said}") from None
+        # Before it is run: a file that nobody named in a scenario is nobody's plug-in.
+        if found != plugin["sha256"]:
+            raise InputError("result", f"its plug-in {path} has changed since it was run")
+    named = manifest["scenario"].get("plugins", ())
+    if [str(Path(name).resolve()) for name in named] != [plugin["file"] for plugin in used]:
+        raise InputError("result", "its scenario names other plug-ins than it was run with")
     return scenario_from_mapping(manifest["scenario"])
 
 
 def _estimates(result: Result, label: str) -> np.ndarray:
     """The estimates (n, d) of an algorithm's nodes at the end of the first repeat."""
-    methods = result.methods
-    if label not in methods:
-        raise InputError(
-            "labels", f"no algorithm {label!r} in the result", f"it has {', '.join(methods)}"
-        )
     state = result.states.get((label, 0), {})
-    block = result.manifest["methods"][methods[label]]["estimate"]
+    block = result.manifest["methods"][result.methods[label]]["estimate"]
     if block not in state:
         raise InputError(
             "labels",

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from dadao_sim.algorithms.contract.registry import METHODS
 from dadao_sim.errors import InputError
 from dadao_sim.events.log import (
     ARRIVE_I,
@@ -26,6 +27,7 @@ from dadao_sim.events.log import (
 from dadao_sim.events.world.clock import WorldClock
 from dadao_sim.events.world.rounds import RoundWorld
 from dadao_sim.networks import Network
+from dadao_sim.results.names import label_called
 from dadao_sim.scenario.model import Scenario
 from dadao_sim.simulation.loop import next_window
 from dadao_sim.simulation.study import Study
@@ -72,14 +74,14 @@ def world_report(
 ) -> WorldReport:
     """Let the world of an algorithm run to the time ``end`` (the scenario's limit by default).
 
-    The log is that of ``simulate``. Raises InputError where the scenario has no world or no such
-    algorithm, or no end is given.
+    The log is that of ``simulate``. ``label`` may also be the method's name, or that in print,
+    where it is the only one of the method. Raises InputError where the scenario has no world or no
+    such algorithm, or no end is given.
     """
     study = Study.of(scenario)
     scenario = study.scenario
-    if label not in study.labels:
-        labels = ", ".join(study.labels)
-        raise InputError("label", f"{label!r} is none of this scenario's", f"it has {labels}")
+    methods = {spec.label: spec.name for spec in scenario.algorithms}
+    label = label_called(label, methods, METHODS.titles)
     if end is not None and not end > 0:
         raise InputError("end", f"{end:g} given", "it must be above 0")
     end = end or scenario.stop.time

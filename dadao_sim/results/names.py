@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from dadao_sim.errors import InputError
+from dadao_sim.strict import plain, suggestion
+
 if TYPE_CHECKING:
     from pandas import DataFrame
 
@@ -33,3 +36,28 @@ def printed_names(table: DataFrame, titles: Mapping[str, str]) -> dict[str, str]
         label: printed_name(label, method, titles[method], label in marked)
         for label, method, _ in rows
     }
+
+
+def label_called(text: str, methods: Mapping[str, str], titles: Mapping[str, str]) -> str:
+    """The label that ``text`` means: itself, or the only one whose label, method or name in print
+    it is but for capitals, spaces and signs.
+
+    Args:
+        text: what a user wrote, such as "AD-PSGD".
+        methods: label -> its method.
+        titles: method -> its name in print.
+
+    Raises:
+        InputError: no label, or several.
+
+    """
+    if text in methods:
+        return text
+    calls = {label: (label, name, titles.get(name, name)) for label, name in methods.items()}
+    meant = [label for label, called in calls.items() if plain(text) in map(plain, called)]
+    if plain(text) and len(meant) == 1:
+        return meant[0]
+    if plain(text) and meant:
+        raise InputError("algorithm", f"{text!r} may be {' or '.join(map(repr, meant))}")
+    known = {label: titles.get(name, name) for label, name in methods.items()}
+    raise InputError("algorithm", f"there is no {text!r}{suggestion(text, known, known)}")

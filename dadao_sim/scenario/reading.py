@@ -1,16 +1,17 @@
 """Scenarios from YAML: where every value came from, and one plain line on what is wrong."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, SequenceNode
 
 from dadao_sim.errors import InputError
+from dadao_sim.scenario import shipped
 from dadao_sim.scenario.model import Scenario
 from dadao_sim.strict import sentence, shown, suggestion
 from dadao_sim.text import shortened
@@ -26,10 +27,12 @@ MERGE_TAG = "tag:yaml.org,2002:merge"
 def load_scenario(path: str | Path, overrides: Sequence[str] = ()) -> Scenario:
     """Read and validate a YAML file, after ``overrides`` such as ``algorithms.0.rate_factor=2``.
 
-    Paths inside are relative to the file's folder. Raises InputError, one line with the file's line
-    and the key, for a file that cannot be read, is not YAML, or is not a scenario.
+    ``path`` may also be the name of a scenario that comes with the package, as for ``run``; a file
+    of that name comes first. Paths inside are relative to the file's folder. Raises InputError, one
+    line with the file's line and the key, for a file that cannot be read, is not YAML, or is not a
+    scenario.
     """
-    path = Path(path)
+    path = shipped.scenario_path(str(path))
     data, origins = _parsed(_text(path), lambda line: f"{path}:{line}")
     origins[()] = (0, str(path))
     if data is None:
@@ -64,6 +67,7 @@ def _validated(
             f"{where}a scenario must be a mapping with {_required_keys()}, got {shown(data)}"
         )
     for override in overrides:
+        _check_key(data, override, folder)
         data = _overridden(data, origins, override)
     try:
         return Scenario.model_validate(dict(data), context={"folder": folder})
@@ -112,13 +116,22 @@ def _text(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
-        raise InputError(f"{path}: no such file{_files_beside(path)}") from None
+        raise InputError(f"{path}: no such file{_near(path)}") from None
     except IsADirectoryError:
         raise InputError(f"{path}: is a folder{_files_beside(path / '_')}") from None
     except UnicodeDecodeError as error:
         raise InputError(f"{path}: is not UTF-8 text (byte {error.start})") from None
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {error.strerror}") from None
+    except ValueError:
+        raise InputError(f"{path}: is no name of a file") from None
+
+
+def _near(path: Path) -> str:
+    """What a path that leads nowhere may have meant: a file there, or a scenario of ours."""
+    if not path.suffix:
+        return f", nor a scenario of this package{suggestion(str(path), shipped.scenarios())}"
+    return _files_beside(path)
 
 
 def _files_beside(path: Path) -> str:
@@ -185,6 +198,35 @@ def _note_lines(node: Node, keys: Keys, place: Callable[[int], str], origins: Or
             note(value, name, line)
         for other in merged:  # after the mapping's own keys, which win
             _note_lines(other, keys, place, origins)
+
+
+def _check_key(data: Mapping[str, Any], override: str, folder: Path | None) -> None:
+    """InputError for an override of a key that is none at the top of a scenario, with those of that
+    name further down.
+    """
+    key = override.partition("=")[0].strip()
+    if "." in key or not key or key in Scenario.model_fields:
+        return
+    try:
+        scenario = Scenario.model_validate(dict(data), context={"folder": folder})
+    except ValidationError:
+        return  # what is wrong besides will be said
+    below = [path for path in _dotted(scenario) if path.rpartition(".")[2] == key]
+    if below:
+        meant = " or ".join(map(repr, below[:3]))
+        raise InputError(f"--set {override}: {key}: unknown key; did you mean {meant}?")
+
+
+def _dotted(value: Any, above: str = "") -> Iterator[str]:
+    """Every key of a model and what it holds, by its whole path."""
+    match value:
+        case BaseModel():
+            for name in type(value).model_fields:
+                yield above + name
+                yield from _dotted(getattr(value, name), f"{above}{name}.")
+        case tuple():
+            for k, part in enumerate(value):
+                yield from _dotted(part, f"{above}{k}.")
 
 
 def _overridden(data: Any, origins: Origins, override: str) -> Any:

@@ -243,7 +243,7 @@ REFUSED = {
     "other data": ({"data": {**SIGNAL, "kind": "diabetes"}}, "data.kind is diabetes"),
     "interrupted": ({"interrupted": True}, "interrupted"),
     "given": ({"given_in_python": ["problem"]}, "given in Python"),
-    "no such label": ({"labels": ["nobody"]}, "no algorithm 'nobody' in the result; it has nids"),
+    "no such label": ({"labels": ["nobody"]}, "there is no 'nobody' (known: nids"),
     "a dual x": ({"method": "msda"}, "final states of nids hold no estimate"),
     "no x": ({"block": "y"}, "final states of nids hold no estimate"),
 }
@@ -259,7 +259,7 @@ def test_what_cannot_be_shown_is_one_line(case):
     if "data" in changes:
         problem = {"kind": "least_squares", "data": {"kind": "diabetes"}}
         made.manifest["scenario"] = {**made.manifest["scenario"], "problem": problem}
-    with pytest.raises(InputError, match=r"^(result|labels): ") as refused:
+    with pytest.raises(InputError, match=r"^(result|labels|algorithm): ") as refused:
         recovered(made, changes.get("labels"))
     assert message in str(refused.value)
     assert "\n" not in str(refused.value)

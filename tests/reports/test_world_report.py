@@ -114,7 +114,7 @@ def test_the_shares_of_rounds_are_those_up_to_the_end():
 
 def test_what_has_no_world_has_no_report():
     made = scenario({}, time=10.0)
-    with pytest.raises(InputError, match=r"^label: 'dadao' is none of this scenario's; it has ad_"):
+    with pytest.raises(InputError, match=r"^algorithm: there is no 'dadao'.*known: ad_psgd"):
         world_report(made, "dadao")
     with pytest.raises(InputError, match="scenario: it has no world"):
         world_report(made.model_copy(update={"world": None}), "ad_psgd")

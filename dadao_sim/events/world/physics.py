@@ -126,8 +126,8 @@ def _latency(spec: WorldSpec, network: Network) -> np.ndarray:
         if network.lengths_km is None or np.isnan(network.lengths_km).all():
             raise InputError(
                 "links.latency_per_km",
-                "the network's edges have no length_km",
-                "use one of the networks in graphs/, or set latency_per_km to 0",
+                "the edges of the network have no length_km",
+                "add links: {latency_per_km: 0} to world, or use one of the networks in graphs/",
             )
         unknown = np.isnan(network.lengths_km)
         if unknown.any() and spec.links.unknown_length_km is None:
