@@ -62,6 +62,16 @@ Text = Annotated[str, Field(min_length=1)]
 FilePath = Annotated[str, Field(min_length=1), AfterValidator(from_the_scenario_folder)]
 
 
+def null_is(value: Any, kind: Any = None) -> BeforeValidator:
+    """Let null stand for ``value``: what is switched off in so many words. Where the ``kind`` of
+    the field is given its schema says so too::
+
+        latency: Annotated[NotNegative, null_is(0.0, NotNegative)]
+    """
+    schema = {} if kind is None else {"json_schema_input_type": kind | None}
+    return BeforeValidator(lambda given: value if given is None else given, **schema)
+
+
 class StrictModel(BaseModel):
     """Frozen; no unknown keys, no strings taken for numbers, no infinities."""
 
@@ -74,6 +84,16 @@ class StrictModel(BaseModel):
         if isinstance(data, Mapping):
             _check_keys(data, cls.model_fields)
         return data
+
+
+def require_beside(model: BaseModel, needs: Mapping[str, tuple[str, ...]]) -> None:
+    """Raise the error of a validator where a key is given that has no effect without another, and
+    none of the others that ``needs`` names for it is there, not even as null or 0.
+    """
+    for key, others in needs.items():
+        says = getattr(model, key) != type(model).model_fields[key].default
+        if says and not model.model_fields_set.intersection(others):
+            raise misuse(f"has no effect without {' or '.join(others)}; give both", key)
 
 
 def checked(what: Any, data: Any) -> Any:

@@ -62,7 +62,8 @@ def world(
     print_worlds(reports)
     report = reports[0]
     if log is not None:
-        save_events(log, report.events, overwrite=overwrite)
+        in_intervals = report.events.in_intervals(report.unit)
+        save_events(log, in_intervals, overwrite=overwrite)
         say(f"log: {log}, {len(report.events):,} events")
     if timeline is not None:
         drawn = timeline_figure(world_timeline(report), begin, report.end)

@@ -14,8 +14,8 @@ from dadao_sim.files import FileKind, check_output
 if TYPE_CHECKING:
     from pandas import DataFrame
 
-_FIRST_ROW = "first_row"
-EVENT_LOG = FileKind((".npz",), partial(holds, names=(*TYPES, _FIRST_ROW)))
+_FIRST_ROW, _UNIT = "first_row", "unit"
+EVENT_LOG = FileKind((".npz",), partial(holds, names=(*TYPES, _FIRST_ROW, _UNIT)))
 
 
 def save_events(path: str | Path, events: Events, *, overwrite: bool = False) -> None:
@@ -26,7 +26,8 @@ def save_events(path: str | Path, events: Events, *, overwrite: bool = False) ->
     """
     check_output(path, EVENT_LOG, overwrite=overwrite)
     columns = {name: getattr(events, name) for name in TYPES}
-    write_state(Path(path), {**columns, _FIRST_ROW: np.array(events.first_row)})
+    rest = {_FIRST_ROW: np.array(events.first_row), _UNIT: np.array(events.unit)}
+    write_state(Path(path), {**columns, **rest})
 
 
 def load_events(path: str | Path) -> Events:
@@ -39,15 +40,17 @@ def load_events(path: str | Path) -> Events:
     if not path.is_file():
         raise InputError("path", f"there is no file {path}")
     stored = Stored(path)
-    if set(stored) != {*TYPES, _FIRST_ROW}:
+    if set(stored) != {*TYPES, _FIRST_ROW, _UNIT}:
         raise InputError(f"{path}: is no log of events; it has {', '.join(sorted(stored))}")
-    first_row = stored[_FIRST_ROW]
+    first_row, unit = stored[_FIRST_ROW], stored[_UNIT]
     with within(str(path)):
         if first_row.shape != () or first_row.dtype != np.int64:
             raise InputError(_FIRST_ROW, f"is {first_row.dtype} {first_row.shape}, not one integer")
+        if unit.shape != () or unit.dtype != np.float64:
+            raise InputError(_UNIT, f"is {unit.dtype} {unit.shape}, not one number")
         # A file that another machine wrote may have its bytes in the other order.
         columns = {name: stored[name].astype(TYPES[name], casting="equiv") for name in TYPES}
-        events = Events(**columns, first_row=int(first_row))
+        events = Events(**columns, first_row=int(first_row), unit=float(unit))
         events.check(None)
     return events
 

@@ -51,7 +51,8 @@ class Events:
     is one of the constants of this module; ``i`` the node; ``j`` and ``edge`` are -1 where there is
     no second node; ``mark`` seeds what the event draws (a minibatch); ``start`` is the row of the
     whole log in which a delayed event began, -1 for atomic ones. ``first_row`` is the number in the
-    whole log of the first row here.
+    whole log of the first row here. ``unit`` is how many of the intervals of ``time`` a unit of the
+    method's own time lasts: not 1 in the saved log of a method that a world slowed down.
 
     Raises InputError for a column that is no array of its type in ``TYPES``, or of another length
     than ``time``; :meth:`from_arrays` converts what can be converted.
@@ -65,6 +66,7 @@ class Events:
     mark: np.ndarray
     start: np.ndarray
     first_row: int = 0
+    unit: float = 1.0
 
     def __post_init__(self) -> None:
         # What it says is checked by `check`, where a log comes from outside or is played.
@@ -78,6 +80,8 @@ class Events:
                 raise InputError(name, wrong)
         if not isinstance(self.first_row, int) or self.first_row < 0:
             raise InputError("first_row", f"{self.first_row!r} given", "a row is 0 or more")
+        if not 0 < self.unit < np.inf:
+            raise InputError("unit", f"{self.unit!r} given", "it is finite and above 0")
 
     def __len__(self) -> int:
         return len(self.time)
@@ -88,7 +92,7 @@ class Events:
         if step != 1:
             raise InputError("rows", f"a window has step 1, not {step}")
         arrays = {name: getattr(self, name)[rows] for name in TYPES}
-        return Events(**arrays, first_row=self.first_row + first)
+        return replace(self, **arrays, first_row=self.first_row + first)
 
     @classmethod
     def from_arrays(
@@ -222,7 +226,23 @@ class Events:
         i = np.where(self.i >= 0, name_of[self.i], -1)
         j = np.where(self.j >= 0, name_of[self.j], -1)
         rest = {"mark": self.mark, "start": self.start}
-        return Events.from_arrays(self.time, self.kind, i, j, network, **rest)
+        relabelled = Events.from_arrays(self.time, self.kind, i, j, network, **rest)
+        return replace(relabelled, unit=self.unit)
+
+    def in_intervals(self, unit: float) -> "Events":
+        """A log in a method's units of time, in mean gradient intervals: ``unit`` is one of them.
+
+        ``in_units`` gives back the very times.
+        """
+        time = self.time * unit
+        for direction in (np.inf, -np.inf):  # the product may be off by a rounding
+            near = np.nextafter(time, direction)
+            time = np.where((time / unit != self.time) & (near / unit == self.time), near, time)
+        return replace(self, time=time, unit=unit)
+
+    def in_units(self) -> "Events":
+        """The log in the method's units of time."""
+        return self if self.unit == 1 else replace(self, time=self.time / self.unit, unit=1.0)
 
 
 def _column(name: str, values: Any) -> np.ndarray:
@@ -267,8 +287,10 @@ def _described(values: Any) -> str:
 
 def concatenate(windows: "list[Events]") -> Events:
     """One log from consecutive windows."""
-    arrays = {name: np.concatenate([getattr(w, name) for w in windows]) for name in TYPES}
-    return Events(**arrays, first_row=windows[0].first_row)
+    arrays: dict[str, Any] = {
+        name: np.concatenate([getattr(w, name) for w in windows]) for name in TYPES
+    }
+    return replace(windows[0], **arrays)
 
 
-assert [field.name for field in fields(Events)][:-1] == list(TYPES)
+assert [field.name for field in fields(Events)][:-2] == list(TYPES)

@@ -5,6 +5,7 @@ to clock k with probability rate_k / sum, independently of everything else.
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -159,7 +160,9 @@ class PoissonClock:
         """The next ``WINDOW`` events."""
         gaps = self.rng.standard_exponential(WINDOW)
         uniforms = self.rng.random(WINDOW)
-        arrays = {name: np.empty(WINDOW, dtype=kind) for name, kind in TYPES.items()}
+        arrays: dict[str, Any] = {
+            name: np.empty(WINDOW, dtype=kind) for name, kind in TYPES.items()
+        }
         start = arrays.pop("start")
         start[:] = -1
         columns = tuple(arrays.values())

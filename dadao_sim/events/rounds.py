@@ -1,5 +1,7 @@
 """The clock of synchronous methods: one round of all nodes per unit of time."""
 
+from typing import Any
+
 import numpy as np
 
 from dadao_sim.events.log import ROUND, TYPES, Events
@@ -16,7 +18,9 @@ class RoundClock:
 
     def window(self) -> Events:
         """The next ``WINDOW`` rounds."""
-        arrays = {name: np.full(WINDOW, -1).astype(kind) for name, kind in TYPES.items()}
+        arrays: dict[str, Any] = {
+            name: np.full(WINDOW, -1).astype(kind) for name, kind in TYPES.items()
+        }
         arrays["time"] = np.arange(self.first_row + 1, self.first_row + WINDOW + 1, dtype=float)
         arrays["kind"][:] = ROUND
         arrays["mark"] = self.rng.integers(0, 2**64, size=WINDOW, dtype=np.uint64)

@@ -31,9 +31,12 @@ Array = NDArray[np.float64]
 
 MOST_NODES = 60
 _BAR = 0.62  # of the distance between two nodes
+_BARS = ("computing", "waiting", "gone")
 _LOOKS: dict[str, dict[str, Any]] = {
     "computing": {"color": SKY, "linewidth": 0},
     "waiting": {"color": ORANGE, "linewidth": 0, "alpha": 0.45},
+    "gone": {"facecolor": "0.93", "edgecolor": "0.6", "hatch": "////", "linewidth": 0},
+    "cut": {"color": VERMILION, "linewidth": 1.5},
     "gradient": {"color": BLUE, "linestyle": "", "marker": "o", "markersize": 3},
     "message": {"color": "0.35", "linewidth": 0.6},
     "lost": {"color": VERMILION, "linestyle": "", "marker": "x", "markersize": 4},
@@ -47,9 +50,12 @@ def timeline_figure(
 ) -> Figure:
     """A Gantt chart of the nodes from ``begin`` to ``end``, in mean gradient intervals.
 
-    Bars are gradients and waiting, dots gradients that take no time, lines messages from the node
-    and time of sending to those of arrival, crosses what was lost. Raises InputError for more than
-    MOST_NODES nodes, and for a time that the timeline does not cover.
+    Bars are gradients, waiting, and times in which a node was gone, dots gradients that take no
+    time, lines messages from the node and time of sending to those of arrival, crosses what was
+    lost; a line below a node is a time in which an edge of it was cut or out.
+
+    Raises InputError for more than MOST_NODES nodes, and for a time that the timeline does not
+    cover.
     """
     nodes = timeline.nodes
     if nodes > MOST_NODES:
@@ -82,7 +88,7 @@ def _seen(timeline: Timeline, begin: float, end: float) -> dict[str, Array]:
     def between(rows: Array, first: Array, last: Array) -> Array:
         return rows[(last >= begin) & (first <= end)]
 
-    bars = {"computing": timeline.computing, "waiting": timeline.waiting}
+    bars = {name: getattr(timeline, name) for name in (*_BARS, "cut")}
     points = {
         "gradient": timeline.gradients,
         "lost": timeline.losses,
@@ -100,10 +106,12 @@ def _seen(timeline: Timeline, begin: float, end: float) -> dict[str, Array]:
 def _draw(axes: Axes, seen: dict[str, Array]) -> None:
     from matplotlib.collections import LineCollection
 
-    for name in ("computing", "waiting"):
+    for name in _BARS:
         node, begin, end = seen[name].T
         axes.barh(node, end - begin, left=begin, height=_BAR, zorder=1, **_LOOKS[name])
     axes.add_collection(LineCollection(list(seen["message"]), zorder=2, **_LOOKS["message"]))
+    node, begin, end = seen["cut"].T
+    axes.hlines(node + _BAR / 2 + 0.09, begin, end, zorder=2, **_LOOKS["cut"])
     for name in ("gradient", "lost", "state lost"):
         axes.plot(*seen[name].T, zorder=3, **_LOOKS[name])
     for time in seen["end of a round"]:
@@ -114,10 +122,9 @@ def _handles(names: list[str]) -> list[Any]:
     from matplotlib.lines import Line2D
     from matplotlib.patches import Patch
 
-    bars = ("computing", "waiting")
     return [
         Patch(label=name, **_LOOKS[name])
-        if name in bars
+        if name in _BARS
         else Line2D([], [], label=name, **_LOOKS[name])
         for name in names
     ]

@@ -17,14 +17,16 @@ from dadao_sim.events.log import (
     SEND,
     Events,
 )
-from dadao_sim.reports.world import WorldReport, spans
+from dadao_sim.reports.world import WorldReport, computing_and_waiting, spans
 
 
 @dataclass(frozen=True)
 class Timeline:
     """What each of ``nodes`` did up to the time ``end``; times in mean gradient intervals.
 
-    - computing, waiting (bars, 3): node, begin and end of a gradient, of a wait in a round.
+    - computing, waiting, gone (bars, 3): node, begin and end of a gradient, of a wait in a round,
+      of a time in which a node was not there.
+    - cut (bars, 3): node, begin and end of a time in which an edge of the node was cut or out.
     - messages (messages, 2, 2): time and node of the sending, then of the arrival.
     - gradients, losses, resets (points, 2): time and node of a gradient that takes no time, of
       something lost (at both ends of its edge), of a state lost.
@@ -35,6 +37,8 @@ class Timeline:
     end: float
     computing: np.ndarray
     waiting: np.ndarray
+    gone: np.ndarray
+    cut: np.ndarray
     messages: np.ndarray
     gradients: np.ndarray
     losses: np.ndarray
@@ -47,14 +51,16 @@ def world_timeline(report: WorldReport) -> Timeline:
     events, time = report.events, report.events.time * report.unit
     computing, waiting = _gradients(events, time, report.unit), np.empty((0, 3))
     if report.history is not None:
-        begun, computed, went_on = report.history.transpose(1, 0, 2)
-        computing, waiting = _bars(begun, computed), _bars(computed, went_on)
+        computing, waiting = computing_and_waiting(report.history, report.gone)
+    ends = report.network.edges[report.cut[:, 0].astype(int)]
     lost = events.kind == LOST
     return Timeline(
         nodes=report.network.nodes,
         end=report.end,
         computing=computing,
         waiting=waiting,
+        gone=report.gone,
+        cut=np.vstack([np.column_stack([node, report.cut[:, 1:]]) for node in ends.T]),
         messages=_messages(events, time),
         gradients=_points(time, events.i, events.kind == GRADIENT),
         losses=np.vstack(
@@ -70,12 +76,6 @@ def _gradients(events: Events, time: np.ndarray, unit: float) -> np.ndarray:
     rows, over = spans(events, GRADIENT_START, (GRADIENT_END, LOST))
     over = np.where(np.isnan(over), time[-1] if len(time) else 0.0, over * unit)
     return np.column_stack([events.i[rows], time[rows], over])
-
-
-def _bars(begin: np.ndarray, end: np.ndarray) -> np.ndarray:
-    """Node, begin and end of what is given per round and node, (rounds, n) each."""
-    rounds, nodes = begin.shape
-    return np.column_stack([np.tile(np.arange(nodes), rounds), begin.ravel(), end.ravel()])
 
 
 def _messages(events: Events, time: np.ndarray) -> np.ndarray:

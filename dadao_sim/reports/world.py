@@ -39,10 +39,11 @@ class WorldReport:
 
     - title: the method's name in print; experimental: whether no theorem covers the run.
     - events: the log up to then, in the method's units of time, each ``unit`` long.
-    - utilisation (n,): share of the time in which a node computes.
+    - utilisation (n,): share of the time in which a node computes, what a crash takes included.
     - waiting (n,): of a synchronous method, share of the time in which a node waits at barriers
-      and for messages; else the mean number of its exchanges that wait for a place, over the whole
-      windows that were drawn.
+      and for messages; else the mean number of its exchanges that wait for a place.
+    - gone, cut (rows, 3): the times in which a node was not there, and in which no exchange could
+      begin over an edge: node or edge, begin and end. They are the same for all methods.
     - in_flight: mean number of exchanges under way.
     - gradient_staleness, message_staleness: for each gradient and each message that acted, how
       often its node had changed since the gradient began or the message was sent.
@@ -66,6 +67,8 @@ class WorldReport:
     message_staleness: np.ndarray
     link_bytes: np.ndarray
     link_losses: np.ndarray
+    gone: np.ndarray
+    cut: np.ndarray
     history: np.ndarray | None = None
 
 
@@ -95,6 +98,8 @@ def world_report(
     assert isinstance(parts.network, Network)
     if isinstance(clock, RoundWorld):
         clock.history = []
+    else:
+        clock.now.until = end
     windows = [next_window(clock)]
     while windows[-1].time[-1] * plan.unit < end:
         windows.append(next_window(clock))
@@ -107,22 +112,23 @@ def world_report(
     utilisation: np.ndarray
     waiting: np.ndarray
     history: np.ndarray | None = None
+    gone, cut = clock.physics.gone(plan.seed, end), clock.physics.cut(plan.seed, end)
     if isinstance(clock, RoundWorld):
         assert clock.history is not None
         rounds = int((events.kind == ROUND).sum())
         history = np.array([h for h in clock.history if h[0].min() < end])
-        begun, computed, _ = np.minimum(history, end).transpose(1, 0, 2)
-        utilisation = (computed - begun).sum(axis=0) / end
-        there = np.full(parts.problem.nodes, end)
-        for node, at in clock.physics.joining().items():
-            there[node] = max(end - at, 0.0)
-        waiting = there / end - utilisation  # it does one or the other
+        nodes = parts.problem.nodes
+        bars = computing_and_waiting(history, gone)
+        utilisation, waiting = (
+            np.bincount(rows[:, 0].astype(int), np.minimum(rows, end) @ [0, -1, 1], nodes) / end
+            for rows in bars
+        )
         per_round = round(asked.per_round.messages_in_sequence)
         losses = per_edge(events, (RESENT,), len(edges))
         exchanges = losses + per_round * rounds
     else:
         utilisation = busy_share(events, parts.problem.nodes, end / plan.unit)
-        waited = np.array(clock.now.waited) / clock.env.now
+        waited = np.array(clock.waited()) / end
         at_ends = np.bincount(edges.ravel(), np.repeat(waited, 2), minlength=len(utilisation))
         waiting = at_ends.astype(float)
         exchanges = per_edge(events, (SEND, GOSSIP), len(edges))
@@ -143,8 +149,41 @@ def world_report(
         message_staleness=staleness(events, (ARRIVE_I, ARRIVE_J)),
         link_bytes=exchanges * size,
         link_losses=losses,
+        gone=gone,
+        cut=cut,
         history=history,
     )
+
+
+def computing_and_waiting(history: np.ndarray, gone: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """What the nodes of a synchronous method do with their time, of the ``history`` of a report:
+    node, begin and end of each computing and each waiting, (rows, 3) each.
+
+    Before a node began the gradient that it ended it was gone, or computed one that a crash took.
+    """
+    begun, computed, went_on = history.transpose(1, 0, 2)
+    before = np.vstack([np.zeros((1, begun.shape[1])), went_on[:-1]])
+    nodes = np.broadcast_to(np.arange(begun.shape[1]), begun.shape)
+
+    def bars(begin: np.ndarray, end: np.ndarray) -> np.ndarray:
+        rows = np.column_stack([nodes.ravel(), begin.ravel(), end.ravel()])
+        return rows[rows[:, 2] > rows[:, 1]]
+
+    lost = without(bars(before, begun), gone)
+    return np.vstack([bars(begun, computed), lost]), without(bars(computed, went_on), gone)
+
+
+def without(bars: np.ndarray, gone: np.ndarray) -> np.ndarray:
+    """``bars`` less the times in ``gone``, both (rows, 3): node, begin and end."""
+    rest = []
+    for node, begin, end in bars.tolist():
+        meets = (gone[:, 0] == node) & (gone[:, 1] < end) & (gone[:, 2] > begin)
+        for _, out, back in sorted(gone[meets].tolist()):
+            rest.append((node, begin, out))
+            begin = max(begin, back)
+        rest.append((node, begin, end))
+    kept = [row for row in rest if row[2] > row[1]]
+    return np.array(kept).reshape(-1, 3)
 
 
 def per_edge(events: Events, kinds: tuple[int, ...], edges: int) -> np.ndarray:

@@ -78,9 +78,10 @@ def replay(
 ) -> dict[str, np.ndarray]:
     """Play a given log and return every state block by name, each (n, d).
 
-    Nodes are left at the time of their own last event. ``x0`` is (d,) or (n, d), zeros by default;
-    ``overrides`` replaces constants of the method by name; ``blocks`` gives other blocks their
-    value at time 0. ``network`` may be a graph of networkx. For a synchronous method each
+    Nodes are left at the time of their own last event; the log of a method that a world slowed down
+    is played in the method's own time (``Events.unit``). ``x0`` is (d,) or (n, d), zeros by
+    default; ``overrides`` replaces constants of the method by name; ``blocks`` gives other blocks
+    their value at time 0. ``network`` may be a graph of networkx. For a synchronous method each
     ROUND of the log is a step.
 
     Raises InputError for a method that cannot do this problem or network, an unknown constant or
@@ -98,7 +99,7 @@ def replay(
         raise InputError(f"events.kind: {method.name} plays a log of {wanted}")
     with within("events"):
         events.check(network.nodes)
-        events = events.on(network)
+        events = events.on(network).in_units()
     tuning = method.tune(problem, network, overrides or {})
     rows = start_rows(x0, problem.nodes, problem.dimension)
     player = make_player(method, problem, tuning, rows, blocks)

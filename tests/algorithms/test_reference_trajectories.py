@@ -71,7 +71,7 @@ def test_continuized():
     events = Events.from_arrays(
         data["event_time"], kinds, data["event_i"], data["event_j"], network
     )
-    constants = {"mu": data["mu"], "L": data["L"], "total_rate": 1.0}
+    constants = {"mu": data["mu"], "L": data["L"], "total_rate": 1.0, "margin": 1.0}
     for event in range(0, len(events), 100):
         z = replay("continuized", problem, network, events[: event + 1], None, constants)["z"]
         distance = ((problem.conjugate_gradients(z) - data["x_star"]) ** 2).sum(axis=1).mean()

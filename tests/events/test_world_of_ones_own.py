@@ -71,7 +71,7 @@ def test_before_it_is_registered_its_key_is_unknown():
 
 @pytest.mark.usefixtures("registered")
 def test_its_keys_are_checked_and_described_like_ours():
-    made = WorldSpec.model_validate({"links": {"rain": 2.0, "jitter": 0.5}})
+    made = WorldSpec.model_validate({"links": {"rain": 2.0, "latency": 0.1, "jitter": 0.5}})
     assert made.faults()[1] == Rain(rain=2.0)
     assert made.model_dump(mode="json", exclude_none=True)["links"]["rain"] == 2.0
     for again in (

@@ -1,19 +1,24 @@
 """The metrics of a world against queueing theory, and its log on disk."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
 from dadao_sim import replay, simulate
 from dadao_sim.cli.main import main
 from dadao_sim.errors import InputError
 from dadao_sim.events.files import event_table, load_events, save_events
-from dadao_sim.events.log import ROUND, TYPES
+from dadao_sim.events.log import ROUND, TYPES, Events
 from dadao_sim.plotting.timeline import timeline_figure
 from dadao_sim.reports.timeline import world_timeline
-from dadao_sim.reports.world import world_report
+from dadao_sim.reports.world import without, world_report
 from dadao_sim.scenario.reading import scenario_from_mapping
 from dadao_sim.simulation.parts import build_parts
+from dadao_sim.simulation.study import Study
 
 DATA = {"kind": "synthetic", "dim": 4, "samples_per_node": 10, "condition_number": 5}
 NODES = {
@@ -139,6 +144,122 @@ def test_a_log_is_saved_and_replayed(tmp_path):
         load_events(tmp_path / "other.npz")
     with pytest.raises(InputError, match=r"^path: there is no file .*none\.npz"):
         load_events(tmp_path / "none.npz")
+
+
+def test_the_log_of_a_rescaled_method_is_in_mean_gradient_intervals(tmp_path):
+    """And the unit beside it, with which it replays to the same bits."""
+    world = {"preset": "edge_devices", "time_unit": "auto", "links": {"latency": 0.5}}
+    made = scenario(world, time=200.0)
+    report = world_report(made, "ad_psgd")
+    assert report.unit > 3
+    assert report.events.time[-1] < 200 / 3
+    save_events(tmp_path / "log.npz", report.events.in_intervals(report.unit))
+    with np.load(tmp_path / "log.npz") as stored:
+        assert stored["unit"] == report.unit
+        assert 195 < stored["time"][-1] <= 200 * (1 + 1e-15)
+        assert_allclose(stored["time"], report.events.time * report.unit, rtol=1e-15)
+    loaded = load_events(tmp_path / "log.npz")
+    assert loaded[3:].unit == report.unit
+    assert_array_equal(loaded.in_units().time, report.events.time)
+    parts = build_parts(made, 0)
+    x = replay("ad_psgd", parts.problem, parts.network, loaded, parts.x0)["x"]
+    assert_array_equal(x, simulate(made).states["ad_psgd", 0]["x"])
+    as_they_stand = replace(loaded, unit=1.0)
+    wrong = replay("a2cid2", parts.problem, parts.network, as_they_stand, parts.x0)["x"]
+    right = replay("a2cid2", parts.problem, parts.network, loaded, parts.x0)["x"]
+    assert np.abs(wrong - right).max() > 1e-6, "its flow knows the time"
+
+
+@given(st.lists(st.floats(1e-6, 1e12), min_size=1, max_size=50), st.floats(1.0, 1e9) | st.just(1.0))
+def test_times_in_intervals_are_those_in_units_to_the_bit(times, unit):
+    raw = np.sort(times)
+    events = Events.from_arrays(raw / unit, np.zeros(len(raw)), np.zeros(len(raw)))
+    there = events.in_intervals(unit)
+    assert_array_equal(there.in_units().time, events.time)
+    assert_allclose(there.time, raw, rtol=1e-15)
+    assert (np.diff(there.time) >= 0).all()
+    assert_array_equal(there.in_intervals(1.0).time, there.time)
+
+
+def test_waiting_for_a_place_is_counted_up_to_the_end():
+    """The mean number of waiting exchanges, rebuilt from a longer look at the same clocks."""
+    world = {"nodes": {"exchanges_at_once": 1}, "links": {"latency": 0.4}}
+    ends = (50.0, 200.0)
+    found = [world_report(scenario(world), "ad_psgd", end=end).waiting * end for end in ends]
+    study = Study(scenario(world))
+    clock = study.plan(("ad_psgd", 0)).source.clock
+    places, network = clock.links.places, study.parts(0).network
+    waited, now = np.zeros((2, 8)), 0.0
+    while now < ends[1]:
+        step = max(min(clock.env.peek(), ends[1]) - now, 0.0)
+        for k, end in enumerate(ends):
+            inside = max(min(now + step, end) - now, 0.0)
+            for e in places.since:
+                waited[k, network.edges[e]] += inside
+        now += step
+        clock.env.step()
+    assert_allclose(found, waited, rtol=1e-9)
+    assert (waited[1] > 10).all()
+
+
+CRASHES = {"every": 15.0, "length": 6.0, "state": "kept"}
+FAULTY = {
+    "nodes": {"gradient": {"kind": "constant"}, "pause": {"kind": "constant", "mean": 0.0}}
+    | {"crashes": CRASHES, "late": [{"node": 2, "at": 9.0}]},
+    "links": {"latency": 2.0, "outages": {"every": 30.0, "length": 8.0}},
+}
+
+
+@pytest.mark.parametrize("name", ["ad_psgd", "prox_ed"])
+def test_who_is_gone_neither_computes_nor_waits(name):
+    report = world_report(scenario(FAULTY, ["ad_psgd", "prox_ed"], 80.0), name)
+    timeline = world_timeline(report)
+    assert [2, 0.0, 9.0] in timeline.gone.tolist()
+    assert len(timeline.gone) > 15
+    assert (timeline.gone[:, 2] > timeline.gone[:, 1]).all()
+    for bars in (timeline.computing, timeline.waiting):
+        for node, begin, end in bars.tolist():
+            mine = timeline.gone[timeline.gone[:, 0] == node]
+            assert (np.minimum(mine[:, 2], end) - np.maximum(mine[:, 1], begin) < 1e-9).all()
+    # A node does one thing or the other all the time.
+    if name == "prox_ed":
+        assert report.waiting.min() > 0.05
+        gone = np.bincount(report.gone[:, 0].astype(int), report.gone @ [0, -1, 1]) / 80
+        assert_allclose(report.utilisation + report.waiting + gone, 1.0, rtol=1e-9)
+        # Some crash came while the others were waited for: it splits the wait.
+        assert report.history is not None
+        _, computed, went_on = report.history.transpose(1, 0, 2)
+        split = [
+            (computed[:, int(i)] < b) & (e < went_on[:, int(i)]) for i, b, e in report.gone[1:]
+        ]
+        assert np.any(split)
+
+
+def test_bars_less_the_times_gone():
+    bars = np.array([[0, 0.0, 10.0], [1, 0.0, 10.0], [0, 20.0, 30.0]])
+    gone = np.array([[0, 2.0, 3.0], [0, 5.0, 25.0], [0, 24.0, 26.0], [2, 0.0, 50.0]])
+    expected = [[0, 0, 2], [0, 3, 5], [1, 0, 10], [0, 26, 30]]
+    assert_array_equal(without(bars, gone), expected)
+    assert without(bars[:1], np.array([[0, 0.0, 10.0]])).shape == (0, 3)
+
+
+@pytest.mark.parametrize("name", ["ad_psgd", "prox_ed"])
+def test_the_legend_of_the_timeline_says_who_is_gone_and_what_is_cut(name):
+    made = scenario(FAULTY, ["ad_psgd", "prox_ed"], 80.0)
+    timeline = world_timeline(world_report(made, name))
+    names = legend_of(timeline_figure(timeline, 0.0, 80.0))
+    assert {"computing", "gone", "cut"} <= set(names)
+    nodes = {"gradient": {"kind": "constant"}}
+    plain = world_timeline(world_report(scenario({"nodes": nodes}, [name], 80.0), name))
+    assert not {"gone", "cut"} & set(legend_of(timeline_figure(plain, 0.0, 80.0)))
+    # Every cut is below both its ends.
+    assert sorted(timeline.cut[: len(timeline.cut) // 2, 1]) == sorted(
+        timeline.cut[len(timeline.cut) // 2 :, 1]
+    )
+
+
+def legend_of(figure):
+    return [text.get_text() for legend in figure.legends for text in legend.get_texts()]
 
 
 def test_the_timeline_shows_every_gradient_and_message():

@@ -45,7 +45,7 @@ class WorldClock:
         self.log = EventLog(network.edges, self.stretch, streams["marks"])
         self.now = Situation.at_the_start(network.edges, physics.slowness)
         world = self._start_nodes(rates, streams)
-        links = self._links(rates, message_bytes, streams)
+        self.links = links = self._links(rates, message_bytes, streams)
         for fault in physics.faults:
             fault.on_links(links, streams[fault.random_stream()])
         links.start()
@@ -95,6 +95,15 @@ class WorldClock:
             transfer=physics.time_per_byte * message_bytes,
         )
 
+    def waited(self) -> list[float]:
+        """How long the exchanges of each edge have waited for a place, up to ``now.until``."""
+        waited = list(self.now.waited)
+        until = min(self.env.now, self.now.until)
+        if self.links.places is not None:
+            for e, since in self.links.places.since.items():
+                waited[e] += max(until - since, 0.0)
+        return waited
+
     def window(self) -> Events:
         """The next ``WINDOW`` events. InputError where nothing happens any more."""
         rows, step = self.log.time, self.env.step
@@ -121,6 +130,8 @@ def _pauses(physics: Physics, rates: PoissonRates, stretch: float) -> np.ndarray
     if physics.spec.time_unit == "given":
         gradient = physics.spec.nodes.gradient.mean
         pauses = physics.slowness * (physics.interval() * per_gradient - gradient)
+    elif physics.spec.nodes.gradient.mean == 0:
+        pauses = stretch * per_gradient / physics.mean_slowing()
     else:
         pauses = stretch * per_gradient - physics.gradient_means()
     return np.maximum(pauses, 0.0)

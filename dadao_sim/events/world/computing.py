@@ -23,11 +23,13 @@ def start_nodes(
     """What begins and what ends the computing of a node: functions of the node.
 
     Node i pauses ``pauses[i]`` on average and computes for ``gradient`` times its slowness. A
-    gradient that takes no time is one atomic row. What is under way when the node stops is lost.
+    gradient that takes no time is one atomic row, and a node that becomes slower pauses longer.
+    What is under way when the node stops is lost.
     """
     time, kind, place, start = log.time, log.kind, log.place, log.start
     schedule = env.schedule
     crashes, slowness, computing = now.crashes, now.slowness, now.computing
+    usual = list(slowness)  # in the pauses already
 
     def at_once(tick: Any) -> None:
         i = tick.k
@@ -38,7 +40,7 @@ def start_nodes(
         place.append(i)
         start.append(-1)
         tick.callbacks = again
-        schedule(tick, delay=pauses[i] * draw_pause())
+        schedule(tick, delay=pauses[i] * draw_pause() * (slowness[i] / usual[i]))
 
     def begin(tick: Any) -> None:
         i = tick.k
@@ -74,7 +76,8 @@ def start_nodes(
     def resume(i: int) -> None:
         tick = Tick(env, i, crashes[i])
         tick.callbacks = again
-        schedule(tick, delay=pauses[i] * draw_pause())
+        slower = slowness[i] / usual[i] if gradient == 0.0 else 1.0
+        schedule(tick, delay=pauses[i] * draw_pause() * slower)
 
     def stop(i: int) -> None:
         if computing[i] >= 0:

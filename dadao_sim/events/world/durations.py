@@ -12,6 +12,9 @@ from dadao_sim.events.world.draws import BLOCK, Draw, one_by_one
 from dadao_sim.registration import Registry
 from dadao_sim.strict import NotNegative, Positive, StrictModel, kinds_of
 
+# Beyond, a draw in a million is 10^20 times the mean, and the others are next to nothing.
+Sigma = Annotated[float, Field(ge=0, le=10)]
+
 
 class Duration(StrictModel):
     """A law of times, the base of all: a ``kind``, a ``mean`` and the draws of mean 1."""
@@ -58,7 +61,7 @@ class LogNormal(Duration):
 
     kind: Literal["lognormal"] = Field(description="the law")
     mean: NotNegative = Field(default=1.0, description="mean, in mean gradient intervals")
-    sigma: Positive = Field(description="standard deviation of the logarithm")
+    sigma: Annotated[Sigma, Field(gt=0)] = Field(description="standard deviation of the logarithm")
 
     def unit_block(self, rng: np.random.Generator, size: int) -> np.ndarray:
         """exp of normal numbers of mean -sigma^2/2."""

@@ -187,7 +187,7 @@ class Links:
     def _serve(self, places: "Places", node: int) -> None:
         """Begin the exchanges that wait at ``node``, as far as there are places."""
         for tick, since in places.can_begin(node):
-            self.now.waited[tick.k] += self.env.now - since
+            self.now.waited[tick.k] += max(min(self.env.now, self.now.until) - since, 0.0)
             if self.now.closed[tick.k]:
                 places.give_back(tick.k)
             else:

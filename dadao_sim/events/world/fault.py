@@ -79,11 +79,13 @@ class Fault(StrictModel):
     """Something that goes wrong. Its fields are the keys that it adds to ``place``; its name is the
     first of them.
 
-    ``stream`` names its random numbers, where they are not called like itself.
+    ``stream`` names its random numbers, where they are not called like itself; ``needs``, for a key
+    that has no effect alone, the keys of which one must be beside it.
     """
 
     place: ClassVar[Place]
     stream: ClassVar[str] = ""
+    needs: ClassVar[Mapping[str, tuple[str, ...]]] = {}
 
     @classmethod
     def names(cls) -> tuple[str, ...]:
@@ -125,6 +127,18 @@ class Fault(StrictModel):
 
     def start(self, world: "Running", rng: np.random.Generator) -> None:
         """Let it happen in a world under way, at time 0."""
+
+    def gone(self, network: "Network", rng: np.random.Generator, end: float) -> np.ndarray:
+        """The times in which nodes are not there: node, begin and end, (rows, 3).
+
+        All that begin before ``end``; ``rng`` is that of ``start`` and ``in_rounds``, and what it
+        gives there.
+        """
+        return np.empty((0, 3))
+
+    def cut(self, network: "Network", rng: np.random.Generator, end: float) -> np.ndarray:
+        """The times in which no exchange begins over edges: edge, begin and end, as ``gone``."""
+        return np.empty((0, 3))
 
     def in_rounds(self, network: "Network", rng: np.random.Generator) -> RoundFault:
         """How it acts on rounds. InputError where rounds would never end."""

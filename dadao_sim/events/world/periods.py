@@ -1,16 +1,21 @@
-"""Things that come and go: crashes, outages, slow periods; one by one, or of many at once."""
+"""Things that come and go: crashes, outages, slow periods; one by one, or of many at once.
+
+Each node and each link has random numbers of its own, so that its periods are the same instants in
+every world of a repeat, whatever method asks, how often, and for which of them first.
+"""
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from dadao_sim.events.world.draws import exponentials
-from dadao_sim.strict import Positive, StrictModel
+from dadao_sim.strict import Positive, StrictModel, misuse
 
 if TYPE_CHECKING:
     from dadao_sim.events.world.situation import Running
+
+SHORTEST = 1e-4  # of a period and the time to the next, in mean gradient intervals
 
 
 class Periods(StrictModel):
@@ -18,6 +23,16 @@ class Periods(StrictModel):
 
     every: Positive = Field(description="mean time from the end of one to the next")
     length: Positive = Field(description="mean length of one")
+
+    @model_validator(mode="after")
+    def _last_long_enough(self) -> Self:
+        if self.every + self.length < SHORTEST:
+            both = self.every + self.length
+            raise misuse(
+                f"one comes every {both:g} mean gradient intervals; every and length must make at "
+                f"least {SHORTEST:g}"
+            )
+        return self
 
     def alternate(
         self,
@@ -27,15 +42,17 @@ class Periods(StrictModel):
         begin: Callable[[int], None],
         end: Callable[[int], None],
     ) -> None:
-        """Let ``begin(k)`` and ``end(k)`` take turns for each k below ``count``, for ever."""
-        draw = exponentials(rng)
+        """Let ``begin(k)`` and ``end(k)`` take turns for each k below ``count``, for ever, at the
+        times of a ``PeriodsOfMany`` of the same ``rng``.
+        """
+        own = rng.spawn(count)
 
         def wait(k: int) -> None:
-            world.after(self.every * draw(), lambda: come(k))
+            world.after(self.every * own[k].standard_exponential(), lambda: come(k))
 
         def come(k: int) -> None:
             begin(k)
-            world.after(self.length * draw(), lambda: go(k))
+            world.after(self.length * own[k].standard_exponential(), lambda: go(k))
 
         def go(k: int) -> None:
             end(k)
@@ -43,6 +60,15 @@ class Periods(StrictModel):
 
         for k in range(count):
             wait(k)
+
+    def until(self, end: float, count: int, rng: np.random.Generator) -> np.ndarray:
+        """Those that begin before ``end``: which k below ``count``, begin and end; (rows, 3)."""
+        many = PeriodsOfMany(self, count, rng)
+        rows = [np.empty((0, 3))]
+        while (here := np.flatnonzero(many.begin < end)).size:
+            rows.append(np.column_stack([here, many.begin[here], many.end[here]]))
+            many.go_on(here)
+        return np.vstack(rows)
 
 
 class PeriodsOfMany:
@@ -53,11 +79,25 @@ class PeriodsOfMany:
     """
 
     def __init__(self, periods: Periods, count: int, rng: np.random.Generator):
-        self.periods, self.rng = periods, rng
-        self.begin = periods.every * rng.standard_exponential(count)
-        self.end = self.begin + periods.length * rng.standard_exponential(count)
+        self.periods, self.own = periods, rng.spawn(count)
+        self.begin, self.end = np.zeros(count), np.zeros(count)
         self.passed = np.zeros(count, dtype=bool)
         self.known = np.zeros(count, dtype=bool)  # the period has been marked already
+        self.go_on(np.arange(count))
+
+    def go_on(self, those: np.ndarray) -> None:
+        """Leave the present periods of ``those`` (numbers) for the next."""
+        gaps = np.array([self.own[k].standard_exponential(2) for k in those.tolist()])
+        self.begin[those] = self.end[those] + self.periods.every * gaps[:, 0]
+        self.end[those] = self.begin[those] + self.periods.length * gaps[:, 1]
+        self.known[those] = False
+
+    def skip_to(self, t: np.ndarray) -> None:
+        """Leave all periods behind that begin before the times ``t`` (count,), unmarked: there was
+        nothing for them to meet.
+        """
+        while (before := np.flatnonzero(self.begin < t)).size:
+            self.go_on(before)
 
     def go_to(self, t: np.ndarray) -> np.ndarray:
         """Leave all periods behind that are over at the times ``t`` (count,); whether each is in
@@ -65,10 +105,7 @@ class PeriodsOfMany:
         """
         while (over := np.flatnonzero(t >= self.end)).size:
             self.passed[over] |= ~self.known[over]
-            self.known[over] = False
-            gaps = self.rng.standard_exponential((2, over.size))
-            self.begin[over] = self.end[over] + self.periods.every * gaps[0]
-            self.end[over] = self.begin[over] + self.periods.length * gaps[1]
+            self.go_on(over)
         inside = t >= self.begin
         self.mark(inside)
         return inside

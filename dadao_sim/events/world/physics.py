@@ -8,9 +8,10 @@ import numpy as np
 
 from dadao_sim.errors import InputError
 from dadao_sim.events.asked import PoissonRates
+from dadao_sim.events.world.draws import Streams
 from dadao_sim.events.world.durations import LogNormal
 from dadao_sim.events.world.fault import Fault
-from dadao_sim.events.world.spec import WorldSpec
+from dadao_sim.events.world.spec import LONGEST, SHORTEST, WorldSpec
 from dadao_sim.networks import Network
 
 LATENCY_PER_EXCHANGE = 0.1  # what `time_unit: auto` leaves of latency times exchanges per node
@@ -36,12 +37,39 @@ class Physics:
         """The mean time of a message of so many bytes over each edge, (|E|,)."""
         return self.latency + self.time_per_byte * message_bytes
 
+    def mean_slowing(self) -> float:
+        """How many times longer nodes take for the faults, on average."""
+        return math.prod(fault.mean_slowing() for fault in self.faults)
+
     def gradient_means(self) -> np.ndarray:
         """The mean time of a gradient at each node, faults included, (n,)."""
-        means = self.spec.nodes.gradient.mean * self.slowness
-        for fault in self.faults:
-            means = means * fault.mean_slowing()
-        return means
+        return self.spec.nodes.gradient.mean * self.slowness * self.mean_slowing()
+
+    def gone(self, seed: np.random.SeedSequence, end: float) -> np.ndarray:
+        """The times up to ``end`` in which nodes are not there: node, begin and end, (rows, 3).
+
+        ``seed`` is that of the world. A node that has not joined yet cannot crash.
+        """
+        joins = np.zeros(self.network.nodes)
+        for node, at in self.joining().items():
+            joins[node] = at
+        late = np.flatnonzero(joins)
+        drawn = self._drawn(seed, end, "gone")
+        drawn = drawn[drawn[:, 1] >= joins[drawn[:, 0].astype(int)]]
+        rows = np.vstack([np.column_stack([late, np.zeros(len(late)), joins[late]]), drawn])
+        return np.minimum(rows, [math.inf, end, end])
+
+    def cut(self, seed: np.random.SeedSequence, end: float) -> np.ndarray:
+        """The times up to ``end`` in which no exchange begins over edges, as ``gone``."""
+        return np.minimum(self._drawn(seed, end, "cut"), [math.inf, end, end])
+
+    def _drawn(self, seed: np.random.SeedSequence, end: float, what: str) -> np.ndarray:
+        streams = Streams(seed)
+        rows = [
+            getattr(fault, what)(self.network, streams[fault.random_stream()], end)
+            for fault in self.faults
+        ]
+        return np.vstack([np.empty((0, 3)), *rows])
 
     def joining(self) -> dict[int, float]:
         """The nodes that are not there from the start, and when they come."""
@@ -61,7 +89,10 @@ class Physics:
         """
         if self.spec.time_unit == "given":
             return 1.0
-        slowest = self.gradient_means() + self.spec.nodes.pause.mean * self.slowness
+        pauses = self.spec.nodes.pause.mean * self.slowness
+        if self.spec.nodes.gradient.mean == 0:
+            pauses = pauses * self.mean_slowing()
+        slowest = self.gradient_means() + pauses
         load = np.zeros(self.network.nodes)
         in_flight = rates.edges * self.delays(message_bytes)
         for end in (0, 1):
@@ -86,7 +117,15 @@ def make_physics(
         raise InputError("a sequence of graphs has no links that last; use changes")
     nodes, faults = spec.nodes, spec.faults()
     slowness = _slowness(spec, network.nodes, rng)
-    if slowness.max() * (nodes.gradient.mean + nodes.pause.mean) >= end:
+    interval = nodes.gradient.mean + nodes.pause.mean
+    if slowness.min() * interval < SHORTEST:
+        node = network.called(int(slowness.argmin()))
+        raise InputError(
+            "nodes.slowness",
+            f"node {node} takes {slowness.min() * interval:.3g} mean gradient intervals for one",
+            f"at least {SHORTEST:g}",
+        )
+    if slowness.max() * interval >= end:
         node = network.called(int(slowness.argmax()))
         raise InputError(
             "nodes",
@@ -95,12 +134,23 @@ def make_physics(
         )
     for fault in faults:
         fault.check(network, accuracy=accuracy, end=end)
+    with np.errstate(over="ignore"):
+        latency = _latency(spec, network) / spec.gradient_seconds
+    time_per_byte = 1 / (spec.links.bandwidth or math.inf) / spec.gradient_seconds
+    for key, time in (("latency", float(latency.max(initial=0.0))), ("bandwidth", time_per_byte)):
+        if time > LONGEST:
+            raise InputError(
+                f"links.{key}",
+                f"a message takes {time:.3g} mean gradient intervals of {spec.gradient_seconds:g} "
+                "seconds",
+                f"at most {LONGEST:g} of them for a message, or for one of its bytes",
+            )
     return Physics(
         spec=spec,
         network=network,
         slowness=slowness,
-        latency=_latency(spec, network) / spec.gradient_seconds,
-        time_per_byte=1 / (spec.links.bandwidth or math.inf) / spec.gradient_seconds,
+        latency=latency,
+        time_per_byte=time_per_byte,
         faults=faults,
     )
 

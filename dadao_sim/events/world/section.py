@@ -2,19 +2,37 @@
 
 from collections.abc import Callable, Mapping
 from functools import lru_cache
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
-from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler, ValidationInfo, create_model
+from pydantic import (
+    GetCoreSchemaHandler,
+    GetJsonSchemaHandler,
+    ValidationInfo,
+    create_model,
+    model_validator,
+)
 from pydantic_core import core_schema
 
 from dadao_sim.events.world.fault import FAULTS, Fault, Place
-from dadao_sim.strict import StrictModel, misuse, shown
+from dadao_sim.strict import StrictModel, misuse, require_beside, shown
 
 
 class Section(StrictModel):
-    """A part of the world, such as its nodes. What holds one is annotated by ``WithFaults()``."""
+    """A part of the world, such as its nodes. What holds one is annotated by ``WithFaults()``.
+
+    ``needs`` names, for a key that has no effect alone, those of which one must be beside it.
+    """
 
     place: ClassVar[Place]
+    needs: ClassVar[Mapping[str, tuple[str, ...]]] = {}
+
+    @model_validator(mode="after")
+    def _has_what_it_needs(self) -> Self:
+        require_beside(self, self.needs)
+        for fault in FAULTS.values():
+            if fault.place == self.place and set(fault.needs) <= set(type(self).model_fields):
+                require_beside(self, fault.needs)
+        return self
 
     def __reduce__(self) -> tuple[Callable[..., "Section"], tuple[Any, ...]]:
         # The class with the faults' keys has no name in a module by which pickle could find it.
@@ -27,7 +45,8 @@ class WithFaults:
     place.
 
     The faults are asked for when a value is checked and when the schema is made, so that those that
-    join later count::
+    join later count. It is always written in full, null included: what is null may stand against a
+    preset. ::
 
         nodes: Annotated[WorldNodes, WithFaults()]
     """
@@ -41,16 +60,14 @@ class WithFaults:
         def validate(data: Any, info: ValidationInfo) -> Section:
             if isinstance(data, source):
                 return data
-            if not isinstance(data, Mapping):
+            if not isinstance(data, Mapping | None):
                 raise misuse(f"must be a mapping, got {shown(data)}")
-            return with_all_keys(source).model_validate(dict(data), context=info.context)
+            return with_all_keys(source).model_validate(dict(data or {}), context=info.context)
 
         return core_schema.with_info_plain_validator_function(
             validate,
             serialization=core_schema.plain_serializer_function_ser_schema(
-                lambda section, info: section.model_dump(
-                    mode=info.mode, exclude_none=info.exclude_none
-                ),
+                lambda section, info: section.model_dump(mode=info.mode),
                 info_arg=True,
             ),
         )

@@ -2,6 +2,7 @@
 open, who is slow.
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -20,7 +21,7 @@ class Situation:
     ``closed`` counts the reasons for which no exchange can begin over each edge; ``slowness`` is
     the present factor of each node; ``computing`` the row in which the gradient under way at each
     node began, -1 if none is; ``incident`` lists the edges of each node; ``waited`` adds up how
-    long the exchanges of each edge have waited for a place.
+    long the exchanges of each edge have waited for a place, up to the time ``until``.
     """
 
     present: list[bool]
@@ -30,6 +31,7 @@ class Situation:
     computing: list[int]
     incident: list[list[int]]
     waited: list[float] = field(default_factory=list)
+    until: float = math.inf
 
     @classmethod
     def at_the_start(cls, edges: np.ndarray, slowness: np.ndarray) -> "Situation":

@@ -1,7 +1,8 @@
 """The physical world of a scenario: how long things take, what is lost, who leaves.
 
 Times are in mean gradient intervals of a node of ordinary speed, except latency and bandwidth,
-which are in seconds; ``gradient_seconds`` connects the two.
+which are in seconds; ``gradient_seconds`` connects the two. A key of null is nothing: no time, no
+limit, no fault, also where a preset has some.
 """
 
 from collections.abc import Mapping
@@ -9,13 +10,16 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, Strict, model_validator
 
-from dadao_sim.events.world.durations import DURATIONS, Constant, Duration, Exponential
+from dadao_sim.events.world.durations import DURATIONS, Constant, Duration, Exponential, Sigma
 from dadao_sim.events.world.fault import FAULTS, Fault, Place
 from dadao_sim.events.world.schedule import Schedule
-from dadao_sim.events.world.section import Section, WithFaults
-from dadao_sim.strict import ByKind, NotNegative, Positive, StrictModel, misuse
+from dadao_sim.events.world.section import Section, WithFaults, with_all_keys
+from dadao_sim.strict import ByKind, NotNegative, Positive, StrictModel, misuse, null_is
 
-Time = Annotated[Duration, ByKind(DURATIONS)]
+SHORTEST, LONGEST = 1e-6, 1e9  # of a gradient and its pause: a mean interval is 1 by its name
+NO_TIME = Constant(kind="constant", mean=0.0)
+Time = Annotated[Duration, ByKind(DURATIONS), null_is(NO_TIME)]
+Seconds = Annotated[NotNegative, null_is(0.0, NotNegative)]
 
 
 class WorldNodes(Section):
@@ -23,9 +27,7 @@ class WorldNodes(Section):
 
     place: ClassVar[Place] = "nodes"
 
-    gradient: Time = Field(
-        default=Constant(kind="constant", mean=0.0), description="how long a gradient takes"
-    )
+    gradient: Time = Field(default=NO_TIME, description="how long a gradient takes")
     pause: Time = Field(
         default=Exponential(kind="exponential", mean=1.0),
         description="from the end of a gradient to the start of the next",
@@ -33,7 +35,7 @@ class WorldNodes(Section):
     slowness: Annotated[tuple[Positive, ...], Strict(False), Field(min_length=1)] | None = Field(
         default=None, description="factor on gradient and pause, one number per node; 1 if absent"
     )
-    slowness_spread: NotNegative = Field(
+    slowness_spread: Annotated[Sigma, null_is(0.0, Sigma)] = Field(
         default=0.0, description="sigma of log-normal factors drawn for the nodes, of median 1"
     )
 
@@ -42,9 +44,10 @@ class WorldLinks(Section):
     """The links: how long a message takes, and whether it arrives."""
 
     place: ClassVar[Place] = "links"
+    needs: ClassVar[Mapping[str, tuple[str, ...]]] = {"unknown_length_km": ("latency_per_km",)}
 
-    latency: NotNegative = Field(default=0.0, description="of a message, in seconds")
-    latency_per_km: NotNegative = Field(
+    latency: Seconds = Field(default=0.0, description="of a message, in seconds")
+    latency_per_km: Seconds = Field(
         default=0.0, description="in addition, in seconds per km of length_km (fibre: 4.9e-6)"
     )
     unknown_length_km: Positive | None = Field(
@@ -129,16 +132,34 @@ class WorldSpec(StrictModel):
     @model_validator(mode="before")
     @classmethod
     def _on_top_of_the_preset(cls, data: Any) -> Any:
-        """Each key of ``nodes`` and ``links`` replaces the preset's; the others stay."""
+        """Each key of ``nodes`` and ``links`` replaces the preset's, whole; the others stay. A key
+        of null, and a section of null, leaves nothing of the preset's.
+        """
         if not isinstance(data, Mapping):
             return data
-        preset = PRESETS.get(data.get("preset", "ideal")) if _named(data) else None
-        return data if preset is None else _merged(preset, data, depth=2)
+        for section, model in (("nodes", WorldNodes), ("links", WorldLinks)):
+            for key in data:
+                if key not in cls.model_fields and key in with_all_keys(model).model_fields:
+                    raise misuse(f"is a key of {section}: world.{section}.{key}", key)
+        named = data.get("preset", "ideal")
+        preset = PRESETS.get(named, {}) if isinstance(named, str) else {}
+        merged = {**preset, **data}
+        for section in ("nodes", "links"):
+            if isinstance(data.get(section), Mapping):
+                merged[section] = {**preset.get(section, {}), **data[section]}
+        return merged
 
     @model_validator(mode="after")
     def _makes_sense(self) -> "WorldSpec":
-        if self.nodes.gradient.mean == 0 and self.nodes.pause.mean == 0:
+        interval = self.nodes.gradient.mean + self.nodes.pause.mean
+        if interval == 0:
             raise misuse("pause and gradient both take no time; give one of them a mean", "nodes")
+        if not SHORTEST <= interval <= LONGEST:
+            raise misuse(
+                f"pause and gradient take {interval:g} mean gradient intervals together; they must "
+                f"take {SHORTEST:g} to {LONGEST:g}",
+                "nodes",
+            )
         return self
 
     def faults(self) -> tuple[Fault, ...]:
@@ -146,16 +167,3 @@ class WorldSpec(StrictModel):
         places = {"nodes": self.nodes, "links": self.links, "world": self}
         faults = (fault.at(places[fault.place]) for fault in FAULTS.values())
         return tuple(fault for fault in faults if fault.acts)
-
-
-def _named(data: Mapping[str, Any]) -> bool:
-    return isinstance(data.get("preset", "ideal"), str)
-
-
-def _merged(below: Mapping[str, Any], above: Mapping[str, Any], depth: int) -> dict[str, Any]:
-    merged: dict[str, Any] = {**below, **{k: v for k, v in above.items() if v is not None}}
-    if depth > 1:
-        for key in below:
-            if isinstance(below[key], Mapping) and isinstance(above.get(key), Mapping):
-                merged[key] = _merged(below[key], above[key], depth - 1)
-    return merged

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from dadao_sim.networks import Network
 
 Cut = tuple[float, int, bool]  # when, which edge, and whether it is cut or comes back
+Interval = tuple[int, float, float]  # which edge, from when, to when
 
 
 class Changes(Fault):
@@ -71,33 +72,44 @@ class Changes(Fault):
         for time, edge, cut in self.cuts(world.network):
             world.after(time, partial(world.close if cut else world.open, edge))
 
-    def in_rounds(self, network: "Network", rng: np.random.Generator) -> RoundFault:
-        """Rounds wait for links. InputError for an edge that stays cut."""
+    def cut(self, network: "Network", rng: np.random.Generator, end: float) -> np.ndarray:
+        """As scheduled; to infinity where a link does not come back."""
+        rows = [(edge, *times) for edge, *times in self._intervals(network) if times[0] < end]
+        return np.array(rows).reshape(-1, 3)
+
+    def _intervals(self, network: "Network") -> list[Interval]:
+        """Edge, begin and end of each cut, in order of time."""
         begun: dict[int, float] = {}
         intervals = []
         for time, edge, cut in self.cuts(network):
             if cut:
                 begun[edge] = time
             else:
-                intervals.append((begun.pop(edge), time, edge))
-        if begun:
+                intervals.append((edge, begun.pop(edge), time))
+        intervals += [(edge, time, math.inf) for edge, time in begun.items()]
+        return sorted(intervals, key=lambda interval: (interval[1:], interval[0]))
+
+    def in_rounds(self, network: "Network", rng: np.random.Generator) -> RoundFault:
+        """Rounds wait for links. InputError for an edge that stays cut."""
+        intervals = self._intervals(network)
+        if any(end == math.inf for _, _, end in intervals):
             raise InputError(
                 "changes",
                 "a link that is cut for ever stops a synchronous method for ever",
                 "bring it back, or leave out the synchronous methods",
             )
-        return ChangesInRounds(sorted(intervals))
+        return ChangesInRounds(intervals)
 
 
 class ChangesInRounds(RoundFault):
-    """What would be sent over a cut link is sent when it is back: (from, to, edge)."""
+    """What would be sent over a cut link is sent when it is back: (edge, from, to)."""
 
-    def __init__(self, intervals: list[tuple[float, float, int]]):
+    def __init__(self, intervals: list[Interval]):
         self.intervals = intervals
 
     def opened(self, at: np.ndarray) -> np.ndarray:
         """Put off over one interval after the other."""
         at = at.copy()
-        for begin, end, edge in self.intervals:
+        for edge, begin, end in self.intervals:
             at[:, edge] = np.where((at[:, edge] >= begin) & (at[:, edge] < end), end, at[:, edge])
         return at

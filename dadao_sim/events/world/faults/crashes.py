@@ -51,6 +51,11 @@ class Crashes(Fault):
 
         self.crashes.alternate(world, len(present), rng, crash, restart)
 
+    def gone(self, network: "Network", rng: np.random.Generator, end: float) -> np.ndarray:
+        """While a node is down."""
+        assert self.crashes is not None
+        return self.crashes.until(end, network.nodes, rng)
+
     def in_rounds(self, network: "Network", rng: np.random.Generator) -> RoundFault:
         """A gradient that a crash meets begins anew, and the others wait."""
         assert self.crashes is not None
@@ -61,12 +66,15 @@ class CrashesInRounds(RoundFault):
     """A node begins, and exchanges, when it is there; its gradient needs a time without a crash."""
 
     def __init__(self, crashes: CrashPeriods, network: "Network", rng: np.random.Generator):
-        self.state, self.network = crashes.state, network
+        self.state, self.network, self.joined = crashes.state, network, False
         self.periods = PeriodsOfMany(crashes, network.nodes, rng)
 
     def begun(self, begun: np.ndarray, durations: np.ndarray) -> np.ndarray:
         """After the crashes that come before the end. InputError where there is always one."""
         periods = self.periods
+        if not self.joined:  # who has not joined yet cannot crash
+            periods.skip_to(begun)
+            self.joined = True
         begun = periods.clear(begun)
         for _ in range(ATTEMPTS):
             periods.go_to(begun)

@@ -1,7 +1,8 @@
 """A limit on how many exchanges a node has at once: others wait for a place, or are given up."""
 
 import heapq
-from typing import TYPE_CHECKING, Literal
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 import numpy as np
 from pydantic import Field
@@ -19,6 +20,7 @@ class ExchangesAtOnce(Fault):
     """A node has only so many exchanges at once."""
 
     place = "nodes"
+    needs: ClassVar[Mapping[str, tuple[str, ...]]] = {"when_busy": ("exchanges_at_once",)}
     exchanges_at_once: Count | None = Field(
         default=None, description="how many exchanges a node can have; no limit if absent"
     )

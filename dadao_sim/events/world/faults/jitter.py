@@ -1,14 +1,15 @@
 """Jitter: latency that differs from message to message."""
 
 import math
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated, ClassVar
 
 import numpy as np
 from pydantic import Field
 
-from dadao_sim.events.world.durations import LogNormal
+from dadao_sim.events.world.durations import LogNormal, Sigma
 from dadao_sim.events.world.fault import Fault, RoundFault
-from dadao_sim.strict import NotNegative
+from dadao_sim.strict import null_is
 
 if TYPE_CHECKING:
     from dadao_sim.events.world.exchanging import Links
@@ -20,7 +21,8 @@ class Jitter(Fault):
 
     place = "links"
     stream = "delays"
-    jitter: NotNegative = Field(
+    needs: ClassVar[Mapping[str, tuple[str, ...]]] = {"jitter": ("latency", "latency_per_km")}
+    jitter: Annotated[Sigma, null_is(0.0, Sigma)] = Field(
         default=0.0, description="sigma of log-normal factors of mean 1 on the latency"
     )
 

@@ -3,12 +3,12 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated
 
-from pydantic import Field, Strict
+from pydantic import AfterValidator, Field, Strict
 
 from dadao_sim.errors import InputError, within
 from dadao_sim.events.world.fault import Fault
 from dadao_sim.events.world.node_ids import NodeId
-from dadao_sim.strict import Positive, StrictModel
+from dadao_sim.strict import Positive, StrictModel, misuse, null_is
 
 if TYPE_CHECKING:
     from dadao_sim.networks import Network
@@ -21,13 +21,23 @@ class LateJoin(StrictModel):
     at: Positive = Field(description="when it comes")
 
 
+def _once_each(late: tuple[LateJoin, ...]) -> tuple[LateJoin, ...]:
+    first: dict[str, float] = {}  # 3 and "3" are one node
+    for k, joins in enumerate(late):
+        if str(joins.node) in first:
+            before = first[str(joins.node)]
+            raise misuse(f"node {joins.node} joins at {before:g} already; leave one out", k)
+        first[str(joins.node)] = joins.at
+    return late
+
+
 class Late(Fault):
     """Nodes that are not there from the start."""
 
     place = "nodes"
-    late: Annotated[tuple[LateJoin, ...], Strict(False)] = Field(
-        default=(), description="nodes that join later"
-    )
+    late: Annotated[
+        tuple[LateJoin, ...], Strict(False), AfterValidator(_once_each), null_is(())
+    ] = Field(default=(), description="nodes that join later")
 
     def check(self, network: "Network", *, accuracy: bool, end: float) -> None:
         """InputError for nodes that do not exist, or come when all is over."""

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import numpy as np
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from dadao_sim.errors import InputError
 from dadao_sim.events.world.draws import Draw, uniforms
@@ -16,7 +16,7 @@ from dadao_sim.events.world.exchanging import (
     Fate,
 )
 from dadao_sim.events.world.fault import Fault, RoundFault
-from dadao_sim.strict import StrictModel
+from dadao_sim.strict import StrictModel, require_beside
 
 if TYPE_CHECKING:
     from dadao_sim.events.world.exchanging import Links
@@ -42,6 +42,18 @@ class Loss(StrictModel):
     burst_end: Annotated[float, Field(gt=0, le=1)] = Field(
         default=1.0, description="that it ends at an exchange of the link"
     )
+
+    @model_validator(mode="after")
+    def _bursts_begin(self) -> "Loss":
+        require_beside(
+            self,
+            {
+                "burst_probability": ("burst_start",),
+                "burst_start": ("burst_probability",),
+                "burst_end": ("burst_probability",),
+            },
+        )
+        return self
 
     def chances(self, edges: int, draw: Draw) -> Callable[[int], float]:
         """The probability of loss at an exchange over an edge, whose state moves on with each."""

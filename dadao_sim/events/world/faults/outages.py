@@ -26,6 +26,11 @@ class Outages(Fault):
         assert self.outages is not None
         self.outages.alternate(world, len(world.now.closed), rng, world.close, world.open)
 
+    def cut(self, network: "Network", rng: np.random.Generator, end: float) -> np.ndarray:
+        """While a link is out."""
+        assert self.outages is not None
+        return self.outages.until(end, len(network.edges), rng)
+
     def in_rounds(self, network: "Network", rng: np.random.Generator) -> RoundFault:
         """Messages are put off."""
         assert self.outages is not None

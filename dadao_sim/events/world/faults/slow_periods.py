@@ -1,13 +1,12 @@
 """Slow periods: times in which a node takes longer."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
 from pydantic import Field
 
 from dadao_sim.events.world.fault import Fault, RoundFault
 from dadao_sim.events.world.periods import Periods, PeriodsOfMany
-from dadao_sim.strict import Positive
 
 if TYPE_CHECKING:
     from dadao_sim.events.world.situation import Running
@@ -17,7 +16,9 @@ if TYPE_CHECKING:
 class SlowPeriods(Periods):
     """Times in which a node is slower."""
 
-    factor: Positive = Field(description="how many times longer a gradient takes then")
+    factor: Annotated[float, Field(ge=1)] = Field(
+        description="how many times longer a gradient takes then"
+    )
 
 
 class Slow(Fault):
