@@ -140,7 +140,7 @@ def world_pictures() -> list[Picture]:
             "Time of the nodes: synchronous",
             "Gradient tracking in the same world: a round ends when the slowest node has computed\n"
             "and every message has arrived. In the first the nodes compute two gradients, for the\n"
-            "method starts from one. White is a node that is gone: everyone waits for it.",
+            "method starts from one. Hatched is a node that is gone: everyone waits for it.",
             "gradient_tracking",
             60.0,
         ),

@@ -85,8 +85,8 @@ def world_report(
     scenario = study.scenario
     methods = {spec.label: spec.name for spec in scenario.algorithms}
     label = label_called(label, methods, METHODS.titles)
-    if end is not None and not end > 0:
-        raise InputError("end", f"{end:g} given", "it must be above 0")
+    if end is not None and not 0 < end < np.inf:
+        raise InputError("end", f"{end:g} given", "it must be finite and above 0")
     end = end or scenario.stop.time
     if scenario.world is None:
         raise InputError("scenario", "it has no world", "add world: {preset: ...}")

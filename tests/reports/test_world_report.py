@@ -121,6 +121,9 @@ def test_what_has_no_world_has_no_report():
     made = scenario({}, time=10.0)
     with pytest.raises(InputError, match=r"^algorithm: there is no 'dadao'.*known: ad_psgd"):
         world_report(made, "dadao")
+    for end in (0.0, -1.0, np.inf, np.nan):
+        with pytest.raises(InputError, match=r"^end: .* given; it must be finite and above 0"):
+            world_report(made, "ad_psgd", end=end)
     with pytest.raises(InputError, match="scenario: it has no world"):
         world_report(made.model_copy(update={"world": None}), "ad_psgd")
 
