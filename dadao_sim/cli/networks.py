@@ -113,6 +113,8 @@ def print_network(report: dict[str, Any]) -> None:
     """A network's constants and what each method communicates on it."""
     several = f", {report['graphs']} graphs in turn" if report["graphs"] > 1 else ""
     say(f"{report['name']}: {report['n']:,} nodes, {report['edges']:,} edges{several}")
+    if report["added_edges"]:
+        say(f"{report['added_edges']:,} edges are longer than the radius, added to connect it")
     say(f"chi1 {report['chi1']:.6g}, chi2 {report['chi2']:.6g} (rate 1 on every edge)")
     counts = ("communications_per_round", "design_rate")
     rows = [
@@ -170,6 +172,7 @@ def _network(
     if file is not None:
         if nodes is not None or sets:
             raise InputError("network: --nodes and --set go with --graph, not with a file")
+        _suggest_a_graph(file)
         with within("network"):
             return read_graphml(file, rates)
     if rates is not None:
@@ -178,6 +181,20 @@ def _network(
     options = _options(sets or [])
     with within("network"):
         return build(graph or "", nodes, rng, **options)
+
+
+def _suggest_a_graph(file: Path) -> None:
+    """InputError for a file that is not there and has the name of a graph, or of one shipped."""
+    from dadao_sim.networks.graphs import GRAPHS
+    from dadao_sim.scenario import shipped
+
+    if file.exists():
+        return
+    if file.stem in GRAPHS:
+        raise InputError(f"network: there is no file {file}; did you mean --graph {file.stem}?")
+    known = shipped.folder("graphs") / f"{file.stem}.graphml"
+    if known.is_file() and known != file:
+        raise InputError(f"network: there is no file {file}; did you mean {known}?")
 
 
 def _options(sets: list[str]) -> dict[str, Any]:

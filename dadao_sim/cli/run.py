@@ -51,6 +51,7 @@ def run(
     check_folder(folder, resume=resume, overwrite=overwrite)
     study = Study(loaded)
     say(_announcement(study, jobs))
+    _say_added_edges(study)
     try:
         with _Bars(loaded) as bars:
             result = simulate(
@@ -77,7 +78,9 @@ def validate(scenario: ScenarioArgument, sets: SetOption = None) -> None:
     from dadao_sim.simulation.study import Study
 
     loaded = load_scenario(scenario, sets or [])
-    Study(loaded).check()
+    study = Study(loaded)
+    study.check()
+    _say_added_edges(study)
     for path in loaded.plugins:
         say(str(plugins.loaded(path)))
     say(f"{scenario}: valid; {len(loaded.algorithms)} algorithms, {loaded.repeats} repeats")
@@ -91,6 +94,17 @@ def _draw(result: "Result", folder: Path) -> None:
     figure = panel_figure(result)
     for suffix in ("png", "pdf"):
         save_figure(figure, folder / "figures" / f"curves.{suffix}")
+
+
+def _say_added_edges(study: "Study") -> None:
+    """That the network of the first repeat has edges which its keys do not ask for."""
+    network = study.parts(0).network
+    if network.added_edges:
+        edges = sum(len(graph.edges) for graph in network.graphs)
+        say(
+            f"network: {network.added_edges:,} of its {edges:,} edges (repeat 0) are longer than "
+            "the radius, added to connect it"
+        )
 
 
 def _announcement(study: "Study", jobs: int) -> str:

@@ -84,9 +84,10 @@ def _beside(path: Path) -> str:
     import difflib
 
     folder = path.parent
-    names = [p.name for p in folder.glob("*.graphml")] if folder.is_dir() else []
-    near = difflib.get_close_matches(path.name, sorted(names), n=1, cutoff=0.5)
-    return f"; did you mean {folder / near[0]}?" if near else ""
+    there = sorted(folder.glob("*.graphml")) if folder.is_dir() else []
+    by_stem = {file.stem: file for file in there}
+    near = difflib.get_close_matches(path.stem, by_stem, n=1, cutoff=0.5)
+    return f"; did you mean {by_stem[near[0]]}?" if near else ""
 
 
 def _wrong(what: str, wrong: str, right: str = "") -> InputError:

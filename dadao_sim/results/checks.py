@@ -118,6 +118,13 @@ class PluginUsed(StrictModel):
     gives: dict[Text, Any]
 
 
+class NetworkUsed(StrictModel):
+    """What the nodes are called, None: by number; and, by repeat, how many edges were added."""
+
+    ids: Annotated[tuple[str, ...], Strict(False)] | None = None
+    added_edges: dict[Text, Repeat] = Field(default={})
+
+
 class RunMade(StrictModel):
     """The constants of a run."""
 
@@ -161,6 +168,7 @@ class Manifest(StrictModel):
     methods: dict[Text, MethodInPrint]
     metrics: dict[Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")], MetricInPrint]
     plugins: Annotated[tuple[PluginUsed, ...], Strict(False)]
+    network: NetworkUsed = Field(default={}, validate_default=True)  # older results have none
     runs: Annotated[tuple[RunMade, ...], Strict(False)]
     final_states: Annotated[tuple[StateKept, ...], Strict(False)]
     files: dict[Text, Digest] = Field(default={})  # older results have none

@@ -134,6 +134,12 @@ class Result:
         return dict(zip(self.runs["algorithm"], self.runs["method"], strict=True))
 
     @property
+    def node_ids(self) -> tuple[str, ...] | None:
+        """What the nodes are called, in the order of the rows of ``states``; None: 0..n-1."""
+        ids = self.manifest.get("network", {}).get("ids")
+        return None if ids is None else tuple(ids)
+
+    @property
     def titles(self) -> dict[str, str]:
         """The name in print of each method."""
         methods = _section(self.manifest, "methods")

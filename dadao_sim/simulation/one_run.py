@@ -50,6 +50,7 @@ def run_plan(plan: Plan, tick: Tick | None = None) -> FinishedRun:
         "reason": outcome.reason,
         "events": outcome.events,
         **{name: float(end[name]) for name in ("time", "gradients", "communications")},
+        "added_edges": parts.network.added_edges,
         "tuning": plan.tuning.constants | ({"time_unit": unit} if plan.world else {}),
     }
     timing = {

@@ -114,8 +114,16 @@ def make_result(
         for key in study.keys
         if key in finished
     ]
-    manifest = make_manifest(study.scenario, study.given, runs) | {"interrupted": interrupted}
+    network = {"ids": study.node_ids, "added_edges": _added_edges(finished)}
+    manifest = make_manifest(study.scenario, study.given, runs, network)
+    manifest["interrupted"] = interrupted
     return Result.from_runs(manifest, finished.values(), study.labels)
+
+
+def _added_edges(finished: Mapping[RunKey, FinishedRun]) -> dict[str, int]:
+    """By repeat, the edges that were added to connect its network; those with none left out."""
+    added = {str(repeat): run.row.get("added_edges", 0) for (_, repeat), run in finished.items()}
+    return {repeat: count for repeat, count in sorted(added.items()) if count}
 
 
 def run_all(study: Study, keys: list[RunKey], jobs: int, tick: Tick) -> Iterator[FinishedRun]:

@@ -46,6 +46,7 @@ class Study:
         self._problem, self._local_step = problem, local_step
         given = {"problem": problem, "network": network, "local_step": local_step}
         self.given = sorted(name for name, part in given.items() if part is not None)
+        self.node_ids: tuple[str, ...] | None = None  # of the parts made last; see Network
         self._repeat = -1
         self._parts: Parts | None = None
         self._plans: dict[RunKey, Plan] = {}
@@ -87,6 +88,7 @@ class Study:
                 self._parts = build_parts(
                     self.scenario, repeat, self._problem, self._network, self._local_step
                 )
+            self.node_ids = self._parts.network.ids
         return self._parts
 
     def plan(self, key: RunKey) -> Plan:

@@ -272,7 +272,8 @@ def test_a_rate_of_zero(dadao_sim, scenario, tmp_path):
     graph = nx.path_graph(4)
     nx.set_edge_attributes(graph, {(0, 1): 1.0, (1, 2): 0.0, (2, 3): 1.0}, "rate")
     path = scenario(graphml(tmp_path, graph))
-    assert_one_line(*dadao_sim("run", path)[::2], "network.rates", "edge 1 is 0.0", "> 0")
+    words = ("network", "g.graphml", "rate of edge 1-2 is 0.0", "> 0")
+    assert_one_line(*dadao_sim("run", path)[::2], *words)
 
 
 def test_a_disconnected_graph(dadao_sim, tmp_path):
@@ -342,3 +343,21 @@ REGULAR = ["network", "--graph", "random_regular", "--nodes", "8"]
 def test_a_bad_argument_is_one_line(dadao_sim, arguments, message):
     code, _, err = dadao_sim(*arguments)
     assert_one_line(code, err, message)
+
+
+def test_edges_beyond_the_radius_are_told(dadao_sim, scenario):
+    network = "network: {graph: random_geometric, nodes: 6, radius: 0.001}"
+    path = scenario(("network: {graph: path, nodes: 4}", network))
+    for command in ("validate", "run"):
+        code, out, _ = dadao_sim(command, path)
+        assert code == 0
+        assert "network: 5 of its 5 edges (repeat 0) are longer than the radius" in out
+    assert "the radius" not in dadao_sim("validate", scenario())[1]
+    arguments = ("--graph", "random_geometric", "--nodes", 6, "--set", "radius=0.001")
+    assert "5 edges are longer than the radius" in dadao_sim("network", *arguments)[1]
+
+
+def test_a_network_that_is_not_there_is_suggested(dadao_sim):
+    for name, meant in (("cycle", "--graph cycle?"), ("abilene", "graphs/abilene.graphml?")):
+        code, _, err = dadao_sim("network", name)
+        assert_one_line(code, err, f"there is no file {name}", "did you mean", meant)

@@ -11,6 +11,7 @@ from scipy.sparse.csgraph import minimum_spanning_tree
 from scipy.spatial.distance import pdist, squareform
 
 from dadao_sim.errors import InputError
+from dadao_sim.networks import GraphSequence
 from dadao_sim.networks.graphs import GRAPHS, build
 from dadao_sim.networks.section import build_network
 from dadao_sim.scenario.reading import scenario_from_mapping
@@ -126,6 +127,8 @@ def test_random_geometric_adds_only_the_shortest_edges_needed(nodes, radius):
         if length > reach
     }
     assert set(map(tuple, network.edges.tolist())) == within | longer
+    assert network.added_edges == len(longer)
+    assert GraphSequence([network, network]).added_edges == 2 * len(longer)
 
 
 def test_erdos_renyi_draws_every_pair_equally_often():
