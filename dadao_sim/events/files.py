@@ -48,8 +48,10 @@ def load_events(path: str | Path) -> Events:
             raise InputError(_FIRST_ROW, f"is {first_row.dtype} {first_row.shape}, not one integer")
         if unit.shape != () or unit.dtype != np.float64:
             raise InputError(_UNIT, f"is {unit.dtype} {unit.shape}, not one number")
-        # A file that another machine wrote may have its bytes in the other order.
-        columns = {name: stored[name].astype(TYPES[name], casting="equiv") for name in TYPES}
+        columns = {name: stored[name] for name in TYPES}
+        for name, column in columns.items():
+            if column.dtype.newbyteorder("=") == TYPES[name]:  # of another machine, perhaps
+                columns[name] = column.astype(TYPES[name], copy=False)
         events = Events(**columns, first_row=int(first_row), unit=float(unit))
         events.check(None)
     return events

@@ -269,11 +269,11 @@ def check_tables(manifest: Manifest, runs: DataFrame, curves: DataFrame, folder:
         made = {(run.algorithm, run.repeat) for run in manifest.runs}
         wanted = [key for key in manifest.keys if key in made or not manifest.interrupted]
         for found, should_be in zip_longest(keys, wanted):
+            if should_be is not None and should_be not in keys:
+                raise InputError(f"{_called(should_be)} is missing")
             if found != should_be:
                 raise InputError(
-                    f"{_called(should_be)} is missing"
-                    if found is None or found in wanted
-                    else f"{_called(found)} is no run of the manifest"
+                    f"{_called(found)} is there twice, is not in its place, or is none"
                 )
         if len(made) != len(wanted):
             raise InputError("it has runs whose constants the manifest does not have")
