@@ -1,6 +1,7 @@
 """What all parts of a scenario share: strict types, no unknown keys, errors in plain English."""
 
 import difflib
+import math
 import os.path
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -72,10 +73,62 @@ def null_is(value: Any, kind: Any = None) -> BeforeValidator:
     return BeforeValidator(lambda given: value if given is None else given, **schema)
 
 
+LARGEST_INTEGER = 2**63 - 1
+"""Of a field that has no upper bound of its own: what NumPy's integers can hold."""
+SMALLEST, LARGEST = 1e-100, 1e100
+"""Sizes of a number that is not 0: what two of them multiply to is neither 0 nor infinite."""
+
+
+def _bound_numbers(part: Any) -> None:
+    """Check the size of every number of a model's schema, in place; models in it have done so."""
+    if isinstance(part, list | tuple):
+        for one in part:
+            _bound_numbers(one)
+    elif isinstance(part, dict) and part.get("type") != "model":
+        bound = {"int": _integer_of_64_bits, "float": _not_out_of_size}.get(part.get("type", ""))
+        if bound is None:
+            for one in list(part.values()):
+                _bound_numbers(one)
+        elif bound is _not_out_of_size or not {"le", "lt"} & part.keys():
+            inner: Any = dict(part)
+            part.clear()
+            part.update(core_schema.no_info_before_validator_function(bound, inner))
+
+
+def _integer_of_64_bits(value: Any) -> Any:
+    if isinstance(value, int) and abs(value) > LARGEST_INTEGER:
+        bound = f"at most {LARGEST_INTEGER}" if value > 0 else f"at least {-LARGEST_INTEGER}"
+        raise misuse(f"must be {bound}, got {shown(value)}")
+    return value
+
+
+def _not_out_of_size(value: Any) -> Any:
+    if not isinstance(value, int | float) or not value or not abs(value) < math.inf:
+        return value  # of another kind, 0 or not finite, which others judge
+    if not SMALLEST <= abs(value) <= LARGEST:
+        sizes = f"of a size from {SMALLEST:g} to {LARGEST:g}"
+        raise misuse(f"must be 0 or {sizes}, got {shown(value)}")
+    return value
+
+
 class StrictModel(BaseModel):
-    """Frozen; no unknown keys, no strings taken for numbers, no infinities."""
+    """Frozen; no unknown keys, no strings taken for numbers, no infinities, and no numbers that
+    arithmetic would make infinite.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+
+    @classmethod
+    def __get_pydantic_core_schema__(
+        cls, source: Any, handler: GetCoreSchemaHandler
+    ) -> core_schema.CoreSchema:
+        """That of pydantic, every number in it bounded by its type."""
+        schema = handler(source)
+        model: Any = handler.resolve_ref_schema(schema)
+        while model["type"] != "model":  # within the validators of the whole
+            model = model["schema"]
+        _bound_numbers(model["schema"])
+        return schema
 
     @model_validator(mode="before")
     @classmethod

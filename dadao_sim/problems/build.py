@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 
+from dadao_sim.memory import require_room
 from dadao_sim.problems.data.arrays import FloatArray
 from dadao_sim.problems.kinds.kind import ProblemKind
 from dadao_sim.problems.kinds.problem import Problem
@@ -15,6 +16,7 @@ def build_problem(spec: ProblemKind, nodes: int, rng: np.random.Generator) -> Pr
     Partition and data have streams of their own, spawned from ``rng``: the same data are split in
     different ways. InputError names the option at fault.
     """
+    require_room(*spec.needs(nodes))
     return spec.build(nodes, rng)
 
 

@@ -205,7 +205,9 @@ class Scenario(StrictModel):
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")] = Field(
         description="names the result's folder: letters, digits and . _ - only"
     )
-    seed: Annotated[int, Field(ge=0)] = Field(default=0, description="of all random streams")
+    seed: Annotated[int, Field(ge=0, lt=2**128)] = Field(
+        default=0, description="of all random streams"
+    )
     repeats: Count = Field(
         default=1, description="runs of each algorithm, with random streams of their own"
     )

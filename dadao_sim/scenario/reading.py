@@ -1,17 +1,17 @@
 """Scenarios from YAML: where every value came from, and one plain line on what is wrong."""
 
+import stat
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
-from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, SequenceNode
 
 from dadao_sim.errors import InputError
-from dadao_sim.scenario import shipped
+from dadao_sim.scenario import shipped, yaml_text
 from dadao_sim.scenario.model import Scenario
 from dadao_sim.strict import sentence, shown, suggestion
 from dadao_sim.text import shortened
@@ -113,8 +113,17 @@ def _origin(keys: Keys, origins: Origins) -> tuple[int, str]:
 
 
 def _text(path: Path) -> str:
+    """What is in a file. InputError for what is none, such as a pipe, which might never end."""
     try:
+        status = path.stat()
+        if not stat.S_ISREG(status.st_mode) and not path.is_dir():
+            raise InputError(f"{path}: is no regular file; a scenario is a YAML file")
+        if status.st_size > yaml_text.MOST_BYTES:
+            found, most = status.st_size / 1e6, yaml_text.MOST_BYTES / 1e6
+            raise InputError(f"{path}: has {found:,.0f} MB; a scenario has at most {most:.0f} MB")
         return path.read_text(encoding="utf-8-sig")
+    except InputError:
+        raise
     except FileNotFoundError:
         raise InputError(f"{path}: no such file{_near(path)}") from None
     except IsADirectoryError:
@@ -147,14 +156,17 @@ def _parsed(text: str, place: Callable[[int], str]) -> tuple[Any, Origins]:
 
     ``place`` says where a line (counted from 1) is.
     """
-    yaml = YAML(typ="safe", pure=True)
-    yaml.composer.warn_double_anchors = False  # legal YAML: the later one counts
     origins: Origins = {}
     try:
-        node = yaml.compose(text)
-        if node is not None:
-            _note_lines(node, (), place, origins)
-        return yaml.load(text), origins
+        document = yaml_text.parse(text)
+        if document is None:
+            return None, origins
+        _note_lines(document.node, (), place, origins)
+        return document.data(), origins
+    except yaml_text.TooLarge as error:
+        mark = error.problem_mark
+        where = place(mark.line + 1 if mark else 1)
+        raise InputError(f"{where}: too much for a scenario: {error.problem}") from None
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
@@ -237,6 +249,8 @@ def _overridden(data: Any, origins: Origins, override: str) -> Any:
         raise InputError(f"{source}: must be KEY=VALUE, for instance stop.time=100")
     value, _ = _parsed(text, lambda line: source)
     keys = tuple(key.strip() for key in path.split("."))
+    if len(keys) > yaml_text.MOST_DEPTH:
+        raise InputError(f"--set: {len(keys):,} keys in one path; a scenario is not as deep")
     try:
         data = _replaced(data, keys, value)
     except KeyError as error:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from dadao_sim.simulation.plan import Plan
+from dadao_sim.simulation.plan import Plan, event_rate
 from dadao_sim.simulation.replay import make_player
 
 TRIAL_EVENTS = 4096
@@ -39,11 +39,9 @@ def estimate(plan: Plan) -> Estimate:
     per_event = _seconds(lambda: player.play(events, 0, count)) / count
     estimates = np.empty_like(parts.x0)
     per_sample = _seconds(lambda: player.observe(events.time[count - 1], estimates))
-    rate = 1.0
+    rate = event_rate(plan.tuning)
     if plan.world is not None:
         rate = len(events) / float(events.time[-1])
-    elif plan.tuning.clock is not None:
-        rate = plan.tuning.clock.nodes.sum() + plan.tuning.communications
     total = plan.horizon * rate
     return Estimate(
         # Twice the state: the final states are a copy. Four estimates: a sample's temporaries.

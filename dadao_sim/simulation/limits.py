@@ -33,10 +33,10 @@ class Limits:
 
     def horizon(self, gradients_per_unit: float, communications_per_unit: float) -> float:
         """The expected time at which a run ends if it does not converge; infinite where it never
-        does.
+        does. Of communications there is at least one.
         """
         expected = (
             (self.gradients, gradients_per_unit),
-            (self.communications, communications_per_unit),
+            (max(1.0, self.communications), communications_per_unit),
         )
         return min(self.time, *(limit / rate for limit, rate in expected if rate > 0))

@@ -34,6 +34,9 @@ from dadao_sim.simulation.loop import next_window
 from dadao_sim.simulation.parts import Parts
 from dadao_sim.simulation.sampling import sample_times
 
+MOST_EVENTS = 2.0**53
+"""Beyond them counts are no longer exact, and an event later is no later time."""
+
 
 @dataclass
 class Source:
@@ -127,6 +130,14 @@ def make_plan(scenario: Scenario, key: RunKey, parts: Parts) -> Plan:
             f"{method.name} would never end: it asks for none of what is limited",
             "limit the time",
         )
+    events = horizon * event_rate(tuning)
+    if events > MOST_EVENTS:
+        raise InputError(
+            "stop",
+            f"{method.name} would have {events:.3g} events, of which {MOST_EVENTS:.1g} can be "
+            "counted",
+            "set smaller limits",
+        )
     plan = Plan(
         key=key,
         spec=spec,
@@ -176,11 +187,20 @@ def tuned(spec: AlgorithmSpec, parts: Parts) -> tuple[Method, Network | GraphSeq
         averaging=spec.averaging,
     )
     if spec.batch_size is not None:
-        parts.problem.stochastic_objective(spec.batch_size)
+        with within(spec.label):
+            parts.problem.stochastic_objective(spec.batch_size)
+            require_batch(spec.batch_size, parts.problem.samples)
     overrides = overrides_of(spec)
     tuning = method.tune(parts.problem, network, overrides, averaging=spec.averaging)
     require_x_star(parts.problem, method, tuning)
     return method, network, tuning
+
+
+def require_batch(size: int, samples: np.ndarray | None) -> None:
+    """InputError for more than there are: with replacement possible, and worse than all of them."""
+    if samples is not None and size > samples.max():
+        most = f"no node has more than {samples.max()} samples"
+        raise InputError("batch_size", f"{size} given", most)
 
 
 def metrics_of(record: RecordSpec, problem: Problem, x0: np.ndarray) -> tuple[Metric, ...]:
@@ -243,6 +263,13 @@ def gradient_rate(tuning: Tuning, share: np.ndarray) -> float:
     full = asked.gradient.gradients - asked.gradient.conjugate_gradients
     at_nodes = tuning.clock.nodes * (full * share + asked.gradient.conjugate_gradients)
     return float(at_nodes.sum()) + asked.exchange.gradients * tuning.communications
+
+
+def event_rate(tuning: Tuning) -> float:
+    """Expected events per unit of time by the clocks of the paper; rounds where it has none."""
+    if tuning.clock is None:
+        return 1.0
+    return float(tuning.clock.nodes.sum()) + tuning.communications
 
 
 def make_clock(plan: Plan) -> Clock:

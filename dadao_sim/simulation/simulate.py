@@ -65,6 +65,7 @@ def simulate(
         check_folder(folder, resume=resume, overwrite=overwrite)
     interrupts = Interrupts()
     with interrupts:
+        study.require_room(jobs)
         study.check()
     if folder is not None and overwrite:
         remove_result(folder)
@@ -147,7 +148,7 @@ def run_all(study: Study, keys: list[RunKey], jobs: int, tick: Tick) -> Iterator
                 files, cloudpickle.dumps(plan.method), cloudpickle.dumps(plan)
             )
 
-    yield from Parallel(n_jobs=jobs, return_as="generator_unordered")(tasks())
+    yield from Parallel(n_jobs=min(jobs, len(keys)), return_as="generator_unordered")(tasks())
 
 
 def run_elsewhere(files: list[tuple[str, bytes]], method: bytes, plan: bytes) -> FinishedRun:

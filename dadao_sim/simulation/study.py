@@ -18,6 +18,7 @@ from dadao_sim.simulation.estimate import Estimate, estimate
 from dadao_sim.simulation.manifest import input_digest
 from dadao_sim.simulation.parts import Parts, build_parts
 from dadao_sim.simulation.plan import Plan, make_plan
+from dadao_sim.simulation.room import require_room_for
 
 if TYPE_CHECKING:
     import networkx
@@ -47,6 +48,7 @@ class Study:
         given = {"problem": problem, "network": network, "local_step": local_step}
         self.given = sorted(name for name, part in given.items() if part is not None)
         self.node_ids: tuple[str, ...] | None = None  # of the parts made last; see Network
+        self._roomy = False
         self._repeat = -1
         self._parts: Parts | None = None
         self._plans: dict[RunKey, Plan] = {}
@@ -79,8 +81,19 @@ class Study:
         """Digest of the files that the scenario reads."""
         return input_digest(self.scenario)
 
+    def require_room(self, jobs: int = 1) -> None:
+        """InputError where the memory is too small, by the numbers of the scenario, for ``jobs``
+        processes.
+        """
+        require_room_for(
+            self.scenario, jobs, network=self._network is None, problem=self._problem is None
+        )
+        self._roomy = True  # what is free is asked once: later the runs have some of it
+
     def parts(self, repeat: int) -> Parts:
         """What the algorithms of a repeat share. InputError for what cannot be built."""
+        if not self._roomy:
+            self.require_room()
         if self._parts is None or repeat != self._repeat:
             self._plans.clear()
             self._repeat, self._parts = repeat, None  # before the next, which may be as large

@@ -186,7 +186,7 @@ def test_constants_that_make_no_sense(name, parameters, message):
 
 
 def test_a_tiny_penalty_of_d_admm_is_slow_but_runs():
-    own = {**SCENARIO, "algorithms": [{"name": "d_admm", "parameters": {"c": 1e-300}}]}
+    own = {**SCENARIO, "algorithms": [{"name": "d_admm", "parameters": {"c": 1e-100}}]}
     result = simulate({**own, "stop": {"time": 3}})
     assert result.curves["accuracy"].iloc[-1] < result.curves["accuracy"].iloc[0]
 

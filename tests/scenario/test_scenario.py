@@ -181,7 +181,7 @@ def test_models_are_frozen():
 
 # ---- nothing is lost: to_mapping and back --------------------------------------------------------
 
-positive = st.floats(1e-300, 1e300)
+positive = st.floats(1e-100, 1e100)
 count = st.integers(1, 10**9)
 text = st.text(min_size=1, max_size=8)
 
@@ -211,8 +211,8 @@ problems = st.fixed_dictionaries(
             {"kind": st.just("synthetic"), "dim": count, "samples_per_node": count},
             optional={
                 "condition_number": st.floats(1, 1e12),
-                "heterogeneity": st.floats(0, 1e9),
-                "noise": st.floats(0, 1e9),
+                "heterogeneity": st.floats(1e-9, 1e9),
+                "noise": st.floats(1e-9, 1e9),
             },
         ),
     },
@@ -222,7 +222,7 @@ graphs = st.fixed_dictionaries(
     {"graph": st.sampled_from(["star", "cycle"]), "nodes": st.integers(3, 10**6)}
 ) | st.fixed_dictionaries(
     {"graph": st.just("watts_strogatz"), "nodes": st.integers(2, 99)},
-    optional={"neighbours": count, "probability": st.floats(0, 1)},
+    optional={"neighbours": count, "probability": st.floats(1e-9, 1)},
 )
 networks = (
     graphs
@@ -245,7 +245,7 @@ algorithms = st.lists(
             "rate_factor": positive,
             "batch_size": count,
             "averaging": st.sampled_from(["none", "events", "time"]),
-            "parameters": st.dictionaries(text, st.floats(-1e300, 1e300), max_size=3),
+            "parameters": st.dictionaries(text, st.floats(1e-100, 1e100), max_size=3),
         },
     ),
     min_size=1,
@@ -262,19 +262,19 @@ scenarios = st.fixed_dictionaries(
             lambda limit, value, more: {**more, limit: value},
             st.sampled_from(["time", "gradients_per_node", "communications"]),
             positive,
-            optional(accuracy=st.floats(1e-300, 0.99)),
+            optional(accuracy=st.floats(1e-100, 0.99)),
         ),
     },
     optional={
-        "seed": st.integers(0, 2**200),
+        "seed": st.integers(0, 2**128 - 1),
         "repeats": count,
         "start": st.fixed_dictionaries({"kind": st.just("normal"), "scale": positive}),
         "record": optional(points=st.integers(2, 10**6)),
         "report": optional(
-            accuracies=st.lists(st.floats(1e-300, 0.99), min_size=1, max_size=5, unique=True).map(
+            accuracies=st.lists(st.floats(1e-100, 0.99), min_size=1, max_size=5, unique=True).map(
                 lambda values: sorted(values, reverse=True)
             ),
-            cost=optional(gradient=st.floats(0, 1e9), communication=st.floats(0, 1e9)),
+            cost=optional(gradient=st.floats(1e-9, 1e9), communication=st.floats(1e-9, 1e9)),
         ),
     },
 )

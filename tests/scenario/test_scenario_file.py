@@ -279,7 +279,7 @@ def test_keys_that_come_from_an_anchor_have_the_line_of_the_anchor(folder: Path)
         ("name: *who\n", "star.yaml:1: not valid YAML, column 7: found undefined alias 'who'"),
         ("name: a\n---\nname: b\n", "star.yaml:2: not valid YAML, column 1: but found another"),
         ("a: !!python/name:os.system b\n", "star.yaml:1: not valid YAML, column 4: could not det"),
-        ("a: &a [*a]\n", "star.yaml:1: nested too deeply"),
+        ("a: &a [*a]\n", "star.yaml:1: too much for a scenario: a part that contains itself"),
         ("name: 2024-02-30\n", "star.yaml:1: a value cannot be read: day is out of range"),
         ("name: a\x00b\n", "star.yaml:1: not valid YAML: unacceptable character"),
         (b"name: caf\xe9\n", "star.yaml: is not UTF-8 text (byte 9)"),

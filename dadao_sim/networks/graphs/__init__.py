@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import numpy as np
 
+from dadao_sim.memory import require_room
 from dadao_sim.networks.graphs.graph import Graph
 from dadao_sim.networks.network import Network
 from dadao_sim.registration import Registry
@@ -23,11 +24,13 @@ def build(graph: str, nodes: int | None, rng: np.random.Generator, /, **options:
     """The graph of this name with ``nodes`` nodes; None where its options tell how many.
 
     Options that are None count as not given. Raises InputError for a name that is not registered,
-    an option the graph does not take, and a node count the graph cannot have.
+    an option the graph does not take, a node count the graph cannot have, and more nodes or edges
+    than there is memory for.
     """
     given = {key: _plain(value) for key, value in {"nodes": nodes, **options}.items()}
     given = {key: value for key, value in given.items() if value is not None}
     declaration: Graph = checked(_ANY_GRAPH, {"graph": graph, **given})
+    require_room(declaration.need())
     return declaration.build(rng)
 
 

@@ -7,7 +7,7 @@ from pydantic import Field
 
 from dadao_sim.errors import InputError
 from dadao_sim.networks.graphs.arrays import clique, on_circle, pairs
-from dadao_sim.networks.graphs.graph import SizedByOptions, impossible
+from dadao_sim.networks.graphs.graph import Size, SizedByOptions, impossible
 from dadao_sim.networks.network import Network
 from dadao_sim.strict import Count
 
@@ -25,6 +25,11 @@ class Barbell(SizedByOptions):
     bridge: Annotated[int, Field(ge=0)] = Field(
         default=0, description="nodes between the two cliques"
     )
+
+    def size(self) -> Size:
+        """Two cliques and the path."""
+        size = self._size()
+        return Size(2 * size + self.bridge, size * (size - 1) + self.bridge + 1)
 
     def build(self, rng: np.random.Generator) -> Network:
         """A clique, the bridge, a clique."""
@@ -60,6 +65,11 @@ class Lollipop(SizedByOptions):
         default=None, description="nodes of the clique; half of the nodes if absent"
     )
     tail: Count | None = Field(default=None, description="nodes of the tail; the rest if absent")
+
+    def size(self) -> Size:
+        """The clique and the tail."""
+        size, tail = self._sizes()
+        return Size(size + tail, size * (size - 1) // 2 + tail)
 
     def build(self, rng: np.random.Generator) -> Network:
         """The clique, then the tail."""

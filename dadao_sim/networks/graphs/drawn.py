@@ -7,7 +7,7 @@ from pydantic import Field
 
 from dadao_sim.errors import InputError
 from dadao_sim.networks.graphs.connected import first_connected
-from dadao_sim.networks.graphs.graph import Graph, impossible
+from dadao_sim.networks.graphs.graph import DRAWN_BYTES, Graph, Size, impossible
 from dadao_sim.networks.network import Network
 from dadao_sim.strict import Count
 
@@ -22,10 +22,21 @@ class ErdosRenyi(Graph):
         default=None, description="of an edge; min(1, 2 log(n)/n) if absent"
     )
 
+    def size(self) -> Size:
+        """The mean; many of the pairs are drawn from a list of all."""
+        pairs = self.nodes * (self.nodes - 1) // 2
+        edges = int(self._p * pairs)
+        return Size(self.nodes, edges, scratch=8 * pairs if 50 * edges > pairs else 0)
+
+    @property
+    def _p(self) -> float:
+        if self.probability is not None:
+            return self.probability
+        return min(1.0, 2 * float(np.log(self.nodes)) / self.nodes)
+
     def build(self, rng: np.random.Generator) -> Network:
         """The number of edges, then which."""
-        n = self.nodes
-        p = min(1.0, 2 * float(np.log(n)) / n) if self.probability is None else self.probability
+        n, p = self.nodes, self._p
         every = n * (n - 1) // 2
 
         def draw() -> np.ndarray:
@@ -47,6 +58,11 @@ class BarabasiAlbert(Graph):
     graph: Literal["barabasi_albert"] = Field(description="new nodes joined to well-joined ones")
     attach: Count = Field(default=2, description="edges of each new node")
 
+    def size(self) -> Size:
+        """So many edges per node."""
+        edges = self.nodes * self.attach
+        return Size(self.nodes, edges, scratch=DRAWN_BYTES * edges)
+
     def build(self, rng: np.random.Generator) -> Network:
         """By networkx."""
         import networkx as nx
@@ -64,6 +80,11 @@ class WattsStrogatz(Graph):
     graph: Literal["watts_strogatz"] = Field(description="a ring of near nodes, partly rewired")
     probability: Probability = Field(default=0.1, description="of rewiring an edge")
     neighbours: Count = Field(default=4, description="neighbours in the ring before rewiring, even")
+
+    def size(self) -> Size:
+        """Those of the ring."""
+        edges = self.nodes * self.neighbours // 2
+        return Size(self.nodes, edges, scratch=DRAWN_BYTES * edges)
 
     def build(self, rng: np.random.Generator) -> Network:
         """By networkx."""

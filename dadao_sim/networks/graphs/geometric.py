@@ -6,7 +6,7 @@ import numpy as np
 from pydantic import Field
 
 from dadao_sim.networks.edges import count_components
-from dadao_sim.networks.graphs.graph import Graph
+from dadao_sim.networks.graphs.graph import Graph, Size
 from dadao_sim.networks.network import Network
 from dadao_sim.strict import Positive
 
@@ -27,12 +27,22 @@ class RandomGeometric(Graph):
         "if absent",
     )
 
+    def size(self) -> Size:
+        """The pairs, times the area of a disc."""
+        n, area = self.nodes, min(1.0, np.pi * self._reach**2)
+        return Size(n, int(n * (n - 1) // 2 * area))
+
+    @property
+    def _reach(self) -> float:
+        if self.radius is not None:
+            return self.radius
+        return float(np.sqrt(2 * np.log(self.nodes) / (np.pi * self.nodes)))
+
     def build(self, rng: np.random.Generator) -> Network:
         """At the points."""
         from scipy.spatial import KDTree
 
-        n = self.nodes
-        reach = float(np.sqrt(2 * np.log(n) / (np.pi * n))) if self.radius is None else self.radius
+        n, reach = self.nodes, self._reach
         points = rng.random((n, 2))
         edges = KDTree(points).query_pairs(reach, output_type="ndarray").reshape(-1, 2)
         added = np.empty((0, 2), dtype=edges.dtype)

@@ -6,7 +6,7 @@ import numpy as np
 from pydantic import Field
 
 from dadao_sim.networks.graphs.arrays import clique, on_circle, pairs
-from dadao_sim.networks.graphs.graph import Graph
+from dadao_sim.networks.graphs.graph import Graph, Size
 from dadao_sim.networks.network import Network
 
 
@@ -55,6 +55,10 @@ class Complete(Graph):
 
     graph: Literal["complete"] = Field(description="every two nodes joined")
 
+    def size(self) -> Size:
+        """Every pair."""
+        return Size(self.nodes, self.nodes * (self.nodes - 1) // 2)
+
     def build(self, rng: np.random.Generator) -> Network:
         """On a circle."""
         n = self.nodes
@@ -65,6 +69,10 @@ class Exponential(Graph):
     """Static exponential graph: node i joined to i + 2^k modulo n, for every 2^k < n."""
 
     graph: Literal["exponential"] = Field(description="nodes at distances of powers of two joined")
+
+    def size(self) -> Size:
+        """As many edges per node as there are distances."""
+        return Size(self.nodes, self.nodes * (self.nodes - 1).bit_length())
 
     def build(self, rng: np.random.Generator) -> Network:
         """On a circle."""

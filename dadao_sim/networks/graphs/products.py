@@ -1,5 +1,6 @@
 """Products of paths, of cycles, of edges: lattices and hypercubes."""
 
+import math
 from typing import Literal
 
 import numpy as np
@@ -7,7 +8,7 @@ from pydantic import Field
 
 from dadao_sim.errors import InputError
 from dadao_sim.networks.graphs.arrays import on_lattice, pairs
-from dadao_sim.networks.graphs.graph import Graph, SizedByOptions, impossible
+from dadao_sim.networks.graphs.graph import Graph, Size, SizedByOptions, impossible
 from dadao_sim.networks.network import Network
 from dadao_sim.strict import Count
 
@@ -26,7 +27,7 @@ class Lattice(SizedByOptions):
             raise InputError("rows", "only one side is given", "give rows and columns, or nodes")
         if self.rows is None or self.columns is None:
             n = self.required_nodes(least=max(4, least**2))
-            side = int(np.sqrt(n))
+            side = math.isqrt(n)
             if side**2 != n:
                 squares = [side**2, (side + 1) ** 2]
                 raise impossible(n, "a square lattice has rows x columns", squares)
@@ -45,6 +46,11 @@ class Grid2D(Lattice):
 
     graph: Literal["grid_2d"] = Field(description="a square lattice")
 
+    def size(self) -> Size:
+        """Two edges per node, but for the border."""
+        rows, columns = self.sides(least=1)
+        return Size(rows * columns, 2 * rows * columns)
+
     def build(self, rng: np.random.Generator) -> Network:
         """Row by row."""
         rows, columns = self.sides(least=1)
@@ -58,6 +64,11 @@ class Torus2D(Lattice):
     """Square lattice closed in both directions, at least 3 x 3."""
 
     graph: Literal["torus_2d"] = Field(description="a square lattice closed in both directions")
+
+    def size(self) -> Size:
+        """Two edges per node."""
+        rows, columns = self.sides(least=3)
+        return Size(rows * columns, 2 * rows * columns)
 
     def build(self, rng: np.random.Generator) -> Network:
         """Row by row."""
@@ -73,6 +84,10 @@ class Hypercube(Graph):
     """Nodes joined if their numbers differ in one bit; ``nodes`` a power of two."""
 
     graph: Literal["hypercube"] = Field(description="nodes joined that differ in one bit")
+
+    def size(self) -> Size:
+        """Half as many edges per node as there are bits."""
+        return Size(self.nodes, self.nodes * (self.nodes.bit_length() - 1) // 2)
 
     def build(self, rng: np.random.Generator) -> Network:
         """Bit by bit."""

@@ -6,7 +6,7 @@ import numpy as np
 from pydantic import Field
 
 from dadao_sim.networks.graphs.connected import first_connected
-from dadao_sim.networks.graphs.graph import Graph, impossible
+from dadao_sim.networks.graphs.graph import Graph, Size, impossible
 from dadao_sim.networks.network import Network
 from dadao_sim.strict import Count
 
@@ -19,6 +19,12 @@ class RandomRegular(Graph):
 
     graph: Literal["random_regular"] = Field(description="every node has as many neighbours")
     degree: Count = Field(default=4, description="neighbours of every node")
+
+    def size(self) -> Size:
+        """Half the degrees; what is dense is drawn as what is absent, in a square of flags."""
+        edges = self.nodes * self.degree // 2
+        dense = 2 * self.degree >= self.nodes
+        return Size(self.nodes, edges, scratch=80 * edges + (2 * self.nodes**2 if dense else 0))
 
     def build(self, rng: np.random.Generator) -> Network:
         """A pairing, or the complement of one."""

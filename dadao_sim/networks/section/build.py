@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 from dadao_sim.errors import within
+from dadao_sim.memory import require_room
 from dadao_sim.networks.graphml import read_graphml
 from dadao_sim.networks.graphs import Graph
 from dadao_sim.networks.network import Network
@@ -40,6 +41,7 @@ def _without_rates(
     if isinstance(spec, FileNetwork):
         return read_graphml(spec.file)
     if isinstance(spec, Graph):
+        require_room(spec.need())
         return spec.build(rng)
     assert isinstance(spec, SequenceNetwork), "there is no other"
     with within("sequence"):
@@ -50,5 +52,6 @@ def _without_rates(
                 graphs = in_the_order_of_the_first(graphs, sequence.files)
             return GraphSequence(graphs)
         assert isinstance(sequence, Graph), "there is no other"
+        require_room(sequence.need(sequence.length))
         graphs = [sequence.build(rng) for _ in range(sequence.length)]
         return GraphSequence(graphs, name=f"{sequence.graph} x {sequence.length}")

@@ -14,6 +14,7 @@ from scipy.sparse import csr_array, eye_array, kron
 
 from dadao_sim.compiled.threads import one_blas_thread
 from dadao_sim.errors import InputError
+from dadao_sim.memory import Need
 from dadao_sim.problems.data.arrays import FloatArray, IntArray
 from dadao_sim.problems.data.source import DataSource, Wanted
 from dadao_sim.strict import NotNegative, Positive, misuse
@@ -43,6 +44,8 @@ class Scene(NamedTuple):
 
 class ImageData(DataSource):
     """An image to be restored, its pixels split over the nodes in strips."""
+
+    sparse = True
 
     kind: Literal["image"] = Field(description="an image that the nodes restore together")
     task: Literal["deblurring", "inpainting"] = Field(
@@ -75,6 +78,17 @@ class ImageData(DataSource):
         if not (wanted.points or wanted.sparse):
             return "kind", f"image needs least_squares or ridge, not {wanted.kind}"
         return super().refusal(wanted)
+
+    @property
+    def dimension(self) -> int:
+        """The pixels."""
+        return self.size**2
+
+    def need(self, wanted: Wanted, nodes: int) -> Need:
+        """The blur has a square of pixels in every row."""
+        width = kernel_width(self.blur) if self.task == "deblurring" else 1
+        what = f"the blur of {self.size} x {self.size} pixels by {self.blur:g}"
+        return Need("blur", what, 48 * self.dimension * width**2)
 
     @property
     def undivided(self) -> str:
@@ -155,13 +169,18 @@ def load(name: str, size: int) -> FloatArray:
         return np.clip(shares @ grey[top : top + side, left : left + side] @ shares.T, 0.0, 1.0)
 
 
+def kernel_width(blur: float) -> int:
+    """Pixels of a line of the blur."""
+    return 2 * int(TRUNCATE * blur + 0.5) + 1
+
+
 def blur_matrix(size: int, blur: float) -> csr_array:
     """Gaussian blur of an image (size, size) as a sparse matrix (size^2, size^2), symmetric.
 
     Standard deviation ``blur`` in pixels; truncated at 3 of them, and reflected at the border about
     the edge of the last pixel (d c b a | a b c d | d c b a): rows sum to 1, its norm is 1.
     """
-    width = 2 * int(TRUNCATE * blur + 0.5) + 1
+    width = kernel_width(blur)
     if width > size:
         raise InputError(
             "blur",

@@ -3,12 +3,13 @@
 from abc import abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, Any, ClassVar, NamedTuple
 
 import numpy as np
 from pydantic import Field
 
 from dadao_sim.errors import InputError
+from dadao_sim.memory import Need
 from dadao_sim.problems.data.arrays import FloatArray
 from dadao_sim.registration import Registry
 from dadao_sim.strict import Count, StrictModel, kinds_of, misuse
@@ -36,8 +37,11 @@ class DataSource(StrictModel):
 
     One whose samples are drawn at each node overrides ``rows``, or ``points``, or both; one whose
     samples are yet to be split is a ``SampleSet``. An option ``condition_number``, where it is not
-    None, stands for the strength of a problem's l2 term.
+    None, stands for the strength of a problem's l2 term. ``sparse`` is whether rows are scipy's
+    sparse matrices.
     """
+
+    sparse: ClassVar[bool] = False
 
     kind: str
 
@@ -56,6 +60,35 @@ class DataSource(StrictModel):
     def points(self, nodes: int, rng: np.random.Generator) -> FloatArray:
         """A point of each node (n, d)."""
         raise NotImplementedError
+
+    @property
+    def dimension(self) -> int:
+        """Features of a sample as far as the options tell, at least 1."""
+        return int(getattr(self, "dim", 1))
+
+    @property
+    def samples_of_a_node(self) -> int:
+        """As far as the options tell, at least 1."""
+        return int(getattr(self, "samples_per_node", None) or 1)
+
+    def need(self, wanted: Wanted, nodes: int) -> Need:
+        """The memory that the samples of so many nodes take while they are made, from the options
+        alone; of what is read, the file tells.
+        """
+        d, m = self.dimension, self.samples_of_a_node
+        if wanted.points:
+            where = "nodes" if nodes >= d else "dim"
+            return Need(where, f"{nodes:,} points of dimension {d:,}", 24 * nodes * d)
+        named = {"nodes": nodes, "samples_per_node": m, "dim": d}
+        return Need(
+            max(named, key=lambda name: named[name]),
+            f"{nodes:,} nodes with {m:,} samples of dimension {d:,}",
+            8 * (nodes * m * (d + 1) + self.scratch(nodes, m)),
+        )
+
+    def scratch(self, nodes: int, samples: int) -> int:
+        """Numbers that drawing rows takes besides the rows."""
+        return 0
 
     @property
     def undivided(self) -> str:

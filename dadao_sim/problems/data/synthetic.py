@@ -41,6 +41,12 @@ class SyntheticData(DataSource):
             return "condition_number", f"that of {wanted.kind} is 1; leave it out"
         return None
 
+    def scratch(self, nodes: int, samples: int) -> int:
+        """Those of the nodes drawn together, and their bases where they have a spectrum."""
+        together, d = min(nodes, NODES_AT_ONCE), self.dim
+        bases = 4 * d if self.condition_number is not None else 0
+        return d * d + together * d * (samples + bases)
+
     def rows(
         self, wanted: Wanted, nodes: int, rng: np.random.Generator
     ) -> tuple[FloatArray, FloatArray]:

@@ -11,6 +11,7 @@ from pydantic import Field, model_validator
 from dadao_sim.compiled.kernel import kernel
 from dadao_sim.engine import oracles
 from dadao_sim.errors import InputError, within
+from dadao_sim.memory import Need, inside
 from dadao_sim.problems.data.arrays import FloatArray, IntArray
 from dadao_sim.problems.data.source import DATA, DataSource, Wanted, require_fit
 from dadao_sim.problems.kinds.kind import ProblemKind
@@ -105,9 +106,18 @@ class AveragingKind(ProblemKind):
     kind: Literal["averaging"] = Field(description="half the squared distance to the node's point")
     data: Annotated[DataSource, ByKind(DATA)] = Field(description="the points")
 
+    @property
+    def wanted(self) -> Wanted:
+        """What is asked of the data."""
+        return Wanted(self.kind, points=True)
+
+    def needs(self, nodes: int, *, conjugate: bool = False) -> tuple[Need, ...]:
+        """The points."""
+        return (inside("data", self.data.need(self.wanted, nodes)),)
+
     @model_validator(mode="after")
     def _data_fit(self) -> "AveragingKind":
-        require_fit(self.data, Wanted(self.kind, points=True))
+        require_fit(self.data, self.wanted)
         return self
 
     def build(self, nodes: int, rng: np.random.Generator) -> Problem:

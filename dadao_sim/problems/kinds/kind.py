@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 import numpy as np
 from pydantic import model_validator
 
+from dadao_sim.memory import Need
 from dadao_sim.problems.data.checks import refuse_options_of_others
 from dadao_sim.problems.kinds.problem import Problem
 from dadao_sim.registration import Registry
@@ -29,6 +30,17 @@ class ProblemKind(StrictModel):
     def _refuse_options_of_others(cls, data: Any) -> Any:
         refuse_options_of_others(cls, data, PROBLEMS, cls.lacks)
         return data
+
+    @property
+    def dimension(self) -> int:
+        """d of x as far as the options tell, at least 1."""
+        return int(getattr(getattr(self, "data", None), "dimension", 1))
+
+    def needs(self, nodes: int, *, conjugate: bool = False) -> tuple[Need, ...]:
+        """The memory that the problem takes, from the options alone, and with ``conjugate``
+        gradients: what is too large is not built. ``where`` is "nodes" or an option.
+        """
+        return ()
 
     @abstractmethod
     def build(self, nodes: int, rng: np.random.Generator) -> Problem:

@@ -13,6 +13,7 @@ from pydantic import BeforeValidator, Field, model_validator
 from scipy.sparse import issparse
 
 from dadao_sim.errors import InputError, within
+from dadao_sim.memory import Need, inside
 from dadao_sim.problems.data.arrays import FloatArray
 from dadao_sim.problems.data.checks import (
     Weighting,
@@ -68,6 +69,19 @@ class LinearKind(ProblemKind):
         loss = self.loss(**self.constants)
         sparse = isinstance(loss, Square)
         return Wanted(self.kind, labels=loss.labels, sparse=sparse, spectrum=self.spectrum)
+
+    def needs(self, nodes: int, *, conjugate: bool = False) -> tuple[Need, ...]:
+        """The samples, and the Hessians: that of F, and of the square those of the nodes where they
+        are fewer numbers than the rows, or have an inverse.
+        """
+        data = inside("data", self.data.need(self.wanted, nodes))
+        if self.data.sparse:
+            return (data,)
+        d, count = self.dimension, 3  # of F, and what solves with it
+        if issubclass(self.loss, Square) and (conjugate or self.data.samples_of_a_node >= d):
+            count += nodes * (4 if conjugate else 1)
+        what = f"Hessians of {nodes:,} nodes in dimension {d:,}"
+        return (data, Need("nodes" if nodes >= d else "data.dim", what, 8 * count * d * d))
 
     def build(self, nodes: int, rng: np.random.Generator) -> Problem:
         """See :meth:`ProblemKind.build`."""
