@@ -152,7 +152,7 @@ def test_bytes_cost_time_where_bandwidth_is_limited():
         ({"nodes": {"pause": {"kind": "constant", "mean": 0}}}, "both take no time"),
         ({"links": {"loss": {"probability": 1.0}}}, "must be below 1"),
         ({"changes": [{"at": 3, "down": [[0, 1]]}]}, "in 2 parts for ever"),
-        ({"preset": "wan"}, "the network's edges have no length_km"),
+        ({"preset": "wan"}, "the edges of the network have no length_km"),
     ],
 )
 def test_impossible_settings_are_refused_in_one_line(world, message):
