@@ -22,6 +22,7 @@ from dadao_sim.plotting.style import (
     paper,
 )
 from dadao_sim.reports.timeline import Timeline
+from dadao_sim.text import printable, shortened
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 Array = NDArray[np.float64]
 
 MOST_NODES = 60
+LONGEST_ID = 16  # characters of a node's id
 _BAR = 0.62  # of the distance between two nodes
 _BARS = ("computing", "waiting", "gone")
 _LOOKS: dict[str, dict[str, Any]] = {
@@ -77,6 +79,9 @@ def timeline_figure(
         axes.set(xlabel="Time (mean gradient intervals)", ylabel="Node", title=title)
         axes.yaxis.set_major_locator(MaxNLocator(integer=True))
         finish_ticks(axes)
+        if timeline.ids is not None and all(map(_is_latin, timeline.ids)):
+            called = [shortened(printable(name), LONGEST_ID) for name in timeline.ids]
+            axes.set_yticks(range(nodes), called, parse_math=False)
         handles = _handles([name for name in _LOOKS if len(seen[name])])
         add_legend(figure, handles, len(handles))
     return figure
@@ -128,3 +133,8 @@ def _handles(names: list[str]) -> list[Any]:
         else Line2D([], [], label=name, **_LOOKS[name])
         for name in names
     ]
+
+
+def _is_latin(name: str) -> bool:
+    """Whether the fonts of figures have it; where they have not, numbers are shown."""
+    return max(map(ord, name), default=0) < 0x250

@@ -31,6 +31,7 @@ class Timeline:
     - gradients, losses, resets (points, 2): time and node of a gradient that takes no time, of
       something lost (at both ends of its edge), of a state lost.
     - rounds (rounds,): when each round ended.
+    - ids: what the nodes are called; None: by their numbers.
     """
 
     nodes: int
@@ -44,6 +45,7 @@ class Timeline:
     losses: np.ndarray
     resets: np.ndarray
     rounds: np.ndarray
+    ids: tuple[str, ...] | None = None
 
 
 def world_timeline(report: WorldReport) -> Timeline:
@@ -56,6 +58,7 @@ def world_timeline(report: WorldReport) -> Timeline:
     lost = events.kind == LOST
     return Timeline(
         nodes=report.network.nodes,
+        ids=report.network.ids,
         end=report.end,
         computing=computing,
         waiting=waiting,

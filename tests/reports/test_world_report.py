@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import networkx as nx
 import numpy as np
 import pytest
 from hypothesis import given
@@ -298,3 +299,31 @@ def test_the_command_prints_and_draws(capsys, monkeypatch, tmp_path):
     assert (tmp_path / "timeline.png").stat().st_size > 5000
     assert (tmp_path / "load.png").stat().st_size > 5000
     assert len(load_events(tmp_path / "log.npz")) > 100
+
+
+def test_a_timeline_calls_nodes_by_their_ids():
+    base = {
+        "name": "ids",
+        "problem": {"kind": "averaging", "data": {"kind": "synthetic", "dim": 2}},
+        "network": {"graph": "path", "nodes": 3},
+        "algorithms": ["dadao"],
+        "world": {"preset": "datacenter"},
+        "stop": {"time": 10},
+    }
+    for ids, shown in (
+        (
+            ["Basel", "$a$_[/b]", "a city with a long name"],
+            ["Basel", "$a$_[/b]", "a city...ng name"],
+        ),
+        ([3, 1, 2], ["3", "1", "2"]),
+        (["a", "b", "東京"], None),  # no font of ours has it: numbers
+        ([2, 0, 1], None),  # the numbers themselves
+    ):
+        study = Study(base, network=nx.path_graph(ids))
+        axes = timeline_figure(world_timeline(world_report(study, "dadao")), 0.0, 10.0).axes[0]
+        axes.figure.canvas.draw()
+        labels = [label.get_text() for label in axes.get_yticklabels()]
+        if shown is None:
+            assert set(labels) <= {str(k) for k in range(-1, 4)} | {"\N{MINUS SIGN}1"}
+        else:
+            assert labels == shown
