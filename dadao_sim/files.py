@@ -17,6 +17,7 @@ import numpy as np
 from dadao_sim.errors import InputError, within
 
 HIDDEN = ".dadao-sim"  # how the names of all begin that we put beside what the user asked for
+LONGEST_SLUG = 60  # what is put before and behind it still makes the name of a file
 LONGEST_NAME = 255  # bytes, of every usual file system
 
 
@@ -248,9 +249,16 @@ def unreadable(path: Path, error: Exception) -> InputError:
 
 
 def slug(text: str) -> str:
-    """`text` as a file name: lower case letters, digits and hyphens ("ADOM+" -> "adom-plus")."""
+    """`text` as a file name: lower case letters, digits and hyphens ("ADOM+" -> "adom-plus").
+
+    At most LONGEST_SLUG; of a longer one the beginning, and a digest of the text.
+    """
     words = re.findall(r"[a-z0-9]+", text.lower().replace("+", " plus "))
-    return "-".join(words) or "run"
+    name = "-".join(words) or "run"
+    if len(name) <= LONGEST_SLUG:
+        return name
+    digest = hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()[:8]
+    return f"{name[: LONGEST_SLUG - 9]}-{digest}"
 
 
 def unique_slugs(texts: Iterable[str]) -> dict[str, str]:

@@ -36,15 +36,20 @@ def list_names(plugin: PluginOption = None) -> None:
             *(["local steps: experimental"] if method.composite == "experimental" else []),
         ]
         say(f"  {name:28}{method.title} ({', '.join(needs)})")
-    say("problems\n  " + ", ".join(PROBLEMS))
-    say("data\n  " + ", ".join(DATA))
-    say("local steps\n  " + ", ".join([*TERMS, "learned"]))
+    say("problems")
+    say("  " + ", ".join(PROBLEMS))
+    say("data")
+    say("  " + ", ".join(DATA))
+    say("local steps")
+    say("  " + ", ".join([*TERMS, "learned"]))
     say("graphs")
     for name, graph in GRAPHS.items():
         options = [key for key in graph.model_fields if key not in ("graph", "nodes")]
         say(f"  {name:28}{', '.join(options)}".rstrip())
-    say("faults\n  " + ", ".join(f"{fault.place}.{name}" for name, fault in FAULTS.items()))
-    say("metrics\n  " + ", ".join(METRICS))
+    say("faults")
+    say("  " + ", ".join(f"{fault.place}.{name}" for name, fault in FAULTS.items()))
+    say("metrics")
+    say("  " + ", ".join(METRICS))
     say("scenarios")
     files = shipped.scenarios()
     width = max(map(len, files)) + 2

@@ -9,6 +9,7 @@ import typer
 from dadao_sim.cli.group import Group
 from dadao_sim.cli.options import FigureOption, OverwriteOption, ResultArgument
 from dadao_sim.cli.show import print_costs, say
+from dadao_sim.errors import InputError
 
 group = Group("Results", place=1)
 
@@ -48,14 +49,30 @@ def compare(
 
     read = [file for folder in folders for file in files_read(folder)]
     check_outputs({"--figure": (figure, FIGURE)}, inputs=read, overwrite=overwrite)
-    names = [folder.name for folder in folders]
-    if len(set(names)) < len(names):
-        names = [str(folder) for folder in folders]  # the same name twice: tell them apart
+    names = _told_apart(folders)
     results = {name: load_result(folder) for name, folder in zip(names, folders, strict=True)}
     print_costs(comparison_table(results, accuracy), titles_of(results))
     if figure is not None:
         save_figure(comparison_figure(results, accuracy, quantity), figure, overwrite=overwrite)
         say(f"figure: {figure}")
+
+
+def _told_apart(folders: list[Path]) -> list[str]:
+    """The names of the folders wherever they were seen from, with as much of what is above them as
+    tells them apart. InputError for a folder that is given twice.
+    """
+    places = [folder.resolve() for folder in folders]
+    for k, place in enumerate(places):
+        if place in places[:k]:
+            raise InputError(
+                f"compare: {folders[k]} is {folders[places.index(place)]}: give each result once"
+            )
+    names: list[str] = []
+    for depth in range(1, max(len(place.parts) for place in places) + 1):
+        names = [Path(*place.parts[-depth:]).as_posix() for place in places]
+        if len(set(names)) == len(names):
+            break
+    return names
 
 
 def _errors(incomplete: str) -> list[str]:

@@ -87,11 +87,15 @@ def validate(scenario: ScenarioArgument, sets: SetOption = None) -> None:
 
 
 def _draw(result: "Result", folder: Path) -> None:
-    """The standard figure of a result, as PNG and PDF."""
+    """The standard figure of a result, as PNG and PDF; a line where there is nothing to draw."""
     from dadao_sim.plotting.curves import panel_figure
     from dadao_sim.plotting.style import save_figure
 
-    figure = panel_figure(result)
+    try:
+        figure = panel_figure(result)
+    except InputError as error:
+        say(f"no figure: {error}")
+        return
     for suffix in ("png", "pdf"):
         save_figure(figure, folder / "figures" / f"curves.{suffix}")
 
@@ -132,9 +136,9 @@ class _Bars:
         from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
         self.progress = Progress(
-            TextColumn("{task.description:32.32}"),
+            TextColumn("{task.description:32.32}", markup=False),
             BarColumn(),
-            TextColumn("{task.completed:5.1f}/{task.total:.0f} runs"),
+            TextColumn("{task.completed:5.1f}/{task.total:.0f} runs", markup=False),
             TimeElapsedColumn(),
             console=console(),
             transient=True,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import textwrap
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -22,11 +23,14 @@ from dadao_sim.reports.comparison import comparison_table, titles_of
 from dadao_sim.results.latex import power
 from dadao_sim.results.names import printed_names
 from dadao_sim.results.result import Result
-from dadao_sim.results.summary import NOT_REACHED, QUANTITIES
+from dadao_sim.results.summary import NOT_REACHED, NOT_TRIED, QUANTITIES
+from dadao_sim.text import drawable
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+
+NAME_LENGTH = 24  # characters in a line beside a row
 
 _LABELS = {
     "communications": "Communications",
@@ -44,11 +48,12 @@ def comparison_figure(
 ) -> Figure:
     """One row per scenario, one mark per algorithm: the median and the 10-90 % range.
 
-    The axis is logarithmic. An algorithm whose median repeat never got there stands, hollow, in a
-    strip of its own at the right; a range that ends there had more than a tenth of such repeats.
+    The axis is logarithmic; a cost of 0 stands at its left end. An algorithm whose median repeat
+    never got there stands, hollow, in a strip of its own at the right; a range that ends there had
+    more than a tenth of such repeats. One that was not to get there has the words "not tried".
 
     Args:
-        results: name of a scenario -> its result; names are written as given.
+        results: name of a scenario -> its result.
         accuracy: as in `comparison_table`.
         quantity: "communications", "gradients", "time" or "cost".
         width: in inches.
@@ -63,7 +68,10 @@ def comparison_figure(
     costs = table[[f"{quantity}_p10", f"{quantity}_median", f"{quantity}_p90"]]
     finite = [cost for cost in costs.to_numpy().ravel().tolist() if 0 < cost < math.inf]
     if not finite:
-        raise InputError("accuracy", f"no algorithm reached {accuracy:g} in any result")
+        if (costs == 0).any(axis=None):
+            raise InputError("accuracy", f"every cost to reach {accuracy:g} is 0: nothing to draw")
+        verb = "tried" if costs.isna().all(axis=None) else "reached"
+        raise InputError("accuracy", f"no algorithm {verb} {accuracy:g} in any result")
 
     methods: dict[str, str] = {}
     looks: dict[str, str | None] = {}
@@ -72,21 +80,27 @@ def comparison_figure(
         looks |= result.looks
     labels = list(dict.fromkeys(table["algorithm"]))
     look = styles({label: methods[label] for label in labels}, looks)
-    shown = printed_names(table, titles_of(results))
+    printed = printed_names(table, titles_of(results))
+    shown = {label: drawable(name) for label, name in printed.items()}
+    names = [textwrap.fill(drawable(name), NAME_LENGTH) for name in results]
     with paper():
         columns = legend_columns(list(shown.values()), width)
         rows = math.ceil(len(labels) / columns)
-        step = max(0.11 * len(labels), 0.25) + 0.12
+        lines = 1 + max(name.count("\n") for name in names)
+        step = max(0.11 * len(labels), 0.12 * lines, 0.25) + 0.12
         figure = new_figure(width, step * len(results) + 0.5 + LEGEND_ROW * (rows + 1.5))
         axes = figure.subplots()
         never = _cost_axis(axes, finite, bool(costs.isin([math.inf]).any(axis=None)))
-        _scenario_axis(axes, list(results))
+        _scenario_axis(axes, names)
         for name, label, cost in zip(
             table["scenario"], table["algorithm"], costs.to_numpy().tolist(), strict=True
         ):
             slot = (labels.index(label) + 0.5) / len(labels) - 0.5
             height = list(results).index(name) + 0.8 * slot
-            _draw_range(axes, height, cost, never, look[label])
+            if math.isnan(cost[1]):
+                _say_not_tried(axes, height, look[label])
+            else:
+                _draw_range(axes, height, cost, never, look[label])
         axes.set_xlabel(f"{_LABELS[quantity]} to accuracy {power(accuracy)}")
         finish_ticks(axes)
         axes.tick_params(axis="y", length=0)
@@ -124,8 +138,14 @@ def _scenario_axis(axes: Axes, names: list[str]) -> None:
         axes.axhline(k - 0.5, color="0.88", linewidth=0.4, zorder=0)
 
 
+def _say_not_tried(axes: Axes, height: float, style: Style) -> None:
+    place: dict[str, Any] = {"transform": axes.get_yaxis_transform(), "ha": "left", "va": "center"}
+    axes.text(0.01, height, NOT_TRIED, fontsize=6, color=style.colour, **place)
+
+
 def _draw_range(axes: Axes, height: float, cost: list[float], never: float, style: Style) -> None:
-    low, median, high = (min(value, never) for value in cost)
+    least = axes.get_xlim()[0]
+    low, median, high = (min(max(value, least), never) for value in cost)
     axes.plot([low, high], [height, height], color=style.colour, linewidth=1.2, zorder=2)
     mark = _mark(style, hollow=math.isinf(cost[1]))
     mark.set_data([median], [height])

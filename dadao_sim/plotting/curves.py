@@ -34,6 +34,7 @@ from dadao_sim.plotting.style import (
 from dadao_sim.results.columns import DIVERGED
 from dadao_sim.results.result import Result
 from dadao_sim.results.summary import percentile, with_cost
+from dadao_sim.text import drawable
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -276,7 +277,7 @@ def _legend_handles(result: Result) -> list[Line2D]:
     handles = []
     for label, style in styles(result.methods, result.looks).items():
         statuses = result.runs.loc[result.runs["algorithm"] == label, "status"].tolist()
-        name, diverged = result.names[label], statuses.count(DIVERGED)
+        name, diverged = drawable(result.names[label]), statuses.count(DIVERGED)
         if diverged == len(statuses):
             name += " (diverged)"
         elif diverged:

@@ -21,6 +21,7 @@ from dadao_sim.plotting.style import (
 )
 from dadao_sim.reports.recovered import Recovered, psnr, relative_error
 from dadao_sim.results.columns import DIVERGED
+from dadao_sim.text import drawable
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -60,7 +61,8 @@ def _image_figure(report: Recovered, seen: Array, width: float) -> Figure:
     shown += [("Seen", _decibels(seen, truth) if known.all() else share, seen)]
     for label, found in report.found.items():
         quality = DIVERGED if label in report.diverged else _decibels(found, truth)
-        shown.append((textwrap.fill(report.result.names[label], NAME_LENGTH), quality, found))
+        name = textwrap.fill(drawable(report.result.names[label]), NAME_LENGTH)
+        shown.append((name, quality, found))
     rows = math.ceil(len(shown) / PICTURES_IN_A_ROW)
     columns = math.ceil(len(shown) / rows)
     lines = 2 + max(name.count("\n") for name, _, _ in shown)
@@ -93,7 +95,7 @@ def _signal_figure(report: Recovered, width: float) -> Figure:
     for axes, (label, x) in zip(grid, report.found.items(), strict=True):
         _draw_signal(axes, truth, x, look[label])
         error = f"relative error {relative_error(x, truth):.2g}"
-        axes.set_title(result.names[label], loc="left")
+        axes.set_title(drawable(result.names[label]), loc="left")
         axes.set_title(DIVERGED if label in report.diverged else error, loc="right")
         axes.set(xlim=(-1, len(truth)), ylim=(-reach, reach))
         finish_ticks(axes)

@@ -9,6 +9,7 @@ so the figures also work in grey.
 from __future__ import annotations
 
 import math
+import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from dadao_sim.errors import InputError
 from dadao_sim.files import FileKind, atomic_write, check_output
+from dadao_sim.text import FONTS
 
 if TYPE_CHECKING:
     from matplotlib.artist import Artist
@@ -158,7 +160,8 @@ def paper() -> Iterator[None]:
 
     with matplotlib.rc_context(
         {
-            "font.family": "STIXGeneral",
+            "font.family": list(FONTS),
+            "text.usetex": False,  # labels are text
             "mathtext.fontset": "stix",
             "font.size": 8,
             "axes.titlesize": 8,
@@ -206,7 +209,7 @@ def finish_ticks(axes: Axes) -> None:
             labelsize=rc[f"{axis}tick.labelsize"],
             width=rc[f"{axis}tick.major.width"],
             length=rc[f"{axis}tick.major.size"],
-            labelfontfamily=rc["font.family"][0],
+            labelfontfamily=rc["font.family"],
         )
         axes.tick_params(axis=axis, which="minor", length=rc[f"{axis}tick.minor.size"])
 
@@ -226,9 +229,12 @@ def legend_columns(names: Sequence[str], width: float) -> int:
 
 
 def add_legend(figure: Figure, handles: Sequence[Artist], columns: int) -> None:
-    """One legend for the figure, above its axes and never over the data."""
+    """One legend for the figure, above its axes and never over the data; long names in lines."""
+    most = max(round((figure.get_figwidth() - 0.55) / 0.05), 1)
     figure.legend(
         handles=list(handles),
+        # Given apart from the handles, for matplotlib leaves those out that begin with "_".
+        labels=[_in_lines(str(handle.get_label()), most) for handle in handles],
         loc="outside upper center",
         ncols=columns,
         frameon=False,
@@ -238,6 +244,11 @@ def add_legend(figure: Figure, handles: Sequence[Artist], columns: int) -> None:
         labelspacing=0.3,
         borderpad=0,
     )
+
+
+def _in_lines(name: str, longest: int) -> str:
+    """A name of more than so many characters in several lines."""
+    return name if len(name) <= longest else textwrap.fill(name, longest)
 
 
 # Files are signed, and neither dated nor of a version.
@@ -278,5 +289,8 @@ def save_figure(
     check_output(path, FIGURE._replace(suffixes=()), overwrite=overwrite)
     buffer = BytesIO()
     with paper():
-        figure.savefig(buffer, format=kind, dpi=200, metadata=_METADATA[kind])
+        try:
+            figure.savefig(buffer, format=kind, dpi=200, metadata=_METADATA[kind])
+        except ValueError as error:  # "$" of a title of one's own that is no maths
+            raise InputError("figure", f"cannot be drawn: {error}") from error
     atomic_write(path, buffer.getvalue())

@@ -34,7 +34,9 @@ def comparison_table(results: Mapping[str, Result], accuracy: float) -> DataFram
         raise InputError("results", "none given", "give at least one")
     tables = []
     for name, result in results.items():
-        table = summarise(result.curves, result.runs, [accuracy], *result.cost_weights)
+        table = summarise(
+            result.curves, result.runs, [accuracy], *result.cost_weights, result.stop_accuracy
+        )
         table.insert(0, "scenario", name)
         tables.append(table)
     return pd.concat(tables, ignore_index=True)

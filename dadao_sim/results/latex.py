@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Hashable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from dadao_sim.files import slug
-from dadao_sim.results.summary import NOT_REACHED
+from dadao_sim.results.summary import NOT_TRIED, cost_text
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -26,9 +27,17 @@ _ESCAPES = str.maketrans(
 )
 
 
+# Two characters that LaTeX would join to another one, such as -- to a dash.
+_LIGATURES = re.compile(r"(?<=-)(?=-)|(?<=')(?=')|(?<=[`!?])(?=`)|(?<=,)(?=,)")
+
+
 def escape(text: str) -> str:
-    """`text` with the characters LaTeX gives a meaning spelt so that they print, on one line."""
-    return " ".join(text.split()).translate(_ESCAPES)
+    """`text` with what LaTeX gives a meaning spelt so that it prints, on one line.
+
+    At the start of a row, `[` and `*` would be taken for arguments of the end of the row before.
+    """
+    escaped = _LIGATURES.sub("{}", " ".join(text.split()).translate(_ESCAPES))
+    return re.sub(r"^([\[*])", r"{\1}", escaped)
 
 
 def number(value: float) -> str:
@@ -72,8 +81,11 @@ def summary_table(summary: DataFrame, names: Mapping[str, str], title: str = "")
     environment = "table*" if len(accuracies) > 1 else "table"  # both columns of a paper
     repeats = int(summary["repeats"].max())
     caption = (f"{escape(title)}. " if title else "") + _caption(repeats)
+    if summary["communications_median"].isna().any():
+        caption += f" What is {NOT_TRIED} lies below the accuracy at which the runs end."
+    foreign = "".join(dict.fromkeys(c for name in names.values() for c in name if c > "\u017f"))
     lines = [
-        "% Needs \\usepackage{booktabs}.",
+        "% Needs \\usepackage{booktabs}" + (f", and LuaLaTeX for {foreign}." if foreign else "."),
         rf"\begin{{{environment}}}",
         r"\centering",
         r"\small",
@@ -98,7 +110,7 @@ def _method_rows(name: str, rows: list[dict[Hashable, Any]]) -> list[str]:
     for row in rows:
         for quantity in _COLUMNS:
             median = row[f"{quantity}_median"]
-            medians.append(NOT_REACHED if math.isinf(median) else number(median))
+            medians.append(cost_text(median, number))
             ranges.append(_range(row, quantity))
     lines = [" & ".join(medians) + r" \\"]
     if any(ranges):
@@ -109,7 +121,7 @@ def _method_rows(name: str, rows: list[dict[Hashable, Any]]) -> list[str]:
 def _range(row: dict[Hashable, Any], quantity: str) -> str:
     low, high = row[f"{quantity}_p10"], row[f"{quantity}_p90"]
     count = f"({row['reached']} of {row['repeats']})"
-    if row["repeats"] == 1 or row["reached"] == 0:
+    if row["repeats"] == 1 or row["reached"] == 0 or math.isnan(low):
         return ""
     if row["reached"] == row["repeats"]:
         return _small(_between(low, high))

@@ -7,18 +7,10 @@ from typing import TYPE_CHECKING
 
 from dadao_sim.errors import InputError
 from dadao_sim.strict import plain, suggestion
+from dadao_sim.text import printed_name
 
 if TYPE_CHECKING:
     from pandas import DataFrame
-
-EXPERIMENTAL = " (experimental)"
-
-
-def printed_name(label: str, method: str, title: str, experimental: bool) -> str:
-    """What to print for an algorithm: the user's label, or its method's ``title`` if none was
-    given; marked where no theorem covers the run.
-    """
-    return (title if label == method else label) + EXPERIMENTAL * experimental
 
 
 def printed_names(table: DataFrame, titles: Mapping[str, str]) -> dict[str, str]:

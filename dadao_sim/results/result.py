@@ -129,6 +129,11 @@ class Result:
         return float(cost["gradient"]), float(cost["communication"])
 
     @property
+    def stop_accuracy(self) -> float | None:
+        """The accuracy at which a run ends (`stop.accuracy` in the scenario), if at any."""
+        return (_section(self.manifest, "scenario").get("stop") or {}).get("accuracy")
+
+    @property
     def methods(self) -> dict[str, str]:
         """The method behind each label, in the order of the scenario."""
         return dict(zip(self.runs["algorithm"], self.runs["method"], strict=True))
@@ -169,7 +174,7 @@ class Result:
     def summary(self) -> DataFrame:
         """Cost to each accuracy of `report.accuracies`: see `results.summary.summarise`."""
         accuracies = _report(self.manifest)["accuracies"]
-        return summarise(self.curves, self.runs, accuracies, *self.cost_weights)
+        return summarise(self.curves, self.runs, accuracies, *self.cost_weights, self.stop_accuracy)
 
     def save(self, folder: str | Path) -> None:
         """Write the result to `folder`, replacing an earlier one there.

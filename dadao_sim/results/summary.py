@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 QUANTITIES = ("communications", "gradients", "time", "cost")
 STATISTICS = {"median": 50, "p10": 10, "p90": 90}
 NOT_REACHED = "not reached"
+NOT_TRIED = "not tried"
 
 
 def percentile(values: Sequence[float], percent: int) -> float:
@@ -23,8 +24,10 @@ def percentile(values: Sequence[float], percent: int) -> float:
 
     As `numpy.percentile` for finite values. Next to an infinite order statistic numpy gives nan
     (inf - inf, or 0 * inf); here a point strictly between a finite and an infinite value is
-    infinite, and a point on an order statistic is that value.
+    infinite, and a point on an order statistic is that value. Next to a nan all are nan.
     """
+    if any(math.isnan(value) for value in values):
+        return math.nan
     ordered = sorted(float(value) for value in values)
     # In integers: 0.1 * (n - 1) may miss the order statistic it should fall on.
     below, hundredths = divmod((len(ordered) - 1) * percent, 100)
@@ -49,6 +52,7 @@ def costs_to_accuracy(
     accuracies: Iterable[float],
     gradient_cost: float = 1.0,
     communication_cost: float = 1.0,
+    stop_accuracy: float | None = None,
 ) -> DataFrame:
     """What every run had spent at its first sample with an accuracy at or below each target.
 
@@ -58,10 +62,13 @@ def costs_to_accuracy(
         accuracies: targets, relative mean squared distances to the optimum.
         gradient_cost: what a gradient adds to `cost`.
         communication_cost: what a communication adds to `cost`.
+        stop_accuracy: where the runs were to end; what lies below it was not tried.
 
     Returns:
         One row per accuracy and run: algorithm, method, experimental, repeat, status, accuracy and
-        QUANTITIES, inf where the run never got there. No interpolation between samples.
+        QUANTITIES, inf where the run never got there, nan where it was not to: an accuracy below
+        `stop_accuracy` that its last step did not happen to reach. No interpolation between
+        samples.
 
     Raises:
         InputError: an accuracy is not positive and finite.
@@ -81,7 +88,8 @@ def costs_to_accuracy(
         label, _, _, repeat, _ = run
         group = samples.get((label, repeat))
         for target in targets:
-            spent = dict.fromkeys(QUANTITIES, math.inf)
+            tried = stop_accuracy is None or target >= stop_accuracy
+            spent = dict.fromkeys(QUANTITIES, math.inf if tried else math.nan)
             if group is not None:
                 reached = np.flatnonzero(group["accuracy"].to_numpy() <= target)
                 if reached.size:
@@ -97,6 +105,7 @@ def summarise(
     accuracies: Iterable[float],
     gradient_cost: float = 1.0,
     communication_cost: float = 1.0,
+    stop_accuracy: float | None = None,
 ) -> DataFrame:
     """The cost to each accuracy over the repeats. Arguments and errors of `costs_to_accuracy`.
 
@@ -106,7 +115,7 @@ def summarise(
         many repeats got to the accuracy), status, and for each of QUANTITIES its median, 10th and
         90th percentile, e.g. `communications_p90`.
         A repeat that never got there counts as inf and is never dropped, so a median is inf as
-        soon as half of the repeats failed.
+        soon as half of the repeats failed. Where one was not to get there (nan), nothing is known.
         `status` is how the runs ended ("converged" when they reached the accuracy the scenario
         stops at, "stopped", "diverged") if all ended alike, and "mixed" otherwise; it does not
         depend on the accuracy of the row.
@@ -114,7 +123,9 @@ def summarise(
     """
     import pandas as pd
 
-    costs = costs_to_accuracy(curves, runs, accuracies, gradient_cost, communication_cost)
+    costs = costs_to_accuracy(
+        curves, runs, accuracies, gradient_cost, communication_cost, stop_accuracy
+    )
     rows: list[dict[str, Any]] = []
     for (label, accuracy), group in costs.groupby(["algorithm", "accuracy"], sort=False):
         endings = set(group["status"])
@@ -147,14 +158,21 @@ SUMMARY_COLUMNS = (
 
 
 def summary_csv(summary: DataFrame) -> bytes:
-    """The summary as CSV, numbers in full and "not reached" for an infinite cost."""
+    """The summary as CSV, numbers in full; "not reached" for inf, "not tried" for nan."""
     text = summary.copy()
     for quantity in QUANTITIES:
         for statistic in STATISTICS:
             name = f"{quantity}_{statistic}"
-            text[name] = [_cell(value) for value in summary[name]]
+            text[name] = [cost_text(value, _in_full) for value in summary[name]]
     return text.to_csv(index=False, lineterminator="\n").encode()
 
 
-def _cell(value: float) -> str:
-    return NOT_REACHED if math.isinf(value) else repr(float(value)).removesuffix(".0")
+def cost_text(value: float, number: Callable[[float], str]) -> str:
+    """A cost as ``number`` writes it, or that it was not reached, or not tried."""
+    if math.isnan(value):
+        return NOT_TRIED
+    return NOT_REACHED if math.isinf(value) else number(value)
+
+
+def _in_full(value: float) -> str:
+    return repr(float(value)).removesuffix(".0")

@@ -4,11 +4,11 @@ These classes are the reference of the scenario file: every field says what it m
 Time is in mean gradient intervals of a node. ``reading`` reads YAML into a ``Scenario``.
 """
 
-from collections import Counter
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import (
+    AfterValidator,
     BeforeValidator,
     ConfigDict,
     Field,
@@ -41,10 +41,21 @@ from dadao_sim.strict import (
     misuse,
     shown,
 )
+from dadao_sim.text import EXPERIMENTAL, LONGEST_LABEL, cannot_be_shown, looks, printed_name
 
 # Every run reaches them sooner or later; an accuracy it may never reach.
 STOP_LIMITS = ("time", "gradients_per_node", "communications")
 
+
+def _shown_as_it_is(label: str) -> str:
+    if why := cannot_be_shown(label):
+        raise misuse(f"{shown(label)} {why}")
+    return label
+
+
+Label = Annotated[
+    str, Field(min_length=1, max_length=LONGEST_LABEL), AfterValidator(_shown_as_it_is)
+]
 AlgorithmName = Annotated[Text, NameIn(METHODS), Field(description="registered name")]
 
 
@@ -52,9 +63,9 @@ class AlgorithmSpec(StrictModel):
     """A method, and what of it differs from the paper."""
 
     name: AlgorithmName
-    label: Text = Field(
+    label: Label = Field(
         default_factory=lambda data: data["name"],
-        description="name in tables and figures, unique in the scenario; the method's if absent",
+        description="name in tables and figures, unlike all others; the method's if absent",
     )
     rates: Rates | None = Field(
         default=None, description="gossip rates for this one only; those of the network if absent"
@@ -202,9 +213,9 @@ class ReportSpec(StrictModel):
 class Scenario(StrictModel):
     """A question asked of the simulator: a problem, a network, and the algorithms to compare."""
 
-    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")] = Field(
-        description="names the result's folder: letters, digits and . _ - only"
-    )
+    name: Annotated[
+        str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=LONGEST_LABEL)
+    ] = Field(description="names the result's folder: letters, digits and . _ - only")
     seed: Annotated[int, Field(ge=0, lt=2**128)] = Field(
         default=0, description="of all random streams"
     )
@@ -248,13 +259,22 @@ class Scenario(StrictModel):
 
     @field_validator("algorithms")
     @classmethod
-    def _labels_are_unique(cls, algorithms: tuple[AlgorithmSpec, ...]) -> tuple[AlgorithmSpec, ...]:
-        labels = [algorithm.label for algorithm in algorithms]
-        for label, count in Counter(labels).items():
-            if count > 1:
-                last = len(labels) - 1 - labels[::-1].index(label)
-                reason = f"{label!r} is the label of {count} algorithms; give each its own"
-                raise misuse(reason, last, "label")
+    def _no_two_print_alike(
+        cls, algorithms: tuple[AlgorithmSpec, ...]
+    ) -> tuple[AlgorithmSpec, ...]:
+        seen: dict[tuple[Any, ...], int] = {}
+        for number, spec in enumerate(algorithms):
+            title = METHODS[spec.name].title
+            if why := cannot_be_shown(title):
+                raise misuse(f"the title of {spec.name!r} {why}", number, "name")
+            printed = printed_name(spec.label, spec.name, title).removesuffix(EXPERIMENTAL)
+            for name in dict.fromkeys((spec.label, printed)):  # one in files, the other in print
+                if seen.setdefault(looks(name), number) != number:
+                    other = seen[looks(name)]
+                    is_same = algorithms[other].label == spec.label
+                    said = "is the label" if is_same else "prints like the name"
+                    reason = f"{name!r} {said} of algorithms.{other}; give each its own"
+                    raise misuse(reason, number, "label")
         return algorithms
 
     @model_validator(mode="after")

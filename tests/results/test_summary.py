@@ -198,7 +198,24 @@ def test_escaped_text_has_no_active_character_left(text):
         left = left.replace(written, "")
     for written in (r"\#", r"\_", r"\{", r"\}"):
         left = left.replace(written, "")
+    left = left.replace("{}", "").removeprefix("{[}").removeprefix("{*}")
     assert not set(left) & set("\\~^<>|&%$#_{}\n")
+
+
+@pytest.mark.parametrize(
+    ("text", "written"),
+    [
+        ("[lr=1e-3]", "{[}lr=1e-3]"),
+        ("*", "{*}"),
+        ("a--b---c", "a-{}-b-{}-{}-c"),
+        ("''a``", "'{}'a`{}`"),
+        ("?`!`,,", "?{}`!{}`,{},"),
+        ("step [/b] {x}_1", r"step [/b] \{x\}\_1"),
+        ("$\\foo$", r"\$\textbackslash{}foo\$"),
+    ],
+)
+def test_what_latex_would_join_or_take_for_an_argument_prints(text, written):
+    assert escape(text) == written
 
 
 @pytest.fixture
@@ -233,6 +250,54 @@ def test_the_table_says_what_was_not_reached(hard):
     some = next(k for k, line in enumerate(lines) if line.startswith(r"100 \% \#1\_\{a\}"))
     assert "not reached" not in lines[some]
     assert lines[some + 1].count(r"--$\infty$ (3 of 4)") == 6
+
+
+def test_what_lies_below_the_accuracy_that_ends_the_runs_was_not_tried():
+    """The last step may go beyond it; what it did not reach is unknown, and never a failure."""
+    runs = [finished_run("dadao", k, rate=r) for k, r in enumerate([0.1, 0.2])]
+    runs += [finished_run("msda", 0, rate=0.001)]
+    made = result(*runs)
+    made.manifest["scenario"]["stop"] = {"accuracy": 1e-2}
+    made.manifest["scenario"]["report"]["accuracies"] = [1e-1, 1e-2, 1e-3, 1e-200]
+    summary = made.summary
+    below = summary[summary.accuracy < 1e-2]
+    assert not np.isinf(below[[f"{q}_p90" for q in QUANTITIES]]).any(axis=None)
+    last = summary[summary.accuracy == 1e-200]
+    assert (
+        last[[c for c in last.columns if c.endswith(("median", "p10", "p90"))]]
+        .isna()
+        .all(axis=None)
+    )
+    cells = pd.read_csv(io.BytesIO(summary_csv(summary)), dtype="str", keep_default_na=False)
+    words = cells.set_index(["algorithm", "accuracy"])["communications_median"]
+    assert words["msda", "0.01"] == words["msda", "0.1"] == "not reached"
+    assert words["msda", "0.001"] == words["dadao", "1e-200"] == "not tried"
+    # The same runs without that accuracy: nothing is nan.
+    del made.manifest["scenario"]["stop"]
+    assert not made.summary.isna().any(axis=None)
+    assert b"not tried" not in summary_csv(made.summary)
+
+
+def test_a_repeat_that_was_not_to_get_there_leaves_nothing_known():
+    values = [3.0, math.nan, 1.0, math.inf]
+    assert all(math.isnan(percentile(values, percent)) for percent in (10, 50, 90))
+
+
+def test_the_table_says_what_was_not_tried():
+    made = result(finished_run("dadao", 0, rate=0.1), finished_run("dadao", 1, rate=0.2))
+    made.manifest["scenario"]["stop"] = {"accuracy": 1e-2}
+    made.manifest["scenario"]["report"]["accuracies"] = [1e-1, 1e-200]
+    table = summary_table(made.summary, made.names)
+    assert table.count("& not tried & not tried") == 1
+    assert "not reached" not in table
+    assert "What is not tried lies below the accuracy at which the runs end." in table
+    assert "nan" not in table
+
+
+def test_letters_that_pdflatex_does_not_know_are_said():
+    made = result(finished_run("dadao", label="é κ→"))
+    first = summary_table(made.summary, made.names).splitlines()[0]
+    assert first == "% Needs \\usepackage{booktabs}, and LuaLaTeX for κ→."
 
 
 def test_medians_in_the_table_are_those_of_the_summary(hard):

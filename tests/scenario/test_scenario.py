@@ -12,6 +12,7 @@ from dadao_sim.algorithms.contract.registry import METHODS
 from dadao_sim.problems.kinds.kind import PROBLEMS, ProblemKind
 from dadao_sim.scenario.model import Scenario
 from dadao_sim.strict import sentence
+from dadao_sim.text import cannot_be_shown, looks
 
 SYNTHETIC = {"kind": "synthetic", "dim": 3, "samples_per_node": 5}
 MINIMAL: dict[str, Any] = {
@@ -237,10 +238,11 @@ networks = (
     )
     | st.builds(lambda graph: {"sequence": {**graph, "length": 5}}, graphs)
 )
+labels = st.text(min_size=1, max_size=8).filter(lambda label: not cannot_be_shown(label))
 algorithms = st.lists(
     st.sampled_from(METHODS.ours)
     | st.fixed_dictionaries(
-        {"name": st.sampled_from(METHODS.ours), "label": text},
+        {"name": st.sampled_from(METHODS.ours), "label": labels},
         optional={
             "rate_factor": positive,
             "batch_size": count,
@@ -250,7 +252,7 @@ algorithms = st.lists(
     ),
     min_size=1,
     max_size=4,
-    unique_by=lambda item: item if isinstance(item, str) else item["label"],
+    unique_by=lambda item: looks(item if isinstance(item, str) else item["label"]),
 )
 scenarios = st.fixed_dictionaries(
     {

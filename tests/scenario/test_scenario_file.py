@@ -183,7 +183,11 @@ def test_loads(folder: Path):
             "  - 3\n",
             "star.yaml:14: algorithms.0: must be a name or a mapping, got 3",
         ),
-        ("  - msda\n", "  - dadao\n", "star.yaml:18: algorithms.2.label: 'dadao' is the label of"),
+        (
+            "  - msda\n",
+            "  - dadao\n",
+            "star.yaml:18: algorithms.2.label: 'dadao' is the label of algorithms.0",
+        ),
         (
             "rate_factor: 2.0",
             "rate-factor: 2.0",
