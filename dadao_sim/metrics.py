@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from numbers import Real
 from typing import TYPE_CHECKING, Any
 
-from dadao_sim.errors import InputError
+from dadao_sim.errors import InputError, failure
 from dadao_sim.registration import Registry
 
 if TYPE_CHECKING:
@@ -62,8 +62,7 @@ class Metric:
         try:
             found: Any = self.of(problem, shown)
         except Exception as error:
-            said = " ".join(f"{type(error).__name__}: {error}".split())
-            raise InputError(f"metric {self.name!r}: {said}") from error
+            raise InputError(str(failure(f"metric {self.name!r}", error))) from error
         if isinstance(found, np.ndarray) and found.ndim == 0:
             found = found[()]
         if not isinstance(found, Real) or math.isnan(found):

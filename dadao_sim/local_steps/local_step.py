@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from dadao_sim.engine import operators
-from dadao_sim.errors import InputError
-from dadao_sim.local_steps.options import positive, shown, vector, whole_dimension
+from dadao_sim.errors import InputError, failure
+from dadao_sim.local_steps.given import positive, shown, vector, whole
 
 FloatArray = NDArray[np.float64]
 
@@ -65,12 +65,20 @@ class Callback:
 
     def prox(self, step: float, v: FloatArray, out: FloatArray) -> None:
         """Write function(v, step) into ``out`` (d,)."""
-        out[:] = vector(self.function(v.copy(), step), len(out), "function", "answers with")
+        try:
+            answer = self.function(v.copy(), step)
+        except Exception as error:
+            raise failure("local_step: function", error) from error
+        out[:] = vector(answer, len(out), "function", "answers with")
 
     def value(self, x: FloatArray) -> float:
         """r(x), for x (d,)."""
         assert self.function_value is not None
-        (value,) = vector([self.function_value(x.copy())], 1, "value", "answers with")
+        try:
+            answer = self.function_value(x.copy())
+        except Exception as error:
+            raise failure("local_step: value", error) from error
+        (value,) = vector([answer], 1, "value", "answers with")
         return float(value)
 
 
@@ -91,8 +99,15 @@ def from_callable(
     """
     if not callable(function):
         raise InputError("function", f"{shown(function)} given", "one of (v, step) is needed")
-    dimension = whole_dimension(dimension)
-    answer = vector(function(np.zeros(dimension), 1.0), dimension, "function", "answers zeros with")
+    dimension = whole("dimension", dimension)
+    try:
+        answer = vector(
+            function(np.zeros(dimension), 1.0), dimension, "function", "answers zeros with"
+        )
+    except InputError:
+        raise
+    except Exception as error:
+        raise failure("function", error) from error
     if not np.isfinite(answer).all():
         raise InputError("function", "answers zeros not finitely", "finite numbers are needed")
     return LocalStep(

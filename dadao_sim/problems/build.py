@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 
+from dadao_sim.errors import InputError
 from dadao_sim.memory import require_room
 from dadao_sim.problems.data.arrays import FloatArray
 from dadao_sim.problems.kinds.kind import ProblemKind
@@ -17,7 +18,10 @@ def build_problem(spec: ProblemKind, nodes: int, rng: np.random.Generator) -> Pr
     different ways. InputError names the option at fault.
     """
     require_room(*spec.needs(nodes))
-    return spec.build(nodes, rng)
+    problem = spec.build(nodes, rng)
+    if not isinstance(problem, Problem):
+        raise InputError("kind", f"{spec.kind} builds a {type(problem).__name__}, not a Problem")
+    return problem
 
 
 def picture(spec: Any, nodes: int, rng: np.random.Generator) -> tuple[FloatArray, FloatArray]:

@@ -16,6 +16,7 @@ from dadao_sim.engine.play import (
     play,
 )
 from dadao_sim.engine.slots import Slots
+from dadao_sim.errors import InputError, users_code
 from dadao_sim.events.log import GOSSIP, GRADIENT, GRADIENT_START, LOST, SEND, Events
 from dadao_sim.simulation.counts import EventCounts
 from dadao_sim.simulation.limits import Limits
@@ -47,6 +48,7 @@ class EventPlayer(Player):
         self.compiled_objective = isinstance(objective, tuple)
         self._play = PLAY
         self._window: tuple[Events, Log] | None = None
+        self._before = 0  # events of earlier windows
         self._uncounted: Events | None = None
 
     @property
@@ -73,6 +75,7 @@ class EventPlayer(Player):
     def _log(self, events: Events) -> Log:
         if self._window is None or self._window[0] is not events:
             self._counted()
+            self._before += len(self._window[0]) if self._window is not None else 0
             self._uncounted, self.row = events, 0
             delayed = (events.kind >= GRADIENT_START) & (events.kind <= LOST)
             slot = self.slots.assign(events) if delayed.any() else events.start
@@ -105,12 +108,15 @@ class EventPlayer(Player):
         asking = first + np.flatnonzero(np.isin(log.kind[first:stop], list(asks)))
         for row in asking.tolist():
             self._run(self._play, NoObjective(), log, first, row)
-            self._run(play, self.objective, log, row, row + 1)
+            try:
+                self._run(play, self.objective, log, row, row + 1)
+            except InputError as error:  # of a function of a user
+                raise error.at(f"event {self._before + row}") from error.__cause__
             first = row + 1
         self._run(self._play, NoObjective(), log, first, stop)
 
     def _run(self, loop: Any, objective: Any, log: Log, first: int, stop: int) -> None:
-        with np.errstate(over="ignore", invalid="ignore"):
+        with np.errstate(over="ignore", invalid="ignore"), users_code(self.method.name):
             loop(
                 *(self.state, self.p, objective, log, self.slots.vectors),
                 *(*self.scratch, first, stop),

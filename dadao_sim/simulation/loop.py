@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from dadao_sim.algorithms.contract.tally import Tally
-from dadao_sim.errors import within
+from dadao_sim.errors import during, users_code, within
 from dadao_sim.events.clock import Clock
 from dadao_sim.events.log import ROUND, Events
 from dadao_sim.results.columns import CONVERGED, DIVERGED, STOPPED
@@ -48,8 +48,10 @@ def run(
 
     def ended(time: float) -> bool:
         """Take a sample, and say whether it ends the run."""
-        player.observe(time, estimates)
-        sample = {"time": float(time), **counts(player.tally, rounds), **errors(estimates)}
+        with during(f"sample at time {time:g}"):
+            player.observe(time, estimates)
+            measured = errors(estimates)
+        sample = {"time": float(time), **counts(player.tally, rounds), **measured}
         outcome.samples.append(sample)
         tick(time, sample["accuracy"])
         bound = GROWTH_OF_DIVERGENCE * max(1.0, outcome.samples[0]["accuracy"])
@@ -96,7 +98,7 @@ def run(
 
 def next_window(clock: Clock) -> Events:
     """The next events; an InputError is of the world: other clocks never stop."""
-    with within("world"):
+    with users_code("world"), within("world"):
         return clock.window()
 
 

@@ -7,6 +7,7 @@ from typing import TypeAlias
 import pandas as pd
 
 from dadao_sim.compiled.threads import one_blas_thread
+from dadao_sim.errors import during
 from dadao_sim.results.columns import CURVE_COLUMNS
 from dadao_sim.results.result import FinishedRun, RunKey
 from dadao_sim.simulation.loop import run
@@ -17,9 +18,16 @@ from dadao_sim.simulation.replay import make_player
 Tick: TypeAlias = Callable[[RunKey, float, float], None]
 
 
-@one_blas_thread()
 def run_plan(plan: Plan, tick: Tick | None = None) -> FinishedRun:
-    """Play a plan; ``tick(key, share, accuracy)`` hears of each sample."""
+    """Play a plan; ``tick(key, share, accuracy)`` hears of each sample. InputError, with the run
+    and its event or round, where a function of a user fails.
+    """
+    label, repeat = plan.key
+    with one_blas_thread(), during(f"{label}, repeat {repeat}"):
+        return _played(plan, tick)
+
+
+def _played(plan: Plan, tick: Tick | None) -> FinishedRun:
     label, repeat = plan.key
     parts, unit = plan.parts, plan.unit
     player = make_player(

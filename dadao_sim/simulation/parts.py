@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from dadao_sim.errors import InputError, within
+from dadao_sim.errors import InputError, users_code, within
 from dadao_sim.events.world.physics import Physics, make_physics
 from dadao_sim.local_steps.local_step import LocalStep
 from dadao_sim.local_steps.section import build_local_step
@@ -44,11 +44,11 @@ def build_parts(
         return np.random.default_rng(stream(scenario.seed, repeat, part))
 
     if network is None:
-        with within("network"):
+        with users_code("network"), within("network"):
             network = build_network(scenario.network, rng("graph"))
     network = as_network(network)
     if problem is None:
-        with within("problem"):
+        with users_code("problem"), within("problem"):
             problem = build_problem(scenario.problem, network.nodes, rng("data"))
     if problem.nodes != network.nodes:
         raise InputError(
@@ -56,7 +56,7 @@ def build_parts(
             "make them equal"
         )
     if local_step is None and scenario.local_step is not None:
-        with within("local_step"):
+        with users_code("local_step"), within("local_step"):
             local_step = build_local_step(scenario.local_step, problem.dimension)
     if local_step is not None:
         if problem.local_step is not None:

@@ -12,7 +12,7 @@ from dadao_sim.algorithms.contract.connectivity import graph_totals
 from dadao_sim.algorithms.contract.method import Method, Tuning
 from dadao_sim.algorithms.contract.registry import get_method
 from dadao_sim.algorithms.contract.rounds import RoundMethod
-from dadao_sim.errors import InputError, within
+from dadao_sim.errors import InputError, users_code, within
 from dadao_sim.events.clock import Clock
 from dadao_sim.events.log import Events
 from dadao_sim.events.poisson import PoissonClock
@@ -276,7 +276,7 @@ def make_clock(plan: Plan) -> Clock:
     """The clock that the plan's tuning asks for, in the world if there is one."""
     rates, asked, seed = plan.tuning.clock, plan.tuning.asked, plan.seed
     if plan.world is not None:
-        with within("world"):
+        with users_code("world"), within("world"):
             if rates is not None:
                 return WorldClock(plan.world, rates, asked.message_bytes, seed)
             if asked.start.messages_in_sequence:

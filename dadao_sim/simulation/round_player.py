@@ -11,6 +11,7 @@ from dadao_sim.algorithms.contract.method import Tuning
 from dadao_sim.algorithms.contract.nodes import Nodes
 from dadao_sim.algorithms.contract.rounds import RoundMethod
 from dadao_sim.algorithms.contract.tally import Tally
+from dadao_sim.errors import during, users_code
 from dadao_sim.events.log import RESENT, RESET, ROUND, Events
 from dadao_sim.simulation.limits import Limits
 from dadao_sim.simulation.player import Player
@@ -62,7 +63,8 @@ class RoundPlayer(Player):
         # Not the mark of round 0: what is drawn before it shall not be drawn in it again.
         mark = int(events.mark[events.kind == ROUND][0]) if self.nodes.stochastic else 0
         self.nodes.at(0, ~mark & (2**64 - 1))
-        with np.errstate(over="ignore", invalid="ignore"):
+        moment = during("before round 0")
+        with np.errstate(over="ignore", invalid="ignore"), moment, users_code(self.method.name):
             self.method.prepared(self.s, self.c, self.nodes, self.W, self.given)
 
     def play_until(self, events: Events, first: int, stop: int, limits: Limits) -> tuple[int, str]:
@@ -87,7 +89,8 @@ class RoundPlayer(Player):
 
     def _round(self, mark: np.uint64) -> None:
         self.nodes.at(self.number, int(mark))
-        self.method.step(self.s, self.c, self.nodes, self.W)
+        with during(f"round {self.number}"), users_code(self.method.name):
+            self.method.step(self.s, self.c, self.nodes, self.W)
         self.number += 1
 
     def observe(self, t: float, out: np.ndarray) -> None:
@@ -98,6 +101,7 @@ class RoundPlayer(Player):
         """See :meth:`Player.warm_up`."""
         s, nodes, W = copy.deepcopy(self.s), copy.copy(self.nodes), copy.copy(self.W)
         nodes.tally = W.tally = Tally()
-        with np.errstate(over="ignore", invalid="ignore"):
+        trial = during("trial round")
+        with np.errstate(over="ignore", invalid="ignore"), trial, users_code(self.method.name):
             self.method.prepare(s, self.c, nodes, W)
             self.method.step(s, self.c, nodes, W)

@@ -47,8 +47,9 @@ def simulate(
     no byte of the result. ``tick((label, repeat), share, accuracy)`` hears of each sample when jobs
     is 1, and of each finished run otherwise.
 
-    Raises InputError for anything that cannot be run, before the first run. KeyboardInterrupt
-    passes through after what was finished has been saved.
+    Raises InputError for anything that cannot be run, before the first run; and for a function of
+    yours that fails later, with the run, its event or round, and your line. As with
+    KeyboardInterrupt, which passes through, what was finished has then been saved.
     """
     study = Study.of(scenario, problem=problem, network=network, local_step=local_step)
     folder = None if out is None else Path(out)
@@ -98,6 +99,12 @@ def simulate(
         if folder is not None:
             make_result(study, runs, interrupted=True).save(folder)
         raise
+    except InputError as error:  # of a function of a user, in the middle of a run
+        if folder is None or not runs:
+            raise
+        make_result(study, runs, interrupted=True).save(folder)
+        kept = f"{len(runs)} finished runs are kept" + ("" if study.given else ", for --resume")
+        raise InputError(f"{error}; {kept}") from error
     result = make_result(study, runs, interrupted=False)
     if folder is None or store is None:
         return result

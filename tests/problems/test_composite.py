@@ -250,7 +250,7 @@ def test_smooth_problems_without_a_unique_optimum_say_so():
     A, b = rows(1)
     problem = Problem.from_arrays(A, b, "least_squares")
     assert problem.L > 0
-    with pytest.raises(InputError, match="optimum cannot be computed"):
+    with pytest.raises(InputError, match="columns are linearly dependent, so that x"):
         _ = problem.x_star
     H = np.zeros((2, 2, 2))
     H[:, 0, 0] = 1.0

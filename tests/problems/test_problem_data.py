@@ -148,7 +148,7 @@ def table() -> tuple[Any, Any]:
 
 def written(tmp_path: Any, format: str) -> str:
     X, y = table()
-    path = tmp_path / {"svmlight": "data.txt", "npz": "data.npz", "csv": "data.csv"}[format]
+    path = tmp_path / {"svmlight": "data.svm", "npz": "data.npz", "csv": "data.csv"}[format]
     if format == "svmlight":
         lines = [
             f"{int(t)} " + " ".join(f"{j + 1}:{v}" for j, v in enumerate(row))

@@ -120,7 +120,7 @@ SECTIONS: dict[str, dict[str, Any]] = {
         "weighting": "uniform",
         "data": {"kind": "synthetic", "dim": 2},
     },
-    "data.format: unknown value 'xls' (known: auto, svmlight, npz, csv)": {
+    "data.format: unknown value 'xls' (known: auto, svmlight, npz, csv, tsv)": {
         "kind": "ridge",
         "mu": 1.0,
         "data": {"kind": "file", "path": "a.csv", "format": "xls"},
@@ -181,16 +181,16 @@ def test_a_scenario_hears_where_in_it_the_error_lies():
 FILES: dict[str, tuple[str, str, dict[str, Any]]] = {
     "data.path: no file missing.csv": ("missing.csv", "", {}),
     "a.npz is no npz file": ("a.npz", "not an archive", {}),
-    "a.txt is no svmlight file": ("a.txt", "one two three\n", {}),
-    "data.target: svmlight files name no": ("a.txt", "1 1:2\n", {"target": "y"}),
+    "line 1 of a.svm is no line": ("a.svm", "one two three\n", {}),
+    "data.target: svmlight files name no": ("a.svm", "1 1:2\n", {"target": "y"}),
     "data.target: no column 'z' in a.csv; it has x, y": (
         "a.csv",
         "x,y\n1,2\n",
         {"target": "z"},
     ),
-    "column 'x' of a.csv is not numeric": ("a.csv", "x,y\nred,2\n", {}),
-    "features in a.csv have shape (1, 0)": ("a.csv", "y\n2\n", {}),
-    "sample 1 (from 0) is nan": ("a.csv", "x,y\n1,2\n,3\n", {}),
+    "column 'x', line 2 of a.csv is 'red', no number": ("a.csv", "x,y\nred,2\n", {}),
+    "a.csv holds targets and no features": ("a.csv", "y\n2\n", {}),
+    "column 'x', line 3 of a.csv is empty": ("a.csv", "x,y\n1,2\n,3\n", {}),
 }
 
 
@@ -245,11 +245,11 @@ OBJECTIVES: dict[str, Any] = {
     "objectives: node 1 has no method value(x)": lambda: Problem.from_objectives(
         [Half(), SimpleNamespace(gradient=lambda x: x)], 1, 1, 2
     ),
-    "objectives: gradient(0) of node 0 has shape (1,)": lambda: Problem.from_objectives(
+    "objectives: gradient of node 0: has shape (1,)": lambda: Problem.from_objectives(
         [SimpleNamespace(value=Half().value, gradient=lambda x: x[:1])], 1, 1, 2
     ),
-    "mu: 2 given, above L = 1": lambda: Problem.from_objectives([Half()], 2, 1, 2),
-    "at least one node": lambda: Problem.from_objectives([], 1, 1, 2),
+    "mu: 2.0 given, above L = 1.0": lambda: Problem.from_objectives([Half()], 2, 1, 2),
+    "objectives: none given; at least one node": lambda: Problem.from_objectives([], 1, 1, 2),
     "dual methods need conjugate_gradient": lambda: Problem.from_objectives(
         [Half()], 1, 1, 2
     ).with_conjugate(),

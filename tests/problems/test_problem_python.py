@@ -9,6 +9,7 @@ import numpy as np
 import problem_cases as cases
 import pytest
 
+from dadao_sim.errors import InputError
 from dadao_sim.problems import Problem
 
 
@@ -52,11 +53,38 @@ def test_python_objectives_are_a_problem_like_any_other(loss):
     )
 
 
-def test_the_optimum_may_be_given():
+def test_the_optimum_may_be_given_and_is_checked():
     built_in = cases.problem("ridge")
     objectives = [Mirror(built_in, i) for i in range(4)]
-    problem = Problem.from_objectives(objectives, 0.1, 9, 3, x_star=[1, 2, 3])
-    np.testing.assert_array_equal(problem.x_star, [1, 2, 3])
+    right = built_in.x_star.copy()
+    problem = Problem.from_objectives(objectives, built_in.mu, built_in.L, 3, x_star=right)
+    right[:] = np.nan
+    np.testing.assert_array_equal(problem.x_star, built_in.x_star)
+    for wrong in ([1, 2, 3], built_in.x_star * (1 + 1e-9), np.full(3, np.nan)):
+        with pytest.raises(InputError, match=r"^x_star: "):
+            Problem.from_objectives(objectives, built_in.mu, built_in.L, 3, x_star=wrong)
+
+
+@pytest.mark.parametrize("kappa", [1.0, 1e4, 1e8])
+def test_an_optimum_that_is_right_to_rounding_is_taken(kappa):
+    """Of f_i(x) = sum_k h_k (x_k - c_ik)^2/2 the optimum is the mean of the centres."""
+    rng = np.random.default_rng(3)
+    curvatures, centres = np.geomspace(1, kappa, 5), 1e3 + rng.standard_normal((4, 5))
+
+    class Bowl:
+        def __init__(self, centre):
+            self.centre = centre
+
+        def value(self, x):
+            return 0.5 * (curvatures * (x - self.centre) ** 2).sum()
+
+        def gradient(self, x):
+            return curvatures * x - curvatures * self.centre
+
+    bowls = [Bowl(centre) for centre in centres]
+    optimum = centres.mean(axis=0)
+    problem = Problem.from_objectives(bowls, 1, kappa, 5, x_star=optimum)
+    np.testing.assert_array_equal(problem.x_star, optimum)
 
 
 SCRIPT = """

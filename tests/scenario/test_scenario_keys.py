@@ -132,6 +132,13 @@ VARIANTS: list[dict[str, Any]] = [
     {},
     {"problem": {**HUBER, "data": SET, "partition": PARTITION}},
     {"problem": {**HUBER, "data": FILE, "partition": PARTITION}},
+    {
+        "problem": {
+            "kind": "logistic_l2",
+            "mu": 1,
+            "data": {**FILE, "labels": {"positive": "yes", "negative": ["no", 0]}},
+        }
+    },
     {"problem": {**HUBER, "data": AUTHORS}},
     {"problem": {**HUBER, "data": SIGNAL}},
     {"problem": {"kind": "least_squares", "data": IMAGE}},

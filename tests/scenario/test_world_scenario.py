@@ -171,7 +171,8 @@ def test_a_synchronous_method_is_refused_where_a_link_stays_cut():
 
 def test_what_shows_only_as_it_runs_is_said_of_the_world():
     nodes = {"crashes": {"every": 0.01, "length": 0.01}, "gradient": {"kind": "constant"}}
-    with pytest.raises(InputError, match=r"^world\.nodes\.crashes: node \d never gets a gradient"):
+    said = r"^gradient_tracking, repeat 0, world\.nodes\.crashes: node \d never gets a gradient"
+    with pytest.raises(InputError, match=said):
         run(world={"nodes": nodes}, algorithms=["gradient_tracking"])
 
 

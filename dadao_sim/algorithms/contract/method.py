@@ -17,7 +17,7 @@ import numpy as np
 from dadao_sim.algorithms.contract.asked import Asked, asked_of_events
 from dadao_sim.algorithms.contract.constants import Constants
 from dadao_sim.engine import node
-from dadao_sim.errors import InputError
+from dadao_sim.errors import InputError, place_of
 from dadao_sim.events.asked import PoissonRates
 from dadao_sim.networks.convert import as_network
 
@@ -164,8 +164,8 @@ class Method(ABC):
                 f"{self.name}: the method has no constants with {{{given}}} ({error})"
             ) from error
         except Exception as error:  # of a user's method, which is asked here for the first time
-            place = traceback.extract_tb(error.__traceback__)[-1]
-            where = f"{Path(place.filename).name}:{place.lineno}"
+            innermost = traceback.extract_tb(error.__traceback__)[-1]
+            where = place_of(error) or f"{Path(innermost.filename).name}:{innermost.lineno}"
             said = " ".join(f"{type(error).__name__}: {error}".split())
             raise InputError(f"{self.name}: {where}: {said}") from error
 

@@ -8,8 +8,8 @@ from typing import Annotated, Any
 
 import numpy as np
 
+from dadao_sim.local_steps.given import whole
 from dadao_sim.local_steps.local_step import LocalStep
-from dadao_sim.local_steps.options import whole_dimension
 from dadao_sim.local_steps.terms.term import Term
 from dadao_sim.registration import Registry
 from dadao_sim.strict import ByKind, checked, kinds_of
@@ -29,7 +29,7 @@ def make(kind: str, dimension: int, /, **options: Any) -> LocalStep:
     """
     given = {name: _plain(value) for name, value in options.items() if value is not None}
     term: Term = checked(_ANY_TERM, {"kind": kind, **given})
-    return term.local_step(whole_dimension(dimension))
+    return term.local_step(whole("dimension", dimension))
 
 
 def _plain(value: Any) -> Any:

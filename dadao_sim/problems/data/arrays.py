@@ -1,11 +1,13 @@
 """Data of all nodes in one array, checked once."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from dadao_sim.errors import InputError
+from dadao_sim.local_steps.given import reals, shown
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -30,21 +32,40 @@ def scales(samples: IntArray, weighting: str) -> FloatArray:
     return 1.0 / samples
 
 
-def stacked(
-    A: FloatArray | Sequence[ArrayLike], b: FloatArray | Sequence[ArrayLike]
-) -> tuple[FloatArray, FloatArray, IntArray]:
-    """All rows (N, d), all targets (N,), samples per node (n,); InputError if they do not fit.
+def parts_of(name: str, of_nodes: Any) -> Sequence[Any]:
+    """``of_nodes`` if it is a list of what the nodes hold, or an array; InputError if not."""
+    frames = hasattr(of_nodes, "iloc") or hasattr(of_nodes, "toarray")
+    is_list = isinstance(of_nodes, Sequence | np.ndarray) and not isinstance(of_nodes, str | bytes)
+    if not is_list and hasattr(of_nodes, "__array__") and not frames:
+        of_nodes = np.asarray(of_nodes)  # of another library: a tensor
+        is_list = True
+    if not is_list or getattr(of_nodes, "ndim", 1) == 0:
+        given = f"one {type(of_nodes).__name__}" if frames else shown(of_nodes)
+        raise InputError(name, f"{given} given", "a list with an array for each node is needed")
+    return of_nodes
 
-    Arrays (n, m, d) and (n, m) of float64 are not copied.
-    """
+
+def same_nodes(A: Any, b: Any) -> tuple[Sequence[Any], Sequence[Any]]:
+    """Rows and targets node by node; InputError unless both are of the same nodes."""
+    A, b = parts_of("A", A), parts_of("b", b)
     if len(A) == 0:
         raise InputError("data", "no nodes", "at least one is needed")
     if len(A) != len(b):
         raise InputError("data", f"A has {len(A)} nodes and b has {len(b)}", "they must agree")
+    return A, b
+
+
+def stacked(A: Any, b: Any) -> tuple[FloatArray, FloatArray, IntArray]:
+    """All rows (N, d), all targets (N,), samples per node (n,); InputError if they do not fit.
+
+    Arrays (n, m, d) and (n, m) of float64 are not copied, all others are.
+    """
+    A, b = same_nodes(A, b)
     if isinstance(A, np.ndarray) and isinstance(b, np.ndarray) and A.ndim == 3 and 0 not in A.shape:
         if b.shape != A.shape[:2]:
             raise InputError("data", f"b has shape {b.shape}", f"{A.shape[:2]} is needed, as A has")
-        rows, targets = A.reshape(-1, A.shape[2]), b.reshape(-1)
+        rows, targets = _floats("A", A), _floats("b", b)
+        rows, targets = rows.reshape(-1, A.shape[2]), targets.reshape(-1)
         samples = np.full(A.shape[0], A.shape[1], dtype=np.int64)
     else:
         rows, targets, samples = _concatenated(A, b)
@@ -55,11 +76,17 @@ def stacked(
     return rows, targets, samples
 
 
+def _floats(name: str, array: NDArray[Any]) -> FloatArray:
+    """The array itself where nothing is to be done, for the sake of memory."""
+    plain = type(array) is np.ndarray and array.dtype == np.float64 and array.flags.c_contiguous
+    return array if plain else reals(name, array, truths=True)
+
+
 def _concatenated(
-    A: FloatArray | Sequence[ArrayLike], b: FloatArray | Sequence[ArrayLike]
+    A: Sequence[ArrayLike], b: Sequence[ArrayLike]
 ) -> tuple[FloatArray, FloatArray, IntArray]:
-    parts = [np.asarray(part, dtype=np.float64) for part in A]
-    targets = [np.asarray(part, dtype=np.float64) for part in b]
+    parts = [reals(f"A of node {i}", part, truths=True) for i, part in enumerate(A)]
+    targets = [reals(f"b of node {i}", part, truths=True) for i, part in enumerate(b)]
     for i, (part, target) in enumerate(zip(parts, targets, strict=True)):
         if part.ndim != 2 or part.shape[1] == 0 or part.shape[1] != parts[0].shape[-1]:
             raise InputError(

@@ -3,9 +3,8 @@
 from collections.abc import Mapping
 from typing import Any, Literal, get_args
 
-import numpy as np
-
 from dadao_sim.errors import InputError
+from dadao_sim.local_steps.given import positive, shown
 from dadao_sim.strict import StrictModel, misuse
 
 Weighting = Literal["samples", "uniform"]
@@ -14,8 +13,8 @@ Weighting = Literal["samples", "uniform"]
 
 def require_positive(name: str, value: float | None) -> None:
     """InputError unless ``value`` is None or a finite number above 0."""
-    if value is not None and not (np.isfinite(value) and value > 0):
-        raise InputError(name, f"{value} given", "a finite number > 0 is needed")
+    if value is not None:
+        positive(name, value)
 
 
 def require_constants(mu: float | None, L: float | None) -> None:
@@ -29,8 +28,8 @@ def require_constants(mu: float | None, L: float | None) -> None:
 def require_weighting(weighting: str) -> None:
     """InputError unless it is a ``Weighting``."""
     known = get_args(Weighting)
-    if weighting not in known:
-        raise InputError("weighting", f"{weighting!r} is not one of {', '.join(known)}")
+    if not isinstance(weighting, str) or weighting not in known:
+        raise InputError("weighting", f"{shown(weighting)} is not one of {', '.join(known)}")
 
 
 def refuse_options_of_others(

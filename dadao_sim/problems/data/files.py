@@ -1,45 +1,17 @@
-"""Samples of a file; a format is a function with ``@file_format`` and nothing else."""
+"""Samples of a file, and what its labels mean."""
 
-from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import Annotated, Any, Literal
 
 import numpy as np
-from pydantic import AfterValidator, Field
+from numpy.typing import NDArray
+from pydantic import AfterValidator, Field, WithJsonSchema, model_validator
 
 from dadao_sim.errors import InputError
 from dadao_sim.problems.data.arrays import FloatArray
-from dadao_sim.problems.data.source import Samples, SampleSet
-from dadao_sim.strict import FilePath, Text, misuse, shown, suggestion
-
-Reader = Callable[[Path, str | None, bool], Samples]
-
-
-class Format(NamedTuple):
-    """How files of one ``name`` and ``ending`` are read: (path, target, points) -> Samples."""
-
-    name: str
-    ending: str
-    read: Reader
-
-
-FORMATS: dict[str, Format] = {}
-"""By name; files of an unknown ending are taken for svmlight."""
-
-
-def file_format(name: str, ending: str) -> Callable[[Reader], Reader]:
-    """Decorate what reads a file of a format.
-
-    It is given the path, the name of the targets or None, and whether points are wanted: then there
-    are no targets, and only what is named is left out. InputErrors name ``path`` or ``target``; any
-    other exception means that the file is not of this format.
-    """
-
-    def decorate(read: Reader) -> Reader:
-        FORMATS[name] = Format(name, ending, read)
-        return read
-
-    return decorate
+from dadao_sim.problems.data.formats import FORMATS, by_ending
+from dadao_sim.problems.data.source import Samples, SampleSet, Wanted
+from dadao_sim.strict import FilePath, StrictModel, Text, misuse, shown, suggestion
 
 
 def _known(name: str) -> str:
@@ -52,8 +24,101 @@ def _list_formats(schema: dict[str, Any]) -> None:
     schema["enum"] = ["auto", *FORMATS]
 
 
+def _one_or_more(given: Any) -> Any:
+    """A label or a list of labels, as it is."""
+    for label in listed(given):
+        if not isinstance(label, bool | int | float | str):
+            raise misuse(f"must be a label or a list of labels, got {shown(given)}")
+    if not listed(given):
+        raise misuse("must not be empty")
+    return given
+
+
+def listed(labels: Any) -> list[Any]:
+    """One label, or a list of them, as a list."""
+    return list(labels) if isinstance(labels, list | tuple) else [labels]
+
+
+_LABEL = {"type": ["string", "number", "boolean"]}
+OneOrMore = Annotated[
+    Any,
+    AfterValidator(_one_or_more),
+    WithJsonSchema({"anyOf": [_LABEL, {"type": "array", "items": _LABEL, "minItems": 1}]}),
+]
+
+
+class Labels(StrictModel):
+    """Which labels of a file are 1 and which are -1."""
+
+    positive: OneOrMore = Field(description="label, or list of labels, of the samples that are 1")
+    negative: OneOrMore | None = Field(
+        default=None, description="the same for -1; if absent, the one that is not positive"
+    )
+
+    @model_validator(mode="after")
+    def _are_apart(self) -> "Labels":
+        if self.negative is not None:
+            both = [a for a in listed(self.positive) if any(is_label(a, b) for b in self._negative)]
+            if both:
+                raise misuse(f"{shown(both[0])} is positive, too", "negative")
+        return self
+
+    @property
+    def _negative(self) -> list[Any]:
+        return [] if self.negative is None else listed(self.negative)
+
+    def signs(self, targets: NDArray[Any], file: str) -> FloatArray:
+        """1 or -1 for each of ``targets`` (N,), numbers or text; InputError names the label at
+        fault, and says which there are.
+        """
+        values, place = np.unique(targets, return_inverse=True)
+        found = f"found {_some(values)}"
+        positive = _which(values, listed(self.positive))
+        negative = _which(values, self._negative)
+        for option, labels in (("positive", listed(self.positive)), ("negative", self._negative)):
+            for label in labels:
+                if not _which(values, [label]).any():
+                    wrong = f"no target of {file} is {shown(label)}"
+                    raise InputError(f"labels.{option}", wrong, found)
+        others = values[~(positive | negative)]
+        if self.negative is None and others.size != 1:
+            wrong = f"{file} has {others.size} labels besides the positive ones, not 1"
+            raise InputError("labels", f"{wrong}: {_some(others)}", "name the negative ones, too")
+        if self.negative is not None and others.size:
+            wrong = f"{_plain(others[0])} of {file} is neither positive nor negative"
+            raise InputError("labels", wrong, found)
+        return np.where(positive, 1.0, -1.0)[place.reshape(-1)]
+
+
+def is_label(label: Any, value: Any) -> bool:
+    """Whether the ``label`` of a scenario is the ``value`` of a file: a number as a number, true
+    and false in any case, text to the letter.
+    """
+    if isinstance(label, bool) or isinstance(value, bool):
+        return str(label).lower() == str(value).lower()
+    if isinstance(label, str):
+        return isinstance(value, str) and label == value
+    try:
+        return float(value) == label
+    except ValueError:
+        return False
+
+
+def _which(values: NDArray[Any], labels: list[Any]) -> NDArray[np.bool_]:
+    return np.array([any(is_label(label, value) for label in labels) for value in values])
+
+
+def _plain(value: Any) -> str:
+    return shown(str(value)) if isinstance(value, str) else f"{value:g}"
+
+
+def _some(values: NDArray[Any]) -> str:
+    """A few of the values there are."""
+    return ", ".join(_plain(value)[:30] for value in values[:3]) + ", ..." * (len(values) > 3)
+
+
 class DataFile(SampleSet):
-    """A data file, split over the nodes; nothing is mapped: labels must be -1 and 1 in the file."""
+    """A data file, split over the nodes; labels must be -1 and 1 in the file, or be mapped."""
 
     kind: Literal["file"] = Field(description="samples read from a file")
     path: FilePath = Field(description="the file, relative to the scenario file")
@@ -65,32 +130,46 @@ class DataFile(SampleSet):
     target: Text | None = Field(
         default=None, description="name of the column or array of the targets"
     )
+    labels: Labels | None = Field(
+        default=None, description="for two classes: which targets are 1 and which -1"
+    )
+
+    def refusal(self, wanted: Wanted) -> tuple[str, str] | None:
+        """Labels are for two classes."""
+        if self.labels is not None and not wanted.labels:
+            return "labels", f"{wanted.kind} has no classes; leave it out"
+        return super().refusal(wanted)
 
     def read(self, *, points: bool) -> Samples:
         """The samples of the file; InputError names the option at fault."""
         path = Path(self.path)
         if not path.is_file():
             raise InputError("path", f"no file {path.name} at {path}")
-        format = self._format(path)
+        format = by_ending(path) if self.format == "auto" else FORMATS[self.format]
         try:
-            samples = format.read(path, self.target, points)
-        except InputError:
+            X, y = format.read(path, self.target, points)
+        except (InputError, OSError):
             raise
         except Exception as error:
-            reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-            raise InputError("path", f"{path.name} is no {format.name} file: {reason}") from error
-        _require_shapes(samples, path)
-        return samples
+            kind = type(error).__name__
+            raise InputError("path", f"{path.name} is no {format.name} file ({kind})") from error
+        _require_shapes(X, y, path)
+        return Samples(X, None if y is None else self._numbers(y, path.name))
 
-    def _format(self, path: Path) -> Format:
-        if self.format != "auto":
-            return FORMATS[self.format]
-        by_ending = {format.ending: format for format in FORMATS.values()}
-        return by_ending.get(path.suffix.lower(), FORMATS["svmlight"])
+    def _numbers(self, y: NDArray[Any], file: str) -> FloatArray:
+        """The targets, mapped if that is asked for."""
+        if self.labels is not None:
+            return self.labels.signs(y, file)
+        if y.dtype.kind == "U":
+            raise InputError(
+                "target",
+                f"the targets of {file} are text: {_some(np.unique(y))}",
+                "numbers are needed, or for two classes labels: {positive: ...}",
+            )
+        return y
 
 
-def _require_shapes(samples: Samples, path: Path) -> None:
-    X, y = samples
+def _require_shapes(X: NDArray[Any], y: NDArray[Any] | None, path: Path) -> None:
     if X.ndim != 2 or 0 in X.shape:
         raise InputError(
             "path",
@@ -103,59 +182,3 @@ def _require_shapes(samples: Samples, path: Path) -> None:
             f"{path.name} has features of shape {X.shape} and targets of shape {y.shape}",
             "one target per sample is needed",
         )
-
-
-@file_format("svmlight", ".svmlight")
-def svmlight(path: Path, target: str | None, points: bool) -> Samples:
-    """Lines of a target and ``column:value`` pairs."""
-    from sklearn.datasets import load_svmlight_file
-
-    if target is not None:
-        raise InputError("target", "svmlight files name no columns", "leave it out")
-    X, y = load_svmlight_file(str(path))
-    return Samples(X.toarray(), None if points else y)
-
-
-@file_format("npz", ".npz")
-def npz(path: Path, target: str | None, points: bool) -> Samples:
-    """Features A or X (N, p) and targets b or y (N,), or those named ``target``."""
-    with np.load(path, allow_pickle=False) as arrays:
-
-        def one_of(names: list[str], where: str) -> FloatArray:
-            for name in names:
-                if name in arrays:
-                    return np.asarray(arrays[name], dtype=np.float64)
-            raise InputError(
-                where,
-                f"{path.name} holds {', '.join(arrays) or 'nothing'}",
-                f"an array named {' or '.join(names)} is needed",
-            )
-
-        X = one_of(["A", "X"], "path")
-        if points:
-            return Samples(X, None)
-        if target is not None:
-            return Samples(X, one_of([target], "target"))
-        return Samples(X, one_of(["b", "y"], "path"))
-
-
-@file_format("csv", ".csv")
-def csv(path: Path, target: str | None, points: bool) -> Samples:
-    """Numbers below one line of names; targets in the column ``target``, or else the last one."""
-    import pandas as pd
-
-    table = pd.read_csv(path)
-    if target is not None and target not in table.columns:
-        names = ", ".join(map(str, table.columns))
-        raise InputError("target", f"no column {target!r} in {path.name}", f"it has {names}")
-    for column in table.columns:
-        if not pd.api.types.is_numeric_dtype(table[column]):
-            raise InputError(
-                "path",
-                f"column {column!r} of {path.name} is not numeric",
-                "numbers below one line of names are needed",
-            )
-    if target is None and not points:
-        target = table.columns[-1]
-    y = None if target is None else table.pop(target).to_numpy(np.float64)
-    return Samples(table.to_numpy(np.float64), None if points else y)

@@ -9,6 +9,7 @@ import numpy as np
 from pydantic import Field
 
 from dadao_sim.errors import InputError
+from dadao_sim.local_steps.given import reals
 from dadao_sim.memory import Need
 from dadao_sim.problems.data.arrays import FloatArray
 from dadao_sim.registration import Registry
@@ -139,7 +140,7 @@ class SampleSet(DataSource):
         feature 1, which the l2 term counts like any other; points have none. InputError for data
         that are not finite.
         """
-        X, y = self.read(points=points)
+        X, y = self._checked(*self.read(points=points), points)
         good = np.isfinite(X).all(axis=1)
         if y is not None:
             good &= np.isfinite(y)
@@ -152,10 +153,25 @@ class SampleSet(DataSource):
             kept = np.sort(rng.permutation(X.shape[0])[: self.limit])
             X, y = X[kept], None if y is None else y[kept]
         if self.standardise:
-            deviation = X.std(axis=0)
-            X = (X - X.mean(axis=0)) / np.where(deviation > 0, deviation, 1.0)
+            X = standardised(X)
         if self.intercept and not points:
             X = np.column_stack([X, np.ones(X.shape[0])])
+        return Samples(X, y)
+
+    def _checked(self, X: Any, y: Any, points: bool) -> Samples:
+        """What was read, of the shapes and types it should have."""
+        X = _floats(f"features of {self.kind}", X)
+        if X.ndim != 2 or 0 in X.shape:
+            raise InputError(
+                f"features of {self.kind}", f"shape {X.shape} read", "(samples, features) is needed"
+            )
+        if points:
+            return Samples(X, None)
+        y = _floats(f"targets of {self.kind}", y)
+        if y.shape != X.shape[:1]:
+            raise InputError(
+                f"targets of {self.kind}", f"shape {y.shape} read", f"{X.shape[:1]} is needed"
+            )
         return Samples(X, y)
 
     def points(self, nodes: int, rng: np.random.Generator) -> FloatArray:
@@ -164,6 +180,47 @@ class SampleSet(DataSource):
         if X.shape[0] != nodes:
             raise InputError(f"{X.shape[0]} points for {nodes} nodes; averaging needs one per node")
         return X
+
+
+NEARLY_CONSTANT = 1e-11
+"""Spread of a feature, relative to its size, from which its mean is too coarse to be taken off."""
+LARGE, SMALL = 1e100, 1e-100
+"""Sizes and spreads between which squares neither overflow nor vanish."""
+
+
+def standardised(X: FloatArray) -> FloatArray:
+    """Every feature of X (N, p) with mean 0 and variance 1; a constant one is 0.
+
+    A feature is constant if all its values are equal, not if its rounded deviation is 0.
+    """
+    least, most = X.min(axis=0), X.max(axis=0)
+    size = np.maximum(np.abs(least), np.abs(most))
+    with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+        spread = most - least
+        hard = (spread < NEARLY_CONSTANT * size) | (size > LARGE) | (spread < SMALL)
+        deviation = X.std(axis=0)
+        Z = (X - X.mean(axis=0)) / deviation
+    for k in np.flatnonzero(hard):
+        Z[:, k] = _standardised_exactly(X[:, k])
+    return Z
+
+
+def _standardised_exactly(x: FloatArray) -> FloatArray:
+    """The same of one feature (N,) of any size and spread: both become those of common numbers by
+    steps that do not round, powers of two and a difference of near numbers.
+    """
+    if x.min() == x.max():
+        return np.zeros_like(x)
+    x = np.ldexp(x, -np.frexp(np.abs(x).max())[1])
+    x = x - x[0]
+    x = np.ldexp(x, -np.frexp(np.abs(x).max())[1])
+    x = x - x.mean()
+    return x / x.std()
+
+
+def _floats(name: str, array: Any) -> FloatArray:
+    """The array itself where it is one of float64."""
+    return array if type(array) is np.ndarray and array.dtype == np.float64 else reals(name, array)
 
 
 DATA: Registry[type[DataSource]] = Registry("data", "dadao_sim.problems.data", kinds_of(DataSource))

@@ -11,6 +11,7 @@ from pydantic import Field, model_validator
 from dadao_sim.compiled.kernel import kernel
 from dadao_sim.engine import oracles
 from dadao_sim.errors import InputError, within
+from dadao_sim.local_steps.given import reals
 from dadao_sim.memory import Need, inside
 from dadao_sim.problems.data.arrays import FloatArray, IntArray
 from dadao_sim.problems.data.source import DATA, DataSource, Wanted, require_fit
@@ -85,7 +86,7 @@ class AveragingProblem(Problem):
 
 def averaging_problem(centres: ArrayLike) -> AveragingProblem:
     """See :meth:`Problem.averaging`."""
-    values = np.ascontiguousarray(centres, dtype=np.float64)
+    values = reals("centres", centres, truths=True)
     if values.ndim != 2 or 0 in values.shape:
         raise InputError(
             "centres", f"shape {values.shape} given", "(nodes, dimension), both >= 1, is needed"

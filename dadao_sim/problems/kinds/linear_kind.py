@@ -13,8 +13,9 @@ from pydantic import BeforeValidator, Field, model_validator
 from scipy.sparse import issparse
 
 from dadao_sim.errors import InputError, within
+from dadao_sim.local_steps.given import shown
 from dadao_sim.memory import Need, inside
-from dadao_sim.problems.data.arrays import FloatArray
+from dadao_sim.problems.data.arrays import FloatArray, parts_of
 from dadao_sim.problems.data.checks import (
     Weighting,
     require_constants,
@@ -107,7 +108,8 @@ class LinearKind(ProblemKind):
         if self.wanted.labels and not (np.abs(y) == 1).all():
             values = np.unique(y)
             found = ", ".join(f"{value:g}" for value in values[:3]) + ", ..." * (len(values) > 3)
-            raise InputError(f"{self.kind} needs labels -1 and 1; found {found}")
+            hint = "; map them with labels: {positive: ...}" * ("labels" in type(data).model_fields)
+            raise InputError(f"{self.kind} needs labels -1 and 1; found {found}{hint}")
         partition = self.partition or PARTITIONS["iid"](kind="iid")
         minimum = X.shape[1] if self.full_rank else 1
         parts = partition.split(y, nodes, partition_rng, minimum=minimum)
@@ -159,8 +161,8 @@ class WithL2(LinearKind):
 
 
 def from_arrays(
-    A: FloatArray | Sequence[Any],
-    b: FloatArray | Sequence[ArrayLike],
+    A: ArrayLike | Sequence[Any],
+    b: ArrayLike | Sequence[ArrayLike],
     loss: str,
     *,
     mu: float | None,
@@ -170,8 +172,10 @@ def from_arrays(
 ) -> Problem:
     """See :meth:`Problem.from_arrays`."""
     kinds = {name: kind for name, kind in PROBLEMS.items() if issubclass(kind, LinearKind)}
-    if loss not in kinds:
-        raise InputError("loss", f"{loss!r} is not one of {', '.join(kinds)}")
+    if not isinstance(loss, str) or loss not in kinds:
+        raise InputError("loss", f"{shown(loss)} is not one of {', '.join(kinds)}")
+    # The problem keeps arrays as they are, to which a caller may go on to write.
+    A, b = (part.copy() if isinstance(part, np.ndarray) else part for part in (A, b))
     return _problem(kinds[loss], loss, A, b, constants, mu, L, weighting)
 
 
@@ -195,7 +199,8 @@ def _problem(
     has_l2 = issubclass(kind, WithL2)
     if has_l2 and mu is None:
         raise InputError("mu", f"{name} needs the strength of its l2 term", "a number > 0")
-    make = sparse_problem if len(A) and issparse(A[0]) else linear_problem
+    sparse = not isinstance(A, np.ndarray) and any(issparse(part) for part in parts_of("A", A))
+    make = sparse_problem if sparse else linear_problem
     return make(
         A,
         b,

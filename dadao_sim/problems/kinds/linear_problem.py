@@ -142,12 +142,26 @@ class LinearProblem(Problem):
             workspace, 0, self.nodes, 1.0 / self.nodes, np.zeros(x.size), x, workspace.scratch
         )
         if not (converged and self._is_optimal(x)):
+            self._require_unique()
             raise InputError(
                 "data",
                 "the optimum cannot be computed to 1e-12, F is too ill-conditioned",
                 "use a larger l2 term (least_squares: kind ridge), or standardise the features",
             )
         return x
+
+    def _require_unique(self) -> None:
+        """InputError where the columns of all nodes together are linearly dependent."""
+        if not self._is_quadratic or self.model.ridge > 0.0:
+            return
+        with one_blas_thread():
+            singular = np.linalg.svd(self._root, compute_uv=False) ** 2
+        if singular[-1] <= self.dimension * np.finfo(float).eps * singular[0]:
+            raise InputError(
+                "data",
+                "the columns are linearly dependent, so that x* is not unique",
+                "use kind ridge, or drop columns",
+            )
 
     def _is_optimal(self, x: FloatArray) -> bool:
         at_zero = self.gradients(np.zeros((self.nodes, x.size))).mean(axis=0)

@@ -4,6 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from numpy.typing import ArrayLike
 
 from dadao_sim.engine import oracles
 from dadao_sim.errors import InputError
+from dadao_sim.local_steps.given import reals, shown
 from dadao_sim.local_steps.local_step import LocalStep
 from dadao_sim.problems.data.arrays import FloatArray, IntArray
 
@@ -124,12 +126,18 @@ class Problem(ABC):
     @cached_property
     def node_L(self) -> FloatArray:
         """Smoothness L_i of each f_i (n,); a given L stands for all."""
-        return self._node_L() if self.given_L is None else np.full(self.nodes, self.given_L)
+        found = self._node_L() if self.given_L is None else np.full(self.nodes, self.given_L)
+        if not np.isfinite(found).all():
+            raise InputError("data", "its numbers are too large: L overflows", "rescale them")
+        return found
 
     @cached_property
     def x_star(self) -> FloatArray:
         """The optimum (d,): ||grad F(x*)|| <= 1e-12 max(||grad F(0)||, mean_i ||grad f_i(x*)||)."""
-        return self._optimum() if self.given_x_star is None else self.given_x_star
+        found = self._optimum() if self.given_x_star is None else self.given_x_star
+        if not np.isfinite(found).all():
+            raise InputError("data", "its numbers are too large: x* overflows", "rescale them")
+        return found
 
     def suboptimality(self, x: ArrayLike) -> float:
         """F(x) - F(x*), for x (d,); never negative."""
@@ -180,10 +188,10 @@ class Problem(ABC):
 
     def relabelled(self, order: ArrayLike) -> "Problem":
         """The problem whose node k is node ``order[k]`` of this one, with the same x*, mu and L."""
-        permutation = np.asarray(order, dtype=np.int64)
-        if not np.array_equal(np.sort(permutation), np.arange(self.nodes)):
+        given = reals("order", order)
+        if not np.array_equal(np.sort(given, axis=None), np.arange(self.nodes)) or given.ndim != 1:
             raise InputError("order", f"not a permutation of the {self.nodes} nodes")
-        return self._relabelled(permutation)
+        return self._relabelled(given.astype(np.int64))
 
     @cached_property
     def _x_star_if_any(self) -> FloatArray | None:
@@ -202,8 +210,9 @@ class Problem(ABC):
             raise InputError("objectives", "dual methods need conjugate_gradient(y) at every node")
 
     def _node(self, i: int) -> int:
-        if not 0 <= i < self.nodes:
-            raise InputError("node", f"{i} given", f"the problem has nodes 0 to {self.nodes - 1}")
+        if not isinstance(i, Integral) or isinstance(i, bool) or not 0 <= i < self.nodes:
+            given = f"{shown(i)} given"
+            raise InputError("node", given, f"the problem has nodes 0 to {self.nodes - 1}")
         return int(i)
 
     def _point(self, x: ArrayLike) -> FloatArray:
@@ -216,8 +225,8 @@ class Problem(ABC):
 
     @staticmethod
     def from_arrays(
-        A: FloatArray | Sequence[ArrayLike],
-        b: FloatArray | Sequence[ArrayLike],
+        A: ArrayLike | Sequence[Any],
+        b: ArrayLike | Sequence[ArrayLike],
         loss: str,
         mu: float | None = None,
         L: float | None = None,
@@ -238,7 +247,10 @@ class Problem(ABC):
 
         The last three need mu > 0, the strength of the l2 term. ``weighting`` of uneven nodes:
         ``samples`` replaces 1/m_i by n/N (N all samples), so that x* does not depend on the
-        partition; ``uniform`` keeps 1/m_i. InputError for data that cannot be used.
+        partition; ``uniform`` keeps 1/m_i.
+
+        The arrays are copied. InputError for data that cannot be used, among them masked, complex
+        and text arrays, dates and objects: see ``docs/data-and-networks.md``.
         """
         from dadao_sim.problems.kinds.linear_kind import from_arrays
 
@@ -246,14 +258,14 @@ class Problem(ABC):
 
     @staticmethod
     def averaging(centres: ArrayLike) -> "Problem":
-        """f_i(x) = ||x - c_i||^2/2 for ``centres`` (n, d); x* is their mean."""
+        """f_i(x) = ||x - c_i||^2/2 for ``centres`` (n, d), copied; x* is their mean."""
         from dadao_sim.problems.kinds.averaging import averaging_problem
 
         return averaging_problem(centres)
 
     @staticmethod
     def quadratic(H: ArrayLike, c: ArrayLike) -> "Problem":
-        """f_i(x) = x^T H_i x/2 - c_i^T x, for symmetric ``H`` (n, d, d) and ``c`` (n, d).
+        """f_i(x) = x^T H_i x/2 - c_i^T x, for symmetric ``H`` (n, d, d) and ``c`` (n, d), copied.
 
         mu and L are the extreme eigenvalues over the nodes; InputError where mu would be 0.
         """
@@ -272,15 +284,26 @@ class Problem(ABC):
         """Python objects with value(x) and gradient(x), and conjugate_gradient(y) for dual methods.
 
         mu and L must hold for every one of them: they are not checked. Without ``x_star`` it is
-        found by accelerated gradient steps; InputError if they miss the accuracy of :attr:`x_star`.
+        found by accelerated gradient steps; InputError if they miss the accuracy of :attr:`x_star`,
+        and for a given one that does. Every function is asked at 0 here: InputError names the node
+        whose answer is not finite, real, and of the right shape, or which fails, there and later.
         """
         from dadao_sim.problems.kinds.python_objective import python_problem
 
         return python_problem(objectives, mu, L, dimension, x_star)
 
 
+def finite_point(name: str, x: ArrayLike, dimension: int) -> FloatArray:
+    """``x`` as an array (d,) of its own; InputError names the argument unless it is finite."""
+    point = reals(name, x)
+    if point.shape != (dimension,) or not np.isfinite(point).all():
+        wrong = "nan or infinite" if point.shape == (dimension,) else f"has shape {point.shape}"
+        raise InputError(name, wrong, f"({dimension},) finite numbers are needed")
+    return point
+
+
 def _shaped(x: ArrayLike, shape: tuple[int, ...]) -> FloatArray:
-    point = np.ascontiguousarray(x, dtype=np.float64)
+    point = reals("x", x)
     if point.shape != shape:
         raise InputError(f"an array of shape {point.shape} was given; {shape} is needed")
     return point

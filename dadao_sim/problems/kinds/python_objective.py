@@ -8,13 +8,16 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from dadao_sim.engine import oracles
-from dadao_sim.errors import InputError
+from dadao_sim.errors import InputError, failure
+from dadao_sim.local_steps.given import number, positive, reals, shown, whole
 from dadao_sim.problems.data.arrays import FloatArray, IntArray
 from dadao_sim.problems.data.checks import require_constants
-from dadao_sim.problems.kinds.problem import TOLERANCE, Problem
+from dadao_sim.problems.kinds.problem import TOLERANCE, Problem, finite_point
 
 MOST_GROWTH = 1e12
 """Growth of the gradient after which the search for x* gives up."""
+ROUNDING = 100 * np.finfo(float).eps
+"""Of a gradient near x*, relative to L ||x*||: what is asked of a given x* besides."""
 
 
 class Objective(Protocol):
@@ -29,34 +32,51 @@ class Objective(Protocol):
 
 @dataclass(frozen=True)
 class PythonObjectives:
-    """The users' objects under the engine's signatures. They receive copies, never the state."""
+    """The users' objects under the engine's signatures. They receive copies, never the state.
+
+    InputError names the node whose function fails, or answers anything but real numbers.
+    """
 
     objectives: tuple[Objective, ...]
 
     @property
     def has_conjugate(self) -> bool:
         """Whether every object offers a conjugate gradient."""
-        return all(hasattr(objective, "conjugate_gradient") for objective in self.objectives)
+        return all(has_method(objective, "conjugate_gradient") for objective in self.objectives)
+
+    def value(self, i: int, x: FloatArray) -> float:
+        """f_i(x), for x (d,)."""
+        what = f"objectives: value of node {i}"
+        found = number(what, self._ask(i, "value", x))
+        if np.isnan(found) and np.isfinite(x @ x):
+            raise InputError(what, "nan given", "one real number is needed")
+        return found
 
     def gradient(self, i: int, x: FloatArray, mark: object, out: FloatArray) -> None:
         """Write grad f_i(x) into out (d,)."""
-        self._write(i, "gradient", self.objectives[i].gradient(x.copy()), out)
+        self._write(i, "gradient", x, out)
 
     def conjugate_gradient(self, i: int, y: FloatArray, out: FloatArray) -> None:
         """Write grad f_i*(y) into out (d,)."""
-        answer = self.objectives[i].conjugate_gradient(y.copy())  # type: ignore[attr-defined]
-        self._write(i, "conjugate_gradient", answer, out)
+        self._write(i, "conjugate_gradient", y, out)
 
-    @staticmethod
-    def _write(i: int, name: str, answer: object, out: FloatArray) -> None:
-        values = np.asarray(answer, dtype=float)
-        if values.shape != out.shape:
-            raise InputError(
-                "objectives",
-                f"{name} of node {i} has shape {values.shape}",
-                f"{out.shape} is needed",
-            )
-        out[:] = values
+    def _write(self, i: int, name: str, x: FloatArray, out: FloatArray) -> None:
+        what = f"objectives: {name} of node {i}"
+        answer = reals(what, self._ask(i, name, x))
+        if answer.shape != out.shape:
+            raise InputError(what, f"has shape {answer.shape}", f"{out.shape} is needed")
+        out[:] = answer
+
+    def _ask(self, i: int, name: str, x: FloatArray) -> object:
+        try:
+            return getattr(self.objectives[i], name)(x.copy())
+        except (Exception, SystemExit) as error:
+            raise failure(f"objectives: {name} of node {i}", error) from error
+
+
+def has_method(objective: object, name: str) -> bool:
+    """Whether a user's object has something of that name to call."""
+    return callable(getattr(objective, name, None))
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -88,7 +108,7 @@ class PythonProblem(Problem):
 
     def value(self, i: int, x: ArrayLike) -> float:
         """f_i(x), for x (d,)."""
-        return float(self.objective_list.objectives[self._node(i)].value(self._point(x).copy()))
+        return self.objective_list.value(self._node(i), self._point(x))
 
     def divergence(self, x: ArrayLike, origin: ArrayLike) -> float:
         """See :meth:`Problem.divergence`; as fine as the rounding of the values, cut at 0."""
@@ -126,6 +146,25 @@ class PythonProblem(Problem):
             "check these constants, or give x_star",
         )
 
+    def require_optimum(self, x: FloatArray) -> None:
+        """InputError unless x (d,) is the minimiser, to the accuracy of :attr:`x_star`, or as far
+        as the rounding of the gradients tells.
+        """
+        at_zero, at_x = self._all(np.zeros(x.size)), self._all(x)
+        scale = max(
+            float(np.linalg.norm(at_zero.mean(axis=0))),
+            float(np.linalg.norm(at_x, axis=1).mean()),
+        )
+        size = float(np.linalg.norm(at_x.mean(axis=0)))
+        if not size <= TOLERANCE * scale + ROUNDING * self.L * float(np.linalg.norm(x)):
+            found = size / scale if scale else np.inf
+            raise InputError(
+                "x_star",
+                f"not the optimum: the mean gradient there is {found:.1e} of that at 0, "
+                f"or of the nodes' own; {TOLERANCE:g} is asked",
+                "leave it out, and it is found",
+            )
+
     def _all(self, x: FloatArray) -> FloatArray:
         return self.gradients(np.tile(x, (self.nodes, 1)))
 
@@ -142,29 +181,44 @@ def python_problem(
     x_star: ArrayLike | None,
 ) -> PythonProblem:
     """See :meth:`Problem.from_objectives`."""
+    mu, L, dimension = positive("mu", mu), positive("L", L), whole("dimension", dimension)
     require_constants(mu, L)
-    if dimension < 1 or len(objectives) == 0:
-        raise InputError("objectives", "at least one node and one dimension are needed")
-    zero = np.zeros(dimension)
+    if not isinstance(objectives, Sequence) or isinstance(objectives, str):
+        raise InputError("objectives", f"{shown(objectives)} given", "a list is needed")
+    if len(objectives) == 0:
+        raise InputError("objectives", "none given", "at least one node is needed")
+    asked = PythonObjectives(tuple(objectives))
     for i, objective in enumerate(objectives):
         for name in ("value", "gradient"):
-            if not callable(getattr(objective, name, None)):
+            if not has_method(objective, name):
                 raise InputError("objectives", f"node {i} has no method {name}(x)")
-        gradient = np.asarray(objective.gradient(zero.copy()))
-        if gradient.shape != zero.shape or not np.isfinite(gradient).all():
-            raise InputError(
-                "objectives",
-                f"gradient(0) of node {i} has shape {gradient.shape} or is not finite",
-                f"({dimension},) finite numbers are needed",
-            )
+        _require_finite_at_zero(asked, i, dimension)
     problem = PythonProblem(
-        kind="python",
-        objective_list=PythonObjectives(tuple(objectives)),
-        size=int(dimension),
-        given_mu=float(mu),
-        given_L=float(L),
+        kind="python", objective_list=asked, size=dimension, given_mu=mu, given_L=L
     )
-    return problem if x_star is None else replace(problem, given_x_star=problem._point(x_star))
+    if x_star is None:
+        return problem
+    point = finite_point("x_star", x_star, dimension)
+    problem.require_optimum(point)
+    return replace(problem, given_x_star=point)
+
+
+def _require_finite_at_zero(asked: PythonObjectives, i: int, dimension: int) -> None:
+    """InputError where one of the functions of node i does not answer zeros as it should."""
+    zero, out = np.zeros(dimension), np.empty(dimension)
+    found: dict[str, float | FloatArray] = {"value": asked.value(i, zero)}
+    asked.gradient(i, zero, None, out)
+    found["gradient"] = out.copy()
+    if has_method(asked.objectives[i], "conjugate_gradient"):
+        asked.conjugate_gradient(i, zero, out)
+        found["conjugate_gradient"] = out.copy()
+    for name, answer in found.items():
+        if not np.isfinite(answer).all():
+            raise InputError(
+                f"objectives: {name} of node {i}",
+                "nan or infinite at x = 0",
+                "finite numbers are needed",
+            )
 
 
 oracles.gradient.register(PythonObjectives, PythonObjectives.gradient)

@@ -8,6 +8,7 @@ from numpy.typing import ArrayLike
 
 from dadao_sim.compiled.threads import one_blas_thread
 from dadao_sim.errors import InputError
+from dadao_sim.local_steps.given import reals
 from dadao_sim.problems.data.arrays import FloatArray, IntArray
 from dadao_sim.problems.kinds.problem import Problem
 from dadao_sim.problems.kinds.quadratic import Quadratic, with_inverse
@@ -109,8 +110,7 @@ def square_root(H: FloatArray) -> FloatArray:
 
 def quadratic_problem(H: ArrayLike, c: ArrayLike) -> QuadraticProblem:
     """See :meth:`Problem.quadratic`."""
-    hessians = np.ascontiguousarray(H, dtype=np.float64)
-    linear = np.ascontiguousarray(c, dtype=np.float64)
+    hessians, linear = reals("H", H), reals("c", c)
     if linear.ndim != 2 or 0 in linear.shape or hessians.shape != (*linear.shape, linear.shape[1]):
         raise InputError(
             "H, c",

@@ -6,12 +6,20 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.sparse import csr_array, vstack
+from scipy.sparse import csr_array, issparse, vstack
 from scipy.sparse.linalg import LinearOperator, cg, eigsh
 
 from dadao_sim.compiled.threads import one_blas_thread
 from dadao_sim.errors import InputError
-from dadao_sim.problems.data.arrays import FloatArray, IntArray, offsets_of, scales, where_in
+from dadao_sim.local_steps.given import reals
+from dadao_sim.problems.data.arrays import (
+    FloatArray,
+    IntArray,
+    offsets_of,
+    same_nodes,
+    scales,
+    where_in,
+)
 from dadao_sim.problems.kinds import sparse_model
 from dadao_sim.problems.kinds.losses import Loss
 from dadao_sim.problems.kinds.problem import TOLERANCE, Problem
@@ -195,16 +203,27 @@ def _model(
     )
 
 
+def _sparse(name: str, part: Any) -> csr_array:
+    """Rows of one node, sparse or dense, in CSR with float64; InputError for what is no matrix."""
+    if not issparse(part):
+        dense = reals(name, part, truths=True)
+        if dense.ndim != 2:
+            raise InputError(name, f"has shape {dense.shape}", "(samples, dimension) is needed")
+        return csr_array(dense)
+    try:
+        rows = csr_array(part)
+        rows.check_format(full_check=True)
+    except (ValueError, TypeError) as error:
+        said = str(error).splitlines()[0][:80] if str(error) else "damaged"
+        raise InputError(name, f"no sparse matrix: {said}", "one of scipy is needed") from error
+    return csr_array((reals(name, rows.data, truths=True), rows.indices, rows.indptr), rows.shape)
+
+
 def _stacked(A: Sequence[Any], b: Sequence[ArrayLike]) -> tuple[csr_array, FloatArray, IntArray]:
     """All rows, all targets (N,), samples per node (n,); InputError if they do not fit."""
-    parts = [csr_array(part) for part in A]
-    targets = [np.asarray(part, dtype=np.float64) for part in b]
-    if not parts or len(parts) != len(targets):
-        raise InputError(
-            "data",
-            f"A has {len(parts)} nodes and b has {len(targets)}",
-            "they must agree, and be >= 1",
-        )
+    A, b = same_nodes(A, b)
+    parts = [_sparse(f"A of node {i}", part) for i, part in enumerate(A)]
+    targets = [reals(f"b of node {i}", part, truths=True) for i, part in enumerate(b)]
     for i, (part, target) in enumerate(zip(parts, targets, strict=True)):
         if 0 in part.shape or part.shape[1] != parts[0].shape[1] or target.shape != part.shape[:1]:
             raise InputError(
