@@ -3,7 +3,6 @@
 import csv as csv_module
 import io
 import itertools
-import os
 import re
 import zipfile
 from array import array
@@ -17,6 +16,7 @@ from numpy.typing import NDArray
 
 from dadao_sim.errors import InputError
 from dadao_sim.local_steps.given import reals, shown
+from dadao_sim.memory import Need, require_room
 from dadao_sim.problems.data.source import Samples
 
 Reader = Callable[[Path, str | None, bool], Samples]
@@ -63,20 +63,6 @@ def by_ending(path: Path) -> Format:
     )
 
 
-def require_room(path: Path, bytes: int, what: str) -> None:
-    """InputError where ``what`` of a file would take more than half of this machine's memory."""
-    try:
-        room = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2
-    except (AttributeError, ValueError, OSError):  # not every system says
-        room = 4 * 2**30
-    if bytes > room:
-        raise InputError(
-            "path",
-            f"{path.name} makes {what}, {bytes / 2**30:,.1f} GiB",
-            f"at most {room / 2**30:,.1f} GiB are read here",
-        )
-
-
 # --- svmlight ------------------------------------------------------------------------------------
 
 SVMLIGHT_LINE = re.compile(rb"\s*([^\s:#]+(\s+qid:\d+)?(\s+\d+:[^\s:#]+)*\s*)?(#.*)?")
@@ -107,8 +93,8 @@ def svmlight(path: Path, target: str | None, points: bool) -> Samples:
     if X.indices.size == 0:
         raise InputError("path", f"{path.name} has targets and no features", "number:value pairs")
     rows, columns = X.shape
-    dense = f"a table of {rows:,} samples and {columns:,} features"
-    require_room(path, 8 * rows * columns, dense)
+    dense = f"{path.name} as a table of {rows:,} samples and {columns:,} features"
+    require_room(Need("path", dense, 8 * rows * columns))
     return Samples(X.toarray(), None if points else y)
 
 
@@ -155,7 +141,7 @@ def npz(path: Path, target: str | None, points: bool) -> Samples:
 
 def _array(archive: zipfile.ZipFile, path: Path, name: str, bytes: int) -> NDArray[Any]:
     """An array of an archive. What its entry says of its size is checked before it is unpacked."""
-    require_room(path, bytes, f"an array {name}")
+    require_room(Need("path", f"the array {name} of {path.name}", bytes))
     try:
         with archive.open(f"{name}.npy") as file:
             return np.lib.format.read_array(file, allow_pickle=False)
@@ -196,7 +182,8 @@ def tsv(path: Path, target: str | None, points: bool) -> Samples:
 
 def _table(path: Path, target: str | None, points: bool, separator: str) -> Samples:
     text = _text(path)
-    require_room(path, 8 * (text.count(separator) + text.count("\n")), "a table")
+    numbers = text.count(separator) + text.count("\n")
+    require_room(Need("path", f"{path.name} as a table", 8 * numbers))
     lines = csv_module.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
     try:
         names = _names(path, next(lines, []), separator)
@@ -220,7 +207,7 @@ def _table(path: Path, target: str | None, points: bool, separator: str) -> Samp
 
 
 def _text(path: Path) -> str:
-    require_room(path, path.stat().st_size, "a text")
+    require_room(Need("path", f"{path.name} as a text", 2 * path.stat().st_size))
     try:
         text = path.read_bytes().decode("utf-8-sig")
     except UnicodeDecodeError as error:
