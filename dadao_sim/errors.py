@@ -1,5 +1,5 @@
 """The one error that a user's input can cause, and how it learns where in the input it lies; what a
-user's function raises becomes one, too.
+user's function raises becomes one, too. And the one that a user's machine can cause.
 """
 
 import re
@@ -42,6 +42,10 @@ class InputError(ValueError):
         if not wrong:
             return one_line(str(where))
         return one_line(f"{where}: {wrong}" + (f"; {right}" if right else ""))
+
+
+class WorkerKilled(RuntimeError):
+    """A worker process ended before its work: most often the system had no memory left."""
 
 
 @contextmanager

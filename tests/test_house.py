@@ -30,7 +30,7 @@ FLOORS = (
     ("compiled", "metrics"),
     ("archives", "registration"),
     ("files", "memory", "strict"),
-    ("cache_files", "errors", "randomness"),
+    ("errors", "randomness"),
     ("text",),
 )
 SMALL = {room for floor in FLOORS[-4:] for room in floor}
@@ -72,7 +72,7 @@ def test_figures_are_drawn_from_results_and_reports_only(house):
 
 
 def test_few_modules_stand_at_the_top(house):
-    assert len(house.top) <= 13
+    assert len(house.top) <= 12
 
 
 def test_every_folder_is_a_package():

@@ -1,6 +1,7 @@
 """The command that holds methods against the contract that all methods keep."""
 
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -71,15 +72,18 @@ def _checked(names: Sequence[str], jobs: int) -> "Iterator[tuple[str, list[Outco
         for name in names:
             yield name, _outcomes((), name)
         return
-    from joblib import Parallel, delayed
-
     from dadao_sim import plugins
+    from dadao_sim.simulation.workers import elsewhere
 
     files = [plugin.file for plugin in plugins.known()]
-    found = Parallel(n_jobs=jobs, return_as="generator")(
-        delayed(_outcomes)(files, name) for name in names
-    )
-    yield from zip(names, found, strict=True)
+    tasks = ((name, (files, name)) for name in names)
+    found: dict[str, list[Outcome]] = {}
+    waiting = list(names)
+    with closing(elsewhere(_outcomes, tasks, min(jobs, len(names)))) as finishing:
+        for name, outcomes in finishing:
+            found[name] = outcomes
+            while waiting and waiting[0] in found:
+                yield waiting[0], found[waiting.pop(0)]
 
 
 def _outcomes(files: Sequence[tuple[str, bytes]], name: str) -> "list[Outcome]":

@@ -9,9 +9,13 @@ import typer
 
 import dadao_sim
 from dadao_sim import cli
+from dadao_sim.cli import ending, streams
 from dadao_sim.cli.group import Group
-from dadao_sim.errors import InputError
+from dadao_sim.errors import InputError, WorkerKilled
 from dadao_sim.text import one_line
+
+INTERRUPTED = 130  # the shell's codes for Ctrl-C, and for what the system killed
+KILLED = 137
 
 
 def groups() -> list[Group]:
@@ -48,22 +52,43 @@ def options(
 
 
 def main() -> None:
-    """Run the command; what a user got wrong is one line on standard error and exit code 2."""
+    """Run the command and exit: code 2 and one line on standard error for what a user got wrong,
+    137 where the system killed a worker, the shell's code of the signal that ended it.
+    """
+    with streams.patient() as output:
+        with ending.signals_interrupt() as heard:
+            code = _run()
+        output.flush()
+        lost = streams.lost(output)
+        if lost:
+            print(f"dadao-sim: {lost}", file=sys.stderr)
+    if heard:
+        code = 128 + heard[0]
+    sys.exit(code or (2 if lost else 0))
+
+
+def _run() -> int:
+    """Run the command; its exit code."""
+    code = 2
     try:
-        sys.exit(app(standalone_mode=False))
+        return app(standalone_mode=False) or 0
     except (InputError, OSError) as error:
         message = str(error)
     except MemoryError as error:
         message = f"not enough memory: {error}"
+    except WorkerKilled as error:
+        message, code = str(error), KILLED
+    except (KeyboardInterrupt, typer.Abort):
+        message, code = "interrupted", INTERRUPTED
     except Exception as error:
         # What typer found wrong in the words: its class is another one in each version.
         if not hasattr(error, "format_message"):
             raise
         message = error.format_message()
         if not message:  # no command given, and the help is shown already
-            sys.exit(2)
+            return 2
     print(f"dadao-sim: {one_line(message)}", file=sys.stderr)
-    sys.exit(2)
+    return code
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ import typer
 from dadao_sim.cli.group import Group
 from dadao_sim.cli.options import ScenarioArgument, SetOption
 from dadao_sim.cli.show import console, print_costs, say
-from dadao_sim.errors import InputError
+from dadao_sim.errors import InputError, WorkerKilled
 
 if TYPE_CHECKING:
     from dadao_sim.results.result import Result, RunKey
@@ -60,6 +60,9 @@ def run(
     except KeyboardInterrupt:
         say(f"interrupted: what was finished is in {folder}; go on with --resume")
         raise typer.Exit(INTERRUPTED) from None
+    except WorkerKilled as error:
+        kept = f"what was finished is in {folder}; go on with --resume, perhaps with fewer --jobs"
+        raise WorkerKilled(f"{error}; {kept}") from None
     print_costs(result.summary, result.titles)
     for row in result.runs.itertuples():
         if row.status == DIVERGED:

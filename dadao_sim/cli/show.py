@@ -3,7 +3,7 @@
 import math
 import sys
 from collections.abc import Iterable, Mapping, Sequence
-from functools import cache
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from dadao_sim.text import printable, printed_name
@@ -13,41 +13,58 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 
-@cache
 def console() -> "Console":
     """Where everything is printed; as wide as the terminal, if it is one."""
+    return _console(sys.stdout)
+
+
+@lru_cache(maxsize=1)
+def _console(stream: Any) -> "Console":
     from rich.console import Console
 
+    width = None if stream.isatty() else 110
     # What is printed was written by others as a rule: "[b]" and ":100:" are text.
     return Console(
-        markup=False,
-        emoji=False,
-        highlight=False,
-        soft_wrap=True,
-        width=None if sys.stdout.isatty() else 110,
+        file=stream, markup=False, emoji=False, highlight=False, soft_wrap=True, width=width
     )
+
+
+def shown(text: str) -> str:
+    """A text as standard output can show it: what has no character there is a number."""
+    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+    return printable(text).encode(encoding, "backslashreplace").decode(encoding)
 
 
 def say(text: str) -> None:
     """One line for the user, whatever names are in it."""
-    console().print(printable(text))
+    console().print(shown(text))
 
 
 def print_table(
     titles: Sequence[str], rows: Iterable[Sequence[str]], *, words: int = 1, wrap: bool = False
 ) -> None:
-    """A table whose first ``words`` columns are words, and the others numbers, at the right."""
+    """A table whose first ``words`` columns are words, and the others numbers, at the right.
+
+    It is wider than the terminal where a word or a number has no room.
+    """
+    from rich.measure import Measurement
     from rich.table import Table
 
+    cells = [[shown(cell) for cell in row] for row in (titles, *rows)]
     table = Table(box=None, pad_edge=False)
-    for k, title in enumerate(map(printable, titles)):
+    for k, (title, *column) in enumerate(zip(*cells, strict=True)):
         if k < words:
             table.add_column(title)
         else:
-            table.add_column(title, justify="right", no_wrap=not wrap)
-    for row in rows:
-        table.add_row(*map(printable, row))
-    console().print(table)
+            whole = None if wrap else max(map(len, (title, *column)))
+            table.add_column(title, justify="right", no_wrap=not wrap, min_width=whole)
+    for row in cells[1:]:
+        table.add_row(*row)
+    output = console()
+    needed = Measurement.get(output, output.options.update(max_width=10**6), table).minimum
+    if needed > output.width:
+        table.width = needed
+    output.print(table)
 
 
 def print_costs(summary: "DataFrame", titles: Mapping[str, str]) -> None:

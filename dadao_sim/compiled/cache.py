@@ -32,7 +32,7 @@ from numba.core.compiler import CompileResult
 from numba.core.serialize import dumps
 
 import dadao_sim
-from dadao_sim import cache_files
+from dadao_sim.compiled import cache_files
 from dadao_sim.compiled.sources import PACKAGE, digest, sources
 
 KEPT_CACHES = 4

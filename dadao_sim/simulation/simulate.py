@@ -1,6 +1,7 @@
 """From a scenario to a result: all runs, here or in other processes, and what is kept of them."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -9,7 +10,7 @@ import cloudpickle
 import dadao_sim
 from dadao_sim import plugins
 from dadao_sim.algorithms.contract.registry import register
-from dadao_sim.errors import InputError
+from dadao_sim.errors import InputError, WorkerKilled
 from dadao_sim.local_steps.local_step import LocalStep
 from dadao_sim.networks import GraphSequence, Network
 from dadao_sim.problems import Problem
@@ -21,6 +22,7 @@ from dadao_sim.simulation.interrupts import Interrupts
 from dadao_sim.simulation.manifest import make_manifest
 from dadao_sim.simulation.one_run import Tick, run_plan
 from dadao_sim.simulation.study import Study
+from dadao_sim.simulation.workers import elsewhere
 
 if TYPE_CHECKING:
     import networkx
@@ -49,7 +51,7 @@ def simulate(
 
     Raises InputError for anything that cannot be run, before the first run; and for a function of
     yours that fails later, with the run, its event or round, and your line. As with
-    KeyboardInterrupt, which passes through, what was finished has then been saved.
+    KeyboardInterrupt and WorkerKilled, which pass through, what was finished has then been saved.
     """
     study = Study.of(scenario, problem=problem, network=network, local_step=local_step)
     folder = None if out is None else Path(out)
@@ -87,15 +89,15 @@ def simulate(
             tick(key, share, accuracy)
 
     try:
-        with interrupts:
-            for run in run_all(study, todo, jobs, heard):
+        with interrupts, closing(run_all(study, todo, jobs, heard)) as finishing:
+            for run in finishing:
                 key = run.key
                 if store is not None:
                     store.save(run)
                     run = store.load(key)  # its states stay on disk
                 runs[key] = run
                 heard(key, 1.0, float(run.curves["accuracy"].iloc[-1]))
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, WorkerKilled):
         if folder is not None:
             make_result(study, runs, interrupted=True).save(folder)
         raise
@@ -134,7 +136,9 @@ def _added_edges(finished: Mapping[RunKey, FinishedRun]) -> dict[str, int]:
     return {repeat: count for repeat, count in sorted(added.items()) if count}
 
 
-def run_all(study: Study, keys: list[RunKey], jobs: int, tick: Tick) -> Iterator[FinishedRun]:
+def run_all(
+    study: Study, keys: list[RunKey], jobs: int, tick: Tick
+) -> Generator[FinishedRun, None, None]:
     """The runs as they finish, in this process or in ``jobs`` others.
 
     All are planned here, whose work the runs of a repeat share; methods and plans travel as bytes,
@@ -144,18 +148,19 @@ def run_all(study: Study, keys: list[RunKey], jobs: int, tick: Tick) -> Iterator
         for key in keys:
             yield run_plan(study.taken(key), tick)
         return
-    from joblib import Parallel, delayed
-
     files = [plugins.loaded(path).file for path in study.scenario.plugins]
 
-    def tasks() -> Iterator[Any]:
+    def tasks() -> Iterator[tuple[str, tuple[Any, ...]]]:
         for key in keys:
             plan = study.taken(key)
-            yield delayed(run_elsewhere)(
-                files, cloudpickle.dumps(plan.method), cloudpickle.dumps(plan)
+            yield (
+                f"{key[0]}, repeat {key[1]}",
+                (files, cloudpickle.dumps(plan.method), cloudpickle.dumps(plan)),
             )
 
-    yield from Parallel(n_jobs=min(jobs, len(keys)), return_as="generator_unordered")(tasks())
+    with closing(elsewhere(run_elsewhere, tasks(), min(jobs, len(keys)))) as finishing:
+        for _, run in finishing:
+            yield run
 
 
 def run_elsewhere(files: list[tuple[str, bytes]], method: bytes, plan: bytes) -> FinishedRun:

@@ -104,8 +104,8 @@ def copy_of_the_compiler(tmp_path):
     """A package of that name with the modules that compile, and nothing else."""
     package = tmp_path / "dadao_sim"
     (package / "compiled").mkdir(parents=True)
-    compiler = ("__init__", "kernel", "cache", "sources")
-    for name in ("__init__", "cache_files", *(f"compiled/{module}" for module in compiler)):
+    compiler = ("__init__", "kernel", "cache", "cache_files", "sources")
+    for name in ("__init__", *(f"compiled/{module}" for module in compiler)):
         shutil.copy(PACKAGE / f"{name}.py", package / f"{name}.py")
     return package
 

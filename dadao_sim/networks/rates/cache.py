@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from dadao_sim import cache_files
+from dadao_sim.compiled import cache_files
 from dadao_sim.compiled.sources import PACKAGE, digest, sources
 from dadao_sim.networks.rates.problem import RateProblem
 
