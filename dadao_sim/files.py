@@ -18,6 +18,7 @@ from dadao_sim.errors import InputError, within
 
 HIDDEN = ".dadao-sim"  # how the names of all begin that we put beside what the user asked for
 LONGEST_SLUG = 60  # what is put before and behind it still makes the name of a file
+SIGNATURE = "drawn by dadao_sim"  # in every figure of ours
 LONGEST_NAME = 255  # bytes, of every usual file system
 
 
@@ -32,6 +33,11 @@ class FileKind(NamedTuple):
 
     suffixes: tuple[str, ...]
     is_ours: Callable[[Path], bool]
+
+
+def is_signed(path: Path) -> bool:
+    """Whether a file is a figure of ours."""
+    return SIGNATURE.encode() in path.read_bytes()
 
 
 def check_outputs(
@@ -56,14 +62,14 @@ def check_outputs(
         InputError: for the first that cannot be written, under the name of its option.
 
     """
-    read = list(_identities(inputs))
+    read = set(identities(inputs))
     taken: dict[Path, str] = {}
     for option, (path, kind) in outputs.items():
         if path is None:
             continue
         with within(option):
             target = check_output(path, kind, overwrite=overwrite)
-            if target.exists() and any(os.path.samestat(target.stat(), other) for other in read):
+            if read.intersection(identities([target])):
                 raise InputError(f"{path} is read by this command; choose another")
             if target in taken:
                 raise InputError(f"{path} is the file of {taken[target]} too; choose another")
@@ -106,7 +112,7 @@ def regular_target(path: Path) -> Path:
     if not stat.S_ISREG(there.st_mode):
         what = "a folder" if stat.S_ISDIR(there.st_mode) else "no regular file"
         raise InputError(f"{path} is {what}; name a file")
-    if any(os.path.samestat(there, stream) for stream in _standard_streams()):
+    if _identity(there) in _standard_streams():
         raise InputError(f"{path} is where messages are printed; name a file of its own")
     return Path(os.path.realpath(path))
 
@@ -156,9 +162,7 @@ def atomic_write(path: Path, content: bytes | Callable[[BinaryIO], object]) -> N
                 handle.write(content)
             handle.flush()
             os.fsync(handle.fileno())
-        if target.exists():
-            _keep_rights(target, temporary)
-        os.replace(temporary, target)
+        put_in_place(temporary, target)
     except OSError as error:
         # That of a full disk names no file, and the others name the temporary one.
         reason = error.strerror or str(error)
@@ -168,29 +172,37 @@ def atomic_write(path: Path, content: bytes | Callable[[BinaryIO], object]) -> N
             temporary.unlink()
 
 
-def _keep_rights(old: Path, new: Path) -> None:
-    """Give ``new`` the owner, as far as we may, and the permissions of ``old``."""
-    rights = old.stat()
-    with suppress(PermissionError, AttributeError):  # there are systems without owners
-        os.chown(new, rights.st_uid, rights.st_gid)
-    with suppress(PermissionError):
-        new.chmod(stat.S_IMODE(rights.st_mode))
+def put_in_place(new: Path, target: Path) -> None:
+    """Rename a file, in one step; it takes the owner and permissions of what it replaces, as far
+    as we may give them.
+    """
+    if target.exists():
+        rights = target.stat()
+        with suppress(PermissionError, AttributeError):  # there are systems without owners
+            os.chown(new, rights.st_uid, rights.st_gid)
+        with suppress(PermissionError):
+            new.chmod(stat.S_IMODE(rights.st_mode))
+    os.replace(new, target)
 
 
-def _identities(paths: Iterable[str | Path | None]) -> Iterator[os.stat_result]:
+def identities(paths: Iterable[str | Path | None]) -> Iterator[tuple[int, int]]:
     """What tells files from each other, of those at the paths and in the folders there."""
     for path in paths:
         with suppress(OSError):
             if path is not None and Path(path).is_dir():
-                yield from _identities(Path(path).iterdir())
+                yield from identities(Path(path).iterdir())
             elif path is not None:
-                yield Path(path).stat()
+                yield _identity(Path(path).stat())
 
 
-def _standard_streams() -> Iterator[os.stat_result]:
+def _identity(there: os.stat_result) -> tuple[int, int]:
+    return there.st_dev, there.st_ino
+
+
+def _standard_streams() -> Iterator[tuple[int, int]]:
     for descriptor in (1, 2):
         with suppress(OSError):  # closed
-            yield os.fstat(descriptor)
+            yield _identity(os.fstat(descriptor))
 
 
 def json_bytes(value: Any) -> bytes:

@@ -35,20 +35,27 @@ def run(
     overwrite: Annotated[bool, typer.Option(help="Replace an earlier result.")] = False,
 ) -> None:
     """Run a scenario: curves, a table of costs, figures."""
+    from dadao_sim.files import check_outputs
+    from dadao_sim.plotting.style import FIGURE
     from dadao_sim.results.columns import DIVERGED
-    from dadao_sim.results.folder import check_folder
+    from dadao_sim.results.folder import check_folder, is_unfinished, is_whole
+    from dadao_sim.scenario import shipped
     from dadao_sim.scenario.reading import load_scenario
     from dadao_sim.simulation.simulate import simulate
     from dadao_sim.simulation.study import Study
+    from dadao_sim.strict import files_named
 
     if resume and overwrite:
         raise InputError("run: --resume and --overwrite exclude each other")
     changes = list(sets or [])
     changes += [f"seed={seed}"] if seed is not None else []
     changes += [f"repeats={repeats}"] if repeats is not None else []
-    loaded = load_scenario(scenario, changes)
+    file = shipped.scenario_path(scenario)
+    loaded = load_scenario(file, changes)
     folder = out or Path("results") / loaded.name
-    check_folder(folder, resume=resume, overwrite=overwrite)
+    check_folder(folder, resume=resume, overwrite=overwrite, inputs=[file, *files_named(loaded)])
+    check_outputs({path.name: (path, FIGURE) for path in _figures(folder)}, overwrite=overwrite)
+    complete = resume and is_whole(folder) and not is_unfinished(folder)
     study = Study(loaded)
     say(_announcement(study, jobs))
     _say_added_edges(study)
@@ -69,7 +76,7 @@ def run(
             say(
                 f"{row.algorithm}, repeat {row.repeat}: diverged at time {row.time:g}: {row.reason}"
             )
-    say(f"result: {folder}")
+    say(f"result: {folder}" + (", complete before: nothing was left to run" if complete else ""))
     _draw(result, folder)
 
 
@@ -99,8 +106,13 @@ def _draw(result: "Result", folder: Path) -> None:
     except InputError as error:
         say(f"no figure: {error}")
         return
-    for suffix in ("png", "pdf"):
-        save_figure(figure, folder / "figures" / f"curves.{suffix}")
+    for path in _figures(folder):
+        save_figure(figure, path, overwrite=True)
+
+
+def _figures(folder: Path) -> list[Path]:
+    """The files of the standard figure."""
+    return [folder / "figures" / f"curves.{suffix}" for suffix in ("png", "pdf")]
 
 
 def _say_added_edges(study: "Study") -> None:

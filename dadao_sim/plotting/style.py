@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dadao_sim.errors import InputError
-from dadao_sim.files import FileKind, atomic_write, check_output
+from dadao_sim.files import SIGNATURE, FileKind, atomic_write, check_output, is_signed
 from dadao_sim.text import FONTS
 
 if TYPE_CHECKING:
@@ -252,19 +252,13 @@ def _in_lines(name: str, longest: int) -> str:
 
 
 # Files are signed, and neither dated nor of a version.
-_SIGNATURE = "drawn by dadao_sim"
 _METADATA: dict[str, dict[str, str | None]] = {
-    "pdf": {"CreationDate": None, "Creator": _SIGNATURE, "Producer": None},
-    "svg": {"Date": None, "Creator": _SIGNATURE},
-    "png": {"Software": _SIGNATURE},
+    "pdf": {"CreationDate": None, "Creator": SIGNATURE, "Producer": None},
+    "svg": {"Date": None, "Creator": SIGNATURE},
+    "png": {"Software": SIGNATURE},
 }
 
-
-def _is_signed(path: Path) -> bool:
-    return _SIGNATURE.encode() in path.read_bytes()
-
-
-FIGURE = FileKind(tuple(f".{kind}" for kind in _METADATA), _is_signed)
+FIGURE = FileKind(tuple(f".{kind}" for kind in _METADATA), is_signed)
 
 
 def save_figure(

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
@@ -26,6 +27,7 @@ from dadao_sim.errors import InputError, within
 from dadao_sim.files import (
     atomic_write,
     check_digest,
+    check_folder_of,
     file_digest,
     json_bytes,
     read_json,
@@ -35,7 +37,18 @@ from dadao_sim.files import (
 from dadao_sim.metrics import METRICS, Metric
 from dadao_sim.results.checks import check_tables, read_manifest, rows_of_curves
 from dadao_sim.results.columns import CURVE_COLUMNS, RUN_COLUMNS
+from dadao_sim.results.folder import (
+    MANIFEST,
+    NEW,
+    RESULT_FILES,
+    check_places,
+    file_of,
+    manifest_of,
+    take_place,
+    tidy,
+)
 from dadao_sim.results.latex import summary_table
+from dadao_sim.results.lock import FolderLock
 from dadao_sim.results.names import printed_names
 from dadao_sim.results.summary import summarise, summary_csv
 
@@ -48,6 +61,7 @@ Blocks = Mapping[str, NDArray[np.float64]]
 _TEXT_COLUMNS = ("algorithm", "method", "status", "reason")
 _FLAG_COLUMNS = ("experimental",)
 _COLUMN_TYPES = ("double", "int64", "string", "large_string", "null")  # null: of a table of no rows
+_ATTEMPTS = 3  # to read a result that another process replaces meanwhile
 
 
 @dataclass(frozen=True)
@@ -179,10 +193,30 @@ class Result:
     def save(self, folder: str | Path) -> None:
         """Write the result to `folder`, replacing an earlier one there.
 
-        The manifest goes first and comes back last, so a save that was interrupted is never
-        taken for a result.
+        However it is interrupted, the folder holds the earlier one or this one, whole.
+
+        Raises:
+            InputError: another process is at work in the folder, it cannot be written, or has a
+                file of such a name that is not of a result.
+
         """
         folder = Path(folder)
+        check_folder_of(folder / MANIFEST)
+        check_places(folder)
+        if manifest_of(folder) is None:
+            for name in RESULT_FILES:
+                if (folder / name).exists():
+                    raise InputError(
+                        "folder", f"{folder / name} is not of a result", "choose another"
+                    )
+        with FolderLock(folder):
+            tidy(folder)
+            self.write(folder)
+
+    def write(self, folder: Path, *, replace_figures: bool = False) -> None:
+        """What `save` does once the lock of the folder is held; ``replace_figures``: those drawn of
+        an earlier result, in its folder ``figures``, go with it.
+        """
         # Everything that can fail is computed before anything on disk is touched.
         summary = self.summary
         slugs = unique_slugs(self.runs["algorithm"])
@@ -192,21 +226,22 @@ class Result:
         title = str(_section(self.manifest, "scenario").get("name") or "")
         latex = summary_table(summary, self.names, title=title).encode()
 
-        (folder / "manifest.json").unlink(missing_ok=True)
-        atomic_write(folder / "timing.json", timing)
-        write_table(folder / "curves.parquet", self.curves)
+        new = folder / NEW
+        atomic_write(new / "timing.json", timing)
+        write_table(new / "curves.parquet", self.curves)
         runs = self.runs.to_csv(index=False, lineterminator="\n", na_rep="nan")
-        atomic_write(folder / "runs.csv", runs.encode())
-        atomic_write(folder / "summary.csv", summary_csv(summary))
-        atomic_write(folder / "summary.tex", latex)
+        atomic_write(new / "runs.csv", runs.encode())
+        atomic_write(new / "summary.csv", summary_csv(summary))
+        atomic_write(new / "summary.tex", latex)
         for key, name in names.items():
-            write_state(folder / name, self.states[key])
-        for old in set(folder.glob("final_states/*.npz")) - {folder / f for f in names.values()}:
-            old.unlink()
+            write_state(new / name, self.states[key])
+        if replace_figures:
+            (new / "figures").mkdir()
         read = ("curves.parquet", "runs.csv", *names.values())
-        files = {name: file_digest(folder / name) for name in read}
+        files = {name: file_digest(new / name) for name in read}
         manifest = {**self.manifest, "final_states": listed, "files": files}
-        atomic_write(folder / "manifest.json", json_bytes(manifest))
+        atomic_write(new / MANIFEST, json_bytes(manifest))
+        take_place(folder)
 
 
 def load_result(folder: str | Path) -> Result:
@@ -220,35 +255,51 @@ def load_result(folder: str | Path) -> Result:
     folder = Path(folder)
     if not folder.is_dir():
         raise InputError("folder", f"there is no folder {folder}")
-    if not (folder / "manifest.json").is_file():
+    if (folder / NEW / MANIFEST).is_file():
+        with suppress(InputError, OSError), FolderLock(folder):  # unless another is at it
+            tidy(folder)
+    for _ in range(_ATTEMPTS):
+        before = manifest_of(folder)
+        try:
+            result = _load(folder)
+        except InputError:
+            result = None
+        if result is not None and manifest_of(folder) == before:
+            return result
+    return _load(folder)
+
+
+def _load(folder: Path) -> Result:
+    if not file_of(folder, MANIFEST).is_file():
         raise InputError(
             "folder",
             f"{folder} is not a finished result: it has no manifest.json",
             "run its scenario again",
         )
-    said = read_json(folder / "manifest.json")
-    with within(str(folder / "manifest.json")):
+    place = file_of(folder, MANIFEST)
+    said = read_json(place)
+    with within(str(place)):
         manifest = read_manifest(said)
     states = {(row.algorithm, row.repeat): row.file for row in manifest.final_states}
     for name in ("timing.json", "curves.parquet", "runs.csv", *states.values()):
-        if not (folder / name).is_file():
+        if not file_of(folder, name).is_file():
             raise InputError(
                 "folder", f"{folder} is incomplete: {name} is missing", "run its scenario again"
             )
     for name in ("curves.parquet", "runs.csv"):
-        check_digest(folder / name, manifest.files.get(name))
-    runs = _read_runs(folder / "runs.csv")
-    curves = read_table(folder / "curves.parquet", rows_of_curves(manifest))
+        check_digest(file_of(folder, name), manifest.files.get(name))
+    runs = _read_runs(file_of(folder, "runs.csv"))
+    curves = read_table(file_of(folder, "curves.parquet"), rows_of_curves(manifest))
     check_tables(manifest, runs, curves, folder)
     return Result(
         manifest={k: v for k, v in said.items() if k not in ("final_states", "files")},
         curves=curves,
         runs=runs,
         states={
-            key: StoredState(folder / name, manifest.files.get(name))
+            key: StoredState(file_of(folder, name), manifest.files.get(name))
             for key, name in states.items()
         },
-        timing=read_json(folder / "timing.json"),
+        timing=read_json(file_of(folder, "timing.json")),
     )
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ from dadao_sim.archives import StoredState, write_state
 from dadao_sim.errors import InputError, within
 from dadao_sim.files import atomic_write, json_bytes, read_json, slug
 from dadao_sim.results.checks import check_finished
+from dadao_sim.results.folder import discard
 from dadao_sim.results.result import FinishedRun, RunKey, read_table, write_table
 
 
@@ -22,11 +22,19 @@ def fingerprint(scenario: Mapping[str, Any], version: str) -> str:
     return hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()
 
 
+def identity_of(folder: Path) -> str | None:
+    """The fingerprint of the simulation whose runs a folder holds; None if it holds none."""
+    try:
+        return (folder / "simulation").read_text(encoding="utf-8")
+    except (OSError, ValueError):
+        return None
+
+
 class RunStore:
     """A folder of finished runs, all of one simulation.
 
     A run is three files; the last one written, `<run>.json`, is the mark that it is finished.
-    Processes may save different runs at the same time.
+    One process writes at a time: who opens it holds the lock of the result's folder.
 
     Args:
         folder: made if it does not exist.
@@ -92,7 +100,7 @@ class RunStore:
 
     def clear(self) -> None:
         """Delete the folder. A Result made of its runs must be saved, and loaded, before."""
-        shutil.rmtree(self.folder, ignore_errors=True)
+        discard(self.folder)
 
     def _path(self, key: RunKey, suffix: str) -> Path:
         label, repeat = key

@@ -7,22 +7,32 @@ from typing import TYPE_CHECKING, Any
 
 import cloudpickle
 
-import dadao_sim
 from dadao_sim import plugins
 from dadao_sim.algorithms.contract.registry import register
 from dadao_sim.errors import InputError, WorkerKilled
 from dadao_sim.local_steps.local_step import LocalStep
 from dadao_sim.networks import GraphSequence, Network
 from dadao_sim.problems import Problem
-from dadao_sim.results.folder import UNFINISHED, check_folder, remove_result
+from dadao_sim.results.folder import (
+    UNFINISHED,
+    check_content,
+    check_folder,
+    discard,
+    is_unfinished,
+    is_whole,
+    manifest_of,
+    tidy,
+)
+from dadao_sim.results.lock import FolderLock
 from dadao_sim.results.result import FinishedRun, Result, RunKey, load_result
-from dadao_sim.results.store import RunStore, fingerprint
+from dadao_sim.results.store import RunStore, identity_of
 from dadao_sim.scenario.model import Scenario
 from dadao_sim.simulation.interrupts import Interrupts
 from dadao_sim.simulation.manifest import make_manifest
 from dadao_sim.simulation.one_run import Tick, run_plan
 from dadao_sim.simulation.study import Study
 from dadao_sim.simulation.workers import elsewhere
+from dadao_sim.strict import files_named
 
 if TYPE_CHECKING:
     import networkx
@@ -49,9 +59,13 @@ def simulate(
     no byte of the result. ``tick((label, repeat), share, accuracy)`` hears of each sample when jobs
     is 1, and of each finished run otherwise.
 
-    Raises InputError for anything that cannot be run, before the first run; and for a function of
-    yours that fails later, with the run, its event or round, and your line. As with
-    KeyboardInterrupt and WorkerKilled, which pass through, what was finished has then been saved.
+    However it ends, ``out`` holds the earlier result or this one, whole, and what was finished. A
+    result that is complete is given back by ``resume`` as it is.
+
+    Raises InputError for anything that cannot be run, before the first run, and where another
+    process is at work in ``out``; and for a function of yours that fails later, with the run, its
+    event or round, and your line. As with KeyboardInterrupt and WorkerKilled, which pass through, a
+    result of what was finished has then been saved, unless there is an earlier one that is whole.
     """
     study = Study.of(scenario, problem=problem, network=network, local_step=local_step)
     folder = None if out is None else Path(out)
@@ -64,22 +78,54 @@ def simulate(
             "resume: what is given in Python cannot be compared with that of the interrupted run; "
             "run again with overwrite"
         )
-    if folder is not None:
-        check_folder(folder, resume=resume, overwrite=overwrite)
+    if folder is None:
+        return _simulate(study, None, jobs, tick)
+    inputs = files_named(study.scenario)
+    check_folder(folder, resume=resume, overwrite=overwrite, inputs=inputs)
+    with FolderLock(folder):
+        tidy(folder)
+        check_content(folder, resume=resume, overwrite=overwrite)
+        if resume and _is_complete(folder, study.identity):
+            return load_result(folder)
+        return _simulate(study, folder, jobs, tick, overwrite=overwrite)
+
+
+def _is_complete(folder: Path, identity: str) -> bool:
+    """Whether a folder holds the result of a simulation, which is not being made again.
+
+    InputError if there is but the result of another one.
+    """
+    unfinished = is_unfinished(folder)
+    if unfinished and identity_of(folder / UNFINISHED) in (None, identity):
+        return False
+    manifest = manifest_of(folder)
+    if manifest is None:
+        return False
+    if manifest.get("simulation") == identity:
+        return is_whole(folder)
+    if unfinished:
+        return False  # the store will refuse it
+    raise InputError(
+        "folder",
+        f"{folder} holds the result of another scenario or of another version",
+        "choose another, or overwrite it",
+    )
+
+
+def _simulate(
+    study: Study, folder: Path | None, jobs: int, tick: Tick | None, *, overwrite: bool = False
+) -> Result:
+    """Play what is to be played, into a folder whose lock is held."""
     interrupts = Interrupts()
     with interrupts:
         study.require_room(jobs)
         study.check()
-    if folder is not None and overwrite:
-        remove_result(folder)
-
     store = None
     runs: dict[RunKey, FinishedRun] = {}
     if folder is not None:
-        identity = fingerprint(
-            {**study.scenario.to_mapping(), "files": study.input_digest}, dadao_sim.__version__
-        )
-        store = RunStore(folder / UNFINISHED, identity)
+        if overwrite:
+            discard(folder / UNFINISHED)  # the earlier result stays until this one is whole
+        store = RunStore(folder / UNFINISHED, study.identity)
         runs = {key: store.load(key) for key in store.finished()}
     todo = [key for key in study.keys if key not in runs]
 
@@ -98,19 +144,20 @@ def simulate(
                 runs[key] = run
                 heard(key, 1.0, float(run.curves["accuracy"].iloc[-1]))
     except (KeyboardInterrupt, WorkerKilled):
-        if folder is not None:
-            make_result(study, runs, interrupted=True).save(folder)
+        if folder is not None and not is_whole(folder):
+            make_result(study, runs, interrupted=True).write(folder, replace_figures=True)
         raise
     except InputError as error:  # of a function of a user, in the middle of a run
         if folder is None or not runs:
             raise
-        make_result(study, runs, interrupted=True).save(folder)
+        if not is_whole(folder):
+            make_result(study, runs, interrupted=True).write(folder, replace_figures=True)
         kept = f"{len(runs)} finished runs are kept" + ("" if study.given else ", for --resume")
         raise InputError(f"{error}; {kept}") from error
     result = make_result(study, runs, interrupted=False)
     if folder is None or store is None:
         return result
-    result.save(folder)
+    result.write(folder, replace_figures=True)
     store.clear()
     return load_result(folder)
 
@@ -126,7 +173,7 @@ def make_result(
     ]
     network = {"ids": study.node_ids, "added_edges": _added_edges(finished)}
     manifest = make_manifest(study.scenario, study.given, runs, network)
-    manifest["interrupted"] = interrupted
+    manifest |= {"simulation": study.identity, "interrupted": interrupted}
     return Result.from_runs(manifest, finished.values(), study.labels)
 
 

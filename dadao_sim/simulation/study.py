@@ -5,6 +5,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
+import dadao_sim
 from dadao_sim.compiled.threads import one_blas_thread
 from dadao_sim.errors import InputError
 from dadao_sim.local_steps.local_step import LocalStep
@@ -12,6 +13,7 @@ from dadao_sim.networks import GraphSequence, Network
 from dadao_sim.networks.convert import as_network
 from dadao_sim.problems import Problem
 from dadao_sim.results.result import RunKey
+from dadao_sim.results.store import fingerprint
 from dadao_sim.scenario.model import Scenario
 from dadao_sim.scenario.reading import load_scenario, scenario_from_mapping
 from dadao_sim.simulation.estimate import Estimate, estimate
@@ -89,6 +91,16 @@ class Study:
             self.scenario, jobs, network=self._network is None, problem=self._problem is None
         )
         self._roomy = True  # what is free is asked once: later the runs have some of it
+
+    @cached_property
+    def identity(self) -> str:
+        """What tells this simulation from others: digest of scenario, files and version.
+
+        Parts given in Python are not told from each other, but from those of the scenario.
+        """
+        mapping = {**self.scenario.to_mapping(), "files": self.input_digest}
+        mapping |= {"given": self.given} if self.given else {}
+        return fingerprint(mapping, dadao_sim.__version__)
 
     def parts(self, repeat: int) -> Parts:
         """What the algorithms of a repeat share. InputError for what cannot be built."""

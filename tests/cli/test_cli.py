@@ -285,9 +285,12 @@ def test_a_disconnected_graph(dadao_sim, tmp_path):
 def test_a_folder_that_exists_is_kept(dadao_sim, scenario, tmp_path):
     dadao_sim("run", scenario(), "--out", "r")
     before = {path: path.read_bytes() for path in (tmp_path / "r").rglob("*") if path.is_file()}
-    for options in ([], ["--resume"], ["--resume", "--overwrite"]):
+    for options in ([], ["--resume", "--overwrite"], ["--resume", "--seed", 7]):
         code, _, err = dadao_sim("run", scenario(), "--out", "r", *options)
         assert_one_line(code, err)
+    code, out, _ = dadao_sim("run", scenario(), "--out", "r", "--resume")
+    assert code == 0
+    assert "complete before: nothing was left to run" in out
     code, _, err = dadao_sim("run", scenario(("dadao,", "nobody,")), "--out", "r", "--overwrite")
     assert_one_line(code, err, "unknown value 'nobody'")
     assert before == {path: path.read_bytes() for path in before}

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import stat
 import subprocess
 import sys
 from pathlib import Path
@@ -223,12 +224,16 @@ def test_a_damaged_block_is_found_when_it_is_read(tmp_path, two_methods):
     assert "dadao-r0.npz" in one_line(error)
 
 
-@pytest.mark.parametrize("fail_at", range(10))
-def test_an_interrupted_save_is_never_taken_for_a_result(
-    tmp_path, two_methods, monkeypatch, fail_at
-):
-    """Stop the save at each of its files in turn, over an older result of other numbers."""
-    result(finished_run("dadao", rate=0.05)).save(tmp_path)
+@pytest.mark.parametrize("fail_at", range(20))
+def test_an_interrupted_save_leaves_one_result_whole(tmp_path, two_methods, monkeypatch, fail_at):
+    """Stop it at each file in turn: as it is written, the manifest last, and as it takes its place.
+
+    Over an older result of other numbers, with more states.
+    """
+    old = result(finished_run("dadao", rate=0.05), finished_run("zzz"))
+    old.save(tmp_path / "r")
+    two_methods.save(tmp_path / "other")
+    (tmp_path / "r" / "final_states" / "mine.npz").write_bytes(b"mine")
     replace, calls = os.replace, []
 
     def failing(source, target):
@@ -237,17 +242,54 @@ def test_an_interrupted_save_is_never_taken_for_a_result(
             raise OSError("the disk is full")
         return replace(source, target)
 
-    monkeypatch.setattr(os, "replace", failing)
-    with pytest.raises(OSError, match="disk is full"):
-        two_methods.save(tmp_path)
-    with pytest.raises(InputError, match="not a finished result"):
-        load_result(tmp_path)
-    assert not [name for name in files_of(tmp_path) if name.endswith(".tmp")]
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "replace", failing)
+        with pytest.raises(OSError, match="disk is full"):
+            two_methods.save(tmp_path / "r")
+        kept = load_result(tmp_path / "r")  # where nothing can be moved, too
+    expected = old if fail_at < 10 else two_methods
+    for now in (kept, load_result(tmp_path / "r")):
+        pd.testing.assert_frame_equal(now.curves, expected.curves, check_exact=True)
+        assert now.timing == expected.timing
+        assert set(now.states) == set(expected.states)
+    assert [now.states[key]["x"].tobytes() for key in now.states] == [
+        expected.states[key]["x"].tobytes() for key in now.states
+    ]
+    two_methods.save(tmp_path / "r")
+    files = files_of(tmp_path / "r")
+    assert files.pop("final_states/mine.npz") == b"mine"
+    assert files == files_of(tmp_path / "other")
 
 
-def test_the_save_has_no_more_steps_than_were_interrupted(tmp_path, two_methods):
+def test_the_save_has_no_more_steps_than_were_interrupted(tmp_path, two_methods, monkeypatch):
+    replace, calls = os.replace, []
+    monkeypatch.setattr(os, "replace", lambda *names: calls.append(names) or replace(*names))
     two_methods.save(tmp_path)
-    assert len(files_of(tmp_path)) == 6 + 4  # the last of them, the manifest, ends the save
+    assert len(files_of(tmp_path)) == 6 + 4
+    assert len(calls) == 20
+
+
+def test_a_save_spares_what_is_not_of_a_result(tmp_path, two_methods):
+    (tmp_path / "summary.csv").write_text("mine")
+    with pytest.raises(InputError, match=r"summary.csv is not of a result"):
+        two_methods.save(tmp_path)
+    assert files_of(tmp_path) == {"summary.csv": b"mine"}
+
+
+def test_a_save_follows_links_to_another_place(tmp_path, two_methods):
+    """Of a file, and of a folder; permissions are kept."""
+    (tmp_path / "large").mkdir()
+    (tmp_path / "r").mkdir()
+    (tmp_path / "r" / "final_states").symlink_to("../large")
+    (tmp_path / "r" / "curves.parquet").symlink_to("../large/curves")
+    for _ in range(2):
+        two_methods.save(tmp_path / "r")
+        assert (tmp_path / "r" / "final_states").is_symlink()
+        assert (tmp_path / "r" / "curves.parquet").is_symlink()
+        assert len(list((tmp_path / "large").iterdir())) == 1 + 4
+        (tmp_path / "large" / "curves").chmod(0o600)
+    assert stat.S_IMODE((tmp_path / "large" / "curves").stat().st_mode) == 0o600
+    assert load_result(tmp_path / "r").curves.accuracy.equals(two_methods.curves.accuracy)
 
 
 def test_a_scenario_without_a_report_fails_before_anything_is_written(tmp_path, two_methods):
