@@ -1,9 +1,7 @@
 """The weights of a learned proximal network as a file: NumPy arrays with how they were trained."""
 
-import io
 import json
 import re
-import warnings
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -11,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from dadao_sim.archives import holds
+from dadao_sim.archives import Stored, holds
 from dadao_sim.errors import InputError
 from dadao_sim.files import FileKind, atomic_write, check_output
 
@@ -62,24 +60,20 @@ def load_weights(network: str | Path) -> tuple[Weights, dict[str, Any]]:
     InputError for an unknown name, and for a file that is not one of :func:`save_weights`.
     """
     path = _path(network)
+    if not path.exists():
+        raise _refused(path, "there is no such file")
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error")  # NumPy and Python warn of some damage
-            metadata, arrays = _read(path.read_bytes())
-    except FileNotFoundError as error:
-        raise _refused(path, "there is no such file") from error
-    except Exception as error:  # a damaged zip file raises almost anything
+        metadata, arrays = _read(Stored(path))
+    except Exception as error:  # the archive, its text, and what the text says
         raise _refused(path, "not the weights of a learned network, or damaged") from error
     if metadata["format"] != FORMAT:
         raise _refused(path, f"format {metadata['format']!r} is not {FORMAT!r}")
     return _checked(path, arrays), metadata
 
 
-def _read(content: bytes) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
-    with np.load(io.BytesIO(content), allow_pickle=False) as file:
-        metadata = dict(json.loads(str(file["metadata"])))
-        arrays = {name: file[name] for name in Weights._fields}
-    return {"format": None, **metadata}, arrays
+def _read(stored: Stored) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
+    metadata = dict(json.loads(str(stored["metadata"])))
+    return {"format": None, **metadata}, {name: stored[name] for name in Weights._fields}
 
 
 def shipped_names() -> list[str]:
