@@ -79,22 +79,6 @@ SMALLEST, LARGEST = 1e-100, 1e100
 """Sizes of a number that is not 0: what two of them multiply to is neither 0 nor infinite."""
 
 
-def _bound_numbers(part: Any) -> None:
-    """Check the size of every number of a model's schema, in place; models in it have done so."""
-    if isinstance(part, list | tuple):
-        for one in part:
-            _bound_numbers(one)
-    elif isinstance(part, dict) and part.get("type") != "model":
-        bound = {"int": _integer_of_64_bits, "float": _not_out_of_size}.get(part.get("type", ""))
-        if bound is None:
-            for one in list(part.values()):
-                _bound_numbers(one)
-        elif bound is _not_out_of_size or not {"le", "lt"} & part.keys():
-            inner: Any = dict(part)
-            part.clear()
-            part.update(core_schema.no_info_before_validator_function(bound, inner))
-
-
 def _integer_of_64_bits(value: Any) -> Any:
     if isinstance(value, int) and abs(value) > LARGEST_INTEGER:
         bound = f"at most {LARGEST_INTEGER}" if value > 0 else f"at least {-LARGEST_INTEGER}"
@@ -109,6 +93,31 @@ def _not_out_of_size(value: Any) -> Any:
         sizes = f"of a size from {SMALLEST:g} to {LARGEST:g}"
         raise misuse(f"must be 0 or {sizes}, got {shown(value)}")
     return value
+
+
+_BOUNDS: dict[Any, Callable[[Any], Any]] = {"int": _integer_of_64_bits, "float": _not_out_of_size}
+
+
+def _bound_numbers(part: Any) -> None:
+    """Check the size of every number of a model's schema, in place; models in it have done so."""
+    if isinstance(part, list | tuple):
+        for one in part:
+            _bound_numbers(one)
+    elif isinstance(part, dict) and part.get("type") != "model" and not _is_bounded(part):
+        bound = _BOUNDS.get(part.get("type"))
+        if bound is None:
+            for one in list(part.values()):
+                _bound_numbers(one)
+        elif part["type"] == "float" or not {"le", "lt"} & part.keys():
+            inner: Any = dict(part)
+            part.clear()
+            part.update(core_schema.no_info_before_validator_function(bound, inner))
+
+
+def _is_bounded(part: dict[str, Any]) -> bool:
+    """Whether it is one of the checks: of a model that is asked again pydantic has kept them."""
+    kept = part.get("function")
+    return isinstance(kept, dict) and kept.get("function") in _BOUNDS.values()
 
 
 class StrictModel(BaseModel):

@@ -90,17 +90,17 @@ class TooSlow(BaseException):
 
 
 @contextlib.contextmanager
-def limits() -> Iterator[None]:
-    """No more than SECONDS, and BYTES beyond what the process has."""
+def limits(seconds: float = SECONDS) -> Iterator[None]:
+    """No more than ``seconds``, and BYTES beyond what the process has."""
 
     def late(*_: Any) -> None:
-        raise TooSlow(f"took more than {SECONDS} s")
+        raise TooSlow(f"took more than {seconds} s")
 
     before = resource.getrlimit(resource.RLIMIT_AS)
     pages = int(Path("/proc/self/statm").read_text().split()[0])
     resource.setrlimit(resource.RLIMIT_AS, (pages * resource.getpagesize() + BYTES, before[1]))
     handler = signal.signal(signal.SIGALRM, late)
-    signal.setitimer(signal.ITIMER_REAL, SECONDS)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
     try:
         yield
     finally:

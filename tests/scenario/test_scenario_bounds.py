@@ -216,3 +216,15 @@ def test_seeds_may_be_longer_than_other_integers(seed):
 def test_seeds_that_are_none(seed):
     with pytest.raises(InputError, match="seed: must be"):
         scenario_from_mapping({**BASE, "seed": seed})
+
+
+def test_a_model_that_is_asked_again_is_checked_once():
+    """Each time that its schema is made the checks would be one deeper, to the end of the stack."""
+    from pydantic import TypeAdapter
+
+    from dadao_sim.networks.section.spec import NetworkSpec
+
+    sizes = set()
+    for _ in range(5):
+        sizes.add(len(repr(TypeAdapter(NetworkSpec | None).core_schema)))
+    assert len(sizes) == 1
