@@ -110,7 +110,7 @@ def bases() -> dict[str, Any]:
             "algorithms": ["dual_proximal_gradient"],
             "local_step": {"prox": {"kind": "box", "lower": -1, "upper": 1}},
         },
-        "rates": {"network": {**small["network"], "rates": {"method": "optimal"}}},
+        "rates": {"network": {**small["network"], "rates": {"method": "exact"}}},
         "world": {
             "world": {
                 "preset": "edge_devices",
@@ -249,7 +249,7 @@ def nearly_right(data: Any, rng: Rng, others: list[Any]) -> Any:
                 "rate_factor": REALS,
                 "averaging": ["events", "time"],
                 "rates": [
-                    {"method": "optimal", "time_limit": 1.0},
+                    {"method": "auto", "time_limit": 1.0},
                     "uniform",
                     "metropolis",
                     {"method": "exact", "prune": True},
