@@ -11,7 +11,7 @@ import dadao_sim
 from dadao_sim import cli
 from dadao_sim.cli import ending, streams
 from dadao_sim.cli.group import Group
-from dadao_sim.errors import InputError, WorkerKilled
+from dadao_sim.errors import InputError, WorkerKilled, failure, place_of
 from dadao_sim.text import one_line
 
 INTERRUPTED = 130  # the shell's codes for Ctrl-C, and for what the system killed
@@ -82,11 +82,14 @@ def _run() -> int:
         message, code = "interrupted", INTERRUPTED
     except Exception as error:
         # What typer found wrong in the words: its class is another one in each version.
-        if not hasattr(error, "format_message"):
+        if hasattr(error, "format_message"):
+            message = error.format_message()
+            if not message:  # no command given, and the help is shown already
+                return 2
+        elif place_of(error) is not None:
+            message = str(failure("your code", error))
+        else:
             raise
-        message = error.format_message()
-        if not message:  # no command given, and the help is shown already
-            return 2
     print(f"dadao-sim: {one_line(message)}", file=sys.stderr)
     return code
 

@@ -12,7 +12,9 @@ from dadao_sim.compiled.threads import one_blas_thread
 from dadao_sim.engine.node import State
 from dadao_sim.errors import InputError, within
 from dadao_sim.events.log import RESENT, RESET, ROUND, Events
+from dadao_sim.local_steps.given import reals
 from dadao_sim.networks.convert import as_network
+from dadao_sim.problems import Problem
 from dadao_sim.simulation.counts import shares
 from dadao_sim.simulation.event_player import EventPlayer
 from dadao_sim.simulation.player import Player
@@ -21,7 +23,7 @@ from dadao_sim.simulation.round_player import RoundPlayer
 
 def start_rows(x0: Any, nodes: int, dimension: int) -> np.ndarray:
     """x0 as one row per node (n, d): zeros by default, one vector for all, or a row each."""
-    rows = np.zeros(dimension) if x0 is None else np.asarray(x0, dtype=float)
+    rows = np.zeros(dimension) if x0 is None else reals("x0", x0)
     if rows.shape not in {(dimension,), (nodes, dimension)}:
         raise InputError(
             f"x0: has shape {rows.shape}; must be ({dimension},) or ({nodes}, {dimension})"
@@ -89,6 +91,8 @@ def replay(
     """
     method = algorithm if isinstance(algorithm, Method) else get_method(algorithm)
     network = as_network(network)
+    if not isinstance(problem, Problem):
+        raise InputError("problem", f"a Problem is needed, not a {type(problem).__name__}")
     method.check_supported(problem, network)
     if network.nodes != problem.nodes:
         raise InputError(f"network: has {network.nodes} nodes, but the problem has {problem.nodes}")

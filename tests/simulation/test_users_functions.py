@@ -2,7 +2,10 @@
 user's line; the runs that are finished are kept.
 """
 
+import json
 import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +13,7 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from dadao_sim import Network, Problem, load_result, simulate
+from dadao_sim import Events, Network, Problem, load_result, replay, simulate
 from dadao_sim.cli.main import app
 from dadao_sim.errors import InputError
 from dadao_sim.local_steps.local_step import from_callable
@@ -315,3 +318,59 @@ def test_a_set_of_samples_that_is_none(tmp_path, own_plugins, what):
     problem = {"kind": "ridge", "mu": 1.0, "data": {"kind": "mine"}}
     with pytest.raises(InputError, match=f"^{said}"):
         simulate(scenario("nids", plugins=[str(tmp_path / "mine.py")], problem=problem))
+
+
+@pytest.mark.parametrize("x0", [[1j, 0], ["a", "b"], np.ma.masked_array([1, 2], [1, 0]), None])
+def test_a_replay_takes_numbers_alone(x0):
+    problem, log = Problem.averaging([[1.0, 2.0], [3.0, 0.0]]), Events.from_arrays([], [], [])
+    if x0 is None:
+        with pytest.raises(InputError, match=r"^problem: a Problem is needed, not a ndarray"):
+            replay("dadao", np.ones((2, 2)), PATH, log)
+        return
+    with pytest.raises(InputError, match=r"^x0: "):
+        replay("dadao", problem, PATH, log, x0)
+    with pytest.raises(InputError, match=r"^y: this cannot be a block of dadao"):
+        replay("dadao", problem, PATH, log, y=x0)
+
+
+SECTIONS = {
+    "graph": (
+        "from dadao_sim.networks.graphs import Graph\nclass Mine(Graph):\n"
+        "    graph: Literal['mine']\n    def build(self, rng):\n        return 1 / 0\n",
+        {"network": {"graph": "mine", "nodes": 2}},
+    ),
+    "fields": (
+        "from pydantic import model_validator\nfrom dadao_sim.networks.graphs import Graph\n"
+        "class Mine(Graph):\n    graph: Literal['mine']\n    @model_validator(mode='after')\n"
+        "    def _check(self):\n        return 1 / 0\n",
+        {"network": {"graph": "mine", "nodes": 2}},
+    ),
+    "partition": (
+        "import numpy as np\nfrom dadao_sim.problems.data.partition import Partition\n"
+        "class Mine(Partition):\n    kind: Literal['mine']\n"
+        "    def order(self, targets, sizes, rng):\n        return np.zeros(targets.size, int)\n",
+        {
+            "problem": {
+                **{"kind": "ridge", "mu": 1.0, "data": {"kind": "diabetes"}},
+                "partition": {"kind": "mine"},
+            }
+        },
+    ),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("section", SECTIONS)
+def test_the_command_line_says_in_one_line_what_fails_in_a_plugin(tmp_path, section):
+    code, changes = SECTIONS[section]
+    (tmp_path / "mine.py").write_text(f"from typing import Literal\n{code}")
+    mapping = scenario("nids", plugins=["mine.py"], **changes)
+    (tmp_path / "s.yaml").write_text(json.dumps(mapping))
+    done = subprocess.run(
+        [sys.executable, "-m", "dadao_sim", "validate", "s.yaml"],
+        cwd=tmp_path, capture_output=True, text=True, timeout=200,
+    )  # fmt: skip
+    assert done.returncode == 2
+    (line,) = done.stderr.splitlines()
+    wanted = "the order of mine" if section == "partition" else "ZeroDivisionError at mine.py:"
+    assert wanted in line

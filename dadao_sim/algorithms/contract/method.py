@@ -19,6 +19,7 @@ from dadao_sim.algorithms.contract.constants import Constants
 from dadao_sim.engine import node
 from dadao_sim.errors import InputError, place_of
 from dadao_sim.events.asked import PoissonRates
+from dadao_sim.local_steps.given import reals
 from dadao_sim.networks.convert import as_network
 
 if TYPE_CHECKING:
@@ -227,8 +228,8 @@ class Method(ABC):
     def _block(self, name: str, value: Any, shape: tuple[int, int]) -> np.ndarray:
         """A given block; InputError unless it is finite numbers of that shape."""
         try:
-            block = np.broadcast_to(np.asarray(value, dtype=float), shape)
-        except (TypeError, ValueError):
+            block = np.broadcast_to(reals(name, value), shape)
+        except ValueError:  # an InputError is one
             block = np.full(shape, np.nan)
         if not np.isfinite(block).all():
             right = f"give finite numbers of shape {shape}"

@@ -40,7 +40,10 @@ class Partition(StrictModel):
         counts = node_sizes(
             targets.size, nodes, rng, uneven=self.sizes == "uneven", minimum=minimum
         )
-        return np.split(self.order(targets, counts, rng), np.cumsum(counts)[:-1])
+        order = self.order(targets, counts, rng)
+        if not np.array_equal(np.sort(order), np.arange(targets.size)):
+            raise InputError("partition", f"the order of {self.kind} is not each sample once")
+        return np.split(order, np.cumsum(counts)[:-1])
 
 
 def node_sizes(
