@@ -73,6 +73,16 @@ def null_is(value: Any, kind: Any = None) -> BeforeValidator:
     return BeforeValidator(lambda given: value if given is None else given, **schema)
 
 
+def hides(value: Any) -> bool:
+    """Whether numbers of ``value`` are masked: an array's, or those of one within lists, whose mask
+    NumPy drops without a word.
+    """
+    if isinstance(value, list | tuple):
+        return any(map(hides, value))
+    mask: Any = getattr(value, "mask", None)  # of a frame of pandas it is a method
+    return getattr(getattr(mask, "dtype", None), "kind", "") == "b" and bool(mask.any())
+
+
 LARGEST_INTEGER = 2**63 - 1
 """Of a field that has no upper bound of its own: what NumPy's integers can hold."""
 SMALLEST, LARGEST = 1e-100, 1e100

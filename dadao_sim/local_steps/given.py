@@ -10,6 +10,7 @@ from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any
 
 from dadao_sim.errors import InputError
+from dadao_sim.strict import hides
 
 if TYPE_CHECKING:
     import numpy as np
@@ -87,7 +88,7 @@ def reals(name: str, value: Any, *, truths: bool = False) -> "FloatArray":
         raise InputError(name, f"{_described(value)} given", needed)
     if hasattr(value, "toarray"):
         raise InputError(name, "a sparse matrix given", "a dense one is needed, .toarray()")
-    if np.ma.is_masked(value):
+    if hides(value):
         raise InputError(name, "some numbers are masked", "leave them out, or fill them")
     try:
         array = np.asarray(value)

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from dadao_sim.errors import InputError
+from dadao_sim.strict import hides, shown
 
 Called = Callable[[int], str]  # how messages call a node
 
@@ -22,7 +23,7 @@ def find_edges(
 
     Raises InputError naming the first pair that is no edge, its nodes as they are ``called``.
     """
-    i, j = np.broadcast_arrays(np.asarray(i, dtype=np.int64), np.asarray(j, dtype=np.int64))
+    i, j = np.broadcast_arrays(_numbers_of_nodes("i", i), _numbers_of_nodes("j", j))
     wanted = np.minimum(i, j) * nodes + np.maximum(i, j)
     ids = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
     inside = (np.minimum(i, j) >= 0) & (np.maximum(i, j) < nodes)
@@ -35,6 +36,14 @@ def find_edges(
     return ids
 
 
+def _numbers_of_nodes(name: str, given: ArrayLike) -> np.ndarray:
+    """Whole numbers as int64; InputError for anything else, which NumPy would cut to such."""
+    numbers = np.asarray(given)
+    if numbers.size and (numbers.dtype.kind not in "iu" or hides(given)):
+        raise InputError(name, f"{shown(given)} given", "whole numbers of nodes are needed")
+    return numbers.astype(np.int64)
+
+
 def canonical_edges(
     nodes: int, edges: ArrayLike, called: Called = str
 ) -> tuple[np.ndarray, np.ndarray]:
@@ -43,6 +52,8 @@ def canonical_edges(
     Raises InputError for a node out of range, a self loop or an edge given twice; it names nodes as
     they are ``called``.
     """
+    if hides(edges):
+        raise InputError("edges", "some numbers are masked", "leave these edges out")
     try:
         ends = np.asarray(edges)
     except ValueError:  # rows of several lengths

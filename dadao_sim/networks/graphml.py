@@ -97,6 +97,10 @@ def _wrong(what: str, wrong: str, right: str = "") -> InputError:
     return InputError(f"{wrong}; {right}" if right else wrong)
 
 
+def _two_defaults(name: str) -> InputError:
+    return InputError(f"attribute {in_quotes(name)}", "it has two defaults", "leave one")
+
+
 class _Document:
     """What a GraphML file declares, gathered element by element."""
 
@@ -152,11 +156,13 @@ class _Document:
 
     def _all_defaults(self, kind: str) -> dict[str, str]:
         """The attributes that nodes or edges have where they say nothing."""
-        return {
-            self.keys[key]["attr.name"]: value
-            for key, value in self.defaults.items()
-            if self.keys[key]["for"] in (kind, "all") and self.keys[key]["attr.name"]
-        }
+        values: dict[str, str] = {}
+        for key, value in self.defaults.items():
+            name = self.keys[key]["attr.name"]
+            here = name and self.keys[key]["for"] in (kind, "all")
+            if here and values.setdefault(name, value) != value:
+                raise _two_defaults(name)
+        return values
 
     # ---- what the parser calls ------------------------------------------------------------------
 
@@ -181,6 +187,8 @@ class _Document:
             # What editors draw with; of it only the label that stands beside a node is of use.
             if local == "NodeLabel" and self.open.count("node") == 1:
                 self.text = []
+            elif self.text is not None:  # then what it holds is neither a number nor a name
+                self.text.append(f"<{local}>")
             self.open.append(f" {local}")
             return
         if local not in ELEMENTS and local not in REFUSED:
@@ -202,7 +210,8 @@ class _Document:
         if name == " NodeLabel":
             self.holder.setdefault("label", value)
         elif name == "default":
-            self.defaults[self.key] = value
+            if self.defaults.setdefault(self.key, value) != value:
+                raise _two_defaults(self.keys[self.key]["attr.name"] or self.key)
         elif name == "data":
             self._keep(value)
         else:

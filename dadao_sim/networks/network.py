@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from numbers import Integral
@@ -15,6 +16,7 @@ from dadao_sim.errors import InputError
 from dadao_sim.networks.edges import canonical_edges, count_components, edge_keys, find_edges
 from dadao_sim.networks.ids import in_quotes, not_there, unique
 from dadao_sim.networks.spectrum_dense import DenseSpectrum
+from dadao_sim.strict import hides
 
 if TYPE_CHECKING:
     import networkx
@@ -81,11 +83,13 @@ class Network:
         positions = None
         if self.positions is not None:
             positions = self._checked_positions(_numbers("positions", self.positions))
-        if self.labels is not None and len(self.labels) != self.nodes:
-            raise InputError("labels", f"{self.nodes} labels are needed, not {len(self.labels)}")
+        labels = None if self.labels is None else tuple(map(str, self.labels))
+        if labels is not None and len(labels) != self.nodes:
+            raise InputError("labels", f"{self.nodes} labels are needed, not {len(labels)}")
         for array in (edges, rates, lengths, positions):
             if array is not None:
                 array.flags.writeable = False
+        object.__setattr__(self, "labels", labels)
         values = {"edges": edges, "rates": rates, "lengths_km": lengths, "positions": positions}
         for attribute, value in values.items():
             object.__setattr__(self, attribute, value)
@@ -184,8 +188,10 @@ class Network:
 
         Nodes that have ids keep them, others are called by their new numbers.
         """
-        order = np.asarray(order)
-        if not np.array_equal(np.sort(order), np.arange(self.nodes)):
+        given, order = order, np.asarray(order)
+        whole = np.issubdtype(order.dtype, np.integer) and not hides(given)
+        whole &= order.shape == (self.nodes,)
+        if not whole or not np.array_equal(np.sort(order), np.arange(self.nodes)):
             raise InputError("order", f"a permutation of 0..{self.nodes - 1} is needed")
         rank = np.empty(self.nodes, dtype=np.int32)
         rank[order] = np.arange(self.nodes)
@@ -282,16 +288,13 @@ class Network:
 
 def _numbers(name: str, values: ArrayLike) -> np.ndarray:
     """A new array of floats. InputError for what is not made of real numbers."""
-    try:
+    if hides(values):
+        raise InputError(name, "some are masked", "give every one")
+    with suppress(TypeError, ValueError, OverflowError):
         given = np.asarray(values)
-        if isinstance(values, np.ma.MaskedArray) and np.ma.is_masked(values):
-            raise InputError(name, "some are masked", "give every one")
-        if given.dtype.kind in "biuf" or (given.dtype.kind == "O" and given.ndim):
+        text = given.dtype.kind == "O" and any(isinstance(one, str | bytes) for one in given.flat)
+        if given.dtype.kind in "biuf" or (given.dtype.kind == "O" and given.ndim and not text):
             return np.array(given, dtype=float)
-    except InputError:
-        raise
-    except (TypeError, ValueError, OverflowError):
-        pass
     raise InputError(name, "real numbers are needed", "give an array of floats")
 
 

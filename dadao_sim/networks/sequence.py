@@ -105,7 +105,7 @@ def in_the_order_of_the_first(graphs: Sequence[Network], names: Sequence[str]) -
     Raises InputError, with the ``names`` of two graphs, where they are not over the same nodes.
     """
     first = graphs[0]
-    place = {} if first.ids is None else {name: k for k, name in enumerate(first.ids)}
+    place = {name: k for k, name in enumerate(_ids(first))}
     matched = [first]
     for graph, name in zip(graphs[1:], names[1:], strict=True):
         if graph.ids == first.ids and graph.nodes == first.nodes:

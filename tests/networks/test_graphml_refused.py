@@ -334,3 +334,28 @@ def test_unknown_positions_are_not_written(tmp_path):
     write_graphml(network, tmp_path / "n.graphml")
     assert "nan" not in (tmp_path / "n.graphml").read_text().lower()
     np.testing.assert_array_equal(read_graphml(tmp_path / "n.graphml").positions, network.positions)
+
+
+def test_elements_within_a_number_are_not_read_as_its_digits(read):
+    content = document(graph(node("Aa"), node("Bb"), edge("Aa", "Bb", data(weight="5<x>7</x>"))))
+    with pytest.raises(InputError, match="'Aa'-'Bb': its attribute 'weight' is '5<x>7'"):
+        read(content, "weight")
+    assert read(content).rates.tolist() == [1.0]
+
+
+@pytest.mark.parametrize("second", ["4", "6", "4.0"])
+def test_an_attribute_has_one_default(read, second):
+    default = "<default>4</default>"
+    again = f"<default>{second}</default>"
+    start = '<key id="{}" for="edge" attr.name="w" attr.type="double">{}</key>'
+    pair = graph(node("Aa"), node("Bb"), edge("Aa", "Bb"))
+    for keys in (
+        start.format("w", default + again),
+        start.format("w", default) + start.format("v", again),
+    ):
+        content = f"{HEAD}{keys}{pair}</graphml>"
+        if second == "4":  # the same: both say so
+            assert read(content, "w").rates.tolist() == [4.0]
+            continue
+        with pytest.raises(InputError, match="attribute 'w': it has two defaults"):
+            read(content, "w")

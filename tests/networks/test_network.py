@@ -272,3 +272,58 @@ def test_sequences_that_are_refused():
         match=r"^graphs: graph 1 \(network\) has no node '2', which graph 0 .*has; ",
     ):
         GraphSequence([Network(3, np.array(TRIANGLE)), pair])
+
+
+# ---- arrays that are not what they seem ----------------------------------------------------------
+
+HIDDEN = np.ma.masked_array([1.0, 2.0], [True, False])
+
+
+@pytest.mark.parametrize(
+    "values", [HIDDEN, [np.ma.masked, 1.0], np.array(["1", "2"], dtype=object), ["1", "2"]]
+)
+@pytest.mark.parametrize("name", ["rates", "lengths_km"])
+def test_masked_numbers_and_text_are_no_numbers_of_edges(name, values):
+    with pytest.raises(InputError, match=f"^{name}: (some are masked|real numbers are needed)"):
+        Network(3, np.array([[0, 1], [1, 2]]), **{name: values})
+
+
+def test_masked_positions_and_edges_are_not_uncovered():
+    edges = np.array([[0, 1], [1, 2]])
+    with pytest.raises(InputError, match=r"^positions: some are masked"):
+        Network(3, edges, positions=[HIDDEN, HIDDEN, HIDDEN])
+    for hidden in (np.ma.masked_equal(edges, 0), list(np.ma.masked_equal(edges, 0))):
+        with pytest.raises(InputError, match=r"^edges: some numbers are masked"):
+            Network(3, hidden)
+    assert len(Network(3, np.ma.masked_array(edges)).edges) == 2
+
+
+@pytest.mark.parametrize(
+    "order", [[0.0, 1.0, 2.0], None, "012", [[0, 1, 2]], np.ma.masked_array([2, 1, 0], [1, 0, 0])]
+)
+def test_orders_that_are_no_permutation(order):
+    with pytest.raises(InputError, match=r"^order: a permutation of 0\.\.2"):
+        Network(3, np.array([[0, 1], [1, 2]])).relabelled(order)
+
+
+@pytest.mark.parametrize("node", [0.5, "0", None, np.nan, 2**70, True, [0.9], np.ma.masked])
+def test_an_edge_is_not_sought_by_what_is_no_number_of_a_node(node):
+    network = Network(3, np.array([[0, 1], [1, 2]]))
+    with pytest.raises(InputError, match=r"^i: .* whole numbers of nodes"):
+        network.edge_indices(node, 1)
+    assert network.edge_indices(np.uint8(1), 0) == 0
+
+
+@given(st.permutations(range(4)), st.permutations(range(4)))
+def test_a_sequence_matches_ids_that_are_numbers_with_no_ids(one, other):
+    path = np.array([[0, 1], [1, 2], [2, 3]])
+    graphs = [
+        Network(4, path),  # called 0..3
+        *(Network(4, np.argsort(ids)[path], ids=tuple(map(str, ids))) for ids in (one, other)),
+    ]
+    for first in range(3):
+        sequence = GraphSequence(graphs[first:] + graphs[:first])
+        names = sequence.ids or tuple("0123")
+        for graph in sequence.graphs:
+            ends = {frozenset((names[i], names[j])) for i, j in graph.edges.tolist()}
+            assert ends == {frozenset("01"), frozenset("12"), frozenset("23")}

@@ -284,3 +284,35 @@ def test_numbers_whose_squares_overflow_are_refused(loss, size):
         _ = problem.L, problem.x_star
     with np.errstate(all="ignore"), pytest.raises(InputError, match="overflows"):
         _ = Problem.averaging(np.full((2, 1), 1e308)).x_star
+
+
+def rows_of(array: Any) -> Any:
+    """Lists within lists, down to the masked rows."""
+    return list(array) if array.ndim == 2 else [rows_of(part) for part in array]
+
+
+@pytest.mark.parametrize("listed", [list, rows_of, lambda a: tuple(map(rows_of, a))])
+def test_masked_arrays_within_lists_are_not_uncovered(listed):
+    H, c = np.stack([np.eye(2), 2 * np.eye(2)]), np.ones((2, 2))
+    makers = {
+        "A of node 0": lambda mask: Problem.from_arrays(listed(mask(A)), b, "ridge", mu=0.1),
+        "H": lambda mask: Problem.quadratic(listed(mask(H)), c),
+    }
+    for name, make in makers.items():
+        with pytest.raises(InputError, match=f"^{name}: some numbers are masked"):
+            make(masked)
+        assert np.isfinite(make(np.ma.masked_array).x_star).all()
+
+
+@pytest.mark.parametrize("centres", [[[np.ma.masked, 1.0]], list(masked(np.ones((2, 2))))])
+def test_masked_centres_within_lists(centres):
+    with pytest.raises(InputError, match=r"^centres: some numbers are masked"):
+        Problem.averaging(centres)
+
+
+def test_records_with_masks_and_views_of_memory():
+    with pytest.raises(InputError, match=r"^centres: records given"):
+        Problem.averaging(np.ma.zeros(3, dtype="f8,f8"))
+    view = memoryview(np.ascontiguousarray(A))
+    problems = [Problem.from_arrays(rows, b, "ridge", mu=0.1) for rows in (view, A)]
+    assert np.array_equal(problems[0].x_star, problems[1].x_star)

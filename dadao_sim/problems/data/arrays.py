@@ -36,7 +36,8 @@ def parts_of(name: str, of_nodes: Any) -> Sequence[Any]:
     """``of_nodes`` if it is a list of what the nodes hold, or an array; InputError if not."""
     frames = hasattr(of_nodes, "iloc") or hasattr(of_nodes, "toarray")
     is_list = isinstance(of_nodes, Sequence | np.ndarray) and not isinstance(of_nodes, str | bytes)
-    if not is_list and hasattr(of_nodes, "__array__") and not frames:
+    foreign = not is_list and hasattr(of_nodes, "__array__") and not frames
+    if foreign or isinstance(of_nodes, memoryview):
         of_nodes = np.asarray(of_nodes)  # of another library: a tensor
         is_list = True
     if not is_list or getattr(of_nodes, "ndim", 1) == 0:

@@ -79,6 +79,7 @@ def svmlight(path: Path, target: str | None, points: bool) -> Samples:
 
     if target is not None:
         raise InputError("target", "svmlight files name no columns", "leave it out")
+    _refuse_underscores(path)
     try:
         with path.open("rb") as file:
             X, y = load_svmlight_file(file, zero_based="auto")
@@ -96,6 +97,15 @@ def svmlight(path: Path, target: str | None, points: bool) -> Samples:
     dense = f"{path.name} as a table of {rows:,} samples and {columns:,} features"
     require_room(Need("path", dense, 8 * rows * columns))
     return Samples(X.toarray(), None if points else y)
+
+
+def _refuse_underscores(path: Path) -> None:
+    """InputError for 1_000, which Python takes for a number."""
+    with path.open("rb") as file:
+        for number, line in enumerate(file, start=1):
+            if b"_" in line.split(b"#")[0]:
+                where = f"line {number} of {path.name}"
+                raise InputError("path", f"{where} has a _ in it", "write 1000, not 1_000")
 
 
 def _wrong_line(path: Path) -> str:
@@ -165,6 +175,8 @@ def _targets(path: Path, y: NDArray[Any]) -> Any:
 
 # --- csv, tsv ------------------------------------------------------------------------------------
 
+DECIMAL_COMMA = re.compile(r"[+-]?\d*,\d+")
+
 
 @file_format("csv", ".csv")
 def csv(path: Path, target: str | None, points: bool) -> Samples:
@@ -186,7 +198,8 @@ def _table(path: Path, target: str | None, points: bool, separator: str) -> Samp
     require_room(Need("path", f"{path.name} as a table", 8 * numbers))
     lines = csv_module.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
     try:
-        names = _names(path, next(lines, []), separator)
+        cells = next(filter(None, lines), [])  # below the empty lines
+        names = _names(path, lines.line_num, cells, separator)
         column = _target_column(path, names, target, points)
         values, targets = _rows(path, lines, names, column, underscores="_" in text)
     except csv_module.Error as error:
@@ -221,18 +234,18 @@ def _text(path: Path) -> str:
     return text
 
 
-def _names(path: Path, cells: list[str], separator: str) -> list[str]:
+def _names(path: Path, line: int, cells: list[str], separator: str) -> list[str]:
     """The names of the first line; InputError for anything that could be a line of samples, or
     leaves it open what a column is.
     """
-    first = f"line 1 of {path.name}"
+    first = f"line {line} of {path.name}"
     names = [cell.strip() for cell in cells]
     for name in names:
         for other, word in ((";", "semicolons"), ("\t", "tabs"), (",", "commas")):
             if other != separator and other in name:
                 needed = {",": "commas", "\t": "tabs"}[separator]
                 raise InputError("path", f"{first} has {word} in it", f"{needed} separate columns")
-        if _is_number(name):
+        if _is_number(name) or DECIMAL_COMMA.fullmatch(name):
             raise InputError(
                 "path", f"{first} holds numbers, such as {shown(name)}", "put names above: x1,x2,y"
             )
@@ -294,7 +307,7 @@ def _no_number(path: Path, line: int, name: str, cell: str) -> InputError:
     hint = "give a number there, or leave the line out"
     if not cell.strip():
         return InputError("path", f"{where} is empty", hint)
-    if re.fullmatch(r"\s*[+-]?\d*,\d+\s*", cell):
+    if DECIMAL_COMMA.fullmatch(cell.strip()):
         hint = "decimals follow a point"
     elif ";" in cell or "\t" in cell:
         hint = "columns are separated by commas (.csv) or tabs (.tsv)"
