@@ -85,6 +85,12 @@ def print_costs(summary: "DataFrame", titles: Mapping[str, str]) -> None:
         cells.append(printed_name(label, method, titles[method], row["experimental"]))
         tried = not math.isnan(row[f"{QUANTITIES[0]}_median"])
         reached = f"{row['reached']}/{row['repeats']}" if tried else "-"
-        cells += [f"{row['accuracy']:.0e}", reached]
+        cells += [accuracy_text(row["accuracy"]), reached]
         rows.append([*cells, *(median(row, name) for name in QUANTITIES)])
     print_table((*words, "accuracy", "reached", *QUANTITIES), rows, words=len(words))
+
+
+def accuracy_text(accuracy: float) -> str:
+    """1e-02; in more digits where one is not the number itself."""
+    short = f"{accuracy:.0e}"
+    return short if float(short) == accuracy else f"{accuracy:g}"

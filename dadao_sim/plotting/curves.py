@@ -53,6 +53,7 @@ PANELS = ("communications", "gradients", "time")
 LOG_RATIO = 30.0  # methods whose costs differ by more than this share a logarithmic axis
 RISE = 100.0  # the axis ends this far above the highest start: a diverging run leaves it
 GRID_POINTS = 1000
+LARGEST = 1e150  # what matplotlib can put on an axis with a margin
 
 
 @dataclass(frozen=True)
@@ -75,7 +76,9 @@ class Band:
 
 
 def runs_of(result: Result, label: str, x: str, y: str) -> list[Run]:
-    """The repeats of an algorithm as drawn. A zero has no logarithm: it is left out."""
+    """The repeats of an algorithm as drawn. A zero has no logarithm: it is left out, and so is what
+    an axis cannot hold.
+    """
     log = result.metrics[y].log
     curves = result.curves[result.curves["algorithm"] == label]
     if x == "cost":
@@ -84,8 +87,9 @@ def runs_of(result: Result, label: str, x: str, y: str) -> list[Run]:
     for row in result.runs[result.runs["algorithm"] == label].to_dict("records"):
         samples = curves[curves["repeat"] == row["repeat"]]
         spent, error = samples[x].to_numpy(dtype=float), samples[y].to_numpy(dtype=float)
-        drawable = np.isfinite(error) & ((error > 0) | (not log))
-        runs.append(Run(spent[drawable], error[drawable], row["status"]))
+        held = (np.abs(error) <= LARGEST) & (np.isfinite(spent))
+        held &= (error >= 1 / LARGEST) | (not log)
+        runs.append(Run(spent[held], error[held], row["status"]))
     return runs
 
 
@@ -170,6 +174,8 @@ def _figure(result: Result, xs: Sequence[str], y: str, width: float, axes_height
         for axes, x in zip(panels, xs, strict=True):
             _draw_curves(axes, result, x, y)
             axes.label_outer()
+        if not any(len(line.get_xdata()) for axes in panels for line in axes.lines):
+            raise InputError("y", f"the repeats have no {' or '.join(xs)} in common to draw {y} at")
         add_legend(figure, handles, columns)
     return figure
 
@@ -186,26 +192,29 @@ def _draw_curves(axes: Axes, result: Result, x: str, y: str) -> None:
     top = _scale_y(axes, drawn) if metric.log else _scale_linear_y(axes, drawn)
     crosses = {label: _divergence_points(runs[label], top, metric.log) for label in methods}
 
-    for k, (label, style) in enumerate(styles(methods, result.looks).items()):
-        band = bands[label]
-        if len(runs[label]) > 1:
-            high = np.minimum(band.high, top)
-            shade: dict[str, Any] = {"color": style.colour, "alpha": 0.18, "linewidth": 0}
-            axes.fill_between(band.x, band.low, high, label=f"{label}: 10-90 %", **shade)
-        every = (0.03 + 0.13 * k / len(methods), 0.13)  # staggered, in parts of the diagonal
-        axes.plot(band.x, band.median, label=label, markevery=every, **style.line)
-        if crosses[label]:
-            cross_x, cross_y = zip(*crosses[label], strict=True)
-            axes.plot(cross_x, cross_y, color=style.colour, label=f"{label}: diverged", **_CROSS)
-
     ends = [float(band.x[-1]) for band in bands.values() if band.x.size]
     lasting = [
         float(bands[label].x[-1])
         for label in methods
         if bands[label].x.size and any(run.status != DIVERGED for run in runs[label])
     ]
-    furthest = max([*ends, *(x for points in crosses.values() for x, _ in points)])
+    furthest = max([*ends, *(x for points in crosses.values() for x, _ in points)], default=0.0)
     _scale_x(axes, lasting or ends, furthest, drawn)
+
+    for k, (label, style) in enumerate(styles(methods, result.looks).items()):
+        band, every = bands[label], None
+        if axes.get_xscale() == "log" and not (band.x > 0).any():  # no place there is its own
+            band = Band(*4 * [np.empty(0)])
+        if band.x.size and len(runs[label]) > 1:
+            high = np.minimum(band.high, top)
+            shade: dict[str, Any] = {"color": style.colour, "alpha": 0.18, "linewidth": 0}
+            axes.fill_between(band.x, band.low, high, label=f"{label}: 10-90 %", **shade)
+        if band.x.size:
+            every = (0.03 + 0.13 * k / len(methods), 0.13)  # staggered, in parts of the diagonal
+        axes.plot(band.x, band.median, label=label, markevery=every, **style.line)
+        if crosses[label]:
+            cross_x, cross_y = zip(*crosses[label], strict=True)
+            axes.plot(cross_x, cross_y, color=style.colour, label=f"{label}: diverged", **_CROSS)
     axes.set_xlabel(_x_label(result, x))
     axes.set_ylabel(metric.label)
     axes.grid(True, which="major")
