@@ -76,12 +76,19 @@ def check_outputs(
         taken[target] = option
 
 
+def as_path(where: str, path: Any) -> Path:
+    """The path that an argument ``where`` of a function is. InputError for what is none."""
+    if not isinstance(path, str | Path):
+        raise InputError(where, f"the path of a file or folder is needed, not {path!r}")
+    return Path(path)
+
+
 def check_output(path: str | Path, kind: FileKind, *, overwrite: bool = False) -> Path:
     """The file that writing to ``path`` will make or replace, by the rule of `check_outputs`.
 
     What writes a kind of file calls this. Raises InputError where the file may not be written.
     """
-    path = Path(path)
+    path = as_path("path", path)
     if kind.suffixes and path.suffix.lower() not in kind.suffixes:
         endings = " or ".join(kind.suffixes)
         raise InputError(f"{path}: name a file that ends in {endings}")

@@ -405,6 +405,7 @@ MUST_BE = {
     "float_type": "a number",
     "finite_number": "a finite number",
     "string_type": "text",
+    "string_unicode": "text of whole characters",
     "string_too_long": "of at most {max_length} characters",
     "string_pattern_mismatch": "made of letters, digits and . _ - only, a letter or digit first",
     "bool_type": "true or false",

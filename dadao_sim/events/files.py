@@ -9,7 +9,7 @@ import numpy as np
 from dadao_sim.archives import Stored, holds, write_state
 from dadao_sim.errors import InputError, within
 from dadao_sim.events.log import KIND_NAMES, TYPES, Events
-from dadao_sim.files import FileKind, check_output
+from dadao_sim.files import FileKind, as_path, check_output
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -24,6 +24,8 @@ def save_events(path: str | Path, events: Events, *, overwrite: bool = False) ->
     Raises InputError for a path of another suffix, and for a file that is none of ours, unless
     ``overwrite``.
     """
+    if not isinstance(events, Events):
+        raise InputError("events", f"Events are needed, not a {type(events).__name__}")
     check_output(path, EVENT_LOG, overwrite=overwrite)
     columns = {name: getattr(events, name) for name in TYPES}
     rest = {_FIRST_ROW: np.array(events.first_row), _UNIT: np.array(events.unit)}
@@ -36,7 +38,7 @@ def load_events(path: str | Path) -> Events:
     InputError for a file that is not there, is no log, is damaged, or says what cannot have
     happened.
     """
-    path = Path(path)
+    path = as_path("path", path)
     if not path.is_file():
         raise InputError("path", f"there is no file {path}")
     stored = Stored(path)

@@ -7,7 +7,7 @@ from typing import Any
 from xml.parsers import expat
 
 from dadao_sim.errors import InputError
-from dadao_sim.files import FileKind, atomic_write, check_output
+from dadao_sim.files import FileKind, as_path, atomic_write, check_output
 from dadao_sim.networks.convert import Declared, as_one_network, network_of
 from dadao_sim.networks.ids import in_quotes
 from dadao_sim.networks.network import Network
@@ -32,7 +32,7 @@ def read_graphml(file: Path | str, rates: str | None = None) -> Network:
     Raises InputError, which names the file, for one that cannot be read or is no graph that
     Network takes.
     """
-    path = Path(file)
+    path = as_path("file", file)
     content = _content(path)
     try:
         return network_of(_Document().read(content), rates, path.stem)

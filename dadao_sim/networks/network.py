@@ -7,7 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from numbers import Integral
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -83,7 +83,7 @@ class Network:
         positions = None
         if self.positions is not None:
             positions = self._checked_positions(_numbers("positions", self.positions))
-        labels = None if self.labels is None else tuple(map(str, self.labels))
+        labels = None if self.labels is None else _texts("labels", self.labels)
         if labels is not None and len(labels) != self.nodes:
             raise InputError("labels", f"{self.nodes} labels are needed, not {len(labels)}")
         for array in (edges, rates, lengths, positions):
@@ -100,7 +100,7 @@ class Network:
     def _checked_ids(self) -> tuple[str, ...] | None:
         if self.ids is None:
             return None
-        ids = tuple(map(str, self.ids))
+        ids = _texts("ids", self.ids)
         if len(ids) != self.nodes:
             raise InputError("ids", f"{self.nodes} ids are needed, not {len(ids)}")
         unique(ids)
@@ -284,6 +284,14 @@ class Network:
         from dadao_sim.networks.convert import to_networkx
 
         return to_networkx(self)
+
+
+def _texts(what: str, names: Any) -> tuple[str, ...]:
+    """One text per node. InputError for what is no list of anything."""
+    try:
+        return tuple(map(str, names))
+    except TypeError:
+        raise InputError(what, f"one text per node is needed, not {names!r}") from None
 
 
 def _numbers(name: str, values: ArrayLike) -> np.ndarray:

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dadao_sim.errors import InputError
-from dadao_sim.files import SIGNATURE, FileKind, atomic_write, check_output, is_signed
+from dadao_sim.files import SIGNATURE, FileKind, as_path, atomic_write, check_output, is_signed
 from dadao_sim.text import FONTS
 
 if TYPE_CHECKING:
@@ -276,7 +276,7 @@ def save_figure(
         InputError: another format, or a file that may not be replaced.
 
     """
-    path = Path(path)
+    path = as_path("path", path)
     kind = (format or path.suffix.removeprefix(".")).lower()
     if kind not in _METADATA:
         raise InputError("format", f"{kind!r} given for {path.name}", "use pdf, svg or png")

@@ -4,6 +4,7 @@ Everything comes from the event log, except the waiting, which the world itself 
 """
 
 from dataclasses import dataclass
+from numbers import Real
 
 import numpy as np
 
@@ -85,8 +86,8 @@ def world_report(
     scenario = study.scenario
     methods = {spec.label: spec.name for spec in scenario.algorithms}
     label = label_called(label, methods, METHODS.titles)
-    if end is not None and not 0 < end < np.inf:
-        raise InputError("end", f"{end:g} given", "it must be finite and above 0")
+    if end is not None and not (isinstance(end, Real) and 0 < end < np.inf):
+        raise InputError("end", f"{end!r} given", "it must be finite and above 0")
     end = end or scenario.stop.time
     if scenario.world is None:
         raise InputError("scenario", "it has no world", "add world: {preset: ...}")

@@ -43,6 +43,8 @@ def label_called(text: str, methods: Mapping[str, str], titles: Mapping[str, str
         InputError: no label, or several.
 
     """
+    if not isinstance(text, str):
+        raise InputError("algorithm", f"a label is needed, not {text!r}")
     if text in methods:
         return text
     calls = {label: (label, name, titles.get(name, name)) for label, name in methods.items()}

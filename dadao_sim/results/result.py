@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 from dadao_sim.archives import StoredState, write_state
 from dadao_sim.errors import InputError, within
 from dadao_sim.files import (
+    as_path,
     atomic_write,
     check_digest,
     check_folder_of,
@@ -200,7 +201,7 @@ class Result:
                 file of such a name that is not of a result.
 
         """
-        folder = Path(folder)
+        folder = as_path("folder", folder)
         check_folder_of(folder / MANIFEST)
         check_places(folder)
         if manifest_of(folder) is None:
@@ -252,7 +253,7 @@ def load_result(folder: str | Path) -> Result:
             contradicts another.
 
     """
-    folder = Path(folder)
+    folder = as_path("folder", folder)
     if not folder.is_dir():
         raise InputError("folder", f"there is no folder {folder}")
     if (folder / NEW / MANIFEST).is_file():

@@ -11,6 +11,7 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, SequenceNode
 
 from dadao_sim.errors import InputError
+from dadao_sim.files import as_path
 from dadao_sim.scenario import shipped, yaml_text
 from dadao_sim.scenario.model import Scenario
 from dadao_sim.strict import sentence, shown, suggestion
@@ -32,7 +33,7 @@ def load_scenario(path: str | Path, overrides: Sequence[str] = ()) -> Scenario:
     line with the file's line and the key, for a file that cannot be read, is not YAML, or is not a
     scenario.
     """
-    path = shipped.scenario_path(str(path))
+    path = shipped.scenario_path(str(as_path("path", path)))
     data, origins = _parsed(_text(path), lambda line: f"{path}:{line}")
     origins[()] = (0, str(path))
     if data is None:
@@ -47,7 +48,8 @@ def scenario_from_mapping(
 
     Paths inside are relative to ``folder``, and stay as they are without one. Raises InputError.
     """
-    return _validated(mapping, {}, overrides, None if folder is None else Path(folder))
+    folder = None if folder is None else as_path("folder", folder)
+    return _validated(mapping, {}, overrides, folder)
 
 
 def schema() -> dict[str, Any]:
@@ -66,6 +68,9 @@ def _validated(
         raise InputError(
             f"{where}a scenario must be a mapping with {_required_keys()}, got {shown(data)}"
         )
+    texts = isinstance(overrides, list | tuple) and all(isinstance(o, str) for o in overrides)
+    if not texts:
+        raise InputError("overrides", f"a list of text is needed, not {overrides!r}")
     for override in overrides:
         _check_key(data, override, folder)
         data = _overridden(data, origins, override)
@@ -167,6 +172,9 @@ def _parsed(text: str, place: Callable[[int], str]) -> tuple[Any, Origins]:
         mark = error.problem_mark
         where = place(mark.line + 1 if mark else 1)
         raise InputError(f"{where}: too much for a scenario: {error.problem}") from None
+    except yaml_text.NoValue as error:
+        where = place(error.problem_mark.line + 1)
+        raise InputError(f"{where}: a value cannot be read: {error.problem}") from None
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
@@ -175,11 +183,6 @@ def _parsed(text: str, place: Callable[[int], str]) -> tuple[Any, Origins]:
     except YAMLError as error:
         problem = " ".join(str(error).split())
         raise InputError(f"{place(1)}: not valid YAML: {problem}") from None
-    except InputError:
-        raise
-    except (ValueError, LookupError) as error:  # 2024-02-30, "!!bool maybe": ruamel lets them out
-        problem = " ".join(str(error).split())
-        raise InputError(f"{place(1)}: a value cannot be read: {problem}") from None
     except RecursionError:
         raise InputError(f"{place(1)}: nested too deeply for a scenario") from None
 

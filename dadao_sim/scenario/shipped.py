@@ -1,5 +1,6 @@
 """The scenarios and networks that travel with the package."""
 
+import os.path
 from pathlib import Path
 
 PACKAGE = Path(__file__).resolve().parent.parent
@@ -23,4 +24,4 @@ def scenarios() -> dict[str, Path]:
 def scenario_path(name: str) -> Path:
     """A file by its path, else the shipped scenario of that name, else the path as it was given."""
     path = Path(name)
-    return path if path.exists() else scenarios().get(name.removesuffix(".yaml"), path)
+    return path if os.path.exists(path) else scenarios().get(name.removesuffix(".yaml"), path)

@@ -13,8 +13,9 @@ from ruamel.yaml import YAML
 from ruamel.yaml.composer import Composer
 from ruamel.yaml.constructor import SafeConstructor
 from ruamel.yaml.error import MarkedYAMLError
+from ruamel.yaml.main import DocInfo
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
-from ruamel.yaml.scanner import Scanner
+from ruamel.yaml.scanner import Scanner, ScannerError
 from ruamel.yaml.tokens import ScalarToken
 
 MOST_BYTES = 2**23
@@ -38,6 +39,10 @@ class TooLarge(MarkedYAMLError):
     """More than a scenario can be."""
 
 
+class NoValue(MarkedYAMLError):
+    """A value that is none of its kind, such as the 30th of February."""
+
+
 @dataclass(frozen=True)
 class Document:
     """The one document in a text: its node, and how its data are made."""
@@ -46,9 +51,7 @@ class Document:
     constructor: SafeConstructor
 
     def data(self) -> Any:
-        """Plain data. Raises YAMLErrors, and ValueError or LookupError, for values that are
-        none.
-        """
+        """Plain data. Raises NoValue and other YAMLErrors."""
         return self.constructor.construct_document(self.node)
 
 
@@ -61,6 +64,7 @@ def parse(text: str) -> Document | None:
     yaml = YAML(typ="safe", pure=True)
     yaml.Scanner, yaml.Composer, yaml.Constructor = _Scanner, _Composer, _Constructor
     yaml.composer.warn_double_anchors = False  # legal YAML: the later one counts
+    yaml.doc_infos.append(DocInfo())  # where %YAML and %TAG are noted
     constructor, _ = yaml.get_constructor_parser(text)
     node = constructor.composer.get_single_node()
     if node is None:
@@ -79,7 +83,17 @@ def _check_length(text: str) -> None:
 
 
 class _Scanner(Scanner):
-    """Makes one token of a long list of numbers."""
+    """Makes one token of a long list of numbers; two escapes may be one character, as in JSON."""
+
+    def scan_flow_scalar_non_spaces(self, double: Any, start_mark: Any) -> Any:
+        """Pieces of what is in quotes."""
+        try:
+            pieces = super().scan_flow_scalar_non_spaces(double, start_mark)
+        except (ValueError, OverflowError):
+            problem = "found an escape that is no character"
+            raise ScannerError(None, None, problem, self.reader.get_mark()) from None
+        halves = "".join(pieces).encode("utf-16", "surrogatepass")
+        return [halves.decode("utf-16", "surrogatepass")]
 
     def fetch_flow_sequence_start(self) -> None:
         """A list of anything, or of many numbers."""
@@ -119,13 +133,17 @@ class _Composer(Composer):
 
 
 class _Constructor(SafeConstructor):
-    """Makes lists of numbers at once."""
+    """Makes lists of numbers at once, and says of what is no value where it is."""
 
     def construct_object(self, node: Any, deep: bool = False) -> Any:
         """The value of a node."""
         if getattr(node, "style", None) == _AT_ONCE:
             return [_number(text) for text in node.value[1:-1].split(",")]
-        return super().construct_object(node, deep)
+        try:
+            return super().construct_object(node, deep)
+        except (ValueError, LookupError, ArithmeticError) as error:
+            problem = str(error).partition(";")[0]  # Python goes on with how to change itself
+            raise NoValue(problem=problem, problem_mark=node.start_mark) from None
 
 
 def _number(text: str) -> int | float:

@@ -10,6 +10,7 @@ import cloudpickle
 from dadao_sim import plugins
 from dadao_sim.algorithms.contract.registry import register
 from dadao_sim.errors import InputError, WorkerKilled
+from dadao_sim.files import as_path
 from dadao_sim.local_steps.local_step import LocalStep
 from dadao_sim.networks import GraphSequence, Network
 from dadao_sim.problems import Problem
@@ -68,7 +69,7 @@ def simulate(
     result of what was finished has then been saved, unless there is an earlier one that is whole.
     """
     study = Study.of(scenario, problem=problem, network=network, local_step=local_step)
-    folder = None if out is None else Path(out)
+    folder = None if out is None else as_path("out", out)
     if not isinstance(jobs, int) or jobs < 1:
         raise InputError(f"jobs: {jobs!r} given; a whole number of at least 1 is needed")
     if resume and overwrite:

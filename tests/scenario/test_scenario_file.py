@@ -1,5 +1,6 @@
 """Scenario files: a mistake is one line with the file's line, the key and the right word."""
 
+import json
 import os
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from ruamel.yaml import YAML
 from dadao_sim.errors import InputError
 from dadao_sim.networks.section.spec import FileNetwork, FileSequence, SequenceNetwork
 from dadao_sim.problems.data.files import DataFile
+from dadao_sim.scenario import yaml_text
 from dadao_sim.scenario.reading import load_scenario, scenario_from_mapping
 
 # The line numbers of the tables below are those of this file.
@@ -285,12 +287,40 @@ def test_keys_that_come_from_an_anchor_have_the_line_of_the_anchor(folder: Path)
         ("a: !!python/name:os.system b\n", "star.yaml:1: not valid YAML, column 4: could not det"),
         ("a: &a [*a]\n", "star.yaml:1: too much for a scenario: a part that contains itself"),
         ("name: 2024-02-30\n", "star.yaml:1: a value cannot be read: day is out of range"),
+        ("a: 1\nb: [!!bool maybe]\n", "star.yaml:2: a value cannot be read: 'maybe'"),
+        ("a: 1\nb:\n- !!int ''\n", "star.yaml:3: a value cannot be read: string index"),
+        (
+            "a: " + "9" * 5000,
+            "star.yaml:1: a value cannot be read: Exceeds the limit",
+        ),
+        ('a: "\\UFFFFFFFF"\n', "star.yaml:1: not valid YAML, column 7: found an escape that is no"),
+        ('a: "\\U00110000"\n', "star.yaml:1: not valid YAML, column 7: found an escape that is no"),
+        ("%YAML 2.0\n---\na: 1\n", "star.yaml:1: not valid YAML, column 1: found incompatible"),
+        ("%TAG ! x:\n---\na: !y 1\n", "star.yaml:3: not valid YAML, column 4: could not determ"),
         ("name: a\x00b\n", "star.yaml:1: not valid YAML: unacceptable character"),
         (b"name: caf\xe9\n", "star.yaml: is not UTF-8 text (byte 9)"),
     ],
 )
 def test_files_that_are_no_scenarios(folder: Path, content: str | bytes, expected: str):
     assert message(content).startswith(expected)
+
+
+@pytest.mark.parametrize("head", ["%YAML 1.2\n---\n", "%TAG !e! tag:example.org:\n---\n", "---\n"])
+def test_a_document_may_say_what_it_is(folder: Path, head: str):
+    Path("star.yaml").write_text(head + STAR, encoding="utf-8")
+    assert load_scenario("star.yaml").seed == 0
+
+
+def test_json_writes_some_characters_as_two_escapes():
+    text = json.dumps({"a": "\U0001d4b3 \U0001f600"})
+    assert "\\ud835" in text
+    assert yaml_text.parse(text).data() == json.loads(text)
+
+
+def test_half_a_character_is_no_text(folder: Path):
+    content = STAR.replace("name: star-regression", 'name: "\\ud835"')
+    assert content != STAR
+    assert "name: must be text of whole characters, got " in message(content)
 
 
 def test_a_byte_order_mark_is_no_mistake(folder: Path):

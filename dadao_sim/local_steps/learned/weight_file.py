@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from dadao_sim.archives import Stored, holds
 from dadao_sim.errors import InputError
-from dadao_sim.files import FileKind, atomic_write, check_output
+from dadao_sim.files import FileKind, as_path, atomic_write, check_output
 
 FORMAT = "dadao_sim learned proximal network 1"
 SHIPPED = Path(__file__).resolve().parent / "weights"
@@ -83,13 +83,14 @@ def shipped_names() -> list[str]:
 
 def _path(network: str | Path) -> Path:
     """A bare word is a shipped network, anything else a file."""
-    if not re.fullmatch(r"\w+", str(network)):
+    network = str(as_path("network", network))
+    if not re.fullmatch(r"\w+", network):
         return Path(network)
     names = shipped_names()
-    if str(network) not in names:
+    if network not in names:
         raise InputError(
             "network",
-            f"unknown network {str(network)!r} (shipped: {', '.join(names)})",
+            f"unknown network {network!r} (shipped: {', '.join(names)})",
             "for weights of your own give the path of their .npz file",
         )
     return SHIPPED / f"{network}.npz"

@@ -6,7 +6,8 @@ import math
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from numbers import Real
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from threadpoolctl import threadpool_limits
@@ -173,6 +174,10 @@ def _cached(
     )
 
 
+def _is_number(value: Any) -> bool:
+    return isinstance(value, Real) and not isinstance(value, bool)
+
+
 def _check(
     network: Network | GraphSequence,
     method: str,
@@ -181,7 +186,7 @@ def _check(
     tolerance: float,
     prune: bool,
 ) -> None:
-    if method not in RATE_METHODS:
+    if not isinstance(method, str) or method not in RATE_METHODS:
         raise InputError(
             "method", f"{method!r} is unknown", f"use one of {', '.join(RATE_METHODS)}"
         )
@@ -194,9 +199,9 @@ def _check(
                 f"{solver!r} is not installed or cannot solve this",
                 f"use one of {', '.join(solvers())}",
             )
-    if time_limit is not None and not time_limit > 0:
-        raise InputError("time_limit", f"{time_limit} seconds", "it must be positive, or None")
-    if not 0 < tolerance < 1:
-        raise InputError("tolerance", str(tolerance), "it must lie between 0 and 1")
+    if time_limit is not None and not (_is_number(time_limit) and time_limit > 0):
+        raise InputError("time_limit", f"{time_limit!r} seconds", "it must be positive, or None")
+    if not (_is_number(tolerance) and 0 < tolerance < 1):
+        raise InputError("tolerance", repr(tolerance), "it must lie between 0 and 1")
     if prune and isinstance(network, GraphSequence):
         raise InputError("prune", "a sequence cannot be pruned", "leave it out")
