@@ -7,6 +7,7 @@ import json
 import math
 import os
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import damage
@@ -31,6 +32,7 @@ from dadao_sim.events.log import (
     Events,
 )
 from dadao_sim.files import read_json
+from dadao_sim.networks import Network
 from dadao_sim.results.result import load_result, read_table
 from dadao_sim.results.store import RunStore
 
@@ -193,6 +195,8 @@ BAD = [
     *({**GOOD, "mark": value} for value in ([-1] * 6, [2**64] * 6, [0.5] * 6, [2.0**64] * 6)),
     {**GOOD, "edge": [-2] * 6},
     {**GOOD, "time": np.ma.masked_array(GOOD["time"], [False] * 5 + [True])},
+    changed("time", 0, np.ma.masked_array(0.5, mask=True)),
+    changed("i", 5, np.ma.masked_array(0, mask=True)),
     {**GOOD, "i": np.array(GOOD["i"], dtype="datetime64[s]")},
     {**GOOD, "kind": np.ones(6, dtype=bool)},
 ]
@@ -212,6 +216,24 @@ def test_a_log_that_cannot_have_happened_is_refused(columns):
     column = str(error.value).partition(":")[0]
     assert column in ("time", "kind", "i", "j", "edge", "mark", "start")
     assert len(str(error.value)) <= 300
+
+
+@pytest.mark.parametrize("unit", [0, -1.0, math.nan, math.inf, "1", None, [1.0]])
+def test_a_unit_that_is_none(unit):
+    log = Events.from_arrays(**GOOD)
+    for make in (log.in_intervals, lambda unit: replace(log, unit=unit)):
+        with pytest.raises(InputError, match=r"^unit: .* given; it is finite and above 0"):
+            make(unit)
+
+
+def test_the_edge_that_a_log_names_is_that_of_its_nodes():
+    network = Network(3, np.array([[0, 1], [1, 2]]))
+    columns = {"time": [1.0, 2.0], "kind": [1, 1], "i": [0, 2], "j": [1, 1], "network": network}
+    for edge in (None, [0, 1], [-1, 1]):
+        assert Events.from_arrays(**columns, edge=edge).edge.tolist() == [0, 1]
+    for edge in ([1, 1], [0, 0], [0, 7]):
+        with pytest.raises(InputError, match=r"^edge: row . says .*, but nodes . and . have edge"):
+            Events.from_arrays(**columns, edge=edge)
 
 
 WRITTEN = {

@@ -11,6 +11,7 @@ import numpy as np
 
 from dadao_sim.errors import InputError
 from dadao_sim.networks.convert import as_network
+from dadao_sim.strict import hides, shown
 
 if TYPE_CHECKING:
     from dadao_sim.networks import GraphSequence, Network
@@ -80,8 +81,7 @@ class Events:
                 raise InputError(name, wrong)
         if not isinstance(self.first_row, int) or self.first_row < 0:
             raise InputError("first_row", f"{self.first_row!r} given", "a row is 0 or more")
-        if not 0 < self.unit < np.inf:
-            raise InputError("unit", f"{self.unit!r} given", "it is finite and above 0")
+        _require_unit(self.unit)
 
     def __len__(self) -> int:
         return len(self.time)
@@ -125,10 +125,7 @@ class Events:
         network = None if network is None else as_network(network)
         log = cls(**arrays)
         log.check(None if network is None else network.nodes)
-        exchanges = np.isin(log.kind, EXCHANGES)
-        if edge is None and network is not None and exchanges.any():
-            log.edge[exchanges] = network.edge_indices(log.i[exchanges], log.j[exchanges])
-        return log
+        return log if network is None else replace(log, edge=log.on(network).edge)
 
     def check(self, nodes: int | None) -> None:
         """Raise InputError, with the column and the row, for what cannot have happened.
@@ -234,6 +231,7 @@ class Events:
 
         ``in_units`` gives back the very times.
         """
+        _require_unit(unit)
         time = self.time * unit
         for direction in (np.inf, -np.inf):  # the product may be off by a rounding
             near = np.nextafter(time, direction)
@@ -245,10 +243,17 @@ class Events:
         return self if self.unit == 1 else replace(self, time=self.time / self.unit, unit=1.0)
 
 
+def _require_unit(unit: Any) -> None:
+    if not isinstance(unit, int | float) or not 0 < unit < np.inf:
+        raise InputError("unit", f"{shown(unit)} given", "it is finite and above 0")
+
+
 def _column(name: str, values: Any) -> np.ndarray:
     """``values`` in the type of the column; InputError for those that it does not hold exactly."""
     wanted = np.dtype(TYPES[name])
     needed = f"numbers of type {wanted} are needed, one per event"
+    if hides(values):
+        raise InputError(name, "some values are masked", needed)
     try:
         given = np.asarray(values)
         if wanted.kind == "u" and given.dtype == float and not isinstance(values, np.ndarray):
@@ -258,7 +263,7 @@ def _column(name: str, values: Any) -> np.ndarray:
                 given = exact.astype(wanted) if min(exact.flat, default=0) >= 0 else given
     except (OverflowError, TypeError, ValueError) as error:
         raise InputError(name, str(error), needed) from None
-    if np.ma.is_masked(values) or given.ndim != 1 or (given.dtype.kind not in "iuf" and given.size):
+    if given.ndim != 1 or (given.dtype.kind not in "iuf" and given.size):
         raise InputError(name, f"is {_described(values)}", needed)
     if wanted.kind != "f":
         held: Any = np.iinfo(wanted.name)
@@ -274,8 +279,6 @@ def _column(name: str, values: Any) -> np.ndarray:
 
 def _described(values: Any) -> str:
     """What was given, in a few words."""
-    if isinstance(values, np.ma.MaskedArray):
-        return "an array with masked values"
     if isinstance(values, str):
         return "text"
     try:

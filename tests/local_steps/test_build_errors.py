@@ -24,7 +24,11 @@ MISTAKES = [
     ("l1", {"strength": True}, "strength: must be a number, got true"),
     ("l1", {"strength": "1"}, "strength: must be a number, got '1'"),
     ("l1", {"strength": 1j}, "strength: must be a number, got a complex"),
-    ("l1", {"strength": 10**400}, "strength: must be a number, got 1000"),
+    (
+        "l1",
+        {"strength": 10**400},
+        "strength: must be 0 or of a size from 1e-100 to 1e+100, got 1000",
+    ),
     ("l1", {"strength": np.ones((40, 1))}, "strength: must be a number, got a list"),
     ("l1", {"strength": 1, "radius": 1}, "radius: unknown key (known: kind, strength)"),
     ("elastic_net", {"strength": 1, "l2": -1}, "l2: must be above 0, got -1"),

@@ -347,6 +347,8 @@ LABELLED: dict[str, tuple[list[str], dict[str, Any], list[int]]] = {
     "the other way": (["0", "1", "1"], {"positive": 0}, [1, -1, -1]),
     "1 and 2": (["1", "2", "1.0"], {"positive": 2, "negative": 1}, [-1, 1, -1]),
     "words": (["benign", "malignant", "benign"], {"positive": "malignant"}, [-1, 1, -1]),
+    "NA said": (["yes", "NA"], {"positive": "yes", "negative": "NA"}, [1, -1]),
+    "plus and minus": (["+", "-"], {"positive": "+"}, [1, -1]),
     "words with blanks": ([" a", "b ", "a"], {"positive": "a"}, [1, -1, 1]),
     "truths": (["True", "false", "TRUE"], {"positive": True}, [1, -1, 1]),
     "words that are numbers somewhere": (["1", "x", "1.0"], {"positive": 1}, [1, -1, 1]),
@@ -384,7 +386,13 @@ UNMAPPED: dict[str, tuple[list[str], dict[str, Any], str]] = {
         "2 of d.csv is",
     ),
     "a missing one": (["yes", "no", "NA"], {"positive": "yes"}, "2 labels besides the positive"),
-    "nan": (["0", "1", "nan"], {"positive": 1}, "besides the positive ones, not 1: 0, nan"),
+    "nan": (["0", "1", "nan"], {"positive": 1}, "the target of sample 2 (from 0) of d.csv is nan"),
+    "nan alone": (["1", "nan"], {"positive": 1}, "sample 1 (from 0) of d.csv is nan or infinite"),
+    "inf": (["1", "-inf"], {"positive": 1}, "sample 1 (from 0) of d.csv is nan or infinite"),
+    **{
+        f"{missing} alone": (["yes", missing], {"positive": "yes"}, "may stand for a missing")
+        for missing in ("NA", "nan", "?", "N/A", "None", "NULL")
+    },
     "all of them": (["1", "1"], {"positive": 1}, "d.csv has 0 labels besides the positive"),
 }
 

@@ -39,6 +39,8 @@ def listed(labels: Any) -> list[Any]:
     return list(labels) if isinstance(labels, list | tuple) else [labels]
 
 
+MISSING = ("na", "n/a", "nan", "null", "none", "?")
+"""Text, in small letters, that is a label only where a scenario says so."""
 _LABEL = {"type": ["string", "number", "boolean"]}
 OneOrMore = Annotated[
     Any,
@@ -71,6 +73,9 @@ class Labels(StrictModel):
         """1 or -1 for each of ``targets`` (N,), numbers or text; InputError names the label at
         fault, and says which there are.
         """
+        if targets.dtype.kind == "f" and not np.isfinite(targets).all():
+            sample = int(np.argmin(np.isfinite(targets)))
+            raise InputError(f"the target of sample {sample} (from 0) of {file} is nan or infinite")
         values, place = np.unique(targets, return_inverse=True)
         found = f"found {_some(values)}"
         positive = _which(values, listed(self.positive))
@@ -84,6 +89,9 @@ class Labels(StrictModel):
         if self.negative is None and others.size != 1:
             wrong = f"{file} has {others.size} labels besides the positive ones, not 1"
             raise InputError("labels", f"{wrong}: {_some(others)}", "name the negative ones, too")
+        if self.negative is None and str(others[0]).lower() in MISSING:
+            wrong = f"{_plain(others[0])} of {file} may stand for a missing target"
+            raise InputError("labels", wrong, "leave these samples out, or name it as negative")
         if self.negative is not None and others.size:
             wrong = f"{_plain(others[0])} of {file} is neither positive nor negative"
             raise InputError("labels", wrong, found)
