@@ -369,7 +369,9 @@ def suggestion(word: str, known: Iterable[str], titles: Mapping[str, str] | None
         pairs = [(candidate, word), (plain(candidate), plain(word))]
         if titles is not None:
             pairs.append((plain(titles[candidate]), plain(word)))
-        return max(difflib.SequenceMatcher(a=a, b=b).ratio() if a else 0.0 for a, b in pairs)
+        begun = bool(plain(word)) and plain(candidate).startswith(plain(word))  # "p", "prob"
+        ratios = (difflib.SequenceMatcher(a=a, b=b).ratio() if a else 0.0 for a, b in pairs)
+        return max(0.5 * begun, *ratios)
 
     if not known:
         return " (there is none)"

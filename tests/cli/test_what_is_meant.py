@@ -162,3 +162,12 @@ def test_an_installed_plugin_that_is_none_is_named(monkeypatch, load, said):
     assert asked == [GROUP]
     assert said in str(error.value)
     assert len(str(error.value)) <= 300
+
+
+@pytest.mark.parametrize("word", ["p", "P", "prob"])
+def test_the_beginning_of_a_key_suggests_it(dadao_sim, word):
+    code, _, err = dadao_sim(
+        "network", "--graph", "erdos_renyi", "--nodes", "8", "--set", f"{word}=.2"
+    )
+    assert code == 2
+    assert f"network.{word}: unknown key; did you mean 'probability'?" in err
