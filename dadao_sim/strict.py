@@ -130,6 +130,18 @@ def _is_bounded(part: dict[str, Any]) -> bool:
     return isinstance(kept, dict) and kept.get("function") in _BOUNDS.values()
 
 
+class Bounded:
+    """Marks a type that is checked beside a model: its numbers are bounded as those of models."""
+
+    def __get_pydantic_core_schema__(
+        self, source: Any, handler: GetCoreSchemaHandler
+    ) -> core_schema.CoreSchema:
+        """That of pydantic, every number in it bounded by its type."""
+        schema = handler(source)
+        _bound_numbers(schema)
+        return schema
+
+
 class StrictModel(BaseModel):
     """Frozen; no unknown keys, no strings taken for numbers, no infinities, and no numbers that
     arithmetic would make infinite.

@@ -2,10 +2,18 @@
 
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, ConfigDict, Field, Strict, TypeAdapter
+from pydantic import (
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    GetCoreSchemaHandler,
+    Strict,
+    TypeAdapter,
+)
+from pydantic_core import core_schema
 
 from dadao_sim.local_steps.local_step import LocalStep
-from dadao_sim.strict import Count, Positive, StrictModel, misuse, shown
+from dadao_sim.strict import Bounded, Count, Positive, StrictModel, misuse, shown
 
 
 class Term(StrictModel):
@@ -26,16 +34,25 @@ class Term(StrictModel):
         raise NotImplementedError
 
 
-def _one_or_list(one: Any, many: Any) -> BeforeValidator:
+class _OneOrList:
     """Choose by whether it is a list: pydantic's unions would report the errors of both."""
-    strict = ConfigDict(strict=True)
-    single, several = TypeAdapter(one, config=strict), TypeAdapter(many, config=strict)
 
-    def choose(value: Any) -> Any:
-        chosen = several if isinstance(value, list | tuple) else single
+    def __init__(self, one: Any, many: Any):
+        strict = ConfigDict(strict=True)
+        self.one = TypeAdapter(Annotated[one, Bounded()], config=strict)
+        self.many = TypeAdapter(Annotated[many, Bounded()], config=strict)
+
+    def __get_pydantic_core_schema__(
+        self, source: Any, handler: GetCoreSchemaHandler
+    ) -> core_schema.CoreSchema:
+        """Check by the one that was chosen alone; a JSON schema names both."""
+        return core_schema.no_info_plain_validator_function(
+            self._checked, json_schema_input_schema=handler(source)
+        )
+
+    def _checked(self, value: Any) -> Any:
+        chosen = self.many if isinstance(value, list | tuple) else self.one
         return chosen.validate_python(value)
-
-    return BeforeValidator(choose)
 
 
 def _pair(shape: Any) -> Any:
@@ -50,13 +67,13 @@ Strength = Annotated[Positive, Field(description="factor of the term, in units o
 Sizes = Annotated[tuple[Count, ...], Strict(False), Field(min_length=1)]
 Groups = Annotated[
     Count | Sizes,
-    _one_or_list(Count, Sizes),
+    _OneOrList(Count, Sizes),
     Field(description="size of every group, or list of the sizes; they sum to d"),
 ]
 Weights = Annotated[tuple[Positive, ...], Strict(False), Field(min_length=1)]
 Number = Annotated[float, Field(allow_inf_nan=True)]  # a bound may be none; no file has it
 Numbers = Annotated[tuple[Number, ...], Strict(False), Field(min_length=1)]
-Bound = Annotated[Number | Numbers, _one_or_list(Number, Numbers)]
+Bound = Annotated[Number | Numbers, _OneOrList(Number, Numbers)]
 MatrixShape = Annotated[
     tuple[Count, Count],
     Strict(False),
