@@ -111,3 +111,9 @@ def test_names_of_nodes_are_as_many_as_these(name):
 def test_an_order_is_a_permutation(wrong):
     with pytest.raises(InputError, match=r"^order: "):
         STAR.relabelled(wrong)
+
+
+def test_a_log_that_does_not_fit_is_refused_by_its_size():
+    scenario = SCENARIO | {"world": {"preset": "edge_devices"}, "stop": {"time": 50.0}}
+    with pytest.raises(InputError, match=r"^end: a log of .* events would take .* are free"):
+        world_report(Study(scenario), "dadao", end=1e12)

@@ -22,11 +22,13 @@ from dadao_sim.events.log import (
     RESET,
     ROUND,
     SEND,
+    TYPES,
     Events,
     concatenate,
 )
 from dadao_sim.events.world.clock import WorldClock
 from dadao_sim.events.world.rounds import RoundWorld
+from dadao_sim.memory import Need, require_room
 from dadao_sim.networks import Network
 from dadao_sim.results.names import label_called
 from dadao_sim.scenario.model import Scenario
@@ -102,6 +104,10 @@ def world_report(
     else:
         clock.now.until = end
     windows = [next_window(clock)]
+    per_unit = len(windows[0].time) / (windows[0].time[-1] * plan.unit)
+    bytes_each = sum(np.dtype(kind).itemsize for kind in TYPES.values())
+    expected = per_unit * end
+    require_room(Need("end", f"a log of {expected:,.0f} events", 2 * bytes_each * expected))
     while windows[-1].time[-1] * plan.unit < end:
         windows.append(next_window(clock))
     events = concatenate(windows)
