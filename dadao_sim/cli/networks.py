@@ -10,9 +10,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from dadao_sim.cli.group import Group
-from dadao_sim.cli.options import FigureOption, OverwriteOption, PluginOption, load_plugins
+from dadao_sim.cli.options import (
+    FigureOption,
+    OverwriteOption,
+    PluginOption,
+    by_option,
+    load_plugins,
+)
 from dadao_sim.cli.show import print_table, say
-from dadao_sim.errors import InputError, within
+from dadao_sim.errors import InputError
 
 if TYPE_CHECKING:
     from dadao_sim.networks import Network
@@ -168,18 +174,17 @@ def _network(
     from dadao_sim.randomness import stream
 
     if (file is None) == (graph is None):
-        raise InputError("network: give either a GraphML file or --graph NAME --nodes N")
+        raise InputError("give either a GraphML file or --graph NAME --nodes N")
     if file is not None:
         if nodes is not None or sets:
-            raise InputError("network: --nodes and --set go with --graph, not with a file")
+            raise InputError("--nodes and --set go with --graph, not with a file")
         _suggest_a_graph(file)
-        with within("network"):
-            return read_graphml(file, rates)
+        return read_graphml(file, rates)
     if rates is not None:
-        raise InputError("network: --rates goes with a file, which holds them")
+        raise InputError("--rates goes with a file, which holds them")
     rng = np.random.default_rng(stream(seed, 0, "graph"))
     options = _options(sets or [])
-    with within("network"):
+    with by_option(graph="--graph", nodes="--nodes", **{name: f"--set {name}" for name in options}):
         return build(graph or "", nodes, rng, **options)
 
 
@@ -191,10 +196,10 @@ def _suggest_a_graph(file: Path) -> None:
     if file.exists():
         return
     if file.stem in GRAPHS:
-        raise InputError(f"network: there is no file {file}; did you mean --graph {file.stem}?")
+        raise InputError(f"there is no file {file}; did you mean --graph {file.stem}?")
     known = shipped.folder("graphs") / f"{file.stem}.graphml"
     if known.is_file() and known != file:
-        raise InputError(f"network: there is no file {file}; did you mean {known}?")
+        raise InputError(f"there is no file {file}; did you mean {known}?")
 
 
 def _options(sets: list[str]) -> dict[str, Any]:

@@ -1,9 +1,13 @@
 """Arguments and options that several commands have."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from dadao_sim.errors import InputError
 
 ScenarioArgument = Annotated[
     str, typer.Argument(metavar="SCENARIO", help="A YAML file, or the name of a shipped scenario.")
@@ -30,3 +34,18 @@ def load_plugins(files: list[Path] | None) -> None:
 
         for file in files:
             plugins.load(file)
+
+
+@contextmanager
+def by_option(**options: str) -> Iterator[None]:
+    """Call an argument that an InputError inside names by the option that gave it.
+
+    ``by_option(end="--end")`` makes ``end: ...`` to ``--end: ...``.
+    """
+    try:
+        yield
+    except InputError as error:
+        where, wrong, right = error.args
+        if wrong and where in options:
+            error.args = (options[where], wrong, right)
+        raise

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from dadao_sim.cli.group import Group
-from dadao_sim.cli.options import FigureOption, OverwriteOption, ResultArgument
+from dadao_sim.cli.options import FigureOption, OverwriteOption, ResultArgument, by_option
 from dadao_sim.cli.show import print_costs, say
 from dadao_sim.errors import InputError
 
@@ -51,9 +51,11 @@ def compare(
     check_outputs({"--figure": (figure, FIGURE)}, inputs=read, overwrite=overwrite)
     names = _told_apart(folders)
     results = {name: load_result(folder) for name, folder in zip(names, folders, strict=True)}
-    print_costs(comparison_table(results, accuracy), titles_of(results))
-    if figure is not None:
-        save_figure(comparison_figure(results, accuracy, quantity), figure, overwrite=overwrite)
+    with by_option(accuracies="--accuracy", accuracy="--accuracy"):
+        print_costs(comparison_table(results, accuracy), titles_of(results))
+        drawn = figure and comparison_figure(results, accuracy, quantity)
+    if figure and drawn:
+        save_figure(drawn, figure, overwrite=overwrite)
         say(f"figure: {figure}")
 
 
@@ -102,7 +104,9 @@ def plot(
     path = folder / "figures" / f"{y}-{x}.{format}"
     result = load_result(folder)
     check_outputs({"figure": (path, FIGURE)}, overwrite=overwrite)
-    save_figure(curve_figure(result, x, y), path, overwrite=overwrite)
+    with by_option(x="--x", y="--y"):
+        drawn = curve_figure(result, x, y)
+    save_figure(drawn, path, overwrite=overwrite)
     say(f"figure: {path}")
 
 
@@ -127,6 +131,7 @@ def recovered(
     from dadao_sim.results.result import load_result
 
     check_outputs({"--figure": (figure, FIGURE)}, inputs=files_read(folder), overwrite=overwrite)
-    drawn = recovered_figure(report.recovered(load_result(folder), algorithms))
+    with by_option(labels="--algorithm", algorithm="--algorithm"):
+        drawn = recovered_figure(report.recovered(load_result(folder), algorithms))
     save_figure(drawn, figure, overwrite=overwrite)
     say(f"figure: {figure}")

@@ -27,8 +27,8 @@ def run(
     out: Annotated[
         Path | None, typer.Option(help="Folder of the result. [default: results/NAME]")
     ] = None,
-    seed: Annotated[int | None, typer.Option(help="Instead of the scenario's seed.")] = None,
-    repeats: Annotated[int | None, typer.Option(help="Instead of the scenario's repeats.")] = None,
+    seed: Annotated[int | None, typer.Option(min=0, help="Instead of the scenario's.")] = None,
+    repeats: Annotated[int | None, typer.Option(min=1, help="Instead of the scenario's.")] = None,
     jobs: Annotated[int, typer.Option(min=1, help="Processes at once; no number changes.")] = 1,
     sets: SetOption = None,
     resume: Annotated[bool, typer.Option(help="Go on with what an interrupted run left.")] = False,

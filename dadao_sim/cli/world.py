@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from dadao_sim.cli.group import Group
-from dadao_sim.cli.options import OverwriteOption, ScenarioArgument, SetOption
+from dadao_sim.cli.options import OverwriteOption, ScenarioArgument, SetOption, by_option
 from dadao_sim.cli.show import print_table, say
 from dadao_sim.errors import InputError
 from dadao_sim.text import printed_name
@@ -58,7 +58,8 @@ def world(
     }
     check_outputs(outputs, inputs=[file, *files_named(loaded)], overwrite=overwrite)
     study = Study(loaded)
-    reports = [world_report(study, label, end=end) for label in labels]
+    with by_option(end="--end", algorithm="--algorithm"):
+        reports = [world_report(study, label, end=end) for label in labels]
     print_worlds(reports)
     report = reports[0]
     if log is not None:
@@ -66,7 +67,8 @@ def world(
         save_events(log, in_intervals, overwrite=overwrite)
         say(f"log: {log}, {len(report.events):,} events")
     if timeline is not None:
-        drawn = timeline_figure(world_timeline(report), begin, report.end)
+        with by_option(timeline="--timeline"):
+            drawn = timeline_figure(world_timeline(report), begin, report.end)
         save_figure(drawn, timeline, overwrite=overwrite)
         say(f"figure: {timeline}")
     if load is not None:

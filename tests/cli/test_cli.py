@@ -328,13 +328,13 @@ REGULAR = ["network", "--graph", "random_regular", "--nodes", "8"]
         (["network"], "give either a GraphML file or --graph"),
         (
             ["network", "--graph", "starr", "--nodes", "4"],
-            "network.graph: unknown value 'starr'; did you mean 'star'?",
+            "--graph: unknown value 'starr'; did you mean 'star'?",
         ),
-        (["network", "--graph", "star"], "network.nodes"),
-        (["network", "--graph", "star", "--nodes", "1"], "network.nodes"),
+        (["network", "--graph", "star"], "--nodes: "),
+        (["network", "--graph", "star", "--nodes", "1"], "--nodes: "),
         (
             ["network", "--graph", "path", "--nodes", "4", "--set", "degree=3"],
-            "network.degree: unknown key",
+            "--set degree: unknown key",
         ),
         (["network", "--graph", "path", "--nodes", "4", "--set", "degree=x"], "OPTION=NUMBER"),
         (["network", "no.graphml"], "no.graphml"),

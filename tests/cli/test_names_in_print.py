@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
+from synthetic import finished_run, result
 
 from dadao_sim.cli import show
 from dadao_sim.cli.results import _told_apart
@@ -13,19 +14,11 @@ from dadao_sim.files import slug, unique_slugs
 MARKUP = ["[b]", "[/b]", "[lr=1e-3]", ":100:", ":smiley:", r"\[x]", "[link=x]", "{0} %s", "$x$"]
 
 
-@pytest.fixture
-def printed(capsys):
-    """What was printed since, on a console of its own."""
-    show.console.cache_clear()
-    yield lambda: capsys.readouterr().out
-    show.console.cache_clear()
-
-
 @pytest.mark.parametrize("name", MARKUP)
-def test_a_name_is_no_markup(printed, name):
+def test_a_name_is_no_markup(capsys, name):
     show.say(f"result: {name}")
     show.print_table((name, "number"), [(name, name)])
-    line, head, row = printed().splitlines()
+    line, head, row = capsys.readouterr().out.splitlines()
     assert line == f"result: {name}"
     assert head.split()[0] == name.split()[0]
     assert row.count(name) == 2
@@ -35,10 +28,11 @@ def test_a_name_is_no_markup(printed, name):
     ("name", "spelt"),
     [("a\nb", r"a\nb"), ("\x1b[1mx", r"\x1b[1mx"), ("\u202eb", r"\u202eb"), ("\udcff", r"\udcff")],
 )
-def test_what_does_not_print_is_spelt(printed, name, spelt):
+def test_what_does_not_print_is_spelt(capsys, name, spelt):
     show.say(f"result: {name}")
     show.print_table(("name",), [(name,)])
-    assert [line.strip() for line in printed().splitlines()] == [f"result: {spelt}", "name", spelt]
+    lines = [line.strip() for line in capsys.readouterr().out.splitlines()]
+    assert lines == [f"result: {spelt}", "name", spelt]
 
 
 def test_accuracies_in_the_table_are_the_numbers_they_are():
@@ -100,3 +94,38 @@ def test_a_scenario_of_odd_labels_is_run_compared_and_drawn(dadao_sim, tmp_path)
     code, out, err = dadao_sim("compare", "[o]:100:", "--accuracy", 0.99, "--figure", "c.png")
     assert (code, err) == (0, "")
     assert all(label[:20] in out for label in labels)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ("rates", "give either a GraphML file or --graph"),
+        ("rates --graph foo --nodes 4", "--graph: unknown value 'foo'"),
+        ("rates --graph cycle", "--nodes: is missing"),
+        ("network --graph cycle --nodes 4 --set degree=3", "--set degree: unknown key"),
+        ("world world/edge-devices --algorithm MSDA --end -1", "--end: -1 given"),
+        ("world world/edge-devices --algorithm zz", "--algorithm: there is no 'zz'"),
+        ("run quickstart --seed -1", "Invalid value for '--seed'"),
+        ("run quickstart --repeats 0", "Invalid value for '--repeats'"),
+        ("run --foo", "No such option: --foo"),
+        ("run", "Missing argument 'SCENARIO'"),
+        ("nope", "No such command 'nope'"),
+    ],
+)
+def test_what_is_wrong_is_called_as_the_user_wrote_it(dadao_sim, arguments, said):
+    code, _, err = dadao_sim(*arguments.split())
+    assert code == 2
+    assert err.startswith(f"dadao-sim: {said}")
+    assert err.count("\n") == 1
+
+
+def test_options_of_the_commands_that_read_results_too(dadao_sim, tmp_path):
+    result(finished_run("dadao")).save(tmp_path / "o")
+    for arguments, said in (
+        ("compare o --accuracy -1", "--accuracy: -1 given"),
+        ("compare o --accuracy 1e-30 --figure c.png", "--accuracy: no algorithm tried 1e-30"),
+        ("plot o --y foo", "--y: 'foo' given"),
+    ):
+        code, _, err = dadao_sim(*arguments.split())
+        assert code == 2
+        assert err.startswith(f"dadao-sim: {said}")
