@@ -1,6 +1,5 @@
 """What a picture of the gallery is, and the two kinds there are most of."""
 
-import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +10,7 @@ from dadao_sim.plotting.curves import panel_figure
 from dadao_sim.reports.comparison import comparison_table, titles_of
 from dadao_sim.results.names import printed_names
 from dadao_sim.results.result import Result
+from dadao_sim.results.summary import cost_text
 from dadao_sim.scenario import shipped
 
 if TYPE_CHECKING:
@@ -88,12 +88,12 @@ def median_table(results: Mapping[str, Result], accuracy: float, quantity: str) 
     medians = table.set_index(["scenario", "algorithm"])[f"{quantity}_median"].to_dict()
     lines = ["| | " + " | ".join(names.values()) + " |", "|---" * (len(names) + 1) + "|"]
     for scenario in results:
-        cells = [_cell(medians.get((scenario, label), math.nan)) for label in names]
+        cells = [_cell(medians.get((scenario, label))) for label in names]
         lines.append(f"| {scenario} | " + " | ".join(cells) + " |")
     return "\n".join(lines)
 
 
-def _cell(median: float) -> str:
-    if math.isnan(median):
+def _cell(median: float | None) -> str:
+    if median is None:
         return ""  # the scenario does not have this method
-    return f"{median:,.0f}" if math.isfinite(median) else "not reached"
+    return cost_text(median, "{:,.0f}".format)
