@@ -253,9 +253,7 @@ class _Document:
             raise _wrong(self.what, "it holds more than one graph", "give each a file of its own")
         direction = attributes.get("edgedefault", "undirected")
         if direction == "directed":
-            raise InputError(
-                "", "the graph is directed; gossip needs an undirected graph", "edges go both ways"
-            )
+            raise InputError("the graph is directed; gossip needs an undirected graph")
         if direction != "undirected":
             raise _wrong(
                 self.what, f"edgedefault is {in_quotes(direction)}", "it must be undirected"
