@@ -128,10 +128,12 @@ def command(*arguments: Any) -> tuple[int, str, str]:
 
 def call(read: Callable[[], Any]) -> tuple[int, str, str]:
     """The same of a function, as the command line would say it."""
-    try:
-        return 0, repr(read()), ""
-    except (InputError, MemoryError) as error:
-        return 2, "", f"dadao-sim: {error}\n"
+    err = io.StringIO()
+    with contextlib.redirect_stderr(err):  # a warning is a second line
+        try:
+            return 0, repr(read()), err.getvalue()
+        except (InputError, MemoryError) as error:
+            return 2, "", f"{err.getvalue()}dadao-sim: {error}\n"
 
 
 def judged(tally: Tally, what: str, read: Callable[[], tuple[int, str, str]], same: Any) -> None:

@@ -35,6 +35,7 @@ from dadao_sim.files import read_json
 from dadao_sim.networks import Network
 from dadao_sim.results.result import load_result, read_table
 from dadao_sim.results.store import RunStore
+from dadao_sim.scenario.reading import load_scenario
 
 
 # A file that NumPy finds to be none it leaves for the collector to close.
@@ -147,6 +148,30 @@ def test_json_is_utf_8(tmp_path, content):
     (tmp_path / "m.json").write_bytes(content)
     with pytest.raises(InputError, match=r"m\.json cannot be read"):
         read_json(tmp_path / "m.json")
+
+
+@pytest.mark.parametrize("text", ["[" * 100_000, '{"a":' * 100_000, "[]", "{}", '{"a": 1, "a": 2}'])
+def test_a_manifest_that_cannot_be_read_is_of_no_result(dadao_sim, folder, text):
+    (folder / "manifest.json").write_text(text)
+    for command in (("compare", folder), ("run", "quickstart", "--out", folder, "--overwrite")):
+        code, _, error = dadao_sim(*command)
+        assert (code, error.count("\n")) == (2, 1)
+
+
+def test_a_row_of_runs_that_is_too_long_is_refused(folder):
+    edit_manifest(folder, keep_digests=False)
+    path = folder / "runs.csv"
+    path.write_text(path.read_text().replace("\n", ",more\n", 3).replace(",more", "", 1))
+    with pytest.raises(InputError, match=r"runs\.csv cannot be read"):
+        load_result(folder)
+
+
+@pytest.mark.parametrize("key", ["[a]", "{a: 1}", "[{a: 1}]", "[]", "{}", "&b [c]"])
+@pytest.mark.parametrize("place", ["? KEY\n: 1\n", "{KEY: 1}\n", "problem: {KEY: 1}\n"])
+def test_a_key_of_a_scenario_is_text(tmp_path, key, place):
+    (tmp_path / "s.yaml").write_text(place.replace("KEY", key))
+    with pytest.raises(InputError, match=r"s\.yaml:1: (a key must be text|not valid YAML)"):
+        load_scenario(tmp_path / "s.yaml")
 
 
 def test_curves_are_no_longer_than_they_can_be(tmp_path):

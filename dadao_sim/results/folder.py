@@ -16,7 +16,6 @@ files are not touched.
 from __future__ import annotations
 
 import errno
-import json
 import os
 import shutil
 import uuid
@@ -33,6 +32,7 @@ from dadao_sim.files import (
     identities,
     is_signed,
     put_in_place,
+    read_json,
 )
 from dadao_sim.results.lock import check_unlocked
 
@@ -60,10 +60,10 @@ def file_of(folder: Path, name: str) -> Path:
 def manifest_of(folder: Path) -> dict[str, Any] | None:
     """The manifest of the result in a folder; None where there is no result of ours."""
     try:
-        manifest = json.loads(file_of(folder, MANIFEST).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        manifest = read_json(file_of(folder, MANIFEST))
+    except InputError:
         return None
-    return manifest if isinstance(manifest, dict) and set(manifest) >= _OF_A_RESULT else None
+    return manifest if set(manifest) >= _OF_A_RESULT else None
 
 
 def is_whole(folder: Path) -> bool:
@@ -184,8 +184,8 @@ def _remove(path: Path) -> None:
 
 def _states(manifest: Path) -> set[str]:
     """The files of states that a manifest lists."""
-    with suppress(OSError, ValueError, KeyError, TypeError):
-        listed = json.loads(manifest.read_text(encoding="utf-8"))["final_states"]
+    with suppress(InputError, KeyError, TypeError):
+        listed = read_json(manifest)["final_states"]
         names = {Path(row["file"]) for row in listed}
         return {str(name) for name in names if name.parent == Path("final_states")}
     return set()

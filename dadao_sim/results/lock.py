@@ -14,7 +14,7 @@ from types import TracebackType
 from typing import IO
 
 from dadao_sim.errors import InputError
-from dadao_sim.files import HIDDEN
+from dadao_sim.files import HIDDEN, read_json
 
 LOCK = f"{HIDDEN}.lock"
 _PATIENCE = 0.5  # seconds: somebody who only looks, or is about to end, is soon gone
@@ -138,7 +138,7 @@ def check_unlocked(folder: Path) -> None:
 def _holder(path: Path) -> str:
     """Who holds a lock, as its file says."""
     try:
-        who = json.loads(path.read_bytes())
+        who = read_json(path)
         return f"process {who['pid']} on {who['host']} since {who['since']}"
-    except (OSError, ValueError, KeyError, TypeError):
+    except (InputError, KeyError):
         return "another process"

@@ -13,6 +13,7 @@ Saved, it is a folder:
 from __future__ import annotations
 
 import io
+import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -343,7 +344,9 @@ def _read_runs(path: Path) -> DataFrame:
 
     try:
         # Labels and reasons are kept as they are: an algorithm may well be called "NA".
-        table = pd.read_csv(path, dtype="str", keep_default_na=False, index_col=False)
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")  # pandas warns of rows that are too long
+            table = pd.read_csv(path, dtype="str", keep_default_na=False, index_col=False)
         for name in table.columns.difference([*_TEXT_COLUMNS, *_FLAG_COLUMNS]):
             table[name] = _numbers(table[name].tolist())
         for name in table.columns.intersection(list(_FLAG_COLUMNS)):

@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
-from ruamel.yaml.nodes import MappingNode, Node, SequenceNode
+from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from dadao_sim.errors import InputError
 from dadao_sim.files import as_path
@@ -205,6 +205,8 @@ def _note_lines(node: Node, keys: Keys, place: Callable[[int], str], origins: Or
             if key.tag == MERGE_TAG:
                 merged += value.value if isinstance(value, SequenceNode) else [value]
                 continue
+            if not isinstance(key, ScalarNode):
+                raise InputError(f"{place(line)}: a key must be text, not a list or a mapping")
             name = str(key.value)
             if name in lines:
                 path = ".".join((*keys, name))
