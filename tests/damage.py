@@ -109,6 +109,19 @@ def limits(seconds: float = SECONDS) -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_AS, before)
 
 
+@contextlib.contextmanager
+def no_plugin_left() -> Iterator[None]:
+    """What a plug-in gives inside is gone after it."""
+    before = contents()
+    try:
+        yield
+    finally:
+        plugins.forget(plugins.known())
+        put_back(before)
+        for module in [name for name in sys.modules if name.startswith("dadao_sim_plugin_mine_")]:
+            del sys.modules[module]
+
+
 def command(*arguments: Any) -> tuple[int, str, str]:
     """Exit code, output and errors of a command, in this process."""
     out, err = io.StringIO(), io.StringIO()
@@ -140,7 +153,7 @@ def judged(tally: Tally, what: str, read: Callable[[], tuple[int, str, str]], sa
     """Count what becomes of a case; ``same(output)`` says whether what was read is right."""
     begun = time.perf_counter()
     try:
-        with limits():
+        with limits(SECONDS):
             code, out, err = read()
     except BaseException as error:
         if isinstance(error, KeyboardInterrupt):
@@ -354,12 +367,8 @@ class Files:
             broken = damaged(content, rng, self.others)
             replaced(Path(name), broken, rng)
             read, same = self.readers[name]
-            before = contents()
-            try:
+            with no_plugin_left():
                 judged(tally, f"case {k}, {name}", read, same)
-            finally:
-                plugins.forget(plugins.known())
-                put_back(before)
             if Path("canary").exists():
                 tally.wrong.append(f"case {k}, {name}: its code was run")
                 Path("canary").rmdir()

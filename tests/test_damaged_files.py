@@ -59,7 +59,8 @@ def test_much_damage(kind, count):
 def test_files_that_are_whole_are_read(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     for name, (read, same) in Files().readers.items():
-        code, out, err = read()
+        with damage.no_plugin_left():
+            code, out, err = read()
         assert (name, code, err, same(out)) == (name, 0, "", True)
 
 

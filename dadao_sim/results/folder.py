@@ -59,8 +59,11 @@ def file_of(folder: Path, name: str) -> Path:
 
 def manifest_of(folder: Path) -> dict[str, Any] | None:
     """The manifest of the result in a folder; None where there is no result of ours."""
+    place = file_of(folder, MANIFEST)
+    if not place.is_file():  # a pipe would be waited for
+        return None
     try:
-        manifest = read_json(file_of(folder, MANIFEST))
+        manifest = read_json(place)
     except InputError:
         return None
     return manifest if set(manifest) >= _OF_A_RESULT else None
@@ -185,7 +188,7 @@ def _remove(path: Path) -> None:
 def _states(manifest: Path) -> set[str]:
     """The files of states that a manifest lists."""
     with suppress(InputError, KeyError, TypeError):
-        listed = read_json(manifest)["final_states"]
+        listed = read_json(manifest)["final_states"] if manifest.is_file() else []
         names = {Path(row["file"]) for row in listed}
         return {str(name) for name in names if name.parent == Path("final_states")}
     return set()
