@@ -96,7 +96,8 @@ class Process:
                 os.ftruncate(descriptor, os.fstat(descriptor).st_size // 2)
             self._change()
             self._change()
-            fsync(descriptor)
+            if self.kill_at is not None:  # else to wait for the disk shows nothing
+                fsync(descriptor)
 
         def hook(event, arguments):
             if event in CHANGES or (event == "open" and arguments[2] & WRITES):
