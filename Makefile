@@ -8,8 +8,9 @@ CONSTRAINTS := constraints.txt
 # fixtures and compiled kernels.
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadfile
 ATTACKS ?= 20
+SECONDS ?= 600
 
-.PHONY: help install demo quick test cover torture learned matrix lint types check house methods \
+.PHONY: help install demo quick test cover torture soak learned matrix lint types check house methods \
 	bench gallery clean
 
 help:  ## What can be made
@@ -38,6 +39,9 @@ cover: install  ## The same, and which lines of Python it never runs
 
 torture: install  ## Long attacks: drawn examples ATTACKS times over, other ones each time
 	env -u CI $(PYTEST) -m 'hypothesis or torture' --attacks $(ATTACKS)
+
+soak: install  ## Ten minutes (SECONDS=600) of scenarios in one process, whose memory must stay flat
+	cd tests && OMP_NUM_THREADS=1 ../$(BIN)/python soak.py $(SECONDS)
 
 $(VENV)/.learned: $(STAMP)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c $(CONSTRAINTS) -e '.[dev,learned]'

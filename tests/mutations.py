@@ -104,7 +104,7 @@ def bases() -> dict[str, Any]:
         "clock": {"clock": {"node_rates": [1.0, 2.0, *[1.0] * 7]}},
         "sequence": {"network": {"sequence": {"graph": "erdos_renyi", "nodes": 9, "length": 3}}},
         "minibatch": {"algorithms": [{"name": "dadao", "batch_size": 2, "rate_factor": 2.0}]},
-        "averages": {"algorithms": [{"name": "ad_psgd", "averaging": "time"}]},
+        "averages": {"algorithms": [{"name": "dadao", "averaging": "time"}]},
         "prox": {"algorithms": ["prox_ed"], "local_step": {"prox": {"kind": "l1", "strength": 1}}},
         "box": {
             "algorithms": ["dual_proximal_gradient"],
@@ -274,8 +274,10 @@ def nearly_right(data: Any, rng: Rng, others: list[Any]) -> Any:
 # --- mutations of text -------------------------------------------------------------------------
 
 
-def _text_of(data: Any, rng: Rng) -> str:
-    """As YAML or as JSON."""
+def text_of(data: Any, rng: Rng | None = None) -> str:
+    """As YAML, or as YAML or JSON by chance."""
+    if rng is None:
+        return json.dumps(data)
     if rng.random() < 0.2:
         try:
             return json.dumps(data, ensure_ascii=bool(rng.random() < 0.5))
@@ -368,7 +370,7 @@ def case(seed: int, number: int, start: dict[str, Any], words: list[str]) -> tup
             break
         if not isinstance(data, dict) or not data:
             break
-    text = _text_of(data, rng)
+    text = text_of(data, rng)
     return name, _text_mutated(text, rng) if wild and rng.random() < 0.5 else text
 
 

@@ -327,3 +327,18 @@ def test_a_timeline_calls_nodes_by_their_ids():
             assert set(labels) <= {str(k) for k in range(-1, 4)} | {"\N{MINUS SIGN}1"}
         else:
             assert labels == shown
+
+
+@pytest.mark.parametrize("label", ["dadao", "nids"])
+@pytest.mark.parametrize("end", [1e12, 1e30, 1e300])
+def test_an_end_whose_log_no_memory_holds(label, end):
+    scenario = {
+        "name": "s",
+        "problem": {"kind": "averaging", "data": {"kind": "synthetic", "dim": 2}},
+        "network": {"graph": "cycle", "nodes": 4},
+        "algorithms": [label],
+        "world": {"preset": "datacenter"},
+        "stop": {"time": 5},
+    }
+    with pytest.raises(InputError, match=r"^end: a log of [0-9,]+ events would take"):
+        world_report(scenario, label, end=end)
