@@ -105,7 +105,10 @@ def bases() -> dict[str, Any]:
         "sequence": {"network": {"sequence": {"graph": "erdos_renyi", "nodes": 9, "length": 3}}},
         "minibatch": {"algorithms": [{"name": "dadao", "batch_size": 2, "rate_factor": 2.0}]},
         "averages": {"algorithms": [{"name": "dadao", "averaging": "time"}]},
-        "prox": {"algorithms": ["prox_ed"], "local_step": {"prox": {"kind": "l1", "strength": 0.01}}},
+        "prox": {
+            "algorithms": ["prox_ed"],
+            "local_step": {"prox": {"kind": "l1", "strength": 0.01}},
+        },
         "box": {
             "algorithms": ["dual_proximal_gradient"],
             "local_step": {"prox": {"kind": "box", "lower": -1, "upper": 1}},
