@@ -3,6 +3,7 @@
 import errno
 import hashlib
 import json
+import mmap
 import os
 import re
 import stat
@@ -37,7 +38,13 @@ class FileKind(NamedTuple):
 
 def is_signed(path: Path) -> bool:
     """Whether a file is a figure of ours."""
-    return SIGNATURE.encode() in path.read_bytes()
+    if path.stat().st_size == 0:  # which cannot be mapped
+        return False
+    with (
+        path.open("rb") as file,
+        mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content,
+    ):
+        return content.find(SIGNATURE.encode()) >= 0
 
 
 def check_outputs(
@@ -132,7 +139,7 @@ def check_folder_of(target: Path) -> None:
     if not folder.is_dir():
         raise InputError(f"{target} cannot be written: {folder} is no folder")
     if not os.access(folder, os.W_OK | os.X_OK):
-        raise InputError(f"{target} cannot be written: nor can the folder {folder}")
+        raise InputError(f"{target} cannot be written: the folder {folder} is not open to you")
     if max(len(os.fsencode(name)) for name in names) > LONGEST_NAME:
         raise InputError(f"a name of more than {LONGEST_NAME} bytes: {max(names, key=len)[:40]}...")
 
@@ -193,13 +200,12 @@ def put_in_place(new: Path, target: Path) -> None:
 
 
 def identities(paths: Iterable[str | Path | None]) -> Iterator[tuple[int, int]]:
-    """What tells files from each other, of those at the paths and in the folders there."""
-    for path in paths:
-        with suppress(OSError):
-            if path is not None and Path(path).is_dir():
-                yield from identities(Path(path).iterdir())
-            elif path is not None:
-                yield _identity(Path(path).stat())
+    """What tells files from each other, of those at the paths and those in the folders there."""
+    for path in (Path(path) for path in paths if path is not None):
+        with suppress(OSError, ValueError):
+            for file in [path, *(path.iterdir() if path.is_dir() else ())]:
+                with suppress(OSError):
+                    yield _identity(file.stat())
 
 
 def _identity(there: os.stat_result) -> tuple[int, int]:

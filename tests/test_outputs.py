@@ -4,6 +4,7 @@ import os
 import stat
 import subprocess
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 from typing import NamedTuple
 
@@ -15,10 +16,10 @@ from dadao_sim import build
 from dadao_sim.errors import InputError
 from dadao_sim.events.files import save_events
 from dadao_sim.events.log import TYPES, Events
-from dadao_sim.files import HIDDEN, atomic_write
+from dadao_sim.files import HIDDEN, atomic_write, check_outputs
 from dadao_sim.local_steps.learned import load_weights, save_weights
 from dadao_sim.networks import write_graphml
-from dadao_sim.plotting.style import save_figure
+from dadao_sim.plotting.style import FIGURE, save_figure
 
 SCENARIO = """
 name: small
@@ -238,6 +239,19 @@ def test_atomic_writes_follow_links_and_need_regular_files(tmp_path):
     atomic_write(tmp_path / name, b"long")
     assert (tmp_path / name).read_bytes() == b"long"
     assert not hidden(tmp_path)
+
+
+def test_a_folder_among_the_inputs_is_not_walked_through(tmp_path):
+    """What lies in it counts, what lies deeper does not: it may be the whole disk."""
+    (tmp_path / "in" / "deep").mkdir(parents=True)
+    for path in (tmp_path / "in" / "a.png", tmp_path / "in" / "deep" / "b.png"):
+        path.write_bytes(b"")
+    (tmp_path / "in" / "loop").symlink_to(".")
+    for name, fine in (("a.png", False), ("deep/b.png", True)):
+        outputs, inputs = {"--figure": (tmp_path / "in" / name, FIGURE)}, [tmp_path / "in"]
+        with nullcontext() if fine else pytest.raises(InputError, match="read by this command"):
+            check_outputs(outputs, inputs=inputs)
+    check_outputs({"--figure": (tmp_path / "c.png", FIGURE)}, inputs=["/", None, "no\0where"])
 
 
 def test_a_disk_that_is_full_is_one_line_and_leaves_nothing(tmp_path):

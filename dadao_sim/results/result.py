@@ -13,6 +13,7 @@ Saved, it is a folder:
 from __future__ import annotations
 
 import io
+import shutil
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
@@ -229,20 +230,25 @@ class Result:
         latex = summary_table(summary, self.names, title=title).encode()
 
         new = folder / NEW
-        atomic_write(new / "timing.json", timing)
-        write_table(new / "curves.parquet", self.curves)
-        runs = self.runs.to_csv(index=False, lineterminator="\n", na_rep="nan")
-        atomic_write(new / "runs.csv", runs.encode())
-        atomic_write(new / "summary.csv", summary_csv(summary))
-        atomic_write(new / "summary.tex", latex)
-        for key, name in names.items():
-            write_state(new / name, self.states[key])
-        if replace_figures:
-            (new / "figures").mkdir()
-        read = ("curves.parquet", "runs.csv", *names.values())
-        files = {name: file_digest(new / name) for name in read}
-        manifest = {**self.manifest, "final_states": listed, "files": files}
-        atomic_write(new / MANIFEST, json_bytes(manifest))
+        try:
+            atomic_write(new / "timing.json", timing)
+            write_table(new / "curves.parquet", self.curves)
+            runs = self.runs.to_csv(index=False, lineterminator="\n", na_rep="nan")
+            atomic_write(new / "runs.csv", runs.encode())
+            atomic_write(new / "summary.csv", summary_csv(summary))
+            atomic_write(new / "summary.tex", latex)
+            for key, name in names.items():
+                write_state(new / name, self.states[key])
+            if replace_figures:
+                (new / "figures").mkdir()
+            read = ("curves.parquet", "runs.csv", *names.values())
+            files = {name: file_digest(new / name) for name in read}
+            manifest = {**self.manifest, "final_states": listed, "files": files}
+            atomic_write(new / MANIFEST, json_bytes(manifest))
+        except BaseException:
+            if not (new / MANIFEST).is_file():
+                shutil.rmtree(new, ignore_errors=True)
+            raise
         take_place(folder)
 
 

@@ -14,6 +14,7 @@ from synthetic import finished_run, result
 
 from dadao_sim.errors import InputError
 from dadao_sim.results.columns import CURVE_COLUMNS, RUN_COLUMNS
+from dadao_sim.results.folder import NEW
 from dadao_sim.results.result import Result, load_result
 from dadao_sim.results.summary import summary_csv
 
@@ -247,6 +248,7 @@ def test_an_interrupted_save_leaves_one_result_whole(tmp_path, two_methods, monk
         with pytest.raises(OSError, match="disk is full"):
             two_methods.save(tmp_path / "r")
         kept = load_result(tmp_path / "r")  # where nothing can be moved, too
+    assert [path.name for path in (tmp_path / "r").glob(".*")] == [NEW] * (fail_at >= 10)
     expected = old if fail_at < 10 else two_methods
     for now in (kept, load_result(tmp_path / "r")):
         pd.testing.assert_frame_equal(now.curves, expected.curves, check_exact=True)
