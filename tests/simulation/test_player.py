@@ -288,7 +288,9 @@ def test_edges_of_a_log_are_looked_up_and_checked():
         replay("continuized", problem, network, log, y=y)["y"] for log in (with_edges, without)
     )
     assert_array_equal(found, expected)
-    wrong = Events.from_arrays([1.0], [GOSSIP], [0], [1], network, edge=[77777777])
+    with pytest.raises(InputError, match=r"edge: row 0 says 77777777"):
+        Events.from_arrays([1.0], [GOSSIP], [0], [1], network, edge=[77777777])
+    wrong = Events.from_arrays([1.0], [GOSSIP], [0], [1], edge=[77777777])
     with pytest.raises(InputError, match=r"events\.edge: row 0 says 77777777"):
         replay("continuized", problem, network, wrong, y=y)
     no_edge = Events.from_arrays([1.0], [GOSSIP], [0], [6])

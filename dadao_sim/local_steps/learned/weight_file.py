@@ -83,14 +83,14 @@ def shipped_names() -> list[str]:
 
 def _path(network: str | Path) -> Path:
     """A bare word is a shipped network, anything else a file."""
-    network = str(as_path("network", network))
-    if not re.fullmatch(r"\w+", network):
-        return Path(network)
+    path = as_path("network", network)
+    if not re.fullmatch(r"\w+", str(network)):  # a path has lost the slash at its end
+        return path
     names = shipped_names()
-    if network not in names:
+    if str(network) not in names:
         raise InputError(
             "network",
-            f"unknown network {network!r} (shipped: {', '.join(names)})",
+            f"unknown network {str(network)!r} (shipped: {', '.join(names)})",
             "for weights of your own give the path of their .npz file",
         )
     return SHIPPED / f"{network}.npz"
