@@ -107,7 +107,7 @@ def world_report(
     per_unit = len(windows[0].time) / (windows[0].time[-1] * plan.unit)
     bytes_each = sum(np.dtype(kind).itemsize for kind in TYPES.values())
     expected = per_unit * end
-    require_room(Need("end", f"a log of {expected:,.0f} events", 2 * bytes_each * expected))
+    require_room(Need("end", f"a log of about {expected:.3g} events", 2 * bytes_each * expected))
     while windows[-1].time[-1] * plan.unit < end:
         windows.append(next_window(clock))
     events = concatenate(windows)
