@@ -170,4 +170,4 @@ def test_the_beginning_of_a_key_suggests_it(dadao_sim, word):
         "network", "--graph", "erdos_renyi", "--nodes", "8", "--set", f"{word}=.2"
     )
     assert code == 2
-    assert f"network.{word}: unknown key; did you mean 'probability'?" in err
+    assert f"--set {word}: unknown key; did you mean 'probability'?" in err

@@ -62,7 +62,7 @@ def test_a_line_of_a_million_needs_no_more_than_linear_time():
         np.testing.assert_allclose(x.mean(), v.mean(), rtol=1e-10, atol=1e-10)
 
 
-@pytest.mark.parametrize("strength", [1e3, 1e6, 1e12, 1e16, 1e300])
+@pytest.mark.parametrize("strength", [1e3, 1e6, 1e12, 1e16, 1e100])
 @pytest.mark.parametrize(("rows", "columns"), [(3, 4), (1, 100), (10, 10), (25, 40)])
 def test_a_huge_weight_leaves_the_mean(rows, columns, strength):
     d = rows * columns
