@@ -270,7 +270,7 @@ def test_a_scenario_that_is_wrong_is_named_with_its_line(small, old, new, said):
     with pytest.raises(InputError) as error:
         load_scenario(small)
     expected = said.replace("{folder}", str(small.parent))
-    assert str(error.value).startswith(f"{small.parent}/{expected}"), str(error.value)
+    assert expected in str(error.value), str(error.value)  # a long folder loses its middle
 
 
 def test_a_plugin_that_fails_is_the_error_and_not_what_follows_from_it(small):

@@ -103,7 +103,7 @@ def test_a_scenario_of_odd_labels_is_run_compared_and_drawn(dadao_sim, tmp_path)
         ("rates --graph foo --nodes 4", "--graph: unknown value 'foo'"),
         ("rates --graph cycle", "--nodes: is missing"),
         ("network --graph cycle --nodes 4 --set degree=3", "--set degree: unknown key"),
-        ("world world/edge-devices --algorithm MSDA --end -1", "--end: -1 given"),
+        ("world world/edge-devices --algorithm MSDA --end -1", "--end: -1.0 given"),
         ("world world/edge-devices --algorithm zz", "--algorithm: there is no 'zz'"),
         ("run quickstart --seed -1", "Invalid value for '--seed'"),
         ("run quickstart --repeats 0", "Invalid value for '--repeats'"),

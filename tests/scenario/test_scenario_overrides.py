@@ -64,7 +64,7 @@ def test_overrides_leave_the_mapping_as_it_is():
     ("override", "expected"),
     [
         ("sed=1", "sed: unknown key; did you mean 'seed'? (known: name,"),
-        ("a.b=1", "a: unknown key (known: name,"),
+        ("a.b=1", "a: unknown key; did you mean 'algorithms'? (known: name,"),
         ("stop.tme=1", "stop.tme: unknown key; did you mean 'time'? (known: time,"),
         ("report.cots.gradient=1", "report.cots: unknown key; did you mean 'cost'? (known: acc"),
         (
