@@ -82,15 +82,22 @@ def run(
 
 @group.command()
 def validate(scenario: ScenarioArgument, sets: SetOption = None) -> None:
-    """Check a scenario down to the constants of its methods, without running it."""
+    """Check a scenario down to the constants of its methods, without running it.
+
+    Of a network that takes more than seconds to tune for, only the numbers are checked; it says so.
+    """
     from dadao_sim import plugins
     from dadao_sim.scenario.reading import load_scenario
     from dadao_sim.simulation.study import Study
 
     loaded = load_scenario(scenario, sets or [])
     study = Study(loaded)
-    study.check()
-    _say_added_edges(study)
+    large = study.check_by_numbers()
+    if large:
+        say(f"network: {large} take their time; the constants of the methods are left to the run")
+    else:
+        study.check()
+        _say_added_edges(study)
     for path in loaded.plugins:
         say(str(plugins.loaded(path)))
     say(f"{scenario}: valid; {len(loaded.algorithms)} algorithms, {loaded.repeats} repeats")

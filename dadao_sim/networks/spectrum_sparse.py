@@ -23,6 +23,7 @@ TOLERANCE = 2e-3  # residual over eigenvalue at which Lanczos stops, on the Lapl
 INVERSE_TOLERANCE = 1e-4  # and on its pseudo-inverse, where a step is worth more
 SOLVER_STEPS = 300  # of conjugate gradients; beyond them the Laplacian is factorised
 SOLVER_TOLERANCE = 1e-10
+FEW_CYCLES = 1000  # beyond those of a tree: what is left of a factor without its nodes of degree 2
 ROUNDING = 1e-9  # allowance for floating point, relative
 NOISE = 64 * np.finfo(float).eps  # and what it may change of eigenvalues, relative to the largest
 HOPELESS = 0.01  # share of lambda_2 in that noise at which no bound is given
@@ -69,6 +70,18 @@ class SparseSpectrum:
 
     def _lambda_2(self) -> float:
         laplacian = self._laplacian
+        if len(self._edges) >= laplacian.shape[0] + FEW_CYCLES:  # else factors cost next to nothing
+            bound = self._lambda_2_without_factors()
+            if bound is not None:
+                return bound
+        try:
+            with np.errstate(all="ignore"):
+                return lambda_2_by_inverse(laplacian, solver_by_factors(laplacian))
+        except (RuntimeError, ArpackError):  # singular for floating point
+            return 0.0
+
+    def _lambda_2_without_factors(self) -> float | None:
+        laplacian = self._laplacian
         # Beside large eigenvalues Lanczos does not see small ones, unless they are inverted.
         if self._weights.max() <= FAR_APART * self._weights.min():
             bound = lambda_2_by_lanczos(laplacian)
@@ -76,15 +89,9 @@ class SparseSpectrum:
                 return bound
         solve = solver_by_conjugate_gradients(laplacian)
         try:
-            if solve is not None:
-                return lambda_2_by_inverse(laplacian, solve)
+            return lambda_2_by_inverse(laplacian, solve) if solve else None
         except NotConverged:
-            pass
-        try:
-            with np.errstate(all="ignore"):
-                return lambda_2_by_inverse(laplacian, solver_by_factors(laplacian))
-        except (RuntimeError, ArpackError):  # singular for floating point
-            return 0.0
+            return None
 
     @cached_property
     def _anderson_morley(self) -> float:

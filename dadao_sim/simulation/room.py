@@ -32,7 +32,7 @@ def _needs(scenario: Scenario, jobs: int, *, network: bool, problem: bool) -> It
     methods = [METHODS[spec.name] for spec in scenario.algorithms]
     nodes, edges = 1, 1
     if network:
-        graph, copies = _graph(scenario)
+        graph, copies = built_graph(scenario)
         if graph is not None:
             place = "network" if copies is None else "network.sequence"
             with within(place):
@@ -61,7 +61,7 @@ def _needs(scenario: Scenario, jobs: int, *, network: bool, problem: bool) -> It
     yield Need(where, f"the results of {runs:,} runs with {points:,} samples", kept)
 
 
-def _graph(scenario: Scenario) -> tuple[Graph | None, int | None]:
+def built_graph(scenario: Scenario) -> tuple[Graph | None, int | None]:
     """The graph that is built, if one is; and how many, of a sequence."""
     spec = scenario.network
     if isinstance(spec, BuiltNetwork):
@@ -77,6 +77,6 @@ def _of_nodes(need: Need, scenario: Scenario) -> Need:
     """The number of nodes is said in the network."""
     if need.where != "nodes":
         return need
-    graph, copies = _graph(scenario)
+    graph, copies = built_graph(scenario)
     place = "network.sequence" if copies is not None else "network"
     return need._replace(where=f"{place}.nodes" if graph is not None else place)

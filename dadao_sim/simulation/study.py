@@ -16,6 +16,7 @@ from dadao_sim.results.result import RunKey
 from dadao_sim.results.store import fingerprint
 from dadao_sim.scenario.model import Scenario
 from dadao_sim.scenario.reading import load_scenario, scenario_from_mapping
+from dadao_sim.simulation.effort import takes_long
 from dadao_sim.simulation.estimate import Estimate, estimate
 from dadao_sim.simulation.manifest import input_digest
 from dadao_sim.simulation.parts import Parts, build_parts
@@ -133,6 +134,15 @@ class Study:
     def check(self) -> list[Plan]:
         """The plans of the first repeat. InputError for what cannot run."""
         return [self.plan((label, 0)) for label in self.labels]
+
+    def check_by_numbers(self) -> str:
+        """Where the network takes more than seconds to build and to tune for: whether there is room
+        for the scenario, and the network in words; else empty. InputError as :meth:`check`.
+        """
+        long = takes_long(self.scenario) if self._network is None else ""
+        if long:
+            self.require_room()
+        return long
 
     @one_blas_thread()
     def estimate(self) -> Estimate:

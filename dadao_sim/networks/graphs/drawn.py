@@ -60,16 +60,17 @@ class BarabasiAlbert(Graph):
 
     def size(self) -> Size:
         """So many edges per node."""
-        edges = self.nodes * self.attach
-        return Size(self.nodes, edges, scratch=DRAWN_BYTES * edges)
+        n, attach = self.nodes, self.attach
+        if attach >= n:
+            raise impossible(n, f"attach = {attach} needs more nodes than that", [attach + 1])
+        return Size(n, n * attach, scratch=DRAWN_BYTES * n * attach)
 
     def build(self, rng: np.random.Generator) -> Network:
         """By networkx."""
         import networkx as nx
 
         n, attach = self.nodes, self.attach
-        if attach >= n:
-            raise impossible(n, f"attach = {attach} needs more nodes than that", [attach + 1])
+        self.size()
         graph = nx.barabasi_albert_graph(n, attach, seed=_seed(rng))
         return Network(n, np.array(graph.edges), name=self.graph)
 
@@ -83,13 +84,6 @@ class WattsStrogatz(Graph):
 
     def size(self) -> Size:
         """Those of the ring."""
-        edges = self.nodes * self.neighbours // 2
-        return Size(self.nodes, edges, scratch=DRAWN_BYTES * edges)
-
-    def build(self, rng: np.random.Generator) -> Network:
-        """By networkx."""
-        import networkx as nx
-
         n, neighbours = self.nodes, self.neighbours
         if neighbours % 2:
             raise InputError(
@@ -99,6 +93,15 @@ class WattsStrogatz(Graph):
             )
         if neighbours >= n:
             raise impossible(n, f"neighbours = {neighbours} needs more nodes", [neighbours + 1])
+        edges = n * neighbours // 2
+        return Size(n, edges, scratch=DRAWN_BYTES * edges)
+
+    def build(self, rng: np.random.Generator) -> Network:
+        """By networkx."""
+        import networkx as nx
+
+        n, neighbours = self.nodes, self.neighbours
+        self.size()
 
         def draw() -> np.ndarray:
             ring = nx.watts_strogatz_graph(n, neighbours, self.probability, seed=_seed(rng))

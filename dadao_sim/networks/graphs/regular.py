@@ -22,17 +22,19 @@ class RandomRegular(Graph):
 
     def size(self) -> Size:
         """Half the degrees; what is dense is drawn as what is absent, in a square of flags."""
-        edges = self.nodes * self.degree // 2
-        dense = 2 * self.degree >= self.nodes
-        return Size(self.nodes, edges, scratch=80 * edges + (2 * self.nodes**2 if dense else 0))
-
-    def build(self, rng: np.random.Generator) -> Network:
-        """A pairing, or the complement of one."""
         n, degree = self.nodes, self.degree
         if degree >= n:
             raise impossible(n, f"degree {degree} needs more nodes", [degree + 1])
         if degree * n % 2:
             raise impossible(n, f"with odd degree {degree} it must be even", [n - 1, n + 1])
+        edges = n * degree // 2
+        dense = 2 * degree >= n
+        return Size(n, edges, scratch=80 * edges + (2 * n**2 if dense else 0))
+
+    def build(self, rng: np.random.Generator) -> Network:
+        """A pairing, or the complement of one."""
+        n, degree = self.nodes, self.degree
+        self.size()
 
         def draw() -> np.ndarray:
             if 2 * degree < n:
