@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from dadao_sim.text import one_line
+from dadao_sim.text.lines import one_line, shortened
 
 
 class InputError(ValueError):
@@ -18,8 +18,8 @@ class InputError(ValueError):
     ``InputError("method", "'foo' is unknown", "use auto or exact")`` reads ``method: 'foo' is
     unknown; use auto or exact``. ``where`` is the argument of the function that raises, which knows
     nothing of its callers; they prepend their own part by :func:`within`. A single text is the
-    whole line. However long the parts are, the line has at most ``text.LONGEST`` characters, and
-    no character that does not print.
+    whole line. However long the parts are, the line has at most ``text.lines.LONGEST`` characters,
+    and no character that does not print.
     """
 
     def __init__(self, where: str, wrong: str = "", right: str = ""):
@@ -82,8 +82,7 @@ LONGEST_SAID = 120
 
 def failure(what: str, error: BaseException, right: str = "") -> InputError:
     """The InputError of ``what``, a function of a user that raised ``error``."""
-    said = " ".join(str(error).split())
-    said = said if len(said) <= LONGEST_SAID else f"{said[: LONGEST_SAID - 3]}..."
+    said = shortened(" ".join(str(error).split()), LONGEST_SAID)
     place = place_of(error)
     kind = type(error).__name__
     return InputError(

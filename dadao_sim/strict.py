@@ -24,7 +24,7 @@ from pydantic import (
 from pydantic_core import ErrorDetails, InitErrorDetails, PydanticCustomError, core_schema
 
 from dadao_sim.errors import InputError
-from dadao_sim.text import listed, shortened
+from dadao_sim.text.lines import listed, shown
 
 
 class FileName(str):
@@ -186,7 +186,7 @@ def checked(what: Any, data: Any) -> Any:
     For a function whose keywords are the keys of a model: what it raises names its own arguments.
     """
     try:
-        return TypeAdapter(what).validate_python(data)
+        return TypeAdapter(Annotated[what, Bounded()]).validate_python(data)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         where = ".".join(str(key) for key in first["loc"])
@@ -391,25 +391,6 @@ def suggestion(word: str, known: Iterable[str], titles: Mapping[str, str] | None
     # Low, so that one wrong letter in "mu" still counts: the known words are there to correct it.
     hint = f"; did you mean {shown(nearest)}?" if likeness(nearest) >= 0.5 else ""
     return f"{hint} (known: {listed(known)})"
-
-
-def shown(value: Any) -> str:
-    """``value`` as a short phrase of one line, in the words of YAML."""
-    match value:
-        case None:
-            return "nothing"
-        case bool():
-            return str(value).lower()
-        case Mapping():
-            return "a mapping"
-        case list() | tuple():
-            return "a list"
-        case int() if abs(value) >= 10**999:  # Python refuses to spell out such numbers
-            return f"a whole number of {value.bit_length():,} bits"
-        case str() | int() | float():
-            return shortened(repr(value), 60)
-        case _:
-            return f"a {type(value).__name__}"
 
 
 # What pydantic's errors say should be there; their context holds the bounds.

@@ -197,8 +197,10 @@ def test_only_makes_a_process_know_these_files_and_no_others(tmp_path):
     ],
 )
 def test_a_file_that_cannot_join_is_one_line_and_leaves_nothing(tmp_path, content, said):
+    before = set(sys.modules)
     assert said in refusal(tmp_path / "mine.py", content)
-    assert not [name for name in sys.modules if name.startswith("dadao_sim_plugin_mine_")]
+    left = set(sys.modules) - before
+    assert not [name for name in left if name.startswith("dadao_sim_plugin_mine_")]
 
 
 def test_a_file_that_is_not_there_or_no_python_is_one_line(tmp_path):

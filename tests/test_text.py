@@ -4,8 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dadao_sim.errors import InputError
-from dadao_sim.strict import shown
-from dadao_sim.text import LONGEST, listed, one_line, printable, shortened
+from dadao_sim.text.lines import LONGEST, listed, one_line, printable, shortened, shown
 
 ANY = st.text(st.characters(), max_size=1000)  # surrogates and controls too
 

@@ -12,7 +12,7 @@ from dadao_sim import cli
 from dadao_sim.cli import ending, streams
 from dadao_sim.cli.group import Group
 from dadao_sim.errors import InputError, WorkerKilled, failure, place_of
-from dadao_sim.text import one_line
+from dadao_sim.text.lines import one_line
 
 INTERRUPTED = 130  # the shell's codes for Ctrl-C, and for what the system killed
 KILLED = 137

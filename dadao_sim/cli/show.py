@@ -6,7 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from dadao_sim.text import printable, printed_name
+from dadao_sim.text.labels import printed_name
+from dadao_sim.text.lines import printable
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -29,7 +30,7 @@ def _console(stream: Any) -> "Console":
     )
 
 
-def shown(text: str) -> str:
+def encodable(text: str) -> str:
     """A text as standard output can show it: what has no character there is a number."""
     encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
     return printable(text).encode(encoding, "backslashreplace").decode(encoding)
@@ -37,7 +38,7 @@ def shown(text: str) -> str:
 
 def say(text: str) -> None:
     """One line for the user, whatever names are in it."""
-    console().print(shown(text))
+    console().print(encodable(text))
 
 
 def print_table(
@@ -50,7 +51,7 @@ def print_table(
     from rich.measure import Measurement
     from rich.table import Table
 
-    cells = [[shown(cell) for cell in row] for row in (titles, *rows)]
+    cells = [[encodable(cell) for cell in row] for row in (titles, *rows)]
     table = Table(box=None, pad_edge=False)
     for k, (title, *column) in enumerate(zip(*cells, strict=True)):
         if k < words:

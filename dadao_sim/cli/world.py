@@ -10,7 +10,7 @@ from dadao_sim.cli.group import Group
 from dadao_sim.cli.options import OverwriteOption, ScenarioArgument, SetOption, by_option
 from dadao_sim.cli.show import print_table, say
 from dadao_sim.errors import InputError
-from dadao_sim.text import printed_name
+from dadao_sim.text.labels import printed_name
 
 if TYPE_CHECKING:
     from dadao_sim.reports.world import WorldReport

@@ -11,7 +11,8 @@ import numpy as np
 
 from dadao_sim.errors import InputError
 from dadao_sim.networks.convert import as_network
-from dadao_sim.strict import hides, shown
+from dadao_sim.strict import hides
+from dadao_sim.text.lines import shown
 
 if TYPE_CHECKING:
     from dadao_sim.networks import GraphSequence, Network

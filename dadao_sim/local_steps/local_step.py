@@ -9,7 +9,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from dadao_sim.engine import operators
 from dadao_sim.errors import InputError, failure
-from dadao_sim.local_steps.given import positive, shown, vector, whole
+from dadao_sim.given import positive, vector, whole
+from dadao_sim.text.lines import written
 
 FloatArray = NDArray[np.float64]
 
@@ -98,7 +99,7 @@ def from_callable(
     does not answer zeros with a finite real (d,).
     """
     if not callable(function):
-        raise InputError("function", f"{shown(function)} given", "one of (v, step) is needed")
+        raise InputError("function", f"{written(function)} given", "one of (v, step) is needed")
     dimension = whole("dimension", dimension)
     try:
         answer = vector(

@@ -6,7 +6,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from dadao_sim.errors import InputError
-from dadao_sim.strict import hides, shown
+from dadao_sim.strict import hides
+from dadao_sim.text.lines import shown
 
 Called = Callable[[int], str]  # how messages call a node
 

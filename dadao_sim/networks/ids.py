@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from dadao_sim.errors import InputError
-from dadao_sim.strict import shown
+from dadao_sim.text.lines import shown
 
 MOST_COMPARED = 2000  # ids among which the nearest to a wrong one is sought
 

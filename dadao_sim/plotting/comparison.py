@@ -24,7 +24,7 @@ from dadao_sim.results.latex import power
 from dadao_sim.results.names import printed_names
 from dadao_sim.results.result import Result
 from dadao_sim.results.summary import NOT_REACHED, NOT_TRIED, QUANTITIES
-from dadao_sim.text import drawable
+from dadao_sim.text.labels import drawable
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

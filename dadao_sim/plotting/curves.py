@@ -34,7 +34,7 @@ from dadao_sim.plotting.style import (
 from dadao_sim.results.columns import DIVERGED
 from dadao_sim.results.result import Result
 from dadao_sim.results.summary import percentile, with_cost
-from dadao_sim.text import drawable
+from dadao_sim.text.labels import drawable
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

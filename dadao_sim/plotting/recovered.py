@@ -21,7 +21,7 @@ from dadao_sim.plotting.style import (
 )
 from dadao_sim.reports.recovered import Recovered, psnr, relative_error
 from dadao_sim.results.columns import DIVERGED
-from dadao_sim.text import drawable
+from dadao_sim.text.labels import drawable
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from dadao_sim.errors import InputError
 from dadao_sim.files import SIGNATURE, FileKind, as_path, atomic_write, check_output, is_signed
-from dadao_sim.text import FONTS
+from dadao_sim.text.labels import FONTS
 
 if TYPE_CHECKING:
     from matplotlib.artist import Artist
@@ -287,4 +287,17 @@ def save_figure(
             figure.savefig(buffer, format=kind, dpi=200, metadata=_METADATA[kind])
         except ValueError as error:  # "$" of a title of one's own that is no maths
             raise InputError("figure", f"cannot be drawn: {error}") from error
+    _forget_glyphs()
     atomic_write(path, buffer.getvalue())
+
+
+def _forget_glyphs() -> None:
+    """Empty the fonts of the figures: matplotlib keeps a font for the whole process, and in it each
+    glyph that maths ever drew, some 80 kB a figure.
+    """
+    from matplotlib.font_manager import fontManager, get_font
+
+    for font in fontManager.ttflist:
+        if font.name.startswith(("STIX", *FONTS)):
+            with suppress(OSError):  # removed since matplotlib looked
+                get_font(font.fname).clear()

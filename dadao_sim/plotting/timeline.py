@@ -22,7 +22,7 @@ from dadao_sim.plotting.style import (
     paper,
 )
 from dadao_sim.reports.timeline import Timeline
-from dadao_sim.text import printable, shortened
+from dadao_sim.text.lines import printable, shortened
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

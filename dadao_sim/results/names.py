@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from dadao_sim.errors import InputError
 from dadao_sim.strict import plain, suggestion
-from dadao_sim.text import printed_name
+from dadao_sim.text.labels import printed_name
 
 if TYPE_CHECKING:
     from pandas import DataFrame

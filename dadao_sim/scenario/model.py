@@ -39,9 +39,9 @@ from dadao_sim.strict import (
     Text,
     from_the_scenario_folder,
     misuse,
-    shown,
 )
-from dadao_sim.text import EXPERIMENTAL, LONGEST_LABEL, cannot_be_shown, looks, printed_name
+from dadao_sim.text.labels import EXPERIMENTAL, LONGEST_LABEL, cannot_be_shown, looks, printed_name
+from dadao_sim.text.lines import shown
 
 # Every run reaches them sooner or later; an accuracy it may never reach.
 STOP_LIMITS = ("time", "gradients_per_node", "communications")

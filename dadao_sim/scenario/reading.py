@@ -14,8 +14,8 @@ from dadao_sim.errors import InputError
 from dadao_sim.files import as_path
 from dadao_sim.scenario import shipped, yaml_text
 from dadao_sim.scenario.model import Scenario
-from dadao_sim.strict import sentence, shown, suggestion
-from dadao_sim.text import shortened
+from dadao_sim.strict import sentence, suggestion
+from dadao_sim.text.lines import shortened, shown
 
 # Keys from the top of a scenario down, list indices as text: ("algorithms", "0", "label").
 Keys = tuple[str, ...]

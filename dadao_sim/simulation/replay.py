@@ -12,7 +12,7 @@ from dadao_sim.compiled.threads import one_blas_thread
 from dadao_sim.engine.node import State
 from dadao_sim.errors import InputError, within
 from dadao_sim.events.log import RESENT, RESET, ROUND, Events
-from dadao_sim.local_steps.given import reals
+from dadao_sim.given import reals
 from dadao_sim.networks.convert import as_network
 from dadao_sim.problems import Problem
 from dadao_sim.simulation.counts import shares

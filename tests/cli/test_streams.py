@@ -67,7 +67,7 @@ def test_whatever_the_encoding_it_can_be_shown(text, encoding):
             sys.stdout.flush()
             printed = buffer.getvalue()
             show.say(text)
-            shown = show.shown(text)
+            shown = show.encodable(text)
             assert shown.encode(encoding).decode(encoding) == shown
         assert sys.stdout.errors == "strict", "as before"
     assert printed == text.encode(encoding, "backslashreplace")

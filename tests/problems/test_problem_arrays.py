@@ -16,7 +16,7 @@ from hypothesis.extra import numpy as hnp
 
 from dadao_sim import Problem, Study
 from dadao_sim.errors import InputError
-from dadao_sim.local_steps.given import number, reals
+from dadao_sim.given import number, reals
 
 A, b = cases.arrays("ridge", (6, 6, 6), d=2)
 WANTED = Problem.from_arrays(A, b, "ridge", mu=0.1).x_star

@@ -4,7 +4,7 @@ import pytest
 from synthetic import finished_run, result
 
 from dadao_sim.errors import InputError
-from dadao_sim.text import printed_name
+from dadao_sim.text.labels import printed_name
 
 
 def test_a_label_of_the_users_goes_before_the_title_of_the_method():

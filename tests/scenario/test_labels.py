@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from dadao_sim.algorithms.contract.registry import METHODS
 from dadao_sim.errors import InputError
 from dadao_sim.scenario.reading import scenario_from_mapping
-from dadao_sim.text import cannot_be_shown, drawable, looks
+from dadao_sim.text.labels import cannot_be_shown, drawable, looks
 
 BASE = {
     "name": "s",

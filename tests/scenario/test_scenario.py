@@ -12,7 +12,7 @@ from dadao_sim.algorithms.contract.registry import METHODS
 from dadao_sim.problems.kinds.kind import PROBLEMS, ProblemKind
 from dadao_sim.scenario.model import Scenario
 from dadao_sim.strict import sentence
-from dadao_sim.text import cannot_be_shown, looks
+from dadao_sim.text.labels import cannot_be_shown, looks
 
 SYNTHETIC = {"kind": "synthetic", "dim": 3, "samples_per_node": 5}
 MINIMAL: dict[str, Any] = {

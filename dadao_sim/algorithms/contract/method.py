@@ -19,7 +19,7 @@ from dadao_sim.algorithms.contract.constants import Constants
 from dadao_sim.engine import node
 from dadao_sim.errors import InputError, place_of
 from dadao_sim.events.asked import PoissonRates
-from dadao_sim.local_steps.given import reals
+from dadao_sim.given import reals
 from dadao_sim.networks.convert import as_network
 
 if TYPE_CHECKING:

@@ -4,7 +4,8 @@ from typing import Annotated, Any
 
 from pydantic import PlainValidator, WithJsonSchema
 
-from dadao_sim.strict import misuse, shown
+from dadao_sim.strict import misuse
+from dadao_sim.text.lines import shown
 
 
 def _checked(name: Any) -> int | str:

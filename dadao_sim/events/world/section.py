@@ -14,7 +14,8 @@ from pydantic import (
 from pydantic_core import core_schema
 
 from dadao_sim.events.world.fault import FAULTS, Fault, Place
-from dadao_sim.strict import StrictModel, misuse, require_beside, shown
+from dadao_sim.strict import StrictModel, misuse, require_beside
+from dadao_sim.text.lines import shown
 
 
 class Section(StrictModel):

@@ -21,7 +21,8 @@ from pydantic import (
 )
 
 from dadao_sim.local_steps.terms import TERMS, Term
-from dadao_sim.strict import ByKind, FilePath, Positive, StrictModel, Text, misuse, shown
+from dadao_sim.strict import ByKind, FilePath, Positive, StrictModel, Text, misuse
+from dadao_sim.text.lines import shown
 
 
 def _file_or_shipped(network: str, info: ValidationInfo) -> str:

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import numpy as np
 
-from dadao_sim.local_steps.given import whole
+from dadao_sim.given import whole
 from dadao_sim.local_steps.local_step import LocalStep
 from dadao_sim.local_steps.terms.term import Term
 from dadao_sim.registration import Registry

@@ -13,7 +13,8 @@ from pydantic import (
 from pydantic_core import core_schema
 
 from dadao_sim.local_steps.local_step import LocalStep
-from dadao_sim.strict import Bounded, Count, Positive, StrictModel, misuse, shown
+from dadao_sim.strict import Bounded, Count, Positive, StrictModel, misuse
+from dadao_sim.text.lines import shown
 
 
 class Term(StrictModel):

@@ -18,7 +18,7 @@ from pydantic import Field
 from dadao_sim.compiled.kernel import kernel
 from dadao_sim.engine import operators
 from dadao_sim.errors import InputError
-from dadao_sim.local_steps.given import vector
+from dadao_sim.given import vector
 from dadao_sim.local_steps.local_step import LocalStep
 from dadao_sim.local_steps.terms.fitting import at_most, offsets, per_one
 from dadao_sim.local_steps.terms.groups import norm

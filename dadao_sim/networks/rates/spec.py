@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
 from pydantic import BeforeValidator, Field, ValidationInfo
 
 from dadao_sim.networks.rates.methods import RATE_METHODS
-from dadao_sim.strict import Positive, StrictModel, Text, misuse, one_by_key, shown
+from dadao_sim.strict import Positive, StrictModel, Text, misuse, one_by_key
+from dadao_sim.text.lines import shown
 
 if TYPE_CHECKING:
     RateMethod: TypeAlias = str

@@ -7,7 +7,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from dadao_sim.errors import InputError
-from dadao_sim.local_steps.given import reals, shown
+from dadao_sim.given import reals
+from dadao_sim.text.lines import written
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -41,7 +42,7 @@ def parts_of(name: str, of_nodes: Any) -> Sequence[Any]:
         of_nodes = np.asarray(of_nodes)  # of another library: a tensor
         is_list = True
     if not is_list or getattr(of_nodes, "ndim", 1) == 0:
-        given = f"one {type(of_nodes).__name__}" if frames else shown(of_nodes)
+        given = f"one {type(of_nodes).__name__}" if frames else written(of_nodes)
         raise InputError(name, f"{given} given", "a list with an array for each node is needed")
     return of_nodes
 

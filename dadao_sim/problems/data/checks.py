@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from typing import Any, Literal, get_args
 
 from dadao_sim.errors import InputError
-from dadao_sim.local_steps.given import positive, shown
+from dadao_sim.given import positive
 from dadao_sim.strict import StrictModel, misuse
+from dadao_sim.text.lines import written
 
 Weighting = Literal["samples", "uniform"]
 """Every sample counts the same in F, or every node does."""
@@ -29,7 +30,7 @@ def require_weighting(weighting: str) -> None:
     """InputError unless it is a ``Weighting``."""
     known = get_args(Weighting)
     if not isinstance(weighting, str) or weighting not in known:
-        raise InputError("weighting", f"{shown(weighting)} is not one of {', '.join(known)}")
+        raise InputError("weighting", f"{written(weighting)} is not one of {', '.join(known)}")
 
 
 def refuse_options_of_others(

@@ -11,7 +11,8 @@ from dadao_sim.errors import InputError
 from dadao_sim.problems.data.arrays import FloatArray
 from dadao_sim.problems.data.formats import FORMATS, by_ending
 from dadao_sim.problems.data.source import Samples, SampleSet, Wanted
-from dadao_sim.strict import FilePath, StrictModel, Text, misuse, shown, suggestion
+from dadao_sim.strict import FilePath, StrictModel, Text, misuse, suggestion
+from dadao_sim.text.lines import shown
 
 
 def _known(name: str) -> str:

@@ -15,9 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dadao_sim.errors import InputError
-from dadao_sim.local_steps.given import reals, shown
+from dadao_sim.given import reals
 from dadao_sim.memory import Need, require_room
 from dadao_sim.problems.data.source import Samples
+from dadao_sim.text.lines import written
 
 Reader = Callable[[Path, str | None, bool], Samples]
 
@@ -247,7 +248,9 @@ def _names(path: Path, line: int, cells: list[str], separator: str) -> list[str]
                 raise InputError("path", f"{first} has {word} in it", f"{needed} separate columns")
         if _is_number(name) or DECIMAL_COMMA.fullmatch(name):
             raise InputError(
-                "path", f"{first} holds numbers, such as {shown(name)}", "put names above: x1,x2,y"
+                "path",
+                f"{first} holds numbers, such as {written(name)}",
+                "put names above: x1,x2,y",
             )
     for number, name in enumerate(names, start=1):
         if name and not re.fullmatch(r"Unnamed: \d+", name):
@@ -260,7 +263,7 @@ def _names(path: Path, line: int, cells: list[str], separator: str) -> list[str]
         raise InputError("path", f"column {number} of {path.name} has no name", hint)
     twice = [name for name, count in Counter(names).items() if count > 1]
     if twice:
-        raise InputError("path", f"{first} has the name {shown(twice[0])} twice", "rename one")
+        raise InputError("path", f"{first} has the name {written(twice[0])} twice", "rename one")
     return names
 
 
@@ -270,7 +273,9 @@ def _target_column(path: Path, names: list[str], target: str | None, points: boo
     if target not in names:
         listed = ", ".join(names)
         listed = listed if len(listed) <= 100 else f"{listed[:97]}..."
-        raise InputError("target", f"no column {shown(target)} in {path.name}", f"it has {listed}")
+        raise InputError(
+            "target", f"no column {written(target)} in {path.name}", f"it has {listed}"
+        )
     return names.index(target)
 
 
@@ -303,7 +308,7 @@ def _rows(
 
 
 def _no_number(path: Path, line: int, name: str, cell: str) -> InputError:
-    where = f"column {shown(name)}, line {line} of {path.name}"
+    where = f"column {written(name)}, line {line} of {path.name}"
     hint = "give a number there, or leave the line out"
     if not cell.strip():
         return InputError("path", f"{where} is empty", hint)
@@ -311,7 +316,7 @@ def _no_number(path: Path, line: int, name: str, cell: str) -> InputError:
         hint = "decimals follow a point"
     elif ";" in cell or "\t" in cell:
         hint = "columns are separated by commas (.csv) or tabs (.tsv)"
-    return InputError("path", f"{where} is {shown(cell)}, no number", hint)
+    return InputError("path", f"{where} is {written(cell)}, no number", hint)
 
 
 def _number(cell: str) -> float:

@@ -9,7 +9,7 @@ import numpy as np
 from pydantic import Field
 
 from dadao_sim.errors import InputError
-from dadao_sim.local_steps.given import reals
+from dadao_sim.given import reals
 from dadao_sim.memory import Need
 from dadao_sim.problems.data.arrays import FloatArray
 from dadao_sim.registration import Registry

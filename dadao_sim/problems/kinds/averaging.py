@@ -11,7 +11,7 @@ from pydantic import Field, model_validator
 from dadao_sim.compiled.kernel import kernel
 from dadao_sim.engine import oracles
 from dadao_sim.errors import InputError, within
-from dadao_sim.local_steps.given import reals
+from dadao_sim.given import reals
 from dadao_sim.memory import Need, inside
 from dadao_sim.problems.data.arrays import FloatArray, IntArray
 from dadao_sim.problems.data.source import DATA, DataSource, Wanted, require_fit

@@ -13,7 +13,6 @@ from pydantic import BeforeValidator, Field, model_validator
 from scipy.sparse import issparse
 
 from dadao_sim.errors import InputError, within
-from dadao_sim.local_steps.given import shown
 from dadao_sim.memory import Need, inside
 from dadao_sim.problems.data.arrays import FloatArray, parts_of
 from dadao_sim.problems.data.checks import (
@@ -30,6 +29,7 @@ from dadao_sim.problems.kinds.problem import Problem
 from dadao_sim.problems.kinds.sparse_problem import sparse_problem
 from dadao_sim.problems.kinds.square import Square
 from dadao_sim.strict import ByKind, Positive, misuse
+from dadao_sim.text.lines import written
 
 
 class LinearKind(ProblemKind):
@@ -173,7 +173,7 @@ def from_arrays(
     """See :meth:`Problem.from_arrays`."""
     kinds = {name: kind for name, kind in PROBLEMS.items() if issubclass(kind, LinearKind)}
     if not isinstance(loss, str) or loss not in kinds:
-        raise InputError("loss", f"{shown(loss)} is not one of {', '.join(kinds)}")
+        raise InputError("loss", f"{written(loss)} is not one of {', '.join(kinds)}")
     # The problem keeps arrays as they are, to which a caller may go on to write.
     A, b = (part.copy() if isinstance(part, np.ndarray) else part for part in (A, b))
     return _problem(kinds[loss], loss, A, b, constants, mu, L, weighting)

@@ -12,9 +12,10 @@ from numpy.typing import ArrayLike
 
 from dadao_sim.engine import oracles
 from dadao_sim.errors import InputError
-from dadao_sim.local_steps.given import reals, shown
+from dadao_sim.given import reals
 from dadao_sim.local_steps.local_step import LocalStep
 from dadao_sim.problems.data.arrays import FloatArray, IntArray
+from dadao_sim.text.lines import written
 
 TOLERANCE = 1e-12
 """Of x*: ||grad F(x*)|| relative to max(||grad F(0)||, mean_i ||grad f_i(x*)||)."""
@@ -211,7 +212,7 @@ class Problem(ABC):
 
     def _node(self, i: int) -> int:
         if not isinstance(i, Integral) or isinstance(i, bool) or not 0 <= i < self.nodes:
-            given = f"{shown(i)} given"
+            given = f"{written(i)} given"
             raise InputError("node", given, f"the problem has nodes 0 to {self.nodes - 1}")
         return int(i)
 

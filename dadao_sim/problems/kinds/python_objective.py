@@ -9,10 +9,11 @@ from numpy.typing import ArrayLike
 
 from dadao_sim.engine import oracles
 from dadao_sim.errors import InputError, failure
-from dadao_sim.local_steps.given import number, positive, reals, shown, whole
+from dadao_sim.given import number, positive, reals, whole
 from dadao_sim.problems.data.arrays import FloatArray, IntArray
 from dadao_sim.problems.data.checks import require_constants
 from dadao_sim.problems.kinds.problem import TOLERANCE, Problem, finite_point
+from dadao_sim.text.lines import written
 
 MOST_GROWTH = 1e12
 """Growth of the gradient after which the search for x* gives up."""
@@ -184,7 +185,7 @@ def python_problem(
     mu, L, dimension = positive("mu", mu), positive("L", L), whole("dimension", dimension)
     require_constants(mu, L)
     if not isinstance(objectives, Sequence) or isinstance(objectives, str):
-        raise InputError("objectives", f"{shown(objectives)} given", "a list is needed")
+        raise InputError("objectives", f"{written(objectives)} given", "a list is needed")
     if len(objectives) == 0:
         raise InputError("objectives", "none given", "at least one node is needed")
     asked = PythonObjectives(tuple(objectives))

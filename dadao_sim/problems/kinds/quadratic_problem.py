@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike
 
 from dadao_sim.compiled.threads import one_blas_thread
 from dadao_sim.errors import InputError
-from dadao_sim.local_steps.given import reals
+from dadao_sim.given import reals
 from dadao_sim.problems.data.arrays import FloatArray, IntArray
 from dadao_sim.problems.kinds.problem import Problem
 from dadao_sim.problems.kinds.quadratic import Quadratic, with_inverse

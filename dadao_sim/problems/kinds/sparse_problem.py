@@ -11,7 +11,7 @@ from scipy.sparse.linalg import LinearOperator, cg, eigsh
 
 from dadao_sim.compiled.threads import one_blas_thread
 from dadao_sim.errors import InputError
-from dadao_sim.local_steps.given import reals
+from dadao_sim.given import reals
 from dadao_sim.problems.data.arrays import (
     FloatArray,
     IntArray,

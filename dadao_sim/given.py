@@ -4,13 +4,13 @@ NumPy converts much that is no number without a word: it uncovers what a mask hi
 parts, counts days, reads text. Nothing of that passes here.
 """
 
-import reprlib
 from contextlib import suppress
 from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any
 
 from dadao_sim.errors import InputError
 from dadao_sim.strict import hides
+from dadao_sim.text.lines import written
 
 if TYPE_CHECKING:
     import numpy as np
@@ -33,12 +33,6 @@ EXACT = 2**53
 """Whole numbers up to here are floats, each its own."""
 
 
-def shown(value: Any) -> str:
-    """``value`` as it was given, on one short line."""
-    text = " ".join(reprlib.repr(value).split())
-    return text if len(text) <= 60 else f"{text[:57]}..."
-
-
 def number(name: str, value: Any) -> float:
     """``value`` of the argument ``name`` as a float; InputError unless it is one real number.
 
@@ -52,24 +46,21 @@ def number(name: str, value: Any) -> float:
     try:
         return float(value)
     except OverflowError:  # an int of hundreds of digits
-        raise InputError(name, f"{shown(value)} given", "a finite number is needed") from None
+        raise InputError(name, f"{written(value)} given", "a finite number is needed") from None
 
 
 def positive(name: str, value: Any) -> float:
     """``value`` of the argument ``name`` as a float; InputError unless it is finite and > 0."""
-    found = float("nan")
-    if isinstance(value, Real) and not isinstance(value, bool):
-        with suppress(OverflowError):
-            found = float(value)
+    found = number(name, value)
     if not 0.0 < found < float("inf"):
-        raise InputError(name, f"{shown(value)} given", "a finite number > 0 is needed")
+        raise InputError(name, f"{written(value)} given", "a finite number > 0 is needed")
     return found
 
 
 def whole(name: str, value: Any) -> int:
     """``value`` as an int; InputError unless it is whole and >= 1."""
     if not isinstance(value, Integral) or isinstance(value, bool) or value < 1:
-        raise InputError(name, f"{shown(value)} given", "a whole number >= 1 is needed")
+        raise InputError(name, f"{written(value)} given", "a whole number >= 1 is needed")
     return int(value)
 
 
@@ -128,7 +119,7 @@ def vector(value: Any, length: int, name: str, verb: str) -> "FloatArray":
 def _described(value: Any) -> str:
     """A value that is no number, in a word or two."""
     if value is None or isinstance(value, str | bytes | bool | complex):
-        return shown(value)
+        return written(value)
     shape = getattr(value, "shape", None)
     if isinstance(shape, tuple) and shape:
         return f"an array of shape {shape}"
