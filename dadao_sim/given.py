@@ -51,7 +51,9 @@ def number(name: str, value: Any) -> float:
 
 def positive(name: str, value: Any) -> float:
     """``value`` of the argument ``name`` as a float; InputError unless it is finite and > 0."""
-    found = number(name, value)
+    found = float("nan")
+    with suppress(InputError):
+        found = number(name, value)
     if not 0.0 < found < float("inf"):
         raise InputError(name, f"{written(value)} given", "a finite number > 0 is needed")
     return found
