@@ -106,10 +106,10 @@ AMBIGUOUS: dict[str, tuple[str | bytes, str]] = {
     "a hole": ("a,b,y\n1,,3\n", "column 'b', line 2 of d.csv is empty"),
     "a hole in the targets": ("a,b,y\n1,2,\n", "column 'y', line 2 of d.csv is empty"),
     "NA": ("a,b,y\n1,NA,3\n", "column 'b', line 2 of d.csv is 'NA', no number"),
-    "nan": ("a,b,y\n1,nan,3\n", "sample 0 (from 0) is nan or infinite"),
-    "inf": ("a,b,y\n1,2,3\n1,-inf,3\n", "sample 1 (from 0) is nan or infinite"),
-    "a number too large": ("a,b,y\n1,1e999,3\n", "sample 0 (from 0) is nan or infinite"),
-    "nan as a target": ("a,b,y\n1,2,nan\n", "sample 0 (from 0) is nan or infinite"),
+    "nan": ("a,b,y\n1,nan,3\n", "line 2 of d.csv is nan or infinite"),
+    "inf": ("a,b,y\n1,2,3\n1,-inf,3\n", "line 3 of d.csv is nan or infinite"),
+    "a number too large": ("a,b,y\n1,1e999,3\n", "line 2 of d.csv is nan or infinite"),
+    "nan as a target": ("a,b,y\n\n1,2,nan\n", "line 3 of d.csv is nan or infinite"),
     "truths": ("a,b,y\n1,True,3\n", "column 'b', line 2 of d.csv is 'True', no number"),
     "1_000": ("a,b,y\n1,1_000,3\n", "column 'b', line 2 of d.csv is '1_000', no number"),
     "0x10": ("a,b,y\n1,0x10,3\n", "column 'b', line 2 of d.csv is '0x10', no number"),
@@ -386,14 +386,14 @@ UNMAPPED: dict[str, tuple[list[str], dict[str, Any], str]] = {
         "2 of d.csv is",
     ),
     "a missing one": (["yes", "no", "NA"], {"positive": "yes"}, "2 labels besides the positive"),
-    "nan": (["0", "1", "nan"], {"positive": 1}, "the target of sample 2 (from 0) of d.csv is nan"),
-    "nan alone": (["1", "nan"], {"positive": 1}, "sample 1 (from 0) of d.csv is nan or infinite"),
-    "inf": (["1", "-inf"], {"positive": 1}, "sample 1 (from 0) of d.csv is nan or infinite"),
+    "nan": (["0", "1", "nan"], {"positive": 1}, "line 4 of d.csv is nan"),
+    "nan alone": (["1", "nan"], {"positive": 1}, "line 3 of d.csv is nan or infinite"),
+    "inf": (["1", "-inf"], {"positive": 1}, "line 3 of d.csv is nan or infinite"),
     **{
         f"{missing} alone": (["yes", missing], {"positive": "yes"}, "may stand for a missing")
         for missing in ("NA", "nan", "?", "N/A", "None", "NULL")
     },
-    "all of them": (["1", "1"], {"positive": 1}, "d.csv has 0 labels besides the positive"),
+    "all of them": (["1", "1"], {"positive": 1}, "labels.positive: d.csv has no other label"),
 }
 
 

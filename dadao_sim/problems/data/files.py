@@ -87,7 +87,9 @@ class Labels(StrictModel):
                     wrong = f"no target of {file} is {shown(label)}"
                     raise InputError(f"labels.{option}", wrong, found)
         others = values[~(positive | negative)]
-        if self.negative is None and others.size != 1:
+        if self.negative is None and not others.size:
+            raise InputError("labels.positive", f"{file} has no other label", "two are needed")
+        if self.negative is None and others.size > 1:
             wrong = f"{file} has {others.size} labels besides the positive ones, not 1"
             raise InputError("labels", f"{wrong}: {_some(others)}", "name the negative ones, too")
         if self.negative is None and str(others[0]).lower() in MISSING:

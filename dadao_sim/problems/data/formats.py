@@ -18,7 +18,7 @@ from dadao_sim.errors import InputError
 from dadao_sim.given import reals
 from dadao_sim.memory import Need, require_room
 from dadao_sim.problems.data.source import Samples
-from dadao_sim.text.lines import written
+from dadao_sim.text.lines import listed, written
 
 Reader = Callable[[Path, str | None, bool], Samples]
 
@@ -202,7 +202,7 @@ def _table(path: Path, target: str | None, points: bool, separator: str) -> Samp
         cells = next(filter(None, lines), [])  # below the empty lines
         names = _names(path, lines.line_num, cells, separator)
         column = _target_column(path, names, target, points)
-        values, targets = _rows(path, lines, names, column, underscores="_" in text)
+        values, targets, places = _rows(path, lines, names, column, underscores="_" in text)
     except csv_module.Error as error:
         raise InputError("path", f"line {lines.line_num} of {path.name}: {error}") from None
     if not values:
@@ -211,12 +211,19 @@ def _table(path: Path, target: str | None, points: bool, separator: str) -> Samp
     width = len(names) - (column is not None)
     # Column by column, for the sums over them are then the same as those over one.
     X = np.asfortranarray(np.frombuffer(values, dtype=np.float64).reshape(-1, width))
-    if points:
-        return Samples(X, None)
-    try:
-        y: Any = np.array([_number(cell) for cell in targets])
-    except ValueError:
-        y = np.array(targets)
+    good = np.isfinite(X).all(axis=1)
+    y: Any = None
+    if not points:
+        try:
+            y = np.array([_number(cell) for cell in targets])
+            good &= np.isfinite(y)
+        except ValueError:
+            y = np.array(targets)
+    if not good.all():
+        where = f"line {places[int(np.argmin(good))]} of {path.name}"
+        raise InputError(
+            "path", f"{where} is nan or infinite", "give finite numbers, or leave it out"
+        )
     return Samples(X, y)
 
 
@@ -271,19 +278,18 @@ def _target_column(path: Path, names: list[str], target: str | None, points: boo
     if target is None:
         return None if points else len(names) - 1
     if target not in names:
-        listed = ", ".join(names)
-        listed = listed if len(listed) <= 100 else f"{listed[:97]}..."
-        raise InputError(
-            "target", f"no column {written(target)} in {path.name}", f"it has {listed}"
-        )
+        none = f"no column {written(target)} in {path.name}"
+        raise InputError("target", none, f"it has {listed(names, 100)}")
     return names.index(target)
 
 
 def _rows(
     path: Path, lines: Any, names: list[str], column: int | None, *, underscores: bool
-) -> tuple["array[float]", list[str]]:
-    """The features of all rows, one after the other, and the targets as they are written."""
-    values, targets = array("d"), []
+) -> tuple["array[float]", list[str], "array[int]"]:
+    """The features of all rows, one after the other, the targets as they are written, and the
+    number of each row's line.
+    """
+    values, targets, places = array("d"), [], array("q")
     width = len(names)
     for cells in lines:
         if not cells:  # an empty line
@@ -304,7 +310,8 @@ def _rows(
             others = [name for k, name in enumerate(names) if k != column]
             bad = next(k for k, cell in enumerate(cells) if not _is_number(cell))
             raise _no_number(path, lines.line_num, others[bad], cells[bad]) from None
-    return values, targets
+        places.append(lines.line_num)
+    return values, targets, places
 
 
 def _no_number(path: Path, line: int, name: str, cell: str) -> InputError:
