@@ -20,6 +20,7 @@ import numpy as np
 
 from dadao_sim.algorithms.contract import gossip, nodes
 from dadao_sim.algorithms.contract.method import AsynchronousMethod, Method, Tuning
+from dadao_sim.algorithms.contract.options import Options
 from dadao_sim.algorithms.contract.registry import citation, get_method
 from dadao_sim.algorithms.contract.rounds import RoundMethod
 from dadao_sim.engine import oracles
@@ -167,7 +168,9 @@ def it_refuses_what_it_cannot_do(case: Case) -> None:
     if not method.time_varying:
         attempts.append(lambda: method.check_supported(problem, sequence()))
     if not method.stochastic:
-        attempts.append(lambda: method.check_supported(problem, lollipop(), stochastic=True))
+        attempts.append(
+            lambda: method.check_supported(problem, lollipop(), Options(stochastic=True))
+        )
     for attempt in attempts:
         said = _refusal(attempt)
         assert method.name in said, f"the refusal does not name it: {said}"

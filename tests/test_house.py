@@ -25,7 +25,7 @@ FLOORS = (
     ("events.world",),
     ("events",),
     ("networks.section",),
-    ("networks.graphs", "networks.rates"),
+    ("networks.graphs", "networks.mixing", "networks.rates"),
     ("networks",),
     ("compiled", "metrics"),
     ("archives", "registration"),

@@ -84,5 +84,6 @@ D2 = replace(
     look="purple dash-dot s",
     reference="tang2018d2",
     step=step_of_d2,
+    least_eigenvalue=0.0,
     same_as=None,
 )

@@ -9,8 +9,8 @@ Step (X, Y stack the rows of the nodes)
     This is H+ = W X+ + H - Wt X - a (grad F(X+) - grad F(X)), X = prox_{a r}(H) of the paper with
     Wt = (I + W)/2 and H = W X - a grad F(X) - Y of the step before.
 Constants
-    W = I - Laplacian/lambda_max with unit weights, so that lambda_min(Wt) = 1/2. ``step`` is a,
-    0.9/L by default; the theorem asks for a < 2 lambda_min(Wt)/L = 1/L.
+    ``step`` is a, 0.9 (1 + lambda_n(W))/L by default; the theorem asks for a < 2 lambda_n(Wt)/L =
+    (1 + lambda_n(W))/L. lambda_n = 0 of W = I - Laplacian/lambda_max.
 Guarantee
     To x*, at the rate o(1/k) of the optimality conditions' residual; linear where r = 0 and the f_i
     are strongly convex. sum_i y_i = 0.
@@ -28,7 +28,7 @@ from dadao_sim.algorithms.contract.rounds import RoundMethod
 
 def constants(c, problem, network):
     """One step for all nodes."""
-    c.step = 0.9 / c.L
+    c.step = 0.9 * (1 + c.ln) / c.L
 
 
 def step(s, c, nodes, W):

@@ -1,4 +1,4 @@
-"""MSDA: multi-step dual accelerated method (SSDA is K = 1).
+"""MSDA, the multi-step dual accelerated method, and SSDA, with a single step of gossip.
 
 Problem
     minimise (1/n) sum_i f_i(x); node i can compute grad f_i*(y) = argmax_x <x, y> - f_i(x).
@@ -15,14 +15,17 @@ Constants
     c3 = 2/((1 + g) lambda_max), K = floor(1/sqrt g), eta = mu (1 + c1^{2K})/(1 + c1^K)^2,
     mom = ((1 + c1^K) sqrt kappa - 1 + c1^K)/((1 + c1^K) sqrt kappa + 1 - c1^K).
     Where K = 1, AccGossip(v) = c3 W v: c2 is infinite on a complete graph.
+    SSDA has W v for AccGossip(v), eta = mu/lambda_max, mom = (1 - q)/(1 + q), q = sqrt(g/kappa).
 Guarantee
-    ||x_t - x*|| = O((1 - 1/(2 sqrt kappa))^t) with K |E| communications a step (Theorem 4).
+    ||x_t - x*|| = O((1 - 1/(2 sqrt kappa))^t) with K |E| communications a step (Theorem 4),
+    of SSDA O((1 - sqrt(g/kappa))^t) with |E| (Theorem 2).
 Reference
     K. Scaman, F. Bach, S. Bubeck, Y. T. Lee, L. Massoulie, "Optimal algorithms for smooth and
-    strongly convex distributed optimization in networks", ICML 2017, Algorithm 2.
+    strongly convex distributed optimization in networks", ICML 2017, Algorithms 1 and 2.
 """
 
 import math
+from dataclasses import replace
 
 from dadao_sim.algorithms.contract.gossip import laplacian
 from dadao_sim.algorithms.contract.rounds import RoundMethod
@@ -66,12 +69,27 @@ def step(s, c, nodes, W):
     s.t = nodes.conjugate_gradients(s.x)
 
 
+def constants_of_ssda(c, problem, network):
+    """One round of gossip."""
+    c.q = math.sqrt(c.mu / (c.L * c.chi))
+    c.eta = c.mu / c.lambda_max
+    c.momentum = (1 - c.q) / (1 + c.q)
+
+
+def step_of_ssda(s, c, nodes, W):
+    """Y+ = X - eta W T;  X+ = (1 + mom) Y+ - mom Y;  T+_i = grad f_i*(X+_i)."""
+    y = s.x - c.eta * W(s.t)
+    s.x = (1 + c.momentum) * y - c.momentum * s.y
+    s.y = y
+    s.t = nodes.conjugate_gradients(s.x)
+
+
 def fixed_point(x, g, mean, c):
     """x_i = y_i = grad f_i(x*), t_i = x*."""
     return {"x": g, "y": g, "t": x}
 
 
-METHOD = RoundMethod(
+MSDA = RoundMethod(
     name="msda",
     title="MSDA",
     family="accelerated",
@@ -88,4 +106,13 @@ METHOD = RoundMethod(
     prepare=prepare,
     step=step,
     fixed_point=fixed_point,
+)
+
+SSDA = replace(
+    MSDA,
+    name="ssda",
+    title="SSDA",
+    look=None,
+    constants=constants_of_ssda,
+    step=step_of_ssda,
 )

@@ -11,8 +11,8 @@ Step (X, Y, H, G stack the rows of the nodes)
     Y+ = W (Y + grad F(X+) - grad F(X)), that is G+ = grad F(X+), H+ = W (H + G+) - G+
 Constants
     W = I - Laplacian/lambda_max with unit weights, symmetric and doubly stochastic. tau = L,
-    gamma = sqrt(lambda_2/lambda_max)/2, on a sequence with the worst graph (our choice: it makes
-    gamma/tau the default step of gradient tracking).
+    gamma = min(1, sqrt(kappa) (1 - lambda_2(W))), kappa = L/mu, on a sequence with the worst graph
+    (our choice: it makes gamma/tau the default step of gradient tracking).
 Guarantee
     Linear to x* for gamma small enough; the proven bound is far smaller than what works.
     The mean over the nodes of y is always that of the gradients: sum_i h_i = 0.
@@ -34,7 +34,7 @@ from dadao_sim.algorithms.gradient_tracking import fixed_point, prepare
 def constants(c, problem, network):
     """A surrogate of curvature tau, of whose minimiser the nodes go gamma of the way."""
     c.tau = c.L
-    c.gamma = 1 / (2 * math.sqrt(c.chi))
+    c.gamma = min(1.0, math.sqrt(c.L / c.mu) * (1 - c.l2))
 
 
 def step(s, c, nodes, W):
@@ -56,6 +56,7 @@ METHOD = RoundMethod(
     blocks=("x", "h", "g"),
     invariant=("h",),
     time_varying=True,
+    least_eigenvalue=0.0,
     stochastic=True,
     composite="proven",
     constants=constants,

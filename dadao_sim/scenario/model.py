@@ -24,6 +24,7 @@ from dadao_sim.errors import InputError
 from dadao_sim.events.world.spec import WorldSpec
 from dadao_sim.local_steps.section.spec import LocalStepSpec
 from dadao_sim.metrics import METRICS, Metric
+from dadao_sim.networks.mixing import MIXINGS
 from dadao_sim.networks.rates.spec import EdgeAttribute, Rates
 from dadao_sim.networks.section.spec import NetworkSpec
 from dadao_sim.problems.kinds.kind import PROBLEMS, ProblemKind
@@ -78,6 +79,15 @@ class AlgorithmSpec(StrictModel):
     )
     averaging: Literal["none", "events", "time"] = Field(
         default="none", description="average reported for a node: over its events, or over time"
+    )
+    mixing: Annotated[Text, NameIn(MIXINGS)] | None = Field(
+        default=None,
+        description="matrix of a method of rounds; I - Laplacian/lambda_max (laplacian) if absent",
+    )
+    chebyshev: Literal["auto"] | Count | None = Field(
+        default=None,
+        description="rounds of Chebyshev gossip in the place of each round of a method of rounds, "
+        "or auto",
     )
     time_unit: Literal["given", "auto"] | None = Field(
         default=None, description="in a world, instead of world.time_unit"

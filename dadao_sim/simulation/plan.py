@@ -10,6 +10,7 @@ import numpy as np
 
 from dadao_sim.algorithms.contract.connectivity import graph_totals
 from dadao_sim.algorithms.contract.method import Method, Tuning
+from dadao_sim.algorithms.contract.options import Options
 from dadao_sim.algorithms.contract.registry import get_method
 from dadao_sim.algorithms.contract.rounds import RoundMethod
 from dadao_sim.errors import InputError, users_code, within
@@ -180,18 +181,14 @@ def tuned(spec: AlgorithmSpec, parts: Parts) -> tuple[Method, Network | GraphSeq
             f"{spec.label}: rates.prune: a world keeps every link of its network; "
             "leave prune out, or prune network.rates"
         )
-    method.check_supported(
-        parts.problem,
-        network,
-        stochastic=spec.batch_size is not None,
-        averaging=spec.averaging,
-    )
+    options = options_of(spec)
+    method.check_supported(parts.problem, network, options)
     if spec.batch_size is not None:
         with within(spec.label):
             parts.problem.stochastic_objective(spec.batch_size)
             require_batch(spec.batch_size, parts.problem.samples)
     overrides = overrides_of(spec)
-    tuning = method.tune(parts.problem, network, overrides, averaging=spec.averaging)
+    tuning = method.tune(parts.problem, network, overrides, options)
     require_x_star(parts.problem, method, tuning)
     return method, network, tuning
 
@@ -228,6 +225,16 @@ def require_x_star(problem: Problem, method: Method, tuning: Tuning) -> None:
             raise InputError(
                 f"{method.name} at its step {tuning.prox_step:.3g}: {error}"
             ) from error
+
+
+def options_of(spec: AlgorithmSpec) -> Options:
+    """What the scenario chooses of a method beside its constants."""
+    return Options(
+        stochastic=spec.batch_size is not None,
+        averaging=spec.averaging,
+        mixing=spec.mixing,
+        chebyshev=spec.chebyshev,
+    )
 
 
 def overrides_of(spec: AlgorithmSpec) -> dict[str, float]:

@@ -35,7 +35,7 @@ class RoundPlayer(Player):
         self.asked, self.given = tuning.asked, tuple(given)
         self._tally = Tally()
         self.nodes = Nodes(objective, share, self._tally, stochastic=stochastic)
-        self.W = Gossip(tuning.network.graphs, method.weights, self._tally)
+        self.W = Gossip(tuning.network.graphs, tuning.weights, self._tally, tuning.chebyshev)
         self.s = method.state(values)
         self.shape = getattr(self.s, method.estimate).shape
         self.is_prepared, self.number = False, 0

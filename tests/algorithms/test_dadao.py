@@ -12,6 +12,7 @@ from scipy.linalg import expm
 
 from dadao_sim import Events, Problem, replay, simulate
 from dadao_sim.algorithms import dadao
+from dadao_sim.algorithms.contract.options import Options
 from dadao_sim.algorithms.contract.registry import get_method
 from dadao_sim.engine.node import State
 from dadao_sim.errors import InputError
@@ -68,7 +69,7 @@ def test_the_time_average_is_an_integral():
     """Between two gradient events, against a numerical solution of the differential equation."""
     network = build("cycle", 4, None)
     problem = small_problem(4)
-    tuning = get_method("dadao").tune(problem, network, averaging="time")
+    tuning = get_method("dadao").tune(problem, network, options=Options(averaging="time"))
     events = Events.from_arrays([0.7, 1.9], [GRADIENT, GRADIENT], [2, 2])
     x0 = np.ones((4, 3))
     player = make_player(get_method("dadao"), problem, tuning, x0, {})
@@ -95,7 +96,7 @@ def test_the_time_average_is_an_integral():
 
 def test_the_event_average_is_the_mean_of_x_just_before_events():
     network, problem = build("cycle", 4, None), small_problem(4)
-    tuning = get_method("dadao").tune(problem, network, averaging="events")
+    tuning = get_method("dadao").tune(problem, network, options=Options(averaging="events"))
     times = np.array([0.5, 0.9, 2.0, 2.2])
     events = Events.from_arrays(times, np.full(4, GRADIENT), np.full(4, 1))
     player = make_player(get_method("dadao"), problem, tuning, np.ones((4, 3)), {})

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from dadao_sim.algorithms.contract.chebyshev import Chebyshev
 from dadao_sim.algorithms.contract.gossip import Gossip, Part, Weights, normalised
 from dadao_sim.algorithms.contract.nodes import Nodes
 from dadao_sim.algorithms.contract.tally import FLOAT_BITS, Tally
@@ -184,13 +185,15 @@ def asked_of_rounds(
     c: SimpleNamespace,
     problem: "Problem",
     network: "Network | GraphSequence",
+    chebyshev: Chebyshev | None = None,
 ) -> Asked:
     """What a method of rounds asks for: its preparation, and the mean of a turn of rounds.
 
     Raises InputError for blocks that are none: see ``RoundMethod.check_blocks``.
     """
     nodes, tally = problem.nodes, Tally()
-    stub, W = StubNodes(nodes, tally), StubGossip(network.graphs, normalised, tally)
+    stub = StubNodes(nodes, tally)
+    W = StubGossip(network.graphs, normalised, tally, chebyshev)
     ones = np.ones((nodes, problem.dimension))
     s = method.state(dict.fromkeys(method.blocks, ones))
     turn = len(network.graphs)

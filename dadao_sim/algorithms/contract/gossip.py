@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
+from dadao_sim.algorithms.contract.chebyshev import Chebyshev
 from dadao_sim.algorithms.contract.tally import Message, Tally, numbers_and_bytes
 
 # Nodes up to which a product with a full matrix is faster than with a sparse one; and up to which
@@ -33,13 +34,20 @@ class Gossip:
     """W of the round at hand.
 
     ``W(V)`` is a round of gossip: every edge of the present graph is activated, and the graphs of a
-    sequence take turns. ``W.again(V)`` sends once more over the edges of the same activation, what
-    could be known only after the first message had arrived. Several arrays given together travel in
-    one message, and are answered together.
+    sequence take turns; with ``chebyshev`` (of fixed graphs) it is its K rounds. ``W.again(V)``
+    sends once more over the edges of the same activation, what could be known only after the first
+    message had arrived. Several arrays given together travel in one message, and are answered
+    together.
     """
 
-    def __init__(self, graphs: Sequence[Any], weights: Weights, tally: Tally):
-        self.tally = tally
+    def __init__(
+        self,
+        graphs: Sequence[Any],
+        weights: Weights,
+        tally: Tally,
+        chebyshev: Chebyshev | None = None,
+    ):
+        self.tally, self.chebyshev = tally, chebyshev
         self.edges = [len(graph.edges) for graph in graphs]
         self.made = 0  # rounds of gossip so far
         self.matrices = self._matrices(graphs, weights)
@@ -51,15 +59,20 @@ class Gossip:
         ``rounds`` of gossip one after the other, W the product of their matrices.
         """
         mixed = self._mixed(parts, self.made, rounds)
-        self._count(parts, self.made, rounds)
-        self.made += rounds
+        self._count(parts, self.made, rounds * self.each)
+        self.made += rounds * self.each
         return mixed
 
     def again(self, *parts: Part) -> Any:
         """A further message over the edges of the last round, after its first has arrived."""
         mixed = self._mixed(parts, self.made - 1, 1)
-        self._count(parts, self.made - 1, 1, activations=0)
+        self._count(parts, self.made - 1, self.each, activations=0)
         return mixed
+
+    @property
+    def each(self) -> int:
+        """The rounds of gossip in one W: of Chebyshev gossip several."""
+        return 1 if self.chebyshev is None else self.chebyshev.K
 
     def _matrices(self, graphs: Sequence[Any], weights: Weights) -> list[Any]:
         full = graphs[0].nodes <= FULL_NODES
@@ -92,7 +105,7 @@ class Gossip:
 
     def _product(self, first: int, rounds: int, V: np.ndarray) -> np.ndarray:
         graphs = len(self.matrices)
-        if rounds == 1:
+        if rounds == 1 and self.chebyshev is None:
             return self.matrices[first % graphs] @ V
         if len(V) > PRODUCT_NODES or graphs * len(V) ** 2 > PRODUCT_NUMBERS:
             return self._one_by_one(first, rounds, V)
@@ -108,5 +121,6 @@ class Gossip:
 
     def _one_by_one(self, first: int, rounds: int, V: np.ndarray) -> np.ndarray:
         for q in range(first, first + rounds):
-            V = self.matrices[q % len(self.matrices)] @ V
+            W = self.matrices[q % len(self.matrices)]
+            V = W @ V if self.chebyshev is None else self.chebyshev(W, V)
         return V

@@ -10,12 +10,15 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
 from dadao_sim.algorithms.contract.asked import Asked, asked_of_events
+from dadao_sim.algorithms.contract.chebyshev import Chebyshev
 from dadao_sim.algorithms.contract.constants import Constants
+from dadao_sim.algorithms.contract.gossip import Weights, normalised
+from dadao_sim.algorithms.contract.options import AVERAGINGS, NO_OPTIONS, Options
 from dadao_sim.engine import node
 from dadao_sim.errors import InputError, place_of
 from dadao_sim.events.asked import PoissonRates
@@ -29,10 +32,6 @@ if TYPE_CHECKING:
 
 # (x, g, mean, constants) -> block: rows; see RoundMethod and AsynchronousMethod.
 FixedPoint = Callable[[np.ndarray, np.ndarray, np.ndarray, Any], Mapping[str, Any]]
-Averaging = Literal["none", "events", "time"]
-AVERAGINGS: tuple[Averaging, ...] = get_args(Averaging)
-"""What a node may report: its x, the mean of x over its events, or over time."""
-
 # The functions of an asynchronous method that the engine calls.
 VERBS = (
     *("flow", "gradient", "apply_gradient", "message", "apply_message"),
@@ -47,7 +46,8 @@ class Tuning:
     ``params`` is what its functions see of its constants, ``constants`` every scalar under its name
     in the paper; ``clock`` None for methods of rounds. ``communications`` is the expected number
     per unit of time (n gradients), ``design_rate`` the number that the method's theory prints for
-    it. ``asked`` is what it asks of nodes and edges of ``network``.
+    it. ``asked`` is what it asks of nodes and edges of ``network``. ``weights`` (graph -> W) and
+    ``chebyshev`` are the gossip of methods of rounds.
     """
 
     params: Any
@@ -57,6 +57,8 @@ class Tuning:
     asked: Asked
     network: "Network | GraphSequence"
     clock: PoissonRates | None = None
+    weights: Weights = normalised
+    chebyshev: Chebyshev | None = None
 
     @property
     def prox_step(self) -> float | None:
@@ -121,11 +123,13 @@ class Method(ABC):
 
     @abstractmethod
     def _tune(
-        self, c: Constants, problem: "Problem", network: "Network | GraphSequence", averaging: int
+        self,
+        c: Constants,
+        problem: "Problem",
+        network: "Network | GraphSequence",
+        options: Options,
     ) -> Tuning:
-        """The tuning, from constants that were assigned and checked; ``averaging`` indexes
-        ``AVERAGINGS``.
-        """
+        """The tuning, from constants that were assigned and checked."""
 
     @abstractmethod
     def optimum(
@@ -138,23 +142,22 @@ class Method(ABC):
         problem: "Problem",
         network: "Network | GraphSequence",
         overrides: Mapping[str, float] = {},
-        *,
-        averaging: Averaging = "none",
+        options: Options = NO_OPTIONS,
     ) -> Tuning:
         """The method for ``problem`` on ``network``, constants replaced by name.
 
-        ``averaging`` is the average that a node reports, if the method keeps one. Raises InputError
+        ``options`` are those that ``check_supported`` lets pass. Raises InputError
         for an override that is unknown or not finite, where the constants make no sense together,
         and where a function of the method fails, with its file and line.
         """
         network = as_network(network)
         if not self.time_varying and len(network.graphs) == 1:
             (network,) = network.graphs  # of a sequence of one graph that graph
-        c = Constants(self.name, overrides, problem, network)
+        c = Constants(self.name, overrides, problem, network, self._measured(network, options))
         try:
             self.constants(c, problem, network)
             c.check()
-            return self._tune(c, problem, network, AVERAGINGS.index(averaging))
+            return self._tune(c, problem, network, options)
         except InputError as error:
             if str(error).startswith(f"{self.name}: "):
                 raise
@@ -174,9 +177,7 @@ class Method(ABC):
         self,
         problem: "Problem",
         network: "Network | GraphSequence",
-        *,
-        stochastic: bool = False,
-        averaging: str = "none",
+        options: Options = NO_OPTIONS,
     ) -> None:
         """Raise InputError, with the reason, for what the method cannot do; nothing is compiled
         before.
@@ -192,12 +193,18 @@ class Method(ABC):
             raise InputError(
                 f"{self.name} has no form for time-varying graphs; give it a fixed one"
             )
-        if stochastic and not self.stochastic:
+        if options.stochastic and not self.stochastic:
             raise InputError(
                 f"{self.name} has no form for stochastic gradients; leave out batch_size"
             )
-        if averaging != "none" and not self.averaging:
+        if options.averaging != "none" and not self.averaging:
             raise InputError(f"{self.name} keeps no average of its iterates; leave out averaging")
+
+    def _measured(
+        self, network: "Network | GraphSequence", options: Options
+    ) -> Mapping[str, Callable[[], float]]:
+        """What the constants may ask for beside ``MEASURED``."""
+        return {}
 
     def is_experimental(self, problem: "Problem") -> bool:
         """Whether no theorem covers the method on ``problem``: on account of its local step."""
@@ -283,9 +290,29 @@ class AsynchronousMethod(Method):
         for verb in VERBS:
             getattr(node, verb).register(self.params, getattr(self, verb))
 
+    def check_supported(
+        self,
+        problem: "Problem",
+        network: "Network | GraphSequence",
+        options: Options = NO_OPTIONS,
+    ) -> None:
+        """See :meth:`Method.check_supported`."""
+        super().check_supported(problem, network, options)
+        for name in ("mixing", "chebyshev"):
+            if getattr(options, name) is not None:
+                raise InputError(
+                    f"{self.name} gossips over one edge at a time, without a matrix; "
+                    f"leave out {name}"
+                )
+
     def _tune(
-        self, c: Constants, problem: "Problem", network: "Network | GraphSequence", averaging: int
+        self,
+        c: Constants,
+        problem: "Problem",
+        network: "Network | GraphSequence",
+        options: Options,
     ) -> Tuning:
+        averaging = AVERAGINGS.index(options.averaging)
         clock = self.clock(c, problem, network)
         communications = c.values.get("total_rate", float(clock.edges.sum()))
         params = c.fill(self.params, **({"averaging": averaging} if self.averaging else {}))

@@ -8,7 +8,10 @@ from typing import Any
 from dadao_sim.algorithms.contract.method import AsynchronousMethod, Method
 from dadao_sim.registration import Registry
 
-FAMILIES = ("accelerated", "tracking", "exact", "compressed", "dual", "stochastic", "other")
+FAMILIES = (
+    *("accelerated", "tracking", "exact", "inexact", "local", "compressed", "dual", "stochastic"),
+    "other",
+)
 
 
 def _names(thing: Any) -> tuple[str, ...]:

@@ -8,21 +8,26 @@ asked for: gradients by ``nodes``, messages by ``W``.
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import SimpleNamespace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
 from dadao_sim.algorithms.contract.asked import asked_of_rounds
+from dadao_sim.algorithms.contract.chebyshev import Chebyshev
 from dadao_sim.algorithms.contract.constants import Constants
-from dadao_sim.algorithms.contract.gossip import Gossip, Weights, normalised
+from dadao_sim.algorithms.contract.gossip import Gossip, Weights
 from dadao_sim.algorithms.contract.method import FixedPoint, Method, Tuning, at_optimum
 from dadao_sim.algorithms.contract.nodes import Nodes
+from dadao_sim.algorithms.contract.options import NO_OPTIONS, Options
 from dadao_sim.errors import InputError
+from dadao_sim.networks.mixing import MIXINGS, Mixing
 
 if TYPE_CHECKING:
     from dadao_sim.networks import GraphSequence, Network
     from dadao_sim.problems import Problem
 
+
+ROUNDING = 1e-9  # by which a computed eigenvalue may miss its bound
 
 # (s, c, nodes, W): the blocks, the constants, what the nodes compute, the gossip.
 Step = Callable[[SimpleNamespace, SimpleNamespace, Nodes, Gossip], None]
@@ -42,20 +47,97 @@ class RoundMethod(Method):
     (:class:`~dadao_sim.algorithms.contract.gossip.Gossip`). ``prepare``, with the same arguments,
     fills other blocks from x0 before round 0, and is charged too. ``fixed_point(x, g, mean, c)`` is
     one, from rows of x* and of the gradients there (n, d), and their mean (d,), 0 without r.
-    ``weights(graph)`` is the matrix of W.
+    W is the mixing matrix of the user's choice, ``mixing`` without one, K rounds of Chebyshev
+    gossip with it where he, or ``chebyshev``, says so; or what ``weights(graph)`` says, and nothing
+    else. Its eigenvalues must be at least ``least_eigenvalue``, -1 or 0.
     """
 
     step: Step
     prepare: Step = _prepare_nothing
     fixed_point: FixedPoint | None = None
-    weights: Weights = normalised
+    mixing: str = "laplacian"
+    chebyshev: Literal["auto"] | None = None
+    weights: Weights | None = None
+    least_eigenvalue: float = -1.0
+    compressed: bool = False
     estimate: str = "x"
 
+    def check_supported(
+        self,
+        problem: "Problem",
+        network: "Network | GraphSequence",
+        options: Options = NO_OPTIONS,
+    ) -> None:
+        """See :meth:`Method.check_supported`."""
+        super().check_supported(problem, network, options)
+        for name in ("mixing", "chebyshev"):
+            if self.weights is not None and getattr(options, name) is not None:
+                raise InputError(f"{self.name} has a gossip matrix of its own; leave out {name}")
+        if options.chebyshev is not None and self.compressed:
+            raise InputError(
+                f"{self.name} compresses what it sends once; Chebyshev gossip would send it "
+                "again at full length; leave out chebyshev"
+            )
+        if options.chebyshev is not None and len(network.graphs) > 1:
+            raise InputError(
+                f"{self.name}: Chebyshev gossip is of one graph, not of a sequence; "
+                "leave out chebyshev"
+            )
+        if self.least_eigenvalue > -1 and self.weights is None and not self._rounds(options):
+            mixing = self._mixing(options)
+            least = min(mixing.eigenvalues(graph)[1] for graph in network.graphs)
+            if least < self.least_eigenvalue - ROUNDING:
+                raise InputError(
+                    f"{self.name}: mixing: {mixing.name} has the eigenvalue {least:.3f} here, and "
+                    f"{self.name} needs {self.least_eigenvalue:g} or more; use lazy_{mixing.name}"
+                )
+
+    def _mixing(self, options: Options) -> Mixing:
+        return MIXINGS[options.mixing or self.mixing]
+
+    def _rounds(self, options: Options) -> int | Literal["auto"] | None:
+        """Of Chebyshev gossip; None for plain gossip."""
+        return options.chebyshev or self.chebyshev
+
+    def _measured(
+        self, network: "Network | GraphSequence", options: Options
+    ) -> Mapping[str, Callable[[], float]]:
+        if self.weights is not None:
+            return {}
+        return {
+            "l2": lambda: self._eigenvalues(network, options)[0],
+            "ln": lambda: self._eigenvalues(network, options)[1],
+        }
+
+    def _eigenvalues(
+        self, network: "Network | GraphSequence", options: Options
+    ) -> tuple[float, float]:
+        """The second largest and the least eigenvalue of W, the worst over the graphs."""
+        chebyshev = self._chebyshev(network, options)
+        return self._plain(network, options) if chebyshev is None else chebyshev.eigenvalues()
+
+    def _plain(self, network: "Network | GraphSequence", options: Options) -> tuple[float, float]:
+        """The same of the chosen matrix, before Chebyshev."""
+        mixing = self._mixing(options)
+        second, least = zip(*(mixing.eigenvalues(graph) for graph in network.graphs), strict=True)
+        return max(second), min(least)
+
+    def _chebyshev(self, network: "Network | GraphSequence", options: Options) -> Chebyshev | None:
+        rounds = self._rounds(options)
+        if rounds is None:
+            return None
+        l2, ln = self._plain(network, options)
+        return Chebyshev.over(l2, ln, rounds, shifted=self.least_eigenvalue > -1)
+
     def _tune(
-        self, c: Constants, problem: "Problem", network: "Network | GraphSequence", averaging: int
+        self,
+        c: Constants,
+        problem: "Problem",
+        network: "Network | GraphSequence",
+        options: Options,
     ) -> Tuning:
-        params = c.namespace()
-        asked = asked_of_rounds(self, params, problem, network)
+        params, chebyshev = c.namespace(), self._chebyshev(network, options)
+        asked = asked_of_rounds(self, params, problem, network, chebyshev)
         communications = asked.per_round.communications
         return Tuning(
             params=params,
@@ -64,6 +146,8 @@ class RoundMethod(Method):
             design_rate=communications,
             asked=asked,
             network=network,
+            weights=self.weights or self._mixing(options).matrix,
+            chebyshev=chebyshev,
         )
 
     def optimum(

@@ -1,0 +1,27 @@
+"""What may be chosen of a method beside its constants."""
+
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+Averaging = Literal["none", "events", "time"]
+AVERAGINGS: tuple[Averaging, ...] = get_args(Averaging)
+"""What a node may report: its x, the mean of x over its events, or over time."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """Choices a method may support; ``check_supported`` refuses those it does not.
+
+    ``stochastic`` says that gradients are estimates from minibatches, ``averaging`` which average a
+    node reports. ``mixing`` is the matrix of a method of rounds by name, None its own, and
+    ``chebyshev`` the rounds of Chebyshev gossip in the place of each of its rounds, "auto" the
+    number that makes the network's part of the rate a constant.
+    """
+
+    stochastic: bool = False
+    averaging: Averaging = "none"
+    mixing: str | None = None
+    chebyshev: int | Literal["auto"] | None = None
+
+
+NO_OPTIONS = Options()
