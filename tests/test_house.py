@@ -28,6 +28,7 @@ FLOORS = (
     ("networks.graphs", "networks.mixing", "networks.rates"),
     ("networks",),
     ("compiled", "metrics"),
+    ("compression",),
     ("archives", "registration"),
     ("given",),
     ("files", "memory", "strict"),

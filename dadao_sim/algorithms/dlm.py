@@ -8,8 +8,8 @@ Step (X, A stack the rows of the nodes; Lap the Laplacian with unit weights, deg
     x_i+ = x_i - (grad f_i(x_i) + c (Lap X)_i + alpha_i)/(2 c deg_i + rho);  A+ = A + c Lap X+
     Lap X is sent once: A keeps c Lap X of the present X, A_0 = 0 where the nodes start together.
 Constants
-    ``rho`` = L and ``c`` = L/4, from kappa = 30 on L/32, by default (our choice: the best c falls as
-    kappa grows). It converges for every c > 0 and rho > L/2.
+    ``rho`` = L and ``c`` = L/4, from kappa = 30 on L/32, by default (our choice: the best c falls
+    as kappa grows). It converges for every c > 0 and rho > L/2.
 Guarantee
     Linear to x* where the f_i are strongly convex. sum_i alpha_i = 0.
 Reference

@@ -7,13 +7,12 @@ State
     per node x, the dual d, h, which its neighbours know of it, and hw = W h; d, h and hw start at
     0.
 Step (X, D, H, Hw, Z, Q stack the rows of the nodes)
-    Z = X - eta (grad F(X) + D);  Q = quantised(Z - H), which is all that is sent;
+    Z = X - eta (grad F(X) + D);  Q = compressed(Z - H), which is all that is sent;
     Zh = H + Q;  Zw = Hw + W Q;  H+ = H + alpha Q;  Hw+ = Hw + alpha W Q;
     D+ = D + gamma (Zh - Zw)/(2 eta);  X+ = prox_{eta r}(Z - gamma (Zh - Zw)/2)
-Quantiser, on blocks of 256 numbers, s = 2^{bits-1}
-    v -> (||v||_inf/s) sign(v) floor(s |v|/||v||_inf + u), u uniform on [0, 1): unbiased, with
-    2^bits + 1 symbols, that is bits + 1 bits a number in a code of fixed length, and 64 bits a
-    block for its norm. u is drawn from the round's mark, each node its own.
+Compression
+    Unbiased. Its own is ``dither`` of ``bits`` on blocks of 256 numbers, another one is chosen by
+    ``compression`` of a scenario.
 Constants
     W = I - Laplacian/lambda_max with unit weights. eta = 1/L, gamma = 1, alpha = 1/2, bits = 2: the
     last three as in the experiments of LEAD, larger than what its theorem allows.
@@ -29,8 +28,8 @@ Reference
 
 from dataclasses import replace
 
-from dadao_sim.algorithms.contract.compression import quantised
 from dadao_sim.algorithms.contract.rounds import RoundMethod
+from dadao_sim.compression.quantisers import Dither
 
 BITS = 2
 MOST_BITS = 52  # of a double; its messages would be no shorter
@@ -45,12 +44,12 @@ def constants(c, problem, network):
 
 
 def step(s, c, nodes, W):
-    """Z = X - eta (grad F(X) + D);  Q = quantised(Z - H);  Zh = H + Q;  Zw = Hw + W Q;
+    """Z = X - eta (grad F(X) + D);  Q = compressed(Z - H);  Zh = H + Q;  Zw = Hw + W Q;
     H+ = H + alpha Q;  Hw+ = Hw + alpha W Q;
     D+ = D + gamma (Zh - Zw)/(2 eta);  X+ = prox_{eta r}(Z - gamma (Zh - Zw)/2).
     """
     z = s.x - c.eta * (nodes.gradients(s.x) + s.d)
-    q = quantised(z - s.h, c.bits, ~nodes.mark & (2**64 - 1), BLOCK)
+    q = nodes.compressed(z - s.h)
     mixed = W(q)
     gap = c.gamma * (s.h + q.rows - s.hw - mixed) / 2
     s.h += c.alpha * q.rows
@@ -75,6 +74,8 @@ PROX_LEAD = RoundMethod(
     invariant=("d",),
     stochastic=True,
     composite="proven",
+    compression="unbiased",
+    compressor=lambda c, problem: Dither(kind="dither", bits_per_number=c.bits, block=BLOCK),
     theorem_needs_mu=True,
     constants=constants,
     step=step,

@@ -4,6 +4,9 @@ import numpy as np
 
 from dadao_sim.compiled.kernel import kernel
 
+NODE_STRIDE = np.uint64(0xD1342543DE82EF95)
+"""Odd: between the states of different nodes, which then never meet."""
+
 
 @kernel
 def splitmix64(state):

@@ -20,6 +20,7 @@ from pydantic import (
 
 from dadao_sim import plugins
 from dadao_sim.algorithms.contract.registry import METHODS
+from dadao_sim.compression import Compression
 from dadao_sim.errors import InputError
 from dadao_sim.events.world.spec import WorldSpec
 from dadao_sim.local_steps.section.spec import LocalStepSpec
@@ -88,6 +89,9 @@ class AlgorithmSpec(StrictModel):
         default=None,
         description="rounds of Chebyshev gossip in the place of each round of a method of rounds, "
         "or auto",
+    )
+    compression: Compression | None = Field(
+        default=None, description="of the messages of a method that compresses; its own if absent"
     )
     time_unit: Literal["given", "auto"] | None = Field(
         default=None, description="in a world, instead of world.time_unit"

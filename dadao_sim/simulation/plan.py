@@ -234,6 +234,7 @@ def options_of(spec: AlgorithmSpec) -> Options:
         averaging=spec.averaging,
         mixing=spec.mixing,
         chebyshev=spec.chebyshev,
+        compression=spec.compression,
     )
 
 

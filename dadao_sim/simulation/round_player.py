@@ -34,7 +34,9 @@ class RoundPlayer(Player):
         self.method, self.c, self.objective = method, tuning.params, objective
         self.asked, self.given = tuning.asked, tuple(given)
         self._tally = Tally()
-        self.nodes = Nodes(objective, share, self._tally, stochastic=stochastic)
+        self.nodes = Nodes(
+            *(objective, share, self._tally), stochastic=stochastic, compressor=tuning.compressor
+        )
         self.W = Gossip(tuning.network.graphs, tuning.weights, self._tally, tuning.chebyshev)
         self.s = method.state(values)
         self.shape = getattr(self.s, method.estimate).shape

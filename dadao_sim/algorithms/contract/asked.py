@@ -14,6 +14,7 @@ from dadao_sim.algorithms.contract.chebyshev import Chebyshev
 from dadao_sim.algorithms.contract.gossip import Gossip, Part, Weights, normalised
 from dadao_sim.algorithms.contract.nodes import Nodes
 from dadao_sim.algorithms.contract.tally import FLOAT_BITS, Tally
+from dadao_sim.compression import Compressor
 from dadao_sim.engine import oracles
 from dadao_sim.engine.node import State
 
@@ -139,8 +140,8 @@ def asked_of_events(method: "AsynchronousMethod", params: Any, problem: "Problem
 class StubNodes(Nodes):
     """Nodes that answer with what they were given."""
 
-    def __init__(self, nodes: int, tally: Tally):
-        super().__init__(None, np.ones(nodes), tally, stochastic=False)
+    def __init__(self, nodes: int, tally: Tally, compressor: Compressor | None):
+        super().__init__(None, np.ones(nodes), tally, stochastic=False, compressor=compressor)
         self.steps: list[float] = []
 
     def gradients(self, X: np.ndarray) -> np.ndarray:
@@ -186,13 +187,14 @@ def asked_of_rounds(
     problem: "Problem",
     network: "Network | GraphSequence",
     chebyshev: Chebyshev | None = None,
+    compressor: Compressor | None = None,
 ) -> Asked:
     """What a method of rounds asks for: its preparation, and the mean of a turn of rounds.
 
     Raises InputError for blocks that are none: see ``RoundMethod.check_blocks``.
     """
     nodes, tally = problem.nodes, Tally()
-    stub = StubNodes(nodes, tally)
+    stub = StubNodes(nodes, tally, compressor)
     W = StubGossip(network.graphs, normalised, tally, chebyshev)
     ones = np.ones((nodes, problem.dimension))
     s = method.state(dict.fromkeys(method.blocks, ones))

@@ -37,7 +37,8 @@ class Constants:
     ``mu`` and ``L`` of the problem, ``chi`` (lambda_max/lambda_2 of the Laplacian with unit
     weights, on a sequence the worst), ``lambda_max``, ``lambda_2``, ``unit_chi1`` and ``unit_chi2``
     (of the gossip rates scaled to a total of 1) of the network are there from the start; so are
-    ``l2`` and ``ln`` of a method of rounds, the second largest and the least eigenvalue of its W.
+    ``l2`` and ``ln`` of a method of rounds, the second largest and the least eigenvalue of its W,
+    and ``contraction``, the delta of its compression.
     """
 
     values: dict[str, float]

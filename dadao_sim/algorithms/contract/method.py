@@ -19,11 +19,13 @@ from dadao_sim.algorithms.contract.chebyshev import Chebyshev
 from dadao_sim.algorithms.contract.constants import Constants
 from dadao_sim.algorithms.contract.gossip import Weights, normalised
 from dadao_sim.algorithms.contract.options import AVERAGINGS, NO_OPTIONS, Options
+from dadao_sim.compression import Compressor
 from dadao_sim.engine import node
 from dadao_sim.errors import InputError, place_of
 from dadao_sim.events.asked import PoissonRates
 from dadao_sim.given import reals
 from dadao_sim.networks.convert import as_network
+from dadao_sim.problems.kinds.averaging import AveragingProblem
 
 if TYPE_CHECKING:
     from dadao_sim.networks import GraphSequence, Network
@@ -46,8 +48,8 @@ class Tuning:
     ``params`` is what its functions see of its constants, ``constants`` every scalar under its name
     in the paper; ``clock`` None for methods of rounds. ``communications`` is the expected number
     per unit of time (n gradients), ``design_rate`` the number that the method's theory prints for
-    it. ``asked`` is what it asks of nodes and edges of ``network``. ``weights`` (graph -> W) and
-    ``chebyshev`` are the gossip of methods of rounds.
+    it. ``asked`` is what it asks of nodes and edges of ``network``. ``weights`` (graph -> W),
+    ``chebyshev`` and ``compressor`` are the gossip of methods of rounds.
     """
 
     params: Any
@@ -59,6 +61,7 @@ class Tuning:
     clock: PoissonRates | None = None
     weights: Weights = normalised
     chebyshev: Chebyshev | None = None
+    compressor: Compressor | None = None
 
     @property
     def prox_step(self) -> float | None:
@@ -97,6 +100,7 @@ class Method(ABC):
     invariant: tuple[str, ...] = ()
     drifting: tuple[str, ...] = ()
     needs_conjugate: bool = False
+    needs_averaging: bool = False
     time_varying: bool = False
     stochastic: bool = False
     averaging: bool = False
@@ -153,7 +157,9 @@ class Method(ABC):
         network = as_network(network)
         if not self.time_varying and len(network.graphs) == 1:
             (network,) = network.graphs  # of a sequence of one graph that graph
-        c = Constants(self.name, overrides, problem, network, self._measured(network, options))
+        c = Constants(
+            self.name, overrides, problem, network, self._measured(problem, network, options)
+        )
         try:
             self.constants(c, problem, network)
             c.check()
@@ -189,6 +195,11 @@ class Method(ABC):
                 f"{self.name} needs the conjugate gradient, "
                 f"which problem {problem.kind!r} does not have"
             )
+        if self.needs_averaging and not isinstance(problem, AveragingProblem):
+            raise InputError(
+                f"{self.name} takes the mean of the nodes' points and minimises nothing else; "
+                "give it the problem averaging"
+            )
         if len(as_network(network).graphs) > 1 and not self.time_varying:
             raise InputError(
                 f"{self.name} has no form for time-varying graphs; give it a fixed one"
@@ -201,7 +212,7 @@ class Method(ABC):
             raise InputError(f"{self.name} keeps no average of its iterates; leave out averaging")
 
     def _measured(
-        self, network: "Network | GraphSequence", options: Options
+        self, problem: "Problem", network: "Network | GraphSequence", options: Options
     ) -> Mapping[str, Callable[[], float]]:
         """What the constants may ask for beside ``MEASURED``."""
         return {}
@@ -298,11 +309,10 @@ class AsynchronousMethod(Method):
     ) -> None:
         """See :meth:`Method.check_supported`."""
         super().check_supported(problem, network, options)
-        for name in ("mixing", "chebyshev"):
+        for name in ("mixing", "chebyshev", "compression"):
             if getattr(options, name) is not None:
                 raise InputError(
-                    f"{self.name} gossips over one edge at a time, without a matrix; "
-                    f"leave out {name}"
+                    f"{self.name} exchanges whole vectors over one edge at a time; leave out {name}"
                 )
 
     def _tune(

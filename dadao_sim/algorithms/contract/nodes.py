@@ -5,11 +5,12 @@ from typing import Any
 import numpy as np
 
 from dadao_sim.algorithms.contract.local_solves import solve_all
-from dadao_sim.algorithms.contract.tally import Tally
+from dadao_sim.algorithms.contract.tally import Message, Tally
+from dadao_sim.compiled.splitmix import NODE_STRIDE
+from dadao_sim.compression import Compressor
 from dadao_sim.engine import oracles
 
-# Odd: the marks of different nodes never meet. And those of different calls in a round.
-NODE_STRIDE = np.uint64(0xD1342543DE82EF95)
+# Odd, as NODE_STRIDE: the marks of different calls in a round never meet.
 CALL_STRIDE = np.uint64(0xA0761D6478BD642F)
 
 
@@ -21,18 +22,28 @@ class Nodes:
     Rows that are returned belong to the caller.
     """
 
-    def __init__(self, objective: Any, share: np.ndarray, tally: Tally, *, stochastic: bool):
+    def __init__(
+        self,
+        objective: Any,
+        share: np.ndarray,
+        tally: Tally,
+        *,
+        stochastic: bool,
+        compressor: Compressor | None = None,
+    ):
         self.objective, self.tally, self.stochastic = objective, tally, stochastic
+        self.compressor = compressor
         self.share = float(share.sum())
         self.count = len(share)
         self.every = np.arange(self.count, dtype=np.uint64) * NODE_STRIDE
         self.marks = np.zeros(self.count, dtype=np.uint64)
         self.round = 0
         self.mark = 0
+        self.compressions = 0
 
     def at(self, number: int, mark: int) -> None:
         """Begin round ``number``; ``mark`` (uint64) seeds what it draws."""
-        self.round, self.mark = number, mark
+        self.round, self.mark, self.compressions = number, mark, 0
         if self.stochastic:  # a full gradient draws nothing
             self.marks = np.uint64(mark) + self.every
 
@@ -47,6 +58,18 @@ class Nodes:
         if self.stochastic:
             self.marks = self.marks + CALL_STRIDE
         return out
+
+    def compressed(self, V: np.ndarray) -> Message:
+        """Q(V_i) of the chosen compression operator, (n, d), as it is sent.
+
+        Every call in a round draws anew.
+        """
+        assert self.compressor is not None  # of a method that declares one
+        # Not what a minibatch of the same round is drawn from.
+        mark = (~self.mark + self.compressions * int(CALL_STRIDE)) & (2**64 - 1)
+        self.compressions += 1
+        Q, d = self.compressor, V.shape[1]
+        return Message(Q.rows(V, mark), numbers=Q.numbers(d), bits=Q.bits(d))
 
     def conjugate_gradients(self, Y: np.ndarray) -> np.ndarray:
         """grad f_i*(Y_i); (n, d) to (n, d)."""

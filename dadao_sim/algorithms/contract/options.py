@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Literal, get_args
 
+from dadao_sim.compression import Compressor
+
 Averaging = Literal["none", "events", "time"]
 AVERAGINGS: tuple[Averaging, ...] = get_args(Averaging)
 """What a node may report: its x, the mean of x over its events, or over time."""
@@ -15,13 +17,15 @@ class Options:
     ``stochastic`` says that gradients are estimates from minibatches, ``averaging`` which average a
     node reports. ``mixing`` is the matrix of a method of rounds by name, None its own, and
     ``chebyshev`` the rounds of Chebyshev gossip in the place of each of its rounds, "auto" the
-    number that makes the network's part of the rate a constant.
+    number that makes the network's part of the rate a constant; ``compression`` is what is made of
+    the messages of a method that compresses, None its own.
     """
 
     stochastic: bool = False
     averaging: Averaging = "none"
     mixing: str | None = None
     chebyshev: int | Literal["auto"] | None = None
+    compression: Compressor | None = None
 
 
 NO_OPTIONS = Options()

@@ -8,7 +8,7 @@ asked for: gradients by ``nodes``, messages by ``W``.
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -19,7 +19,8 @@ from dadao_sim.algorithms.contract.gossip import Gossip, Weights
 from dadao_sim.algorithms.contract.method import FixedPoint, Method, Tuning, at_optimum
 from dadao_sim.algorithms.contract.nodes import Nodes
 from dadao_sim.algorithms.contract.options import NO_OPTIONS, Options
-from dadao_sim.errors import InputError
+from dadao_sim.compression import Compressor
+from dadao_sim.errors import InputError, within
 from dadao_sim.networks.mixing import MIXINGS, Mixing
 
 if TYPE_CHECKING:
@@ -49,7 +50,9 @@ class RoundMethod(Method):
     one, from rows of x* and of the gradients there (n, d), and their mean (d,), 0 without r.
     W is the mixing matrix of the user's choice, ``mixing`` without one, K rounds of Chebyshev
     gossip with it where he, or ``chebyshev``, says so; or what ``weights(graph)`` says, and nothing
-    else. Its eigenvalues must be at least ``least_eigenvalue``, -1 or 0.
+    else. Its eigenvalues must be at least ``least_eigenvalue``, -1 or 0. A method with
+    ``compression`` sends what ``nodes.compressed`` makes of its rows, by an operator that is
+    unbiased or any, ``compressor(c, problem)`` without a choice.
     """
 
     step: Step
@@ -59,7 +62,8 @@ class RoundMethod(Method):
     chebyshev: Literal["auto"] | None = None
     weights: Weights | None = None
     least_eigenvalue: float = -1.0
-    compressed: bool = False
+    compression: Literal["none", "unbiased", "any"] = "none"
+    compressor: "Callable[[SimpleNamespace, Problem], Compressor] | None" = None
     estimate: str = "x"
 
     def check_supported(
@@ -73,11 +77,13 @@ class RoundMethod(Method):
         for name in ("mixing", "chebyshev"):
             if self.weights is not None and getattr(options, name) is not None:
                 raise InputError(f"{self.name} has a gossip matrix of its own; leave out {name}")
-        if options.chebyshev is not None and self.compressed:
+        if options.chebyshev is not None and self.compression != "none":
             raise InputError(
                 f"{self.name} compresses what it sends once; Chebyshev gossip would send it "
                 "again at full length; leave out chebyshev"
             )
+        if options.compression is not None:
+            self._check_compression(options.compression, problem)
         if options.chebyshev is not None and len(network.graphs) > 1:
             raise InputError(
                 f"{self.name}: Chebyshev gossip is of one graph, not of a sequence; "
@@ -92,6 +98,17 @@ class RoundMethod(Method):
                     f"{self.name} needs {self.least_eigenvalue:g} or more; use lazy_{mixing.name}"
                 )
 
+    def _check_compression(self, Q: Compressor, problem: "Problem") -> None:
+        if self.compression == "none":
+            raise InputError(f"{self.name} sends whole vectors; leave out compression")
+        if self.compression == "unbiased" and not Q.unbiased:
+            raise InputError(
+                f"{self.name} needs an unbiased compression, and {Q.kind} is biased; "
+                "use dither, qsgd, ternary, natural, or random_k with scaled: true"
+            )
+        with within(f"{self.name}: compression"):
+            Q.check(problem.dimension)
+
     def _mixing(self, options: Options) -> Mixing:
         return MIXINGS[options.mixing or self.mixing]
 
@@ -99,15 +116,26 @@ class RoundMethod(Method):
         """Of Chebyshev gossip; None for plain gossip."""
         return options.chebyshev or self.chebyshev
 
+    def _compressor(self, c: Any, problem: "Problem", options: Options) -> Compressor | None:
+        if options.compression is not None or self.compressor is None:
+            return options.compression
+        return self.compressor(c, problem)
+
     def _measured(
-        self, network: "Network | GraphSequence", options: Options
+        self, problem: "Problem", network: "Network | GraphSequence", options: Options
     ) -> Mapping[str, Callable[[], float]]:
         if self.weights is not None:
             return {}
         return {
+            "contraction": lambda: self._contraction(problem, options),
             "l2": lambda: self._eigenvalues(network, options)[0],
             "ln": lambda: self._eigenvalues(network, options)[1],
         }
+
+    def _contraction(self, problem: "Problem", options: Options) -> float:
+        """The delta of the compression, for one that does not depend on the constants."""
+        Q = self._compressor(None, problem, options)
+        return 1.0 if Q is None else Q.delta(problem.dimension)
 
     def _eigenvalues(
         self, network: "Network | GraphSequence", options: Options
@@ -137,7 +165,8 @@ class RoundMethod(Method):
         options: Options,
     ) -> Tuning:
         params, chebyshev = c.namespace(), self._chebyshev(network, options)
-        asked = asked_of_rounds(self, params, problem, network, chebyshev)
+        compressor = self._compressor(params, problem, options)
+        asked = asked_of_rounds(self, params, problem, network, chebyshev, compressor)
         communications = asked.per_round.communications
         return Tuning(
             params=params,
@@ -148,6 +177,7 @@ class RoundMethod(Method):
             network=network,
             weights=self.weights or self._mixing(options).matrix,
             chebyshev=chebyshev,
+            compressor=compressor,
         )
 
     def optimum(

@@ -5,7 +5,7 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
-FLOAT_BITS = 64
+from dadao_sim.compression.compressor import FLOAT_BITS
 
 
 @dataclass
@@ -43,7 +43,7 @@ class Message:
 
     rows: np.ndarray
     numbers: int
-    bits: int
+    bits: float
 
 
 def numbers_and_bytes(parts: tuple[np.ndarray | Message, ...]) -> tuple[int, int]:

@@ -1,11 +1,12 @@
 """What a compression operator is: Q(v) of a vector v, its bits and its constants."""
 
-from typing import ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from dadao_sim.algorithms.contract.tally import Message
 from dadao_sim.strict import StrictModel
+
+FLOAT_BITS = 64
 
 
 class Compressor(StrictModel):
@@ -16,6 +17,8 @@ class Compressor(StrictModel):
     """
 
     unbiased: ClassVar[bool] = False
+    if TYPE_CHECKING:  # a key of every subclass
+        kind: Any
 
     def omega(self, d: int) -> float:
         """Of an unbiased Q in d dimensions."""
@@ -41,8 +44,3 @@ class Compressor(StrictModel):
         on its own.
         """
         raise NotImplementedError
-
-    def message(self, V: np.ndarray, mark: int) -> Message:
-        """Q of each row, as it is sent."""
-        d = V.shape[1]
-        return Message(self.rows(V, mark), numbers=self.numbers(d), bits=self.bits(d))

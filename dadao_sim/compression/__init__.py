@@ -5,7 +5,7 @@ A new one is a class below :class:`Compressor` in a file of this package or of a
 
 from typing import Annotated
 
-from dadao_sim.algorithms.compression.compressor import Compressor
+from dadao_sim.compression.compressor import Compressor
 from dadao_sim.registration import Registry
 from dadao_sim.strict import ByKind, kinds_of
 

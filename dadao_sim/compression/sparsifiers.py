@@ -6,9 +6,8 @@ from typing import Literal
 import numpy as np
 from pydantic import Field
 
-from dadao_sim.algorithms.compression.compressor import Compressor
-from dadao_sim.algorithms.compression.uniform import uniform
-from dadao_sim.algorithms.contract.tally import FLOAT_BITS
+from dadao_sim.compression.compressor import FLOAT_BITS, Compressor
+from dadao_sim.compression.uniform import uniform
 from dadao_sim.errors import InputError
 from dadao_sim.strict import BelowOne, Count
 

@@ -2,9 +2,8 @@
 
 import numpy as np
 
-from dadao_sim.algorithms.contract.nodes import NODE_STRIDE
 from dadao_sim.compiled.kernel import kernel
-from dadao_sim.compiled.splitmix import splitmix64
+from dadao_sim.compiled.splitmix import NODE_STRIDE, splitmix64
 
 
 @kernel

@@ -6,9 +6,8 @@ from typing import Literal
 import numpy as np
 from pydantic import Field
 
-from dadao_sim.algorithms.compression.compressor import Compressor
-from dadao_sim.algorithms.compression.uniform import uniform
-from dadao_sim.algorithms.contract.tally import FLOAT_BITS
+from dadao_sim.compression.compressor import FLOAT_BITS, Compressor
+from dadao_sim.compression.uniform import uniform
 from dadao_sim.strict import Count
 
 EXPONENT_BITS = 11  # of a double
@@ -35,9 +34,7 @@ class QSGD(Compressor):
         """See :meth:`Compressor.rows`."""
         norm = np.linalg.norm(V, axis=1, keepdims=True)
         relative = _over(np.abs(V), norm)
-        level = np.minimum(
-            np.floor(self.levels * relative + uniform(V.shape, mark)), self.levels
-        )
+        level = np.minimum(np.floor(self.levels * relative + uniform(V.shape, mark)), self.levels)
         return np.copysign(norm / self.levels * level, V)
 
 
