@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 from composite_cases import RING, distance, elastic_net, mixing, play, prox_of, random_rows
+from dadao_sim.algorithms.contract.compression import quantised
 from numpy.testing import assert_allclose, assert_array_equal
 
 from dadao_sim.algorithms import exact_diffusion
-from dadao_sim.algorithms.contract.compression import quantised
 from dadao_sim.algorithms.contract.tally import numbers_and_bytes
 from dadao_sim.algorithms.lead import BLOCK
 from dadao_sim.algorithms.lead import PROX_LEAD as METHOD
