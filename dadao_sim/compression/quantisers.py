@@ -56,8 +56,11 @@ class Dither(Compressor):
         return 2 ** (self.bits_per_number - 1)
 
     def omega(self, d: int) -> float:
-        """B/(4 s^2), of blocks of B numbers."""
-        return min(d, self.block) / (4 * self.levels**2)
+        """(sqrt(1 + (B - 1)/s^2) - 1)/2 of blocks of B numbers, reached where all but one are equal
+        and below 1/s of it; at most the B/(4 s^2) of LEAD.
+        """
+        others = min(d, self.block) - 1
+        return (math.sqrt(1 + others / self.levels**2) - 1) / 2
 
     def bits(self, d: int) -> float:
         """b + 1 each, and a float for each block."""

@@ -11,8 +11,6 @@ from dadao_sim.compression.uniform import uniform
 from dadao_sim.errors import InputError
 from dadao_sim.strict import BelowOne, Count
 
-SEED_BITS = 64
-
 
 class Identity(Compressor):
     """All of them."""

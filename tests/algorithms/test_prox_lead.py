@@ -3,16 +3,27 @@
 import numpy as np
 import pytest
 from composite_cases import RING, distance, elastic_net, mixing, play, prox_of, random_rows
-from dadao_sim.algorithms.contract.compression import quantised
 from numpy.testing import assert_allclose, assert_array_equal
 
 from dadao_sim.algorithms import exact_diffusion
-from dadao_sim.algorithms.contract.tally import numbers_and_bytes
+from dadao_sim.algorithms.contract.nodes import Nodes
+from dadao_sim.algorithms.contract.tally import Tally, numbers_and_bytes
 from dadao_sim.algorithms.lead import BLOCK
 from dadao_sim.algorithms.lead import PROX_LEAD as METHOD
+from dadao_sim.compression.quantisers import Dither
 from dadao_sim.events.rounds import RoundClock
 
 MASK = 2**64 - 1
+
+
+def dither(bits):
+    return Dither(kind="dither", bits_per_number=bits, block=BLOCK)
+
+
+def message(bits, d):
+    """What LEAD sends of ten nodes."""
+    nodes = Nodes(None, np.ones(10), Tally(), stochastic=False, compressor=dither(bits))
+    return nodes.compressed(np.ones((10, d)))
 
 
 def splitmix64(state):
@@ -58,7 +69,7 @@ def test_it_is_its_equations(composite, bits):
 def test_the_quantiser_is_unbiased_with_the_variance_of_its_rounding(bits):
     rows, s = 40_000, 2 ** (bits - 1)
     v = np.array([1.5, -0.3, 0.75, 0.0, -1.1, 0.01])
-    Q = quantised(np.tile(v, (rows, 1)), bits, 12345, BLOCK).rows
+    Q = dither(bits).rows(np.tile(v, (rows, 1)), 12345)
     part = s * np.abs(v) / 1.5 % 1
     variance = (1.5 / s) ** 2 * part * (1 - part)
     assert (np.abs(Q.mean(axis=0) - v) <= 4.5 * np.sqrt(variance / rows)).all()
@@ -71,15 +82,15 @@ def test_the_quantiser_is_unbiased_with_the_variance_of_its_rounding(bits):
 def test_the_nodes_and_the_rounds_draw_their_own():
     v = np.full((2000, 1), 0.5) @ np.ones((1, 2))
     v[:, 0] = 1.0  # the norm; the other number is rounded to 0.5 -> 0 or 1 at one bit
-    one, other = (quantised(v, 1, mark, BLOCK).rows[:, 1] for mark in (7, 8))
+    one, other = (dither(1).rows(v, mark)[:, 1] for mark in (7, 8))
     for first, second in ((one[:-1], one[1:]), (one, other)):
         assert abs(np.corrcoef(first, second)[0, 1]) < 0.1
-    assert_array_equal(one, quantised(v, 1, 7, BLOCK).rows[:, 1])
+    assert_array_equal(one, dither(1).rows(v, 7)[:, 1])
 
 
 def test_every_block_of_256_numbers_has_its_own_norm():
     v = np.random.default_rng(0).standard_normal((3, 600)) * np.repeat([1, 1e-3, 1e3], 200)
-    Q = quantised(v, 2, 1, BLOCK).rows
+    Q = dither(2).rows(v, 1)
     for first in (0, 256, 512):
         part = slice(first, first + 256)
         norms = np.abs(v[:, part]).max(axis=1, keepdims=True)
@@ -89,7 +100,7 @@ def test_every_block_of_256_numbers_has_its_own_norm():
 
 
 def test_zeros_stay_zeros():
-    assert_array_equal(quantised(np.zeros((2, 3)), 2, 1, BLOCK).rows, np.zeros((2, 3)))
+    assert_array_equal(dither(2).rows(np.zeros((2, 3)), 1), np.zeros((2, 3)))
 
 
 def test_with_many_bits_it_is_prox_ed():
@@ -119,10 +130,8 @@ def test_sending_what_is_known_of_h_wrongly_ends_elsewhere():
 
 def test_a_message_is_counted_bit_by_bit():
     """Five symbols take three bits; each block of 256 numbers a norm of 64 bits."""
-    message = quantised(np.ones((10, 600)), 2, 1, BLOCK)
-    assert (message.numbers, message.bits) == (603, 3 * 600 + 3 * 64)
-    assert numbers_and_bytes((message,)) == (603, (3 * 600 + 3 * 64) // 8)
-    fine = quantised(np.ones((10, 256)), 7, 1, BLOCK)
-    assert numbers_and_bytes((fine,)) == (257, 264)
+    assert (dither(2).numbers(600), dither(2).bits(600)) == (603, 3 * 600 + 3 * 64)
+    assert numbers_and_bytes((message(2, 600),)) == (603, (3 * 600 + 3 * 64) // 8)
+    assert numbers_and_bytes((message(7, 256),)) == (257, 264)
     asked = METHOD.tune(elastic_net(), RING, {"bits": 7}).asked
     assert asked.message_bytes == (8 * 8 + 64) // 8
