@@ -1,8 +1,8 @@
 """Exact diffusion, NIDS, D2, tracking, EXTRA and DIGing by one contraction, which is ours.
 
 Z = (I - C) X - a G - B Y,  Y+ = Y + B Z,  X+ = A Z,  with A, B, C functions of W. Deviations from
-the fixed point obey |Z|^2_{I - B^2} + |Y+|^2 = |(I - C) X - a dG|^2 + |Y|^2 - |B Y|^2, and Y stays in
-the range of B, so that with s the least positive eigenvalue of B^2
+the fixed point obey |Z|^2_{I - B^2} + |Y+|^2 = |(I - C) X - a dG|^2 + |Y|^2 - |B Y|^2, and Y stays
+in the range of B, so that with s the least positive eigenvalue of B^2
 
 (i)  C = 0, A^2 <= I - B^2:  |X|^2 + |Y|^2 contracts by max(1 - a mu (2 - a L), 1 - s), a < 2/L;
 (ii) A = I, B^2 <= C < I:    |X|^2_{I - C} + |Y|^2 contracts by
