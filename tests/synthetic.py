@@ -69,7 +69,7 @@ def finished_run(
         "communications": np.round(communications * time).astype(np.int64),
         "messages": 2 * np.round(communications * time).astype(np.int64),
         "floats_sent": 0,
-        "bytes_sent": 0,
+        "bytes_sent": 16 * np.round(communications * time).astype(np.int64),
         "rounds": 0,
         "mean_squared_distance": 7.0 * accuracy,
         "accuracy": accuracy,

@@ -21,6 +21,7 @@ class XAxis(StrEnum):
     gradients = "gradients"
     time = "time"
     cost = "cost"
+    bits = "bits"
 
 
 class Format(StrEnum):

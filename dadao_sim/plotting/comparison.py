@@ -37,6 +37,7 @@ _LABELS = {
     "gradients": "Local gradients",
     "time": "Time (mean gradient intervals)",
     "cost": "Cost",
+    "bits": "Bits sent",
 }
 
 
@@ -55,7 +56,7 @@ def comparison_figure(
     Args:
         results: name of a scenario -> its result.
         accuracy: as in `comparison_table`.
-        quantity: "communications", "gradients", "time" or "cost".
+        quantity: "communications", "gradients", "time", "cost" or "bits".
         width: in inches.
 
     Raises:

@@ -48,6 +48,7 @@ X_LABELS = {
     "gradients": "Local gradients (all nodes)",
     "time": "Time (mean gradient intervals)",
     "cost": "Cost",
+    "bits": "Bits sent (all nodes)",
 }
 PANELS = ("communications", "gradients", "time")
 LOG_RATIO = 30.0  # methods whose costs differ by more than this share a logarithmic axis
@@ -81,7 +82,7 @@ def runs_of(result: Result, label: str, x: str, y: str) -> list[Run]:
     """
     log = result.metrics[y].log
     curves = result.curves[result.curves["algorithm"] == label]
-    if x == "cost":
+    if x not in curves:
         curves = with_cost(curves, *result.cost_weights)
     runs = []
     for row in result.runs[result.runs["algorithm"] == label].to_dict("records"):
@@ -135,7 +136,7 @@ def curve_figure(
 
     Args:
         result: the runs to draw.
-        x: "communications", "gradients", "time" or "cost".
+        x: "communications", "gradients", "time", "cost" or "bits".
         y: "accuracy", "mean_squared_distance", "suboptimality", "consensus_error", or a metric
             that the scenario asked for (`Result.metrics`).
         width: in inches; COLUMN_WIDTH or WIDE.

@@ -13,7 +13,7 @@ from dadao_sim.errors import InputError
 if TYPE_CHECKING:
     from pandas import DataFrame
 
-QUANTITIES = ("communications", "gradients", "time", "cost")
+QUANTITIES = ("communications", "gradients", "time", "cost", "bits")
 STATISTICS = {"median": 50, "p10": 10, "p90": 90}
 NOT_REACHED = "not reached"
 NOT_TRIED = "not tried"
@@ -41,9 +41,11 @@ def percentile(values: Sequence[float], percent: int) -> float:
 
 
 def with_cost(curves: DataFrame, gradient_cost: float, communication_cost: float) -> DataFrame:
-    """The curves with a column `cost`: gradients and communications weighted and added."""
+    """The curves with a column `cost`, gradients and communications weighted and added, and `bits`,
+    those of all messages.
+    """
     weighted = gradient_cost * curves["gradients"] + communication_cost * curves["communications"]
-    return curves.assign(cost=weighted)
+    return curves.assign(cost=weighted, bits=8 * curves["bytes_sent"])
 
 
 def costs_to_accuracy(

@@ -100,7 +100,7 @@ def test_nothing_of_a_diverged_run_counts_as_reached():
     run.curves["accuracy"] = [1.0, 10.0, 1e6, np.inf, np.nan]
     diverged = result(run)
     costs = costs_to_accuracy(diverged.curves, diverged.runs, [0.1])
-    assert costs[list(QUANTITIES)].to_numpy().tolist() == [[math.inf] * 4]
+    assert costs[list(QUANTITIES)].to_numpy().tolist() == [[math.inf] * 5]
 
 
 def test_summary_is_the_percentiles_of_the_runs():
