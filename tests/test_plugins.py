@@ -70,7 +70,7 @@ name: small
 plugins: [my_dgd.py]
 problem: {kind: averaging, data: {kind: synthetic, dim: 2}}
 network: {graph: path, nodes: 4}
-algorithms: [dgd, nids]
+algorithms: [my_dgd, nids]
 repeats: 2
 stop: {time: 20}
 """
@@ -104,16 +104,16 @@ def test_a_file_gives_what_it_defines_and_what_it_registers(tmp_path):
     register = "from dadao_sim import register\n[register(DGD)]\ndel DGD\n"
     file.write_text(DGD + register + your_own.FILES["my_worst.py"])
     plugin = plugins.load(file)
-    assert plugin.gives == {"method": ["dgd"], "metric": ["worst"]}
-    assert str(plugin) == "two things.py: method dgd; metric worst"
-    assert METHODS["dgd"].title == "DGD"
+    assert plugin.gives == {"method": ["my_dgd"], "metric": ["worst"]}
+    assert str(plugin) == "two things.py: method my_dgd; metric worst"
+    assert METHODS["my_dgd"].title == "DGD"
 
 
 def test_what_a_file_imports_is_not_what_it_gives(tmp_path):
     file = tmp_path / "my_dgd.py"
     imports = "from dadao_sim.algorithms.extra import PG_EXTRA\nfrom dadao_sim.metrics import *\n"
     file.write_text(imports + DGD)
-    assert plugins.load(file).gives == {"method": ["dgd"]}
+    assert plugins.load(file).gives == {"method": ["my_dgd"]}
 
 
 def test_the_same_content_is_loaded_once_and_another_one_anew(tmp_path, monkeypatch):
@@ -123,12 +123,12 @@ def test_the_same_content_is_loaded_once_and_another_one_anew(tmp_path, monkeypa
     monkeypatch.chdir(tmp_path)
     assert plugins.load("my_dgd.py") is first
     assert plugins.load(tmp_path / "." / "my_dgd.py") is first
-    changed = DGD.replace('"dgd"', '"dg2"')  # of the same size, within the same second
+    changed = DGD.replace('"my_dgd"', '"my_dg2"')  # of the same size, within the same second
     file.write_text(changed)
     second = plugins.load(file)
     assert second.module.__name__ != first.module.__name__
-    assert "dg2" in METHODS
-    assert "dgd" not in METHODS
+    assert "my_dg2" in METHODS
+    assert "my_dgd" not in METHODS
     said = refusal(file, changed.replace("import", "imports", 1))
     assert said.startswith("my_dgd.py:2: cannot be read: SyntaxError: ")
     assert plugins.loaded(file) is second, "what it gave stays until it can be read again"
@@ -156,9 +156,9 @@ def test_only_makes_a_process_know_these_files_and_no_others(tmp_path):
     assert len(sent) < 2000, "sent by name"
     plugins.only([(str(two), DGD.encode())])
     assert [plugin.path.name for plugin in plugins.known()] == ["two.py"]
-    assert METHODS["dgd"].step is plugins.known()[0].module.step
+    assert METHODS["my_dgd"].step is plugins.known()[0].module.step
     plugins.only([])
-    assert "dgd" not in METHODS
+    assert "my_dgd" not in METHODS
 
 
 # ---- what is refused -----------------------------------------------------------------------------
@@ -172,19 +172,25 @@ def test_only_makes_a_process_know_these_files_and_no_others(tmp_path):
         ("import nowhere_at_all\n", "mine.py:1: cannot be read: ModuleNotFoundError: No module"),
         ("\nimport sys\nsys.exit(3)\n", "mine.py:3: cannot be read: SystemExit: 3"),
         ("raise ValueError('a\\nb')\n", "mine.py:1: cannot be read: ValueError: a b"),
-        ("x = 1\n", "mine.py: defines nothing that counts; one of these would: data, fault, graph"),
-        (DGD.replace('"dgd"', '"dadao"'), "mine.py: method 'dadao' is one of this package; give"),
+        (
+            "x = 1\n",
+            "mine.py: defines nothing that counts; one of these would: compression,",
+        ),
+        (
+            DGD.replace('"my_dgd"', '"dadao"'),
+            "mine.py: method 'dadao' is one of this package; give",
+        ),
         (
             your_own.FILES["my_worst.py"].replace('"worst"', '"accuracy"'),
             "mine.py: metric 'accuracy' is one of this package; give it another name",
         ),
         (
-            DGD.replace('"dgd"', '"msda"') + "from dadao_sim import register\nregister(DGD)\n",
+            DGD.replace('"my_dgd"', '"msda"') + "from dadao_sim import register\nregister(DGD)\n",
             "mine.py: method 'msda' is one of this package",
         ),
         (
             DGD + "from dataclasses import replace\nTHE_SAME = DGD\nOTHER = replace(DGD, step=max)",
-            "mine.py: method 'dgd' is defined twice",
+            "mine.py: method 'my_dgd' is defined twice",
         ),
         (
             "from dadao_sim import plugins\nplugins.load(__file__)\n",
@@ -215,7 +221,9 @@ def test_two_files_with_one_name_are_refused(tmp_path):
     (tmp_path / "one.py").write_text(DGD)
     plugins.load(tmp_path / "one.py")
     said = refusal(tmp_path / "two.py", DGD)
-    given = f"two.py: method 'dgd' is given by {tmp_path / 'one.py'} already; give it another name"
+    given = (
+        f"two.py: method 'my_dgd' is given by {tmp_path / 'one.py'} already; give it another name"
+    )
     assert said == given
 
 
@@ -223,9 +231,9 @@ def test_a_name_of_a_notebook_is_refused_too(tmp_path):
     (tmp_path / "one.py").write_text(DGD)
     METHODS.register(plugins.load(tmp_path / "one.py").module.DGD)
     plugins.forget(plugins.known())
-    METHODS.register(METHODS["nids"].__class__(name="dgd", constants=max, step=max))
+    METHODS.register(METHODS["nids"].__class__(name="my_dgd", constants=max, step=max))
     assert refusal(tmp_path / "one.py") == (
-        "one.py: method 'dgd' is registered already; give it another name"
+        "one.py: method 'my_dgd' is registered already; give it another name"
     )
 
 
@@ -237,7 +245,7 @@ def test_a_scenario_knows_its_plugins_before_all_else(small):
     mapping = scenario.to_mapping()
     assert mapping["plugins"] == [str(small.parent / "my_dgd.py")]
     assert scenario_from_mapping(mapping) == scenario
-    assert "dgd" in schema()["$defs"]["AlgorithmSpec"]["properties"]["name"]["examples"]
+    assert "my_dgd" in schema()["$defs"]["AlgorithmSpec"]["properties"]["name"]["examples"]
     (small.parent / "my_wheel.py").write_text(your_own.FILES["my_wheel.py"])
     changes = ["plugins=[my_dgd.py, my_wheel.py]", "network.graph=wheel"]
     assert load_scenario(small, changes).network.graph == "wheel"
@@ -247,9 +255,9 @@ def test_a_scenario_knows_its_plugins_before_all_else(small):
     ("old", "new", "said"),
     [
         (
-            "[dgd, nids]",
-            "[dgdd, nids]",
-            "small.yaml:6: algorithms.0.name: unknown value 'dgdd'; did you mean 'dgd'? (known: ",
+            "[my_dgd, nids]",
+            "[my_dgdd, nids]",
+            "small.yaml:6: algorithms.0.name: unknown value 'my_dgdd'; did you mean 'my_dgd'?",
         ),
         (
             "[my_dgd.py]",
@@ -348,11 +356,13 @@ def test_everything_at_once_from_the_command_line(dadao_sim, tmp_path):
     path = your_own.write(tmp_path)
     (tmp_path / "my_events.py").write_text(EVENTS)
     text = your_own.SCENARIO.replace("my_dgd.py,", "my_dgd.py, my_events.py,")
-    path.write_text(text.replace("local_step:", "#").replace("[dgd, pg_extra]", "[dgd, mine]"))
+    path.write_text(
+        text.replace("local_step:", "#").replace("[my_dgd, pg_extra]", "[my_dgd, mine]")
+    )
     code, out, _ = dadao_sim("validate", path)
     assert code == 0
     lines = out.splitlines()
-    assert lines[:2] == ["my_dgd.py: method dgd", "my_events.py: method mine"]
+    assert lines[:2] == ["my_dgd.py: method my_dgd", "my_events.py: method mine"]
     assert "my_rain.py: fault rain" in lines
     for jobs in (1, 2):
         assert dadao_sim("run", path, "--jobs", jobs, "--out", f"r{jobs}")[0] == 0
@@ -372,8 +382,8 @@ def test_everything_at_once_from_the_command_line(dadao_sim, tmp_path):
         file.unlink()
     assert dadao_sim("plot", "r1", "--y", "worst")[0] == 0
     assert dadao_sim("compare", "r1", "r2", "--accuracy", "0.5")[0] == 0
-    assert "dgd" not in METHODS
-    assert load_result(tmp_path / "r1").titles == {"dgd": "DGD", "mine": "mine"}
+    assert "my_dgd" not in METHODS
+    assert load_result(tmp_path / "r1").titles == {"my_dgd": "DGD", "mine": "mine"}
 
 
 def test_the_other_commands_know_a_file_that_is_named(dadao_sim, tmp_path):
@@ -381,12 +391,12 @@ def test_the_other_commands_know_a_file_that_is_named(dadao_sim, tmp_path):
     code, out, _ = dadao_sim("network", "--plugin", "my_wheel.py", "--graph", "wheel", "--nodes", 6)
     assert (code, out.splitlines()[0]) == (0, "wheel: 6 nodes, 10 edges")
     names = dadao_sim("list", *(word for file in your_own.FILES for word in ("--plugin", file)))[1]
-    for name in ("dgd", "pull", "wheel", "springs", "ramp", "links.rain", "worst"):
+    for name in ("my_dgd", "pull", "wheel", "springs", "ramp", "links.rain", "worst"):
         assert name in names, name
     plugins.forget(plugins.known())
-    assert dadao_sim("cite", "dgd", "--plugin", "my_dgd.py")[1] == "Nedic and Ozdaglar, 2009\n"
+    assert dadao_sim("cite", "my_dgd", "--plugin", "my_dgd.py")[1] == "Nedic and Ozdaglar, 2009\n"
     printed = json.loads(dadao_sim("schema", "--plugin", "my_dgd.py")[1])
-    assert "dgd" in printed["$defs"]["AlgorithmSpec"]["properties"]["name"]["examples"]
+    assert "my_dgd" in printed["$defs"]["AlgorithmSpec"]["properties"]["name"]["examples"]
     assert dadao_sim("list", "--plugin", "no.py") == (2, "", "dadao-sim: no.py: no such file\n")
 
 
@@ -446,7 +456,7 @@ def test_an_installed_package_joins(installed, small):
     ("content", "said"),
     [
         ("1 / 0", "cannot be imported (ZeroDivisionError: division by zero); mend or uninstall it"),
-        (DGD.replace('"dgd"', '"dadao"'), ": method 'dadao' is there already; give it another"),
+        (DGD.replace('"my_dgd"', '"dadao"'), ": method 'dadao' is there already; give it another"),
     ],
 )
 def test_an_installed_package_that_cannot_join_is_one_line(installed, content, said):

@@ -20,7 +20,7 @@ BLOCKS = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
 def readme():
     """The names that the blocks leave, run one after the other at the top of the repository."""
     names = {}
-    assert "dgd" not in METHODS
+    assert "my_dgd" not in METHODS
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(METHODS, "_things", METHODS._things.copy())
         patch.chdir(ROOT)
@@ -39,12 +39,12 @@ def test_the_method_of_the_readme_is_dgd(readme):
     for _ in range(300):
         residuals = np.einsum("imd,id->im", A, X) - b
         X = W @ X - step * 2 / 20 * np.einsum("imd,im->id", A, residuals)
-    found = readme["result"].states["dgd", 0]["x"]
+    found = readme["result"].states["my_dgd", 0]["x"]
     np.testing.assert_allclose(found, X, rtol=1e-10)
 
 
 def test_dgd_is_counted_like_the_others(readme):
-    end = readme["result"].curves.query("algorithm == 'dgd'").iloc[-1]
+    end = readme["result"].curves.query("algorithm == 'my_dgd'").iloc[-1]
     assert (end.rounds, end.gradients, end.communications) == (300, 16 * 300, 16 * 300)
 
 

@@ -42,13 +42,13 @@ def test_the_scenario_of_the_page(path):
     laplacian = np.diag(A.sum(axis=0)) - A
     W = np.eye(6) - laplacian / np.linalg.eigvalsh(laplacian)[-1]
     step = 1 / (10 * CURVATURES.max())
-    end = result.curves.query("algorithm == 'dgd'").iloc[-1]
+    end = result.curves.query("algorithm == 'my_dgd'").iloc[-1]
     x = np.zeros(6)
     for _ in range(int(end.rounds)):
         v = W @ x - step * CURVATURES * (x - SLOPE)
         x = (v + step * STRENGTH * TARGET) / (1 + step * STRENGTH)
     assert end.rounds > 50
-    assert_allclose(result.states["dgd", 0]["x"][:, 0], x, rtol=1e-10)
+    assert_allclose(result.states["my_dgd", 0]["x"][:, 0], x, rtol=1e-10)
     assert_allclose(end.worst, ((x - x_star) ** 2).max(), rtol=1e-6)
 
 

@@ -11,7 +11,7 @@ pytestmark = pytest.mark.usefixtures("own_plugins")
 
 DGD = your_own.FILES["my_dgd.py"]
 # Its gossip is of weights 2 W, so that it goes away from x*.
-WRONG = DGD.replace("W(s.x)", "2 * W(s.x)").replace('"dgd"', '"wrong"')
+WRONG = DGD.replace("W(s.x)", "2 * W(s.x)").replace('"my_dgd"', '"wrong"')
 
 
 @pytest.fixture
@@ -24,7 +24,7 @@ def file(tmp_path):
 def test_a_file_that_keeps_every_law(dadao_sim, file):
     code, out, err = dadao_sim("check", "my_dgd.py")
     assert (code, err) == (0, "")
-    found = list(outcomes(METHODS["dgd"]))
+    found = list(outcomes(METHODS["my_dgd"]))
     lines = out.splitlines()
     assert len(lines) == len(found) + 2
     for line, outcome in zip(lines[1:], found, strict=False):
@@ -32,7 +32,7 @@ def test_a_file_that_keeps_every_law(dadao_sim, file):
         assert outcome.case in line
         assert f"{outcome.status} {outcome.why}".strip() in line
     passed = sum(outcome.status == "passed" for outcome in found)
-    assert lines[-1] == f"dgd: {passed} passed, 0 broken, {len(found) - passed} skipped"
+    assert lines[-1] == f"my_dgd: {passed} passed, 0 broken, {len(found) - passed} skipped"
 
 
 def test_a_method_that_breaks_a_law_is_said_and_fails(dadao_sim, file):
@@ -50,7 +50,7 @@ def test_all_methods_of_a_file_in_two_processes(dadao_sim, file):
     assert one == two
     assert one[0] == 1
     summaries = [line.split(":")[0] for line in one[1].splitlines() if " passed, " in line]
-    assert summaries == ["dgd", "wrong"]
+    assert summaries == ["my_dgd", "wrong"]
 
 
 def test_every_method_in_one_go(dadao_sim, file):
@@ -82,8 +82,11 @@ def test_a_method_of_ours_by_name(dadao_sim):
         (["nids", "--all"], "check: give either a file or a method's name, or --all"),
         (["nidz"], "method: 'nidz' is unknown; did you mean 'nids'?"),
         (["no.py"], "no.py: no such file"),
-        (["no.py:dgd"], "no.py: no such file"),
-        (["my_dgd.py:dgg"], "my_dgd.py: has no method 'dgg'; did you mean 'dgd'? (known: dgd)"),
+        (["no.py:my_dgd"], "no.py: no such file"),
+        (
+            ["my_dgd.py:dgg"],
+            "my_dgd.py: has no method 'dgg'; did you mean 'my_dgd'? (known: my_dgd)",
+        ),
         (["worst.py"], "worst.py: metric worst; it gives no method to check"),
     ],
 )
