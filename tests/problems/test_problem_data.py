@@ -1,5 +1,6 @@
 """Generated data, data sets, files, partitions, and the problems that are built from them."""
 
+import hashlib
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,8 @@ from hypothesis import strategies as st
 from dadao_sim.errors import InputError
 from dadao_sim.problems import build_problem
 from dadao_sim.problems.data.partition import PARTITIONS, node_sizes
+from dadao_sim.problems.data.source import Wanted
+from dadao_sim.problems.data.synthetic import SyntheticData
 from dadao_sim.strict import SMALLEST
 
 
@@ -76,6 +79,66 @@ def test_hessians_turn_with_heterogeneity():
         }
         H = build_problem(cases.spec("least_squares", data), 3, rng()).objective.H
         assert np.allclose(H, H[0], atol=1e-10) == alike
+
+
+def synthetic(**options: Any) -> SyntheticData:
+    return SyntheticData(kind="synthetic", dim=3, samples_per_node=5, **options)
+
+
+@pytest.mark.parametrize(
+    ("condition_number", "digest"), [(None, "3563c8b652390a35"), (20.0, "1f6b24adab749f83")]
+)
+def test_random_hessians_are_the_data_of_always(condition_number, digest):
+    data = synthetic(condition_number=condition_number, heterogeneity=0.7)
+    wanted = Wanted("ridge", spectrum=lambda d, m, kappa: np.geomspace(kappa, 1, min(d, m)))
+    A, b = data.rows(wanted, 4, rng())
+    found = hashlib.sha256(A.round(9).tobytes() + b.round(9).tobytes()).hexdigest()
+    assert found.startswith(digest)  # of the bytes before there was a choice
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    kind=st.sampled_from(["least_squares", "ridge"]),
+    kappa=st.floats(1.01, 1e4),
+    dim=st.integers(2, 9),
+    spare=st.integers(-4, 9),
+    heterogeneity=st.floats(0, 2).filter(lambda h: h == 0 or h >= SMALLEST),
+    seed=st.integers(0, 99),
+)
+def test_aligned_hessians_give_their_condition_number_to_f(
+    kind, kappa, dim, spare, heterogeneity, seed
+):
+    samples = max(dim + spare, dim if kind == "least_squares" else 1)
+    data = {
+        "kind": "synthetic",
+        "dim": dim,
+        "samples_per_node": samples,
+        "condition_number": kappa,
+        "heterogeneity": heterogeneity,
+        "hessians": "aligned",
+    }
+    problem = build_problem(cases.spec(kind, data), 4, rng(seed))
+    rows = problem.model.A.reshape(4, samples, dim)
+    nodes = 2 * rows.transpose(0, 2, 1) @ rows / samples + problem.model.ridge * np.eye(dim)
+    spectra = np.linalg.eigvalsh(np.concatenate([nodes, nodes.mean(axis=0)[None]]))
+    # Of ridge with fewer samples than dimensions the rest of the spectrum is its l2 term.
+    asked = np.maximum(np.geomspace(1, kappa, dim), 1)
+    asked[: dim - min(samples, dim)] = 1
+    np.testing.assert_allclose(spectra / spectra[:, :1], np.tile(asked, (5, 1)), rtol=1e-9)
+    if heterogeneity > 0:
+        own = problem.gradients(np.zeros((4, dim)))
+        assert np.ptp(own, axis=0).max() > 0
+
+
+def test_random_hessians_average_out():
+    data = {"kind": "synthetic", "dim": 5, "samples_per_node": 20, "condition_number": 1000.0}
+    conditions = {}
+    for hessians in ("aligned", "random"):
+        spec = cases.spec("least_squares", {**data, "hessians": hessians})
+        H = build_problem(spec, 10, rng(3)).objective.H
+        conditions[hessians] = np.linalg.cond(H.mean(axis=0))
+    assert conditions["aligned"] == pytest.approx(1000, rel=1e-9)
+    assert conditions["random"] < 10
 
 
 def test_the_nodes_drawn_do_not_depend_on_how_many_are_drawn_together(monkeypatch):

@@ -125,6 +125,14 @@ SECTIONS: dict[str, dict[str, Any]] = {
         "mu": 1.0,
         "data": {"kind": "file", "path": "a.csv", "format": "xls"},
     },
+    "data.hessians: aligned ones have a spectrum to share; add condition_number": {
+        "kind": "least_squares",
+        "data": {"kind": "synthetic", "dim": 4, "samples_per_node": 5, "hessians": "aligned"},
+    },
+    "data.hessians: those of averaging are the identity; leave it out": {
+        "kind": "averaging",
+        "data": {"kind": "synthetic", "dim": 4, "hessians": "aligned"},
+    },
 }
 
 

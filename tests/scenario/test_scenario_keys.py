@@ -16,6 +16,7 @@ SYNTHETIC = {
     "samples_per_node": 5,
     "condition_number": 9,
     "heterogeneity": 1,
+    "hessians": "random",
     "noise": 0,
 }
 SET = {"kind": "digits", "standardise": True, "limit": 9, "intercept": False}

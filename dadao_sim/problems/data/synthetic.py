@@ -29,6 +29,13 @@ class SyntheticData(DataSource):
     heterogeneity: NotNegative = Field(
         default=1.0, description="how far apart the nodes' own minimisers lie; 0: all alike"
     )
+    hessians: Literal["aligned", "random"] = Field(
+        default="random",
+        description=(
+            "whether the A_i^T A_i of a condition_number share their eigenvectors (aligned), so "
+            "that their mean has it too, or each node draws its own, by heterogeneity (random)"
+        ),
+    )
     noise: NotNegative = Field(
         default=0.1, description="standard deviation of the noise of the targets"
     )
@@ -39,6 +46,13 @@ class SyntheticData(DataSource):
             return "samples_per_node", f"is missing: {wanted.kind} needs samples"
         if self.condition_number is not None and wanted.spectrum is None:
             return "condition_number", f"that of {wanted.kind} is 1; leave it out"
+        if self.hessians == "aligned" and wanted.points:
+            return "hessians", f"those of {wanted.kind} are the identity; leave it out"
+        if self.hessians == "aligned" and self.condition_number is None:
+            return (
+                "hessians",
+                "aligned ones have a spectrum to share; add condition_number",
+            )
         return None
 
     def scratch(self, nodes: int, samples: int) -> int:
@@ -58,7 +72,10 @@ class SyntheticData(DataSource):
         ``spectrum``. Without, A_i is standard normal. w_i and (before they are made orthonormal)
         V_i are max(0, 1 - h) times a part common to all nodes plus h times one of their own, both
         standard normal; h, the ``heterogeneity``, is 0 for nodes that are alike and 1 for
-        independent ones. InputError for a condition number that the problem cannot have.
+        independent ones. With ``hessians: aligned`` all V_i are the common one: the mean of the
+        A_i^T A_i/m has the spectrum of each, where independent ones average to a condition number
+        of about 3, whatever is asked for. InputError for a condition number that the problem cannot
+        have.
         """
         dim, samples = self.dim, self.samples_per_node
         assert samples is not None
@@ -72,8 +89,7 @@ class SyntheticData(DataSource):
             w = self._mixed(shared_w, rng.standard_normal((n, dim)))
             A[part] = rng.standard_normal((n, samples, dim))
             if spectrum is not None:
-                V = orthonormal(self._mixed(shared_V, rng.standard_normal((n, dim, dim))))
-                A[part] = _with_spectrum(A[part], V, spectrum)
+                A[part] = _with_spectrum(A[part], self._bases(shared_V, n, rng), spectrum)
             b[part] = (A[part] * w[:, None, :]).sum(axis=2)
             b[part] += self.noise * rng.standard_normal((n, samples))
         if wanted.labels:
@@ -84,6 +100,12 @@ class SyntheticData(DataSource):
         """Points (nodes, dim), which lie apart as the w_i of :meth:`rows` do."""
         shared = rng.standard_normal(self.dim)
         return self._mixed(shared, rng.standard_normal((nodes, self.dim)))
+
+    def _bases(self, shared: FloatArray, nodes: int, rng: np.random.Generator) -> FloatArray:
+        """Orthonormal V_i of so many nodes (nodes, dim, dim), or of all of them (1, dim, dim)."""
+        if self.hessians == "aligned":
+            return orthonormal(shared[None])
+        return orthonormal(self._mixed(shared, rng.standard_normal((nodes, *shared.shape))))
 
     def _mixed(self, shared: FloatArray, own: FloatArray) -> FloatArray:
         """What the nodes have in common and what is their own, by heterogeneity."""
