@@ -97,6 +97,7 @@ def validate(scenario: ScenarioArgument, sets: SetOption = None) -> None:
         say(f"network: {large} take their time; the constants of the methods are left to the run")
     else:
         study.check()
+        say(f"problem: {study.parts(0).conditions.in_words()}")
         _say_added_edges(study)
     for path in loaded.plugins:
         say(str(plugins.loaded(path)))

@@ -30,10 +30,15 @@ def input_digest(scenario: Scenario) -> str:
 
 
 def make_manifest(
-    scenario: Scenario, given: list[str], runs: list[dict[str, Any]], network: dict[str, Any]
+    scenario: Scenario,
+    given: list[str],
+    runs: list[dict[str, Any]],
+    problem: dict[str, Any],
+    network: dict[str, Any],
 ) -> dict[str, Any]:
     """Everything needed to run it again: the resolved scenario, the streams, versions, every
-    constant; and what the nodes of the ``network`` are called.
+    constant; the condition numbers of the ``problem``, and what the nodes of the ``network`` are
+    called.
     """
     learned = scenario.local_step is not None and scenario.local_step.learned is not None
     libraries = [*LIBRARIES, "torch"] if learned else LIBRARIES
@@ -56,6 +61,7 @@ def make_manifest(
         },
         "metrics": {m.name: {"title": m.title, "unit": m.unit, "log": m.log} for m in metrics},
         "plugins": [{"file": str(p.path), "sha256": p.sha256, "gives": p.gives} for p in used],
+        "problem": problem,
         "network": network,
         "runs": runs,
     }

@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -13,6 +14,7 @@ from dadao_sim.networks import GraphSequence, Network
 from dadao_sim.networks.convert import as_network
 from dadao_sim.networks.section import build_network
 from dadao_sim.problems import Problem, build_problem
+from dadao_sim.problems.conditions import Conditions, conditions
 from dadao_sim.randomness import stream
 from dadao_sim.scenario.model import Scenario
 
@@ -27,6 +29,11 @@ class Parts:
     network: Network | GraphSequence
     x0: np.ndarray
     world: Physics | None = None
+
+    @cached_property
+    def conditions(self) -> Conditions:
+        """The condition numbers of the problem."""
+        return conditions(self.problem)
 
 
 def build_parts(

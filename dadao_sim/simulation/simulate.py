@@ -172,10 +172,17 @@ def make_result(
         for key in study.keys
         if key in finished
     ]
+    problem = {"conditions": _conditions(finished)}
     network = {"ids": study.node_ids, "added_edges": _added_edges(finished)}
-    manifest = make_manifest(study.scenario, study.given, runs, network)
+    manifest = make_manifest(study.scenario, study.given, runs, problem, network)
     manifest |= {"simulation": study.identity, "interrupted": interrupted}
     return Result.from_runs(manifest, finished.values(), study.labels)
+
+
+def _conditions(finished: Mapping[RunKey, FinishedRun]) -> dict[str, Any]:
+    """By repeat, the condition numbers of its problem."""
+    found = {repeat: run.row.get("conditions") for (_, repeat), run in finished.items()}
+    return {str(repeat): numbers for repeat, numbers in sorted(found.items()) if numbers}
 
 
 def _added_edges(finished: Mapping[RunKey, FinishedRun]) -> dict[str, int]:
@@ -201,6 +208,7 @@ def run_all(
     def tasks() -> Iterator[tuple[str, tuple[Any, ...]]]:
         for key in keys:
             plan = study.taken(key)
+            _ = plan.parts.conditions  # once here, not in every worker
             yield (
                 f"{key[0]}, repeat {key[1]}",
                 (files, cloudpickle.dumps(plan.method), cloudpickle.dumps(plan)),

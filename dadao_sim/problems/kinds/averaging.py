@@ -61,6 +61,15 @@ class AveragingProblem(Problem):
         """The centres."""
         return Averaging(self.centres)
 
+    @property
+    def hessians(self) -> Literal["constant"]:
+        """The identity."""
+        return "constant"
+
+    def hessian(self, x: ArrayLike) -> FloatArray:
+        """See :meth:`Problem.hessian`."""
+        return np.eye(self.dimension)
+
     def value(self, i: int, x: ArrayLike) -> float:
         """f_i(x), for x (d,)."""
         difference = self._point(x) - self.centres[self._node(i)]

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -152,6 +152,15 @@ class CompositeProblem(Problem):
     def with_local_step(self, local_step: LocalStep) -> Problem:
         """The smooth problem with another term in the place of this one."""
         return self.smooth.with_local_step(local_step)
+
+    @property
+    def hessians(self) -> Literal["constant", "varying", "unknown"]:
+        """Those of the f_i."""
+        return self.smooth.hessians
+
+    def hessian(self, x: ArrayLike) -> FloatArray:
+        """That of F, without r, at x (d,); (d, d)."""
+        return self.smooth.hessian(x)
 
     def value(self, i: int, x: ArrayLike) -> float:
         """f_i(x), without r, for x (d,)."""

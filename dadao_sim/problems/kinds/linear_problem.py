@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -84,6 +85,17 @@ class LinearProblem(Problem):
         return float(lm.divergence(self.model, 0, self.nodes, start, 1.0, step) / self.nodes)
 
     @property
+    def hessians(self) -> Literal["constant", "varying"]:
+        """Those of the square are constant."""
+        return "constant" if self._is_quadratic else "varying"
+
+    def hessian(self, x: ArrayLike) -> FloatArray:
+        """See :meth:`Problem.hessian`."""
+        lower = np.zeros((self.dimension, self.dimension))
+        hessian(self.model, 0, self.nodes, 1.0 / self.nodes, self._point(x), lower)
+        return np.tril(lower) + np.tril(lower, -1).T
+
+    @property
     def _is_quadratic(self) -> bool:
         return isinstance(self.model.loss, Square)
 
@@ -94,9 +106,7 @@ class LinearProblem(Problem):
     @cached_property
     def _root(self) -> FloatArray:
         """A square root of the Hessian of F, where that is constant."""
-        mean = np.zeros((self.dimension, self.dimension))
-        hessian(self.model, 0, self.nodes, 1.0 / self.nodes, np.zeros(self.dimension), mean)
-        return square_root(mean)
+        return square_root(self.hessian(np.zeros(self.dimension)))
 
     @cached_property
     def _spectra(self) -> tuple[FloatArray, FloatArray]:

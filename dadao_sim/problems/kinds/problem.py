@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from numbers import Integral
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -61,6 +61,15 @@ class Problem(ABC):
     def has_conjugate(self) -> bool:
         """Whether grad f_i* is known (dual methods need it)."""
         return True
+
+    @property
+    def hessians(self) -> Literal["constant", "varying", "unknown"]:
+        """Whether :meth:`hessian` answers, and whether the same at every x."""
+        return "unknown"
+
+    def hessian(self, x: ArrayLike) -> FloatArray:
+        """The Hessian of F at x; (d,) to (d, d). InputError where it is not known."""
+        raise InputError(f"the Hessians of kind {self.kind} are not known")
 
     @abstractmethod
     def value(self, i: int, x: ArrayLike) -> float:

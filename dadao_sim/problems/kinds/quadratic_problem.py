@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -42,6 +43,15 @@ class QuadraticProblem(Problem):
         with one_blas_thread():
             return with_inverse(self.objective)
 
+    @property
+    def hessians(self) -> Literal["constant"]:
+        """Those that were given."""
+        return "constant"
+
+    def hessian(self, x: ArrayLike) -> FloatArray:
+        """See :meth:`Problem.hessian`."""
+        return self.form.H.mean(axis=0)
+
     def value(self, i: int, x: ArrayLike) -> float:
         """f_i(x), for x (d,)."""
         point, node = self._point(x), self._node(i)
@@ -55,7 +65,7 @@ class QuadraticProblem(Problem):
     @cached_property
     def _root(self) -> FloatArray:
         """A square root of the Hessian of F."""
-        return square_root(self.form.H.mean(axis=0))
+        return square_root(self.hessian(np.zeros(self.dimension)))
 
     @cached_property
     def _spectra(self) -> tuple[FloatArray, FloatArray]:

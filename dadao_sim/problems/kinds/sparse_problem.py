@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -71,6 +71,18 @@ class SparseProblem(Problem):
     def stochastic_objective(self, batch_size: int) -> Any:
         """InputError: sparse rows are used all at once."""
         raise InputError("batch_size", "sparse rows are used all at once", "leave it out")
+
+    @property
+    def hessians(self) -> Literal["constant"]:
+        """Those of the square."""
+        return "constant"
+
+    def hessian(self, x: ArrayLike) -> FloatArray:
+        """See :meth:`Problem.hessian`; dense."""
+        A, m = self.rows(0, self.nodes), self.model
+        weights = np.repeat(2.0 * m.scale / self.nodes, self.samples)
+        gram = (A.T @ (A * weights[:, None])).toarray()
+        return gram + m.ridge * np.eye(self.columns)
 
     def value(self, i: int, x: ArrayLike) -> float:
         """f_i(x), for x (d,)."""
