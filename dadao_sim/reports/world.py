@@ -130,9 +130,8 @@ def world_report(
             np.bincount(rows[:, 0].astype(int), np.minimum(rows, end) @ [0, -1, 1], nodes) / end
             for rows in bars
         )
-        per_round = round(asked.per_round.messages_in_sequence)
         losses = per_edge(events, (RESENT,), len(edges))
-        exchanges = losses + per_round * rounds
+        exchanges = losses + clock.exchanges_until(rounds)
     else:
         utilisation = busy_share(events, parts.problem.nodes, end / plan.unit)
         waited = np.array(clock.waited()) / end

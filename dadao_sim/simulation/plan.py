@@ -295,11 +295,13 @@ def make_clock(plan: Plan) -> Clock:
             nodes = plan.parts.problem.nodes
             return RoundWorld(
                 plan.world,
-                exchanges=round(asked.per_round.messages_in_sequence),
+                exchanges=round(asked.with_heads.messages_in_sequence),
                 message_bytes=asked.message_bytes,
                 seed=seed,
                 preparation=asked.start.gradients / nodes,
                 gradients=asked.per_round.gradients / nodes or 1.0,
+                chance=asked.chance,
+                route=asked.route,
             )
     return clock_of_the_paper(plan.tuning, plan.network, seed)
 

@@ -12,6 +12,7 @@ from dadao_sim.algorithms.contract.nodes import Nodes
 from dadao_sim.algorithms.contract.rounds import RoundMethod
 from dadao_sim.algorithms.contract.tally import Tally
 from dadao_sim.errors import during, users_code
+from dadao_sim.events.coin import shows_heads
 from dadao_sim.events.log import RESENT, RESET, ROUND, Events
 from dadao_sim.simulation.limits import Limits
 from dadao_sim.simulation.player import Player
@@ -40,7 +41,7 @@ class RoundPlayer(Player):
         self.W = Gossip(tuning.network.graphs, tuning.weights, self._tally, tuning.chebyshev)
         self.s = method.state(values)
         self.shape = getattr(self.s, method.estimate).shape
-        self.is_prepared, self.number = False, 0
+        self.is_prepared, self.number, self.coin_seed = False, 0, 0
         self._window: tuple[Events, list[int]] | None = None
 
     @property
@@ -61,7 +62,7 @@ class RoundPlayer(Player):
         """See :meth:`Player.begin`."""
         if self.is_prepared:
             return
-        self.is_prepared = True
+        self.is_prepared, self.coin_seed = True, int(events.mark[0])
         # Not the mark of round 0: what is drawn before it shall not be drawn in it again.
         mark = int(events.mark[events.kind == ROUND][0]) if self.nodes.stochastic else 0
         self.nodes.at(0, ~mark & (2**64 - 1))
@@ -91,6 +92,7 @@ class RoundPlayer(Player):
 
     def _round(self, mark: np.uint64) -> None:
         self.nodes.at(self.number, int(mark))
+        self.nodes.heads = shows_heads(self.coin_seed, self.number, self.asked.chance)
         with during(f"round {self.number}"), users_code(self.method.name):
             self.method.step(self.s, self.c, self.nodes, self.W)
         self.number += 1

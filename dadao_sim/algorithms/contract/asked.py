@@ -17,6 +17,7 @@ from dadao_sim.algorithms.contract.tally import FLOAT_BITS, Tally
 from dadao_sim.compression import Compressor
 from dadao_sim.engine import oracles
 from dadao_sim.engine.node import State
+from dadao_sim.errors import InputError
 
 if TYPE_CHECKING:
     from dadao_sim.algorithms.contract.method import AsynchronousMethod
@@ -40,8 +41,11 @@ class Asked:
     """What a method asks for.
 
     ``start`` is what it costs before the first event or round, of all nodes together. Of a method
-    of rounds ``per_round`` is what a round costs on average over the graphs, and over an edge that
-    is activated go ``messages_per_communication`` each way. Of an asynchronous one
+    of rounds ``per_round`` is what a round costs on average, over the graphs and over its coin;
+    ``with_heads`` what one costs whose coin shows heads, which it does with probability ``chance``:
+    the same where there is no coin. Over an edge that is activated go
+    ``messages_per_communication`` each way, or by turns with a server, on the ``route`` of its
+    messages (see :class:`~dadao_sim.algorithms.contract.server.Server`). Of an asynchronous one
     ``gradient`` and ``exchange`` are what an event asks of a node, and an exchange of both its ends
     together; ``numbers`` is what each end sends in an exchange. ``prox_step`` is the smallest step
     at which the prox of r is asked for, None where it never is.
@@ -49,6 +53,9 @@ class Asked:
 
     start: Tally = field(default_factory=Tally)
     per_round: Tally = field(default_factory=Tally)
+    with_heads: Tally = field(default_factory=Tally)
+    chance: float = 1.0
+    route: np.ndarray | None = None
     gradient: EventCosts = NOTHING
     exchange: EventCosts = NOTHING
     numbers: int = 0
@@ -65,13 +72,13 @@ class Asked:
         """What each end of an edge sends in one message."""
         if self.numbers:
             return self.bytes_each_way
-        messages = self.per_round.messages_in_sequence
-        return self.per_round.bytes_in_sequence // messages if messages else 0.0
+        messages = self.with_heads.messages_in_sequence
+        return self.with_heads.bytes_in_sequence // messages if messages else 0.0
 
     def count_resent(self, tally: Tally) -> None:
         """Add to ``tally`` one message, each way, of a round that was lost and is sent again."""
         part = 1 / self.messages_per_communication
-        once = self.per_round
+        once = self.with_heads
         tally.communications += part
         tally.floats_sent += part * once.floats_sent / once.communications
         tally.bytes_sent += part * once.bytes_sent / once.communications
@@ -176,6 +183,9 @@ class StubGossip(Gossip):
     def _matrices(self, graphs: Sequence[Any], weights: Weights) -> list[Any]:
         return []
 
+    def _mean(self, V: np.ndarray) -> np.ndarray:
+        return np.array(V)
+
     def _mixed(self, parts: tuple[Part, ...], first: int, rounds: int) -> Any:
         rows = tuple(np.array(getattr(part, "rows", part)) for part in parts)
         return rows[0] if len(rows) == 1 else rows
@@ -189,9 +199,11 @@ def asked_of_rounds(
     chebyshev: Chebyshev | None = None,
     compressor: Compressor | None = None,
 ) -> Asked:
-    """What a method of rounds asks for: its preparation, and the mean of a turn of rounds.
+    """What a method of rounds asks for: its preparation, and the mean of a turn of rounds, with a
+    coin of such a turn on each of its sides.
 
-    Raises InputError for blocks that are none: see ``RoundMethod.check_blocks``.
+    Raises InputError for blocks that are none (see ``RoundMethod.check_blocks``), for a coin that
+    is no probability, and for messages in spite of tails.
     """
     nodes, tally = problem.nodes, Tally()
     stub = StubNodes(nodes, tally, compressor)
@@ -199,21 +211,39 @@ def asked_of_rounds(
     ones = np.ones((nodes, problem.dimension))
     s = method.state(dict.fromkeys(method.blocks, ones))
     turn = len(network.graphs)
-    with np.errstate(all="ignore"):
-        method.prepare(s, c, stub, W)
-        method.check_blocks(s, ones.shape)
-        start, prepared = replace(tally), W.made
+
+    def a_round(*, heads: bool) -> Tally:
+        """The mean of a turn of them."""
+        before = replace(tally)
+        stub.heads = heads
         for number in range(turn):
             stub.at(number, 0)
             method.step(s, c, stub, W)
             method.check_blocks(s, ones.shape)
-    per_round = tally.less(start)
-    for name, value in vars(per_round).items():
-        setattr(per_round, name, value / turn)
-    rounds_of_gossip = (W.made - prepared) / turn
+        return tally.less(before).times(1 / turn)
+
+    with np.errstate(all="ignore"):
+        method.prepare(s, c, stub, W)
+        method.check_blocks(s, ones.shape)
+        start, prepared = replace(tally), W.made
+        per_round = with_heads = a_round(heads=True)
+        rounds_of_gossip = (W.made - prepared) / turn
+        chance = method.chance(c)
+        if chance < 1:
+            tails = a_round(heads=False)
+            if tails.messages_in_sequence:
+                raise InputError(f"{method.name}: gossips in rounds whose coin shows tails")
+            per_round = with_heads.times(chance).plus(tails.times(1 - chance))
+    if method.server:
+        each_way = 2.0  # up, then down
+    else:
+        each_way = with_heads.messages_in_sequence / max(rounds_of_gossip, 1.0)
     return Asked(
         start=start,
         per_round=per_round,
-        messages_per_communication=per_round.messages_in_sequence / max(rounds_of_gossip, 1.0),
+        with_heads=with_heads,
+        chance=chance,
+        route=W.server.route if method.server else None,
+        messages_per_communication=each_way,
         prox_step=min(stub.steps, default=None),
     )

@@ -1,12 +1,14 @@
 """Rounds of gossip in a synchronous step, counted where they are made."""
 
 from collections.abc import Callable, Sequence
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 from scipy import sparse
 
 from dadao_sim.algorithms.contract.chebyshev import Chebyshev
+from dadao_sim.algorithms.contract.server import Server
 from dadao_sim.algorithms.contract.tally import Message, Tally, numbers_and_bytes
 
 # Nodes up to which a product with a full matrix is faster than with a sparse one; and up to which
@@ -36,8 +38,8 @@ class Gossip:
     ``W(V)`` is a round of gossip: every edge of the present graph is activated, and the graphs of a
     sequence take turns; with ``chebyshev`` (of fixed graphs) it is its K rounds. ``W.again(V)``
     sends once more over the edges of the same activation, what could be known only after the first
-    message had arrived. Several arrays given together travel in one message, and are answered
-    together.
+    message had arrived. ``W.mean(V)`` is the mean over all nodes, of a method with a ``server``.
+    Several arrays given together travel in one message, and are answered together.
     """
 
     def __init__(
@@ -47,7 +49,7 @@ class Gossip:
         tally: Tally,
         chebyshev: Chebyshev | None = None,
     ):
-        self.tally, self.chebyshev = tally, chebyshev
+        self.tally, self.chebyshev, self.graphs = tally, chebyshev, graphs
         self.edges = [len(graph.edges) for graph in graphs]
         self.made = 0  # rounds of gossip so far
         self.matrices = self._matrices(graphs, weights)
@@ -68,6 +70,29 @@ class Gossip:
         mixed = self._mixed(parts, self.made - 1, 1)
         self._count(parts, self.made - 1, self.each, activations=0)
         return mixed
+
+    def mean(self, *parts: Part) -> Any:
+        """The mean over the nodes in every row, exact: see :class:`Server`. Of a fixed graph.
+
+        Each edge of the tree is activated once, for a message up and one down.
+        """
+        tally, messages = self.tally, self.server.messages
+        numbers, size = numbers_and_bytes(parts)
+        edges = len(self.server.parent) - 1
+        tally.communications += edges
+        tally.floats_sent += 2 * edges * numbers
+        tally.bytes_sent += 2 * edges * size
+        tally.messages_in_sequence += messages
+        tally.bytes_in_sequence += messages * size
+        return self._together(self._mean, parts)
+
+    def _mean(self, V: np.ndarray) -> np.ndarray:
+        return np.tile(V.mean(axis=0), (len(V), 1))
+
+    @cached_property
+    def server(self) -> Server:
+        """Who takes the mean."""
+        return Server.of(self.graphs[0])
 
     @property
     def each(self) -> int:
@@ -97,11 +122,15 @@ class Gossip:
         tally.bytes_in_sequence += rounds * size
 
     def _mixed(self, parts: tuple[Part, ...], first: int, rounds: int) -> Any:
+        return self._together(lambda V: self._product(first, rounds, V), parts)
+
+    def _together(
+        self, function: Callable[[np.ndarray], np.ndarray], parts: tuple[Part, ...]
+    ) -> Any:
         rows = [part.rows if isinstance(part, Message) else part for part in parts]
         if len(rows) == 1:
-            return self._product(first, rounds, rows[0])
-        mixed = self._product(first, rounds, np.hstack(rows))
-        return tuple(np.split(mixed, len(rows), axis=1))
+            return function(rows[0])
+        return tuple(np.split(function(np.hstack(rows)), len(rows), axis=1))
 
     def _product(self, first: int, rounds: int, V: np.ndarray) -> np.ndarray:
         graphs = len(self.matrices)

@@ -18,7 +18,8 @@ class Nodes:
     """The oracles of all nodes, bound to the round at hand.
 
     ``objective`` answers (see ``engine.oracles``), ``share`` (n,) is what a gradient of each node
-    counts: 1, or a minibatch's part of its samples. ``round`` is the number of the round at hand.
+    counts: 1, or a minibatch's part of its samples. ``round`` is the number of the round at hand,
+    ``heads`` what its coin shows, the same to all nodes, of a method that has one.
     Rows that are returned belong to the caller.
     """
 
@@ -38,6 +39,7 @@ class Nodes:
         self.every = np.arange(self.count, dtype=np.uint64) * NODE_STRIDE
         self.marks = np.zeros(self.count, dtype=np.uint64)
         self.round = 0
+        self.heads = True
         self.mark = 0
         self.compressions = 0
 

@@ -15,7 +15,7 @@ import numpy as np
 from dadao_sim.algorithms.contract.asked import asked_of_rounds
 from dadao_sim.algorithms.contract.chebyshev import Chebyshev
 from dadao_sim.algorithms.contract.constants import Constants
-from dadao_sim.algorithms.contract.gossip import Gossip, Weights
+from dadao_sim.algorithms.contract.gossip import Gossip, Weights, laplacian
 from dadao_sim.algorithms.contract.method import FixedPoint, Method, Tuning, at_optimum
 from dadao_sim.algorithms.contract.nodes import Nodes
 from dadao_sim.algorithms.contract.options import NO_OPTIONS, Options
@@ -52,7 +52,9 @@ class RoundMethod(Method):
     gossip with it where he, or ``chebyshev``, says so; or what ``weights(graph)`` says, and nothing
     else. Its eigenvalues must be at least ``least_eigenvalue``, -1 or 0. A method with
     ``compression`` sends what ``nodes.compressed`` makes of its rows, by an operator that is
-    unbiased or any, ``compressor(c, problem)`` without a choice.
+    unbiased or any, ``compressor(c, problem)`` without a choice. ``coin`` names the constant that
+    is the probability of ``nodes.heads``: a method that has one gossips in these rounds only. One
+    with a ``server`` takes means over all nodes, ``W.mean``, and gossips in no other way.
     """
 
     step: Step
@@ -64,6 +66,8 @@ class RoundMethod(Method):
     least_eigenvalue: float = -1.0
     compression: Literal["none", "unbiased", "any"] = "none"
     compressor: "Callable[[SimpleNamespace, Problem], Compressor] | None" = None
+    coin: str | None = None
+    server: bool = False
     estimate: str = "x"
 
     def check_supported(
@@ -75,6 +79,11 @@ class RoundMethod(Method):
         """See :meth:`Method.check_supported`."""
         super().check_supported(problem, network, options)
         for name in ("mixing", "chebyshev"):
+            if self.server and getattr(options, name) is not None:
+                raise InputError(
+                    f"{self.name} takes means by a server and gossips with no matrix; "
+                    f"leave out {name}"
+                )
             if self.weights is not None and getattr(options, name) is not None:
                 raise InputError(f"{self.name} has a gossip matrix of its own; leave out {name}")
         if options.chebyshev is not None and self.compression != "none":
@@ -120,6 +129,19 @@ class RoundMethod(Method):
         if options.compression is not None or self.compressor is None:
             return options.compression
         return self.compressor(c, problem)
+
+    def chance(self, c: Any) -> float:
+        """The probability that a round's coin shows heads, 1 without one; InputError where it is
+        none.
+        """
+        if self.coin is None:
+            return 1.0
+        chance = float(getattr(c, self.coin))
+        if not chance <= 1:
+            raise InputError(
+                f"{self.name}: parameter {self.coin!r} must be at most 1, not {chance:g}"
+            )
+        return chance
 
     def _measured(
         self, problem: "Problem", network: "Network | GraphSequence", options: Options
@@ -175,7 +197,7 @@ class RoundMethod(Method):
             design_rate=communications,
             asked=asked,
             network=network,
-            weights=self.weights or self._mixing(options).matrix,
+            weights=laplacian if self.server else self.weights or self._mixing(options).matrix,
             chebyshev=chebyshev,
             compressor=compressor,
         )

@@ -33,6 +33,14 @@ class Tally:
         names = (field.name for field in fields(self))
         return Tally(**{name: getattr(self, name) - getattr(earlier, name) for name in names})
 
+    def plus(self, other: "Tally") -> "Tally":
+        """Both together."""
+        return Tally(**{name: value + getattr(other, name) for name, value in vars(self).items()})
+
+    def times(self, factor: float) -> "Tally":
+        """So many of it."""
+        return Tally(**{name: factor * value for name, value in vars(self).items()})
+
 
 @dataclass(frozen=True)
 class Message:

@@ -67,7 +67,7 @@ class RoundFault:
         return heard
 
     def resent(self) -> list[int]:
-        """The edges of the exchanges that were repeated in this round, as often as they were."""
+        """The edges over which this exchange was repeated, as often as it was."""
         return []
 
     def reset(self) -> list[int]:

@@ -42,6 +42,14 @@ class EventLog:
         self.place.append(place)
         self.start.append(start)
 
+    @property
+    def first_mark(self) -> int:
+        """The mark of the first row of all, which is known before it is written."""
+        mark = np.empty(1, dtype=np.uint64)
+        with np.errstate(over="ignore"):
+            fill_marks(self.key, 0, mark)
+        return int(mark[0])
+
     def take(self, count: int) -> Events:
         """Take out the first ``count`` rows, their times in units of ``stretch``."""
         time = np.array(self.time[:count]) / self.stretch

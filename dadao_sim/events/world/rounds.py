@@ -7,6 +7,7 @@ it waits for, computed for all nodes at once. The laws are those of the asynchro
 import numpy as np
 
 from dadao_sim.errors import InputError
+from dadao_sim.events.coin import shows_heads
 from dadao_sim.events.log import RESENT, RESET, ROUND, Events
 from dadao_sim.events.world.draws import Streams
 from dadao_sim.events.world.log import EventLog
@@ -21,8 +22,11 @@ class RoundWorld:
     In a round every node computes ``gradients`` (where they take no time: for one interval, times
     its slowness), then exchanges with all its neighbours ``exchanges`` times in turn, a message of
     ``message_bytes`` each way. A node goes on when it has heard from all neighbours, with a global
-    barrier when all nodes have. What faults do to that they say themselves. ``computing`` and
-    ``waiting`` (n,) add up what the nodes do with their time.
+    barrier when all nodes have; but where the coin of the round shows tails, as it does with
+    probability 1 - ``chance``, it goes on at once. With a ``route`` (k, 2, |E|) not all send and
+    wait: only the ends that it names, in exchange q those of its row q mod k. What faults do to
+    that they say themselves. ``computing`` and ``waiting`` (n,) add up what the nodes do with their
+    time.
 
     ``preparation`` is how many gradients each node computes before round 0, for a method that
     starts from some: the first computing of each node lasts so many gradients longer, of the same
@@ -37,15 +41,19 @@ class RoundWorld:
         seed: np.random.SeedSequence,
         preparation: float = 0.0,
         gradients: float = 1.0,
+        chance: float = 1.0,
+        route: np.ndarray | None = None,
     ):
         if not 0 <= preparation < np.inf:
             raise InputError("preparation", f"{preparation} is not possible", "give 0 or more")
         if not 0 < gradients < np.inf:
             raise InputError("gradients", f"{gradients} is not possible", "give a number above 0")
-        self.gradients = gradients
+        self.gradients, self.route = gradients, route
+        self.lost: list[int] = []  # edges, of the round at hand
         self.physics, self.exchanges = physics, exchanges
         network, streams = physics.network, Streams(seed)
         self.log = EventLog(network.edges, 1.0, streams["marks"])
+        self.chance, self.coin_seed, self.number = chance, self.log.first_mark, 0
         self.rng = streams["durations"]
         self.prepares = _gradients(physics, preparation, streams["preparation"])
         self.faults = [
@@ -73,19 +81,33 @@ class RoundWorld:
         self.computing += durations
         self.waiting += begun - self.ready
         self.ready = computed
-        for _ in range(self.exchanges):
-            self.exchange()
+        for q in range(self.exchanges_of(self.number)):
+            self.exchange(None if self.route is None else self.route[q % len(self.route)])
         self.waiting += self.ready - computed
         if self.history is not None:
             self.history.append(np.stack([begun, computed, self.ready]))
         end = float(self.ready.max())
-        for fault in self.faults:
-            for edge in fault.resent():
-                self.log.write(end, RESENT, edge)
+        for edge in self.lost:
+            self.log.write(end, RESENT, edge)
+        self.lost.clear()
         for fault in self.faults:
             for node in fault.reset():
                 self.log.write(end, RESET, node)
         self.log.write(end, ROUND, -1)
+        self.number += 1
+
+    def exchanges_of(self, number: int) -> int:
+        """How often the nodes exchange in a round: not at all where its coin shows tails."""
+        return self.exchanges if shows_heads(self.coin_seed, number, self.chance) else 0
+
+    def exchanges_until(self, rounds: int) -> np.ndarray:
+        """Over each edge in the first ``rounds``, (|E|,), those not counted that were repeated: a
+        message each way, half of one where only one end sends.
+        """
+        made = sum(self.exchanges_of(number) for number in range(rounds))
+        if self.route is None:
+            return np.full(self.ends.shape[1], float(made))
+        return made / len(self.route) * self.route.sum(axis=(0, 1)) / 2
 
     def compute(self) -> tuple[np.ndarray, np.ndarray]:
         """When each node began the gradient that it brought to an end, and how long it took."""
@@ -103,17 +125,26 @@ class RoundWorld:
             return self.physics.interval() * self.physics.slowness
         return _gradients(self.physics, self.gradients, self.rng)
 
-    def exchange(self) -> None:
-        """Every node sends to its neighbours and hears from them."""
+    def exchange(self, sends: np.ndarray | None = None) -> None:
+        """Every node sends to its neighbours and hears from them, or only the ends of edges that
+        ``sends`` (2, |E|) names to the other.
+        """
         for fault in self.faults:
             self.ready = fault.ready(self.ready)
         at = self.ready[self.ends]  # (2, |E|): when each end of each edge can send
         for fault in self.faults:
             at = fault.opened(at)
         delay = self.delay()
+        if sends is not None:  # what is not sent takes nobody's time or place
+            at, delay = np.where(sends, at, 0.0), np.where(sends, delay, 0.0)
+        for fault in self.faults:
+            lost = fault.resent()
+            self.lost += lost if sends is None else [e for e in lost if sends[:, e].any()]
         for fault in self.faults:
             at = fault.scheduled(at, delay)
         heard, over = self.ready.copy(), at + delay
+        if sends is not None:
+            over = np.where(sends, over, 0.0)
         for sender in (0, 1):
             np.maximum.at(heard, self.ends[1 - sender], over[sender])
         for fault in self.faults:
