@@ -301,7 +301,7 @@ def make_clock(plan: Plan) -> Clock:
                 preparation=asked.start.gradients / nodes,
                 gradients=asked.per_round.gradients / nodes or 1.0,
                 chance=asked.chance,
-                route=asked.route,
+                route=None if asked.server is None else asked.server.route,
             )
     return clock_of_the_paper(plan.tuning, plan.network, seed)
 

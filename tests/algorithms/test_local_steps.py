@@ -357,21 +357,21 @@ def test_a_mean_goes_through_the_middle(graph):
     assert nx.eccentricity(network.to_networkx(), root) == radius
     sums = np.eye(9)  # of which nodes each has heard, and how often
     ends = network.edges.T
-    assert server.route.shape == (2 * radius, 2, len(network.edges))
+    assert len(server.route) == 2 * radius
     for sends in server.route[:radius]:
         before = sums.copy()
-        for s, e in np.argwhere(sends):
+        for s, e in sends.T:
             sums[ends[1 - s, e]] += before[ends[s, e]]
     assert_array_equal(sums[root], np.ones(9))
     knows = np.arange(9) == root
     for sends in server.route[radius:]:
-        told = [(ends[s, e], ends[1 - s, e]) for s, e in np.argwhere(sends)]
+        told = [(ends[s, e], ends[1 - s, e]) for s, e in sends.T]
         assert all(knows[sender] for sender, _ in told)
         for _, receiver in told:
             assert not knows[receiver]
             knows[receiver] = True
     assert knows.all()
-    assert server.route.sum() == 2 * (9 - 1)
+    assert sum(sends.shape[1] for sends in server.route) == 2 * (9 - 1)
 
 
 @settings(max_examples=60, deadline=None)
@@ -446,15 +446,15 @@ def test_with_losses_the_world_and_the_method_see_the_same_coins():
     assert player.tally.communications == pytest.approx(9 * sum(heads) + resent)
 
 
-def test_a_run_in_a_world_takes_the_time_of_its_coins():
+def run_in_a_world(name, graph, jobs=1):
+    """The end of a run in which a gradient takes 1 and a message 0.5."""
+    data = {"kind": "synthetic", "dim": 3, "samples_per_node": 5, "condition_number": 50}
     scenario = {
-        "name": "skips",
-        "problem": {
-            "kind": "least_squares",
-            "data": {"kind": "synthetic", "dim": 3, "samples_per_node": 5, "condition_number": 50},
-        },
-        "network": {"graph": "cycle", "nodes": 6},
-        "algorithms": ["scaffnew"],
+        "name": "takes-its-time",
+        "repeats": 2,
+        "problem": {"kind": "least_squares", "data": data},
+        "network": {"graph": graph, "nodes": 6},
+        "algorithms": [name],
         "world": {
             "nodes": {"gradient": {"kind": "constant", "mean": 1.0}},
             "links": {"latency": 0.5},
@@ -462,10 +462,22 @@ def test_a_run_in_a_world_takes_the_time_of_its_coins():
         },
         "stop": {"gradients_per_node": 400},
     }
-    end = simulate(scenario).curves.iloc[-1]
+    return simulate(scenario, jobs=jobs).curves.iloc[-1]
+
+
+def test_a_run_in_a_world_takes_the_time_of_its_coins():
+    end = run_in_a_world("scaffnew", "cycle")
     gossips = end["communications"] / 6
     assert 0 < gossips < 400
     assert end["time"] == pytest.approx(400 + 0.5 * gossips)
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_a_run_in_a_world_has_a_hub_for_a_server(jobs):
+    """100 rounds of four gradients, a message up and one down over each of 5 edges."""
+    end = run_in_a_world("scaffold", "star", jobs)
+    assert end["time"] == pytest.approx(100 * (4 + 2 * 0.5))
+    assert end["communications"] == 100 * 5
 
 
 def test_a_mean_takes_the_way_to_the_server_and_back():
@@ -494,7 +506,7 @@ def test_only_what_is_sent_is_lost():
     links = {"latency": 0.1, "loss": {"probability": 0.5}}
     clock = world(network, server.messages, route=server.route, links=links)
     log = clock.window()
-    used = np.flatnonzero(server.route.any(axis=(0, 1)))
+    used = np.unique(np.concatenate([sends[1] for sends in server.route]))
     lost = np.bincount(log.edge[log.kind == RESENT], minlength=6)
     assert len(used) == 5
     assert_array_equal(np.flatnonzero(lost), used)

@@ -13,6 +13,7 @@ import numpy as np
 from dadao_sim.algorithms.contract.chebyshev import Chebyshev
 from dadao_sim.algorithms.contract.gossip import Gossip, Part, Weights, normalised
 from dadao_sim.algorithms.contract.nodes import Nodes
+from dadao_sim.algorithms.contract.server import Server
 from dadao_sim.algorithms.contract.tally import FLOAT_BITS, Tally
 from dadao_sim.compression import Compressor
 from dadao_sim.engine import oracles
@@ -44,8 +45,8 @@ class Asked:
     of rounds ``per_round`` is what a round costs on average, over the graphs and over its coin;
     ``with_heads`` what one costs whose coin shows heads, which it does with probability ``chance``:
     the same where there is no coin. Over an edge that is activated go
-    ``messages_per_communication`` each way, or by turns with a server, on the ``route`` of its
-    messages (see :class:`~dadao_sim.algorithms.contract.server.Server`). Of an asynchronous one
+    ``messages_per_communication`` each way, or by turns on the way to the ``server`` of a
+    method that has one, and back. Of an asynchronous one
     ``gradient`` and ``exchange`` are what an event asks of a node, and an exchange of both its ends
     together; ``numbers`` is what each end sends in an exchange. ``prox_step`` is the smallest step
     at which the prox of r is asked for, None where it never is.
@@ -55,7 +56,7 @@ class Asked:
     per_round: Tally = field(default_factory=Tally)
     with_heads: Tally = field(default_factory=Tally)
     chance: float = 1.0
-    route: np.ndarray | None = None
+    server: Server | None = None
     gradient: EventCosts = NOTHING
     exchange: EventCosts = NOTHING
     numbers: int = 0
@@ -243,7 +244,7 @@ def asked_of_rounds(
         per_round=per_round,
         with_heads=with_heads,
         chance=chance,
-        route=W.server.route if method.server else None,
+        server=W.server if method.server else None,
         messages_per_communication=each_way,
         prox_step=min(stub.steps, default=None),
     )

@@ -1,14 +1,13 @@
 """A mean over all nodes: summed up along a tree to the node in its middle, and sent back down."""
 
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 import numpy as np
 from scipy import sparse
 from scipy.sparse.csgraph import breadth_first_order
 
-MOST_SWEEPS = 64
+MOST_SWEEPS = 16
 
 
 @dataclass(frozen=True)
@@ -43,19 +42,18 @@ class Server:
         """In sequence: up the tree, and down."""
         return 2 * int(self.depth.max())
 
-    @cached_property
-    def route(self) -> np.ndarray:
-        """Which end of which edge sends in each of them, as :class:`RoundWorld` takes it: row 0 of
-        a (2, m) is node i of each edge, row 1 node j.
+    @property
+    def route(self) -> list[np.ndarray]:
+        """Who sends in each of them, as :class:`RoundWorld` takes it: (2, k), for each sender which
+        end of an edge it is, 0 or 1, and the edge.
         """
-        height = self.messages // 2
-        route = np.zeros((2 * height, 2, len(self.edges)), dtype=bool)
         (below,) = np.nonzero(self.depth)
         edge, level = self.up[below], self.depth[below]
-        child = (self.edges[edge, 1] == below).astype(int)
-        route[height - level, child, edge] = True
-        route[height + level - 1, 1 - child, edge] = True
-        return route
+        child = (self.edges[edge, 1] == below).astype(np.int64)
+        levels = [np.flatnonzero(level == k) for k in range(1, self.messages // 2 + 1)]
+        up = [np.stack([child[nodes], edge[nodes]]) for nodes in levels]
+        down = [np.stack([1 - child[nodes], edge[nodes]]) for nodes in levels]
+        return up[::-1] + down
 
 
 def centre(adjacency: sparse.csr_array) -> int:

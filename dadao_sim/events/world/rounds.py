@@ -4,6 +4,8 @@ No queue of events is needed: the end of a round is a maximum of sums over the n
 it waits for, computed for all nodes at once. The laws are those of the asynchronous world.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from dadao_sim.errors import InputError
@@ -23,10 +25,10 @@ class RoundWorld:
     its slowness), then exchanges with all its neighbours ``exchanges`` times in turn, a message of
     ``message_bytes`` each way. A node goes on when it has heard from all neighbours, with a global
     barrier when all nodes have; but where the coin of the round shows tails, as it does with
-    probability 1 - ``chance``, it goes on at once. With a ``route`` (k, 2, |E|) not all send and
-    wait: only the ends that it names, in exchange q those of its row q mod k. What faults do to
-    that they say themselves. ``computing`` and ``waiting`` (n,) add up what the nodes do with their
-    time.
+    probability 1 - ``chance``, it goes on at once. With a ``route`` not all send and wait: in
+    exchange q only those of its entry q, modulo its length, a (2, k) of which end of an edge each
+    is, 0 or 1, and of the edge. What faults do to that they say themselves. ``computing`` and
+    ``waiting`` (n,) add up what the nodes do with their time.
 
     ``preparation`` is how many gradients each node computes before round 0, for a method that
     starts from some: the first computing of each node lasts so many gradients longer, of the same
@@ -42,7 +44,7 @@ class RoundWorld:
         preparation: float = 0.0,
         gradients: float = 1.0,
         chance: float = 1.0,
-        route: np.ndarray | None = None,
+        route: Sequence[np.ndarray] | None = None,
     ):
         if not 0 <= preparation < np.inf:
             raise InputError("preparation", f"{preparation} is not possible", "give 0 or more")
@@ -107,7 +109,9 @@ class RoundWorld:
         made = sum(self.exchanges_of(number) for number in range(rounds))
         if self.route is None:
             return np.full(self.ends.shape[1], float(made))
-        return made / len(self.route) * self.route.sum(axis=(0, 1)) / 2
+        edges = np.concatenate([sends[1] for sends in self.route])
+        once = np.bincount(edges, minlength=self.ends.shape[1]) / 2
+        return made / len(self.route) * once
 
     def compute(self) -> tuple[np.ndarray, np.ndarray]:
         """When each node began the gradient that it brought to an end, and how long it took."""
@@ -125,25 +129,28 @@ class RoundWorld:
             return self.physics.interval() * self.physics.slowness
         return _gradients(self.physics, self.gradients, self.rng)
 
-    def exchange(self, sends: np.ndarray | None = None) -> None:
-        """Every node sends to its neighbours and hears from them, or only the ends of edges that
-        ``sends`` (2, |E|) names to the other.
+    def exchange(self, senders: np.ndarray | None = None) -> None:
+        """Every node sends to its neighbours and hears from them, or only the ``senders`` of a
+        route.
         """
+        sends = np.ones(self.ends.shape, dtype=bool)
+        if senders is not None:
+            sends[:] = False
+            sends[tuple(senders)] = True
         for fault in self.faults:
             self.ready = fault.ready(self.ready)
         at = self.ready[self.ends]  # (2, |E|): when each end of each edge can send
         for fault in self.faults:
             at = fault.opened(at)
         delay = self.delay()
-        if sends is not None:  # what is not sent takes nobody's time or place
+        if senders is not None:  # what is not sent takes nobody's time or place
             at, delay = np.where(sends, at, 0.0), np.where(sends, delay, 0.0)
         for fault in self.faults:
-            lost = fault.resent()
-            self.lost += lost if sends is None else [e for e in lost if sends[:, e].any()]
+            self.lost += [edge for edge in fault.resent() if sends[:, edge].any()]
         for fault in self.faults:
             at = fault.scheduled(at, delay)
         heard, over = self.ready.copy(), at + delay
-        if sends is not None:
+        if senders is not None:
             over = np.where(sends, over, 0.0)
         for sender in (0, 1):
             np.maximum.at(heard, self.ends[1 - sender], over[sender])
