@@ -246,9 +246,15 @@ def _check_names(manifest: Manifest) -> None:
         raise InputError("metrics", f"are not those of scenario.record.metrics ({measured})")
 
 
+OVERTIME = 64
+"""Times the samples that were asked for: of runs that last longer than they were to last, as rounds
+do in a world, sampling goes on at equal ratios of time; so many are never reached.
+"""
+
+
 def rows_of_curves(manifest: Manifest) -> int:
-    """As many samples as the runs can have: those asked for, the first, and the last."""
-    return len(manifest.runs) * (manifest.scenario.record.points + 2)
+    """As many samples as the runs can have: those asked for and more, the first, and the last."""
+    return len(manifest.runs) * (OVERTIME * manifest.scenario.record.points + 2)
 
 
 def check_tables(manifest: Manifest, runs: DataFrame, curves: DataFrame, folder: Path) -> None:

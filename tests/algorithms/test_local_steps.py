@@ -26,6 +26,7 @@ from dadao_sim.local_steps.terms import make
 from dadao_sim.networks.graphs import build
 from dadao_sim.problems import build_problem
 from dadao_sim.problems.kinds.kind import PROBLEMS
+from dadao_sim.results.result import load_result
 from dadao_sim.simulation.replay import make_player
 
 NODES, DIMENSION = 7, 3
@@ -446,12 +447,11 @@ def test_with_losses_the_world_and_the_method_see_the_same_coins():
     assert player.tally.communications == pytest.approx(9 * sum(heads) + resent)
 
 
-def run_in_a_world(name, graph, jobs=1):
-    """The end of a run in which a gradient takes 1 and a message 0.5."""
+def run_in_a_world(name, graph, **how):
+    """A result in whose world a gradient takes 1 and a message 0.5."""
     data = {"kind": "synthetic", "dim": 3, "samples_per_node": 5, "condition_number": 50}
     scenario = {
         "name": "takes-its-time",
-        "repeats": 2,
         "problem": {"kind": "least_squares", "data": data},
         "network": {"graph": graph, "nodes": 6},
         "algorithms": [name],
@@ -462,20 +462,27 @@ def run_in_a_world(name, graph, jobs=1):
         },
         "stop": {"gradients_per_node": 400},
     }
-    return simulate(scenario, jobs=jobs).curves.iloc[-1]
+    return simulate(scenario, **how)
 
 
 def test_a_run_in_a_world_takes_the_time_of_its_coins():
-    end = run_in_a_world("scaffnew", "cycle")
+    end = run_in_a_world("scaffnew", "cycle").curves.iloc[-1]
     gossips = end["communications"] / 6
     assert 0 < gossips < 400
     assert end["time"] == pytest.approx(400 + 0.5 * gossips)
 
 
+def test_a_run_that_outlasts_its_samples_is_read_again(tmp_path):
+    """Rounds of 1 + 4 where 1 was expected: more samples than were asked for."""
+    result = run_in_a_world("scaffold", "path", out=tmp_path / "r")
+    assert len(result.curves) > result.manifest["scenario"]["record"]["points"] + 2
+    assert load_result(tmp_path / "r").curves.equals(result.curves)
+
+
 @pytest.mark.parametrize("jobs", [1, 2])
 def test_a_run_in_a_world_has_a_hub_for_a_server(jobs):
     """100 rounds of four gradients, a message up and one down over each of 5 edges."""
-    end = run_in_a_world("scaffold", "star", jobs)
+    end = run_in_a_world("scaffold", "star", jobs=jobs).curves.iloc[-1]
     assert end["time"] == pytest.approx(100 * (4 + 2 * 0.5))
     assert end["communications"] == 100 * 5
 
