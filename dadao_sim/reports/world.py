@@ -131,7 +131,8 @@ def world_report(
             for rows in bars
         )
         losses = per_edge(events, (RESENT,), len(edges))
-        exchanges = losses + clock.exchanges_until(rounds)
+        one_way = clock.route is not None  # half of an exchange, whose bytes go both ways
+        exchanges = losses / (1 + one_way) + clock.exchanges_until(rounds)
     else:
         utilisation = busy_share(events, parts.problem.nodes, end / plan.unit)
         waited = np.array(clock.waited()) / end
