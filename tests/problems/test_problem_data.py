@@ -31,9 +31,12 @@ def rng(seed: int = 0) -> np.random.Generator:
     dim=st.integers(1, 9),
     spare=st.integers(-4, 9),
     heterogeneity=st.floats(0, 2).filter(lambda h: h == 0 or h >= SMALLEST),
+    hessians=st.sampled_from(["aligned", "random"]),
     seed=st.integers(0, 99),
 )
-def test_the_condition_number_is_the_one_asked_for(kind, kappa, dim, spare, heterogeneity, seed):
+def test_the_condition_number_is_the_one_asked_for(
+    kind, kappa, dim, spare, heterogeneity, hessians, seed
+):
     if kind in ("least_squares", "ridge"):
         dim = max(dim, 2)  # in dimension 1 theirs is 1
     samples = max(dim + spare, dim if kind == "least_squares" else 1)
@@ -43,6 +46,7 @@ def test_the_condition_number_is_the_one_asked_for(kind, kappa, dim, spare, hete
         "samples_per_node": samples,
         "condition_number": kappa,
         "heterogeneity": heterogeneity,
+        "hessians": hessians,
     }
     problem = build_problem(cases.spec(kind, data), 4, rng(seed))
     assert problem.L / problem.mu == pytest.approx(kappa, rel=1e-9)
