@@ -1,45 +1,140 @@
-"""The table of methods in README.md, made from what the methods declare.
+"""The tables of methods in README.md and docs/methods.md, made from what the methods declare.
 
-    make methods      writes it there
+    make methods      writes them there
 
-What a method asks for (its oracle, its clock) is found as the simulator finds it, by tuning it.
+What a method asks for (its oracle, its clock, its messages) is found as the simulator finds it, by
+tuning it for a small problem.
 """
 
+import inspect
 import re
+import sys
 import unicodedata
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from dadao_sim import Problem
 from dadao_sim.algorithms.contract.method import Method
 from dadao_sim.algorithms.contract.registry import METHODS, citation
+from dadao_sim.algorithms.contract.rounds import RoundMethod
 from dadao_sim.testing import lollipop, small_problem
 
-README = Path(__file__).resolve().parents[1] / "README.md"
+ROOT = Path(__file__).resolve().parents[1]
+README, METHODS_PAGE = ROOT / "README.md", ROOT / "docs" / "methods.md"
 HOME = "dadao_sim.algorithms."
-TITLES = ("name", "in print", "oracle", "clock", "graphs", "local step", "reference")
-TABLE = re.compile(rf"^\| {TITLES[0]} \| {TITLES[1]} .*\n(?:\|.*\n)+", re.MULTILINE)
-LOCAL_STEPS = {"none": "", "proven": "yes", "experimental": "experimental"}
+FAMILIES = {
+    "accelerated": "accelerated in mu and L, or in the network too",
+    "tracking": "gradient tracking",
+    "exact": "one step of gossip and a correction: x* with a fixed step",
+    "inexact": "gradient descent and gossip: near x* with a fixed step",
+    "local": "several local steps between gossips",
+    "compressed": "messages of few bits",
+    "dual": "splitting and dual methods",
+    "variance reduced": "gradients of samples, and x* all the same",
+    "stochastic": "asynchronous, on minibatches",
+    "gossip": "averaging alone",
+    "token": "a token that walks",
+}
+"""What the families are; one that is not here stands under its own name."""
+TITLES = ("name", "in print", "oracle", "clock", "a message", "takes", "guarantee", "reference")
+DIMENSION = 3
+LOCAL_STEPS = {"none": "", "proven": "local step", "experimental": "local step (experimental)"}
 ACCENTS = {"'": "\u0301", '"': "\u0308", "`": "\u0300"}
 
 
-def method_table() -> str:
-    """A row per method of the package, in the registry's order; in Markdown."""
-    ours = [m for m in METHODS.values() if (m.constants.__module__ or "").startswith(HOME)]
-    lines = [TITLES, ("---",) * len(TITLES), *map(row, ours)]
+def ours() -> list[Method]:
+    """The methods of the package, in the registry's order."""
+    return [m for m in METHODS.values() if (m.constants.__module__ or "").startswith(HOME)]
+
+
+def families() -> dict[str, list[Method]]:
+    """The same by their families."""
+    found: dict[str, list[Method]] = {}
+    for method in ours():
+        found.setdefault(method.family, []).append(method)
+    return found
+
+
+def short_table() -> str:
+    """A row per family; in Markdown."""
+    lines = [("what they are", "methods"), ("---", "---")]
+    for family, members in families().items():
+        names = ", ".join(f"`{method.name}`" for method in members)
+        lines.append((FAMILIES.get(family, family), names))
+    return _markdown(lines)
+
+
+def long_tables() -> str:
+    """A table per family, a row per method; in Markdown."""
+    parts = []
+    for family, members in families().items():
+        lines = [TITLES, ("---",) * len(TITLES), *map(row, members)]
+        title = FAMILIES.get(family, family)
+        parts.append(f"### {title[0].upper()}{title[1:]}\n\n{_markdown(lines)}")
+    return "\n".join(parts)
+
+
+def _markdown(lines: list[tuple[str, ...]]) -> str:
     return "".join(f"| {' | '.join(cells)} |\n" for cells in lines)
 
 
 def row(method: Method) -> tuple[str, ...]:
     """What the table says of a method."""
-    tuning = method.tune(small_problem(), lollipop())
+    problem = averaging() if method.needs_averaging else small_problem()
+    tuning = method.tune(problem, lollipop())
     return (
         f"`{method.name}`",
         method.title,
         oracle(tuning.asked),
         clock(tuning.clock),
-        "fixed, time-varying" if method.time_varying else "fixed",
-        LOCAL_STEPS[method.composite],
+        message(tuning.asked),
+        takes(method),
+        guarantee(method),
         reference(citation(method)),
+    )
+
+
+def averaging() -> Problem:
+    """Seven points."""
+    return Problem.averaging(np.random.default_rng(0).standard_normal((7, DIMENSION)))
+
+
+def message(asked: Any) -> str:
+    """How many in sequence a round has, and what one holds."""
+    times = asked.per_round.messages_in_sequence
+    floats = asked.message_bytes / 8 / DIMENSION
+    held = (
+        f"{floats:g} vector{'s' if floats != 1 else ''}" if floats == int(floats) else "compressed"
+    )
+    return f"{times:g} of {held}" if times > 1 else held
+
+
+def takes(method: Method) -> str:
+    """The options that a user may choose."""
+    words = [
+        "sequences of graphs" * method.time_varying,
+        "minibatches" * method.stochastic,
+        LOCAL_STEPS[method.composite],
+    ]
+    if isinstance(method, RoundMethod):
+        own = method.weights is not None or method.server
+        words += ["mixing" * (not own), "chebyshev" * (not own and method.compression == "none")]
+        words += [f"compression ({method.compression})" * (method.compression != "none")]
+    return ", ".join(filter(None, words))
+
+
+def guarantee(method: Method) -> str:
+    """The first sentence of its own under Guarantee."""
+    module = sys.modules[method.constants.__module__ or ""]
+    found = re.search(r"^Guarantee\n((?:    .*\n)+)", f"{inspect.getdoc(module)}\n", re.MULTILINE)
+    assert found is not None, method.name
+    sentences = re.split(r"(?<=\.) |(?<=;) (?=[A-Z])", " ".join(found[1].split()))
+    of_its_own = [s for s in sentences if s.startswith(f"{method.title}: ")]
+    chosen = (of_its_own or sentences)[0].removeprefix(f"{method.title}: ").rstrip(".;")
+    return (
+        (chosen[0].upper() + chosen[1:]).replace("|", r"\|").replace("*", r"\*").replace("_", r"\_")
     )
 
 
@@ -83,6 +178,16 @@ def plain(text: str) -> str:
     return unicodedata.normalize("NFC", letters)
 
 
+def written(text: str, name: str, table: str) -> str:
+    """``text`` with the table between the marks of that name."""
+    begin, end = f"<!-- {name} -->\n", f"<!-- end of {name} -->"
+    head, found, rest = text.partition(begin)
+    assert found, f"no {begin}"
+    return f"{head}{begin}\n{table}\n{end}{rest.partition(end)[2]}"
+
+
+PAGES = {README: ("families", short_table), METHODS_PAGE: ("methods", long_tables)}
+
 if __name__ == "__main__":
-    text = README.read_text(encoding="utf-8")
-    README.write_text(TABLE.sub(lambda _: method_table(), text), encoding="utf-8")
+    for page, (name, table) in PAGES.items():
+        page.write_text(written(page.read_text("utf-8"), name, table()), encoding="utf-8")

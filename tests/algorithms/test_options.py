@@ -88,7 +88,7 @@ def test_what_is_refused():
         for option, chosen in OPTIONS.items()
     }
     rounds = {name for name, method in methods.items() if isinstance(method, RoundMethod)}
-    own = {name for name in rounds if methods[name].weights is not None}
+    own = {name for name in rounds if methods[name].weights is not None or methods[name].server}
     compressing = {name for name in rounds if methods[name].compression != "none"}
     assert set(taken["none"]) == set(methods)
     assert set(taken["mixing lazy_metropolis"]) == rounds - own
