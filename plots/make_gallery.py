@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from local_steps_pictures import LOCAL_STEP_SCENARIOS, local_steps_pictures
+from methods_pictures import methods_pictures
 from pictures import Picture, ResultOf, Run, comparison_picture, scenario_picture
 from rates_pictures import RATES_SCENARIOS, rates_pictures
 from world_pictures import WORLD_SCENARIOS, world_pictures
@@ -143,7 +144,7 @@ def sections() -> dict[str, list[Picture]]:
     paper = [f"paper/{graph}-{kind}" for graph in GRAPHS for kind in ("regression", "logistic")]
     dadao = ["gossip-rate", "stochastic-averaging", "condition-number"]
     real = ["breast-cancer-geant2012", "breast-cancer-sorted"]
-    placed = ["quickstart", *paper, *dadao, "continuized", *real]
+    placed = ["quickstart", "methods", *paper, *dadao, "continuized", *real]
     placed += [*RATES_SCENARIOS, *WORLD_SCENARIOS, *LOCAL_STEP_SCENARIOS]
     others = [name for name in shipped.scenarios() if name not in placed]
     gallery = {
@@ -152,6 +153,7 @@ def sections() -> dict[str, list[Picture]]:
             *(paper_comparison(kind) for kind in ("regression", "logistic")),
             *map(scenario_picture, paper),
         ],
+        "The field": methods_pictures(),
         "What the rate depends on": [
             *map(scenario_picture, dadao),
             condition_numbers(),
