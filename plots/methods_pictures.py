@@ -27,7 +27,7 @@ def methods_pictures() -> list[Picture]:
     return [
         Picture(
             name=NAME,
-            title="Every method on one problem",
+            title=NAME,
             caption=caption(NAME),
             command=f"dadao-sim run scenarios/{NAME}.yaml\n"
             f"dadao-sim compare results/{NAME} --accuracy {ACCURACY:g}",

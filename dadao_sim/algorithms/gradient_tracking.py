@@ -30,11 +30,21 @@ at X_0 are computed, and charged, before the first round.
 import math
 
 from dadao_sim.algorithms.contract.rounds import RoundMethod
+from dadao_sim.errors import InputError
 
 
 def constants(c, problem, network):
     """One step for all nodes."""
-    c.step = min(1.0, math.sqrt(c.L / c.mu) * (1 - c.l2)) / c.L
+    c.step = share(c) / c.L
+
+
+def share(c):
+    """min(1, sqrt(kappa) (1 - lambda_2)) of the step 1/L; all of it where mu is 0."""
+    try:
+        mu = c.mu
+    except InputError:
+        return 1.0
+    return min(1.0, math.sqrt(c.L / mu) * (1 - c.l2))
 
 
 def prepare(s, c, nodes, W):

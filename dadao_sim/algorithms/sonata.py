@@ -25,16 +25,14 @@ A step is one round of gossip, in which a node sends twice: the second vector ca
 the first has arrived. The gradients at X_0 are computed, and charged, before the first round.
 """
 
-import math
-
 from dadao_sim.algorithms.contract.rounds import RoundMethod
-from dadao_sim.algorithms.gradient_tracking import fixed_point, prepare
+from dadao_sim.algorithms.gradient_tracking import fixed_point, prepare, share
 
 
 def constants(c, problem, network):
     """A surrogate of curvature tau, of whose minimiser the nodes go gamma of the way."""
     c.tau = c.L
-    c.gamma = min(1.0, math.sqrt(c.L / c.mu) * (1 - c.l2))
+    c.gamma = share(c)
 
 
 def step(s, c, nodes, W):
