@@ -4,7 +4,8 @@ Problem
     CHOCO-gossip: the mean of the centres c_i of f_i(x) = ||x - c_i||^2/2.
     CHOCO-SGD: minimise (1/n) sum_i f_i(x), each f_i L-smooth.
 State
-    per node x, h, which its neighbours know of it, and hw = W h; h and hw start at 0.
+    per node x, h, which its neighbours know of it, and hw = W h; x starts at c_i in CHOCO-gossip,
+    h and hw start at 0.
 Step (X, H, Hw, Q stack the rows of the nodes)
     CHOCO-SGD only: X <- X - eta grad F(X).
     Q = compressed(X - H), which is all that is sent;  H+ = H + Q;  Hw+ = Hw + W Q;
@@ -25,7 +26,6 @@ Reference
     Algorithms with Compressed Communication", ICML 2019, Algorithms 1 and 2.
 """
 
-from dadao_sim.algorithms.contract.averages import centres
 from dadao_sim.algorithms.contract.rounds import RoundMethod
 from dadao_sim.compression.sparsifiers import TopK
 
@@ -44,11 +44,6 @@ def constants_of_sgd(c, problem, network):
 def compressor(c, problem):
     """A tenth of the numbers."""
     return TopK(kind="top_k", k=max(1, problem.dimension // 10))
-
-
-def start_at_centres(s, c, nodes, W):
-    """X_0 = C."""
-    s.x = centres(s.x, nodes)
 
 
 def step(s, c, nodes, W):
@@ -81,7 +76,6 @@ CHOCO_GOSSIP = RoundMethod(
     compression="any",
     compressor=compressor,
     constants=constants,
-    prepare=start_at_centres,
     step=step,
     fixed_point=fixed_point,
 )

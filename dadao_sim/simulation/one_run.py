@@ -42,7 +42,7 @@ def _played(plan: Plan, tick: Tick | None) -> FinishedRun:
 
     begun = time.perf_counter()
     problem = parts.problem.with_step(plan.tuning.prox_step)
-    errors = ErrorsAndMetrics(problem, parts.x0, plan.metrics)
+    errors = ErrorsAndMetrics(problem, plan.x0, plan.metrics)
     outcome = run(player, plan.source, errors, plan.limits, plan.sample_times(), heard)
     seconds = time.perf_counter() - begun
     curves = pd.DataFrame(outcome.samples)

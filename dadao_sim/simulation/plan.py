@@ -28,7 +28,7 @@ from dadao_sim.problems import Problem
 from dadao_sim.randomness import stream
 from dadao_sim.results.columns import CURVE_COLUMNS
 from dadao_sim.results.result import RunKey
-from dadao_sim.scenario.model import AlgorithmSpec, RecordSpec, Scenario
+from dadao_sim.scenario.model import AlgorithmSpec, RecordSpec, Scenario, StartSpec
 from dadao_sim.simulation.counts import shares
 from dadao_sim.simulation.limits import Limits
 from dadao_sim.simulation.loop import next_window
@@ -91,6 +91,11 @@ class Plan:
         """When to sample; see ``sampling``."""
         return sample_times(self.horizon, self.points, self.spacing, whole=self.whole_rounds)
 
+    @property
+    def x0(self) -> np.ndarray:
+        """Where the nodes start, (n, d)."""
+        return self.method.starts_at(self.parts.problem, self.parts.x0)
+
     @cached_property
     def source(self) -> Source:
         """The events of the run, from a clock of its own: what is taken from it is gone."""
@@ -109,6 +114,8 @@ def make_plan(scenario: Scenario, key: RunKey, parts: Parts) -> Plan:
     spec = next(spec for spec in scenario.algorithms if spec.label == label)
     with within("algorithms"):
         method, network, tuning = tuned(spec, parts)
+    if method.needs_averaging and scenario.start != StartSpec():
+        raise InputError("start", f"{label} starts at the points it averages", "leave start out")
     if scenario.clock.node_rates is not None:
         tuning = with_node_rates(tuning, method, np.array(scenario.clock.node_rates))
     world, unit = parts.world, 1.0

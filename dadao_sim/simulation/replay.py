@@ -48,6 +48,7 @@ def make_player(
         objective = problem.with_conjugate()
     if batch_size is not None:
         objective = problem.stochastic_objective(batch_size)
+    x0 = method.starts_at(problem, x0)
     values = method.initial_values(nodes, dimension, x0, blocks)
     share = shares(problem, batch_size)
     if isinstance(method, RoundMethod):
@@ -82,7 +83,8 @@ def replay(
 
     Nodes are left at the time of their own last event; the log of a method that a world slowed down
     is played in the method's own time (``Events.unit``). ``x0`` is (d,) or (n, d), zeros by
-    default; ``overrides`` replaces constants of the method by name; ``blocks`` gives other blocks
+    default, and never given where the method starts at the centres of an averaging problem;
+    ``overrides`` replaces constants of the method by name; ``blocks`` gives other blocks
     their value at time 0. ``network`` may be a graph of networkx. For a synchronous method each
     ROUND of the log is a step.
 
@@ -105,6 +107,8 @@ def replay(
         events.check(network.nodes)
         events = events.on(network).in_units()
     tuning = method.tune(problem, network, overrides or {})
+    if x0 is not None and method.needs_averaging:
+        raise InputError("x0", f"{method.name} starts at the points it averages", "leave x0 out")
     rows = start_rows(x0, problem.nodes, problem.dimension)
     player = make_player(method, problem, tuning, rows, blocks)
     player.play(events, 0, len(events))

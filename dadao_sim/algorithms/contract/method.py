@@ -79,7 +79,8 @@ class Method(ABC):
     ``reference`` a key of ``algorithms/references.bib`` (or a BibTeX entry, or plain text),
     ``look`` its colour, dash and marker in every figure ("blue solid o"; the next free ones where
     it has none). Block ``start_block`` is filled by x0, the others start at 0; block ``estimate``
-    estimates x*, None where that takes a computation.
+    estimates x*, None where that takes a computation. One that ``needs_averaging`` only takes the
+    mean of the centres c_i of f_i(x) = ||x - c_i||^2/2: they are its x0.
 
     ``constants(c, problem, network)`` assigns the constants to c. ``invariant`` names the blocks
     whose sum over the nodes gossip conserves; ``drifting`` those that a fixed point determines only
@@ -224,6 +225,12 @@ class Method(ABC):
             return False
         covered = self.composite == "proven" and step.convex and step.exact
         return not covered or (self.theorem_needs_mu and not problem.is_strongly_convex)
+
+    def starts_at(self, problem: "Problem", x0: np.ndarray) -> np.ndarray:
+        """Where the nodes start, (n, d): at ``x0``; what only averages starts at the centres."""
+        if self.needs_averaging and isinstance(problem, AveragingProblem):
+            return problem.centres
+        return x0
 
     def initial_values(
         self, nodes: int, dimension: int, x0: np.ndarray, given: Mapping[str, np.ndarray]

@@ -10,7 +10,7 @@ from dadao_sim.registration import Registry
 
 FAMILIES = (
     *("accelerated", "tracking", "exact", "inexact", "local", "compressed", "dual", "stochastic"),
-    "other",
+    *("gossip", "other"),
 )
 
 
