@@ -31,9 +31,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from dadao_sim.algorithms.contract.clocks import exchanges_only
 from dadao_sim.algorithms.contract.method import AsynchronousMethod
 from dadao_sim.engine import oracles
-from dadao_sim.events.asked import PoissonRates
 
 Y, Z = range(2)
 BLOCKS = ("y", "z")
@@ -59,12 +59,6 @@ def constants(c, problem, network):
     c.rate_factor = 1.0
     c.total_rate = c.rate_factor * problem.nodes / 2
     c.of_edges(resistance=network.resistances(network.rates / network.rates.sum()))
-
-
-def clock(c, problem, network):
-    """One clock of rate ``total_rate`` for all edges; no node has one."""
-    p = network.rates / network.rates.sum()
-    return PoissonRates(nodes=np.zeros(problem.nodes), edges=c.total_rate * p)
 
 
 def design_rate(c):
@@ -128,7 +122,7 @@ METHOD = AsynchronousMethod(
     no_composite="its rate rests on smooth f_i + r; use dual_proximal_gradient",
     params=Params,
     constants=constants,
-    clock=clock,
+    clock=exchanges_only,
     design_rate=design_rate,
     fixed_point=fixed_point,
     flow=flow,

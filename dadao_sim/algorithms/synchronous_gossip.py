@@ -1,0 +1,49 @@
+r"""Synchronous gossip: rounds of W, fixed-matrix or Chebyshev gossip by its options.
+
+Problem
+    the mean of the centres c_i of f_i(x) = ||x - c_i||^2/2, one at each node of a connected graph.
+State
+    per node x, which starts at c_i.
+Step (X stacks the rows of the nodes)
+    X+ = W X
+Mixing
+    ``mixing`` chooses W; with ``chebyshev: K`` it is K rounds of Chebyshev gossip.
+Guarantee
+    The mean of x is conserved, and ||X - X*|| falls by max(|lambda_2|, |lambda_n|) of W each round:
+    by 1 - 1/chi with I - Laplacian/lambda_max, and by a constant at about sqrt(chi) rounds of
+    Chebyshev gossip.
+Reference
+    L. Xiao, S. Boyd, "Fast Linear Iterations for Distributed Averaging", Systems & Control Letters
+    53(1), 2004.
+"""
+
+from dadao_sim.algorithms.contract.rounds import RoundMethod
+
+
+def constants(c, problem, network):
+    """It has none but W."""
+
+
+def step(s, c, nodes, W):
+    """X+ = W X."""
+    s.x = W(s.x)
+
+
+def fixed_point(x, g, mean, c):
+    """x = x*."""
+    return {"x": x}
+
+
+METHOD = RoundMethod(
+    name="synchronous_gossip",
+    title="Synchronous gossip",
+    family="gossip",
+    reference="xiao2004fast",
+    needs_averaging=True,
+    no_composite="it only takes means",
+    time_varying=True,
+    invariant=("x",),
+    constants=constants,
+    step=step,
+    fixed_point=fixed_point,
+)
