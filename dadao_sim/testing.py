@@ -19,7 +19,7 @@ from typing import Any, Literal
 import networkx as nx
 import numpy as np
 
-from dadao_sim.algorithms.contract import gossip, nodes
+from dadao_sim.algorithms.contract import gossip
 from dadao_sim.algorithms.contract.method import AsynchronousMethod, Method, Tuning
 from dadao_sim.algorithms.contract.options import Options
 from dadao_sim.algorithms.contract.registry import citation, get_method
@@ -416,17 +416,23 @@ class Watched:
     def __init__(self, inner: Any):
         self.inner = inner
         self.gradients = self.conjugate_gradients = self.local_solves = 0
-        self.is_solving = False
 
     def gradient(self, i: int, x: np.ndarray, mark: Any, out: np.ndarray) -> None:
-        """The real one's; in a local solve it is part of the solve."""
-        self.gradients += not self.is_solving
+        """The real one's."""
+        self.gradients += 1
         oracles.gradient(self.inner, i, x, mark, out)
 
     def conjugate_gradient(self, i: int, y: np.ndarray, out: np.ndarray) -> None:
         """The real one's."""
         self.conjugate_gradients += 1
         oracles.conjugate_gradient(self.inner, i, y, out)
+
+    def local_solve(
+        self, i: int, v: np.ndarray, curvature: float, step: float, x: np.ndarray
+    ) -> None:
+        """The real one's; the gradients that it takes are part of it."""
+        self.local_solves += 1
+        oracles.local_solve(self.inner, i, v, curvature, step, x)
 
     def prox(self, step: float, v: np.ndarray, out: np.ndarray) -> None:
         """The real one's."""
@@ -437,7 +443,7 @@ class Watched:
         oracles.gradient_mapping(self.inner, step, x, g)
 
 
-for _verb in ("gradient", "conjugate_gradient", "prox", "gradient_mapping"):
+for _verb in ("gradient", "conjugate_gradient", "local_solve", "prox", "gradient_mapping"):
     getattr(oracles, _verb).register(Watched, getattr(Watched, _verb))
 
 
@@ -495,15 +501,7 @@ class WatchedMatrix:
 def _watched(player: Any) -> Iterator[tuple[Watched, Wire]]:
     """Count, beside the package's own counters and below them, what a player asks for."""
     watched, wire = Watched(player.objective), Wire()
-    real_solve: Any = nodes.solve_all
     product_nodes = gossip.PRODUCT_NODES
-
-    def solve_all(objective: Any, V: np.ndarray, *rest: Any) -> None:
-        watched.local_solves += len(V)
-        watched.is_solving = True
-        real_solve(objective, V, *rest)
-        watched.is_solving = False
-
     player.objective = watched
     if hasattr(player, "nodes"):
         player.nodes.objective = watched
@@ -512,10 +510,10 @@ def _watched(player: Any) -> Iterator[tuple[Watched, Wire]]:
     else:
         player.compiled_objective = False
     try:
-        vars(nodes)["solve_all"], gossip.PRODUCT_NODES = solve_all, 0  # rounds one by one
+        gossip.PRODUCT_NODES = 0  # rounds one by one
         yield watched, wire
     finally:
-        vars(nodes)["solve_all"], gossip.PRODUCT_NODES = real_solve, product_nodes
+        gossip.PRODUCT_NODES = product_nodes
 
 
 @law
@@ -551,10 +549,11 @@ def what_it_costs_is_what_it_asks_for(case: Case) -> None:
         size = 2 * edges[0] * sum(math.ceil(bits / 8) for _, bits in sent) + 8 * in_trees
         most = edges[0] * len(wire.rows) + (NODES - 1) * len(wire.means)
     else:
-        exchanges = int((case.events.kind[:rounds] == GOSSIP).sum())
+        exchanges, tuning = int((case.events.kind[:rounds] == GOSSIP).sum()), case.tuning
         length = _message_length(case)
-        numbers, size, most = 2 * exchanges * length, 2 * exchanges * 8 * length, exchanges
-        assert tally.communications == exchanges
+        messages = exchanges if tuning.asked.one_way else 2 * exchanges
+        numbers, size, most = messages * length, 8 * messages * length, exchanges
+        assert (tally.communications, tally.messages) == (exchanges, messages)
     assert 0 <= tally.communications <= most
     assert tally.floats_sent == numbers, f"{tally.floats_sent:g} numbers counted, {numbers} sent"
     assert tally.bytes_sent == size, f"{tally.bytes_sent:g} bytes counted, {size} sent"

@@ -1,14 +1,24 @@
-"""What a method may ask of a node: gradient, conjugate gradient, prox; by type of objective.
+"""What a method may ask of a node: gradient, conjugate gradient, prox, local solve; by type of
+objective.
 
 An objective is a NamedTuple of contiguous arrays and scalars, so that these calls are inlined in
 the compiled engine; or any Python object with methods of the same names and arguments (after
 ``objective``).
 """
 
+import math
+
 import numpy as np
 
 from dadao_sim.compiled.dispatch import by_type
 from dadao_sim.compiled.kernel import kernel
+
+TOLERANCE = 1e-15
+"""Of a local step, relative to what it is the sum of; 1/q times this remains in x at worst, q the
+inverse condition of the local problem.
+"""
+MOST_STEPS = 10**6
+NO_MARK = np.uint64(0)
 
 
 @by_type(0)
@@ -35,6 +45,16 @@ def gradient_mapping(objective, step, x, g):
     """
 
 
+@by_type(0)
+def local_solve(objective, i, v, curvature, step, x):
+    """Replace ``x`` (d,) by argmin f_i + r + curvature ||.||^2/2 - <v, .>, for v (d,).
+
+    By accelerated proximal gradient steps of length ``step`` from x, to rounding; what does not
+    converge is the last iterate after ``MOST_STEPS``. The f_i count as convex only: the momentum is
+    that of the strong convexity ``curvature``.
+    """
+
+
 def _copy(objective, step, v, out):
     for k in range(v.shape[0]):
         out[k] = v[k]
@@ -44,7 +64,32 @@ def _stay(objective, step, x, g):
     pass
 
 
+def _solve(objective, i, v, curvature, step, x):
+    root = math.sqrt(step * curvature)
+    momentum = (1 - root) / (1 + root)
+    # (1 - root)^k bounds the error of the value, relative.
+    limit = int(min(-2 * math.log(TOLERANCE) / root, MOST_STEPS))
+    work = np.empty((4, x.shape[0]))
+    g, y, forward, after = work[0], work[1], work[2], work[3]
+    for k in range(x.shape[0]):
+        y[k] = x[k]
+    for _ in range(limit):
+        gradient(objective, i, y, NO_MARK, g)
+        size, moved = 0.0, 0.0
+        for k in range(x.shape[0]):
+            forward[k] = y[k] - step * (g[k] + curvature * y[k] - v[k])
+            size = max(size, abs(y[k]), step * abs(g[k]), step * abs(v[k]))
+        prox(objective, step, forward, after)
+        for k in range(x.shape[0]):
+            moved = max(moved, abs(after[k] - y[k]))
+            y[k] = after[k] + momentum * (after[k] - x[k])
+            x[k] = after[k]
+        if not moved > TOLERANCE * size:
+            break
+
+
 prox.register(object, _copy)
+local_solve.register(object, _solve)
 gradient_mapping.register(object, _stay)
 
 
@@ -58,6 +103,12 @@ def _compiled_gradients(objective, X, marks, out):
 def _compiled_conjugate_gradients(objective, Y, out):
     for i in range(Y.shape[0]):
         conjugate_gradient(objective, i, Y[i], out[i])
+
+
+@kernel
+def _compiled_local_solves(objective, V, curvatures, steps, X):
+    for i in range(X.shape[0]):
+        local_solve(objective, i, V[i], curvatures[i], steps[i], X[i])
 
 
 @kernel
@@ -86,6 +137,17 @@ def all_conjugate_gradients(objective, Y, out):
     else:
         for i in range(Y.shape[0]):
             conjugate_gradient(objective, i, Y[i], out[i])
+
+
+def all_local_solves(objective, V, curvatures, steps, X):
+    """Replace every row of ``X`` (n, d) by its node's local solve, with V[i], ``curvatures[i]`` and
+    ``steps[i]``, as :func:`all_gradients` does.
+    """
+    if isinstance(objective, tuple):
+        _compiled_local_solves(objective, np.ascontiguousarray(V), curvatures, steps, X)
+    else:
+        for i in range(X.shape[0]):
+            local_solve(objective, i, V[i], curvatures[i], steps[i], X[i])
 
 
 def all_prox(objective, steps, V, out):

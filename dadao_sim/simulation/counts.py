@@ -9,7 +9,7 @@ from dadao_sim.algorithms.contract.tally import Tally
 from dadao_sim.events.log import GOSSIP, GRADIENT, GRADIENT_START, SEND, Events
 from dadao_sim.simulation.limits import NEARLY, Limits
 
-COUNTED = ("gradients", "conjugate_gradients", "communications")
+COUNTED = ("gradients", "conjugate_gradients", "local_solves", "communications")
 
 
 def shares(problem: Any, batch_size: int | None) -> np.ndarray:
@@ -44,20 +44,22 @@ class EventCounts:
         started = (events.kind == GRADIENT) | (events.kind == GRADIENT_START)
         exchanged = (events.kind == GOSSIP) | (events.kind == SEND)
         node, edge = self.asked.gradient, self.asked.exchange
-        full = node.gradients - node.conjugate_gradients  # a minibatch counts its share of these
+        full = node.gradients - node.whole  # a minibatch counts its share of these
         conjugates = started * node.conjugate_gradients + exchanged * edge.conjugate_gradients
-        others = exchanged * (edge.gradients - edge.conjugate_gradients)
-        gradients = started * (full * self.share[events.i]) + others + conjugates
-        return gradients, conjugates, exchanged
+        solves = started * node.local_solves + exchanged * edge.local_solves
+        others = exchanged * (edge.gradients - edge.whole)
+        gradients = started * (full * self.share[events.i]) + others + conjugates + solves
+        return gradients, conjugates, solves, exchanged
 
     def at(self, row: int) -> Tally:
         """The tally after the first ``row`` rows of the window loaded last."""
         counts = self.before
         if row > 0:
             counts = {name: float(values[row - 1]) for name, values in self.window.items()}
-        sent = 2 * counts["communications"]
+        sent = (1 if self.asked.one_way else 2) * counts["communications"]
         return Tally(
             **counts,
+            messages=sent,
             floats_sent=sent * self.asked.numbers,
             bytes_sent=sent * self.asked.bytes_each_way,
         )

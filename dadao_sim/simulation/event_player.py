@@ -103,7 +103,7 @@ class EventPlayer(Player):
             self._run(self._play, self.objective, log, first, stop)
             return
         asks = {GRADIENT, GRADIENT_START} | (
-            {GOSSIP, SEND} if self.method.needs_conjugate else set()
+            {GOSSIP, SEND} if self.counts.asked.exchange.gradients else set()
         )
         asking = first + np.flatnonzero(np.isin(log.kind[first:stop], list(asks)))
         for row in asking.tolist():

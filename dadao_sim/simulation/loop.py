@@ -109,7 +109,7 @@ def counts(tally: Tally, rounds: int) -> dict[str, float]:
         "conjugate_gradients": float(tally.conjugate_gradients),
         "local_solves": float(tally.local_solves),
         "communications": float(tally.communications),
-        "messages": float(2 * tally.communications),
+        "messages": float(tally.messages),
         "floats_sent": float(tally.floats_sent),
         "bytes_sent": float(tally.bytes_sent),
         "rounds": float(rounds),

@@ -275,8 +275,8 @@ def gradient_rate(tuning: Tuning, share: np.ndarray) -> float:
     if tuning.clock is None:
         others = asked.per_round.conjugate_gradients + asked.per_round.local_solves
         return (asked.per_round.gradients - others) * float(share.mean()) + others
-    full = asked.gradient.gradients - asked.gradient.conjugate_gradients
-    at_nodes = tuning.clock.nodes * (full * share + asked.gradient.conjugate_gradients)
+    full = asked.gradient.gradients - asked.gradient.whole
+    at_nodes = tuning.clock.nodes * (full * share + asked.gradient.whole)
     return float(at_nodes.sum()) + asked.exchange.gradients * tuning.communications
 
 

@@ -28,10 +28,18 @@ if TYPE_CHECKING:
 
 
 class EventCosts(NamedTuple):
-    """What an event asks of a node: gradients, and conjugate gradients beside them."""
+    """What an event asks of a node: gradients, those of them that are conjugate gradients, or local
+    solves.
+    """
 
     gradients: float = 0.0
     conjugate_gradients: float = 0.0
+    local_solves: float = 0.0
+
+    @property
+    def whole(self) -> float:
+        """What is no gradient that a minibatch makes cheaper."""
+        return self.conjugate_gradients + self.local_solves
 
 
 NOTHING = EventCosts()
@@ -48,7 +56,8 @@ class Asked:
     ``messages_per_communication`` each way, or by turns on the way to the ``server`` of a
     method that has one, and back. Of an asynchronous one
     ``gradient`` and ``exchange`` are what an event asks of a node, and an exchange of both its ends
-    together; ``numbers`` is what each end sends in an exchange. ``prox_step`` is the smallest step
+    together; ``numbers`` is what each end sends in an exchange, or one of them if it is
+    ``one_way``. ``prox_step`` is the smallest step
     at which the prox of r is asked for, None where it never is.
     """
 
@@ -60,6 +69,7 @@ class Asked:
     gradient: EventCosts = NOTHING
     exchange: EventCosts = NOTHING
     numbers: int = 0
+    one_way: bool = False
     messages_per_communication: float = 1.0
     prox_step: float | None = None
 
@@ -81,6 +91,7 @@ class Asked:
         part = 1 / self.messages_per_communication
         once = self.with_heads
         tally.communications += part
+        tally.messages += 2 * part
         tally.floats_sent += part * once.floats_sent / once.communications
         tally.bytes_sent += part * once.bytes_sent / once.communications
 
@@ -89,7 +100,7 @@ class Stub:
     """An objective that answers zeros, and counts."""
 
     def __init__(self) -> None:
-        self.gradients = self.conjugate_gradients = 0
+        self.gradients = self.conjugate_gradients = self.local_solves = 0
         self.steps: list[float] = []
 
     def gradient(self, i: int, x: np.ndarray, mark: Any, out: np.ndarray) -> None:
@@ -103,6 +114,14 @@ class Stub:
         self.conjugate_gradients += 1
         out[:] = 0.0
 
+    def local_solve(
+        self, i: int, v: np.ndarray, curvature: float, step: float, x: np.ndarray
+    ) -> None:
+        """The start."""
+        self.gradients += 1
+        self.local_solves += 1
+        self.steps.append(float(step))
+
     def prox(self, step: float, v: np.ndarray, out: np.ndarray) -> None:
         """The identity."""
         self.steps.append(float(step))
@@ -114,12 +133,12 @@ class Stub:
 
     def taken(self) -> EventCosts:
         """What was asked since the last time."""
-        costs = EventCosts(self.gradients, self.conjugate_gradients)
-        self.gradients = self.conjugate_gradients = 0
+        costs = EventCosts(self.gradients, self.conjugate_gradients, self.local_solves)
+        self.gradients = self.conjugate_gradients = self.local_solves = 0
         return costs
 
 
-for verb in ("gradient", "conjugate_gradient", "prox", "gradient_mapping"):
+for verb in ("gradient", "conjugate_gradient", "local_solve", "prox", "gradient_mapping"):
     getattr(oracles, verb).register(Stub, getattr(Stub, verb))
 
 
@@ -141,6 +160,7 @@ def asked_of_events(method: "AsynchronousMethod", params: Any, problem: "Problem
         gradient=gradient,
         exchange=EventCosts(*(2 * cost for cost in message)),
         numbers=method.vectors * problem.dimension,
+        one_way=method.one_way,
         prox_step=min(stub.steps, default=None),
     )
 

@@ -116,6 +116,7 @@ class Gossip:
             edges = turns * sum(self.edges)
             edges += sum(self.edges[q % graphs] for q in range(first, first + rest))
         tally.communications += activations * edges
+        tally.messages += 2 * activations * edges
         tally.floats_sent += 2 * edges * numbers
         tally.bytes_sent += 2 * edges * size
         tally.messages_in_sequence += rounds

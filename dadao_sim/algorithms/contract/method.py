@@ -271,7 +271,8 @@ class AsynchronousMethod(Method):
     asks of the clocks; a constant ``total_rate`` is the rate of all edges
     together. What it does not say: nothing flows, no node computes, block x is sent, and
     is the estimate; a node that lost its state starts from zero in every block. ``start`` fills
-    other blocks from those at time 0. A message is ``vectors`` of length d. ``design_rate(c)`` is
+    other blocks from those at time 0. A message is ``vectors`` of length d; ``one_way`` says that
+    in an exchange only one of the nodes sends one. ``design_rate(c)`` is
     what its theory prints, where that differs from the communications of its clock. With
     ``averaging`` the state has one more block, the running average, and ``params`` a field
     ``averaging``, an index of ``AVERAGINGS``.
@@ -289,6 +290,7 @@ class AsynchronousMethod(Method):
     start: Callable[[dict[str, np.ndarray]], None] = lambda values: None
     fixed_point: FixedPoint | None = None
     vectors: int = 1
+    one_way: bool = False
     design_rate: Callable[[Any], float] | None = None
 
     def __post_init__(self) -> None:

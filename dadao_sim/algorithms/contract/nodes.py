@@ -4,7 +4,6 @@ from typing import Any
 
 import numpy as np
 
-from dadao_sim.algorithms.contract.local_solves import solve_all
 from dadao_sim.algorithms.contract.tally import Message, Tally
 from dadao_sim.compiled.splitmix import NODE_STRIDE
 from dadao_sim.compression import Compressor
@@ -102,10 +101,10 @@ class Nodes:
 
         By accelerated proximal gradient steps of length ``step`` (n, 1) from ``start`` (n, d), to
         rounding; ``curvature`` is (n, 1). InputError never: what does not converge keeps its last
-        iterate after ``local_solves.MOST_STEPS``.
+        iterate after ``oracles.MOST_STEPS``.
         """
         self.tally.gradients += self.count
         self.tally.local_solves += self.count
         X = np.array(start)
-        solve_all(self.objective, V, curvature[:, 0], step[:, 0], X)
+        oracles.all_local_solves(self.objective, V, curvature[:, 0].copy(), step[:, 0].copy(), X)
         return X

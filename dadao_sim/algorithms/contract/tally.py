@@ -14,15 +14,17 @@ class Tally:
 
     ``gradients`` counts every call of an oracle, a minibatch as its share of the node's samples;
     ``conjugate_gradients`` and ``local_solves`` those among them that are such. A communication is
-    one activation of one undirected edge; over each of its two directions go ``numbers`` and
-    ``bytes``. ``messages_in_sequence`` counts, at one edge, the messages each of which can be sent
-    only when the one before has arrived; ``bytes_in_sequence`` what they hold in one direction.
+    one activation of one undirected edge; over it go ``messages``, usually one each way, and
+    ``numbers`` and ``bytes`` in them. ``messages_in_sequence`` counts, at one edge, the messages
+    each of which can be sent only when the one before has arrived; ``bytes_in_sequence`` what they
+    hold in one direction.
     """
 
     gradients: float = 0.0
     conjugate_gradients: float = 0.0
     local_solves: float = 0.0
     communications: float = 0.0
+    messages: float = 0.0
     floats_sent: float = 0.0
     bytes_sent: float = 0.0
     messages_in_sequence: float = 0.0
