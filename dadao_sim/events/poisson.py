@@ -119,7 +119,7 @@ class PoissonClock:
     (|E|, 2). With ``graphs`` (of each graph of a sequence the ids of its edges and their relative
     rates) an exchange takes an edge of the present graph; ``totals`` are the gossip rates of the
     graphs relative to their mean (equal by default), ``switching`` the number of graphs per unit of
-    time.
+    time. With ``steps`` event k is at the time k over the sum of the rates.
     """
 
     def __init__(
@@ -132,6 +132,7 @@ class PoissonClock:
         graphs: Sequence[tuple[np.ndarray, np.ndarray]] = (),
         totals: np.ndarray | None = None,
         switching: float = 0.0,
+        steps: bool = False,
     ):
         self.keep: np.ndarray | None = None
         if totals is not None and np.ptp(totals) > 0:
@@ -148,7 +149,7 @@ class PoissonClock:
         self.edges = np.ascontiguousarray(edges, dtype=np.int32)
         self.rng = np.random.Generator(np.random.PCG64(seed))
         self.key = self.rng.integers(0, 2**64, dtype=np.uint64)
-        self.switching = switching
+        self.switching, self.steps = switching, steps
         self.begins = np.cumsum([0, *(len(members) for members, _ in graphs)])
         if graphs:
             self.members = np.concatenate([members for members, _ in graphs]).astype(np.int32)
@@ -183,6 +184,8 @@ class PoissonClock:
             left_out = self.rng.random(WINDOW) >= self.keep[graph]
             stays = ~(left_out & (arrays["kind"] == GOSSIP))
             arrays = {name: values[stays] for name, values in arrays.items()}
+        if self.steps:  # no sum of many gaps, which would drift
+            arrays["time"] = (self.drawn + np.arange(1.0, WINDOW + 1)) / self.total
         events = Events(**arrays, first_row=self.first_row)
         self.now = now
         self.drawn += WINDOW

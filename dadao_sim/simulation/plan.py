@@ -18,6 +18,7 @@ from dadao_sim.events.clock import Clock
 from dadao_sim.events.log import Events
 from dadao_sim.events.poisson import PoissonClock
 from dadao_sim.events.rounds import RoundClock
+from dadao_sim.events.walk import WalkClock
 from dadao_sim.events.world.clock import WorldClock
 from dadao_sim.events.world.physics import Physics
 from dadao_sim.events.world.rounds import RoundWorld
@@ -196,6 +197,11 @@ def tuned(spec: AlgorithmSpec, parts: Parts) -> tuple[Method, Network | GraphSeq
             require_batch(spec.batch_size, parts.problem.samples)
     overrides = overrides_of(spec)
     tuning = method.tune(parts.problem, network, overrides, options)
+    if spec.rates is not None and tuning.clock is not None and tuning.clock.pace == "walk":
+        raise InputError(
+            f"{spec.label}: rates: {method.name} walks over the edges as their degrees say; "
+            "leave rates out"
+        )
     require_x_star(parts.problem, method, tuning)
     return method, network, tuning
 
@@ -293,6 +299,11 @@ def make_clock(plan: Plan) -> Clock:
     if plan.world is not None:
         with users_code("world"), within("world"):
             if rates is not None:
+                if rates.pace != "poisson":
+                    raise InputError(
+                        f"{plan.method.name} makes one step at a time in the whole network, which "
+                        "no world times; leave one of them out"
+                    )
                 return WorldClock(plan.world, rates, asked.message_bytes, seed)
             if asked.start.messages_in_sequence:
                 raise InputError(
@@ -320,6 +331,8 @@ def clock_of_the_paper(
     rates = tuning.clock
     if rates is None:
         return RoundClock(seed)
+    if rates.pace == "walk":
+        return WalkClock(network, seed)
     graphs: tuple[tuple[np.ndarray, np.ndarray], ...] = ()
     totals = None
     if isinstance(network, GraphSequence):
@@ -331,4 +344,5 @@ def clock_of_the_paper(
         graphs=graphs,
         totals=totals,
         switching=rates.switching,
+        steps=rates.pace == "steps",
     )
