@@ -16,12 +16,14 @@ from dadao_sim.compiled.dispatch import by_type
 
 class State(NamedTuple):
     """Everything the nodes hold: ``values`` (n, blocks, d), and per node the time ``last`` (n,) of
-    its last event and the number ``seen`` (n,) of events it has seen.
+    its last event and the number ``seen`` (n,) of events it has seen; ``ends`` (|E|, 2, d) is what
+    the first and the second node of each edge remember of it, for methods that do.
     """
 
     values: np.ndarray
     last: np.ndarray
     seen: np.ndarray
+    ends: np.ndarray = np.empty((0, 2, 0))
 
 
 # The types of the verbs below.
@@ -54,7 +56,9 @@ def apply_gradient(state, p, i, g):
 
 @by_type(1)
 def message(state, p, objective, i, out):
-    """Write into ``out`` (vectors * d,) what node i sends in an exchange."""
+    """Write into ``out`` (vectors * d,) what node i sends in an exchange; it may compute it, and
+    keep it, once.
+    """
 
 
 @by_type(1)

@@ -65,7 +65,8 @@ def make_player(
     array = np.empty((nodes, len(values), dimension))
     for block, value in enumerate(values.values()):
         array[:, block] = value
-    state = State(array, np.zeros(nodes), np.zeros(nodes, dtype=np.int64))
+    ends = np.empty((0, 2, 0)) if method.ends is None else method.ends(values, tuning.network)
+    state = State(array, np.zeros(nodes), np.zeros(nodes, dtype=np.int64), ends)
     return EventPlayer(method, tuning, objective, state, share)
 
 

@@ -1,5 +1,6 @@
 """Whether there is memory for a scenario: from its numbers alone, before anything is built."""
 
+import math
 from collections.abc import Iterator
 
 from dadao_sim.algorithms.contract.registry import METHODS
@@ -46,6 +47,8 @@ def _needs(scenario: Scenario, jobs: int, *, network: bool, problem: bool) -> It
     d = scenario.problem.dimension if problem else 1
     runs = len(methods) * scenario.repeats
     blocks = COPIES + 2 * max(len(method.blocks) for method in methods)
+    if any(getattr(method, "ends", None) for method in methods):
+        blocks += math.ceil(2 * 2 * edges / nodes)  # a block for each end of an edge
     states = 8 * nodes * d * blocks + CLOCKS * len(methods) * (nodes + edges)
     if scenario.world is not None:
         states += LINKS * (nodes + edges)

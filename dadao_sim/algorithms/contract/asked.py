@@ -146,7 +146,8 @@ def asked_of_events(method: "AsynchronousMethod", params: Any, problem: "Problem
     """What an asynchronous method asks for: its functions are called once each, as plain Python,
     for a node in one dimension.
     """
-    state = State(np.zeros((2, len(method.blocks) + 1, 1)), np.zeros(2), np.ones(2, np.int64))
+    values = np.zeros((2, len(method.blocks) + 1, 1))
+    state = State(values, np.zeros(2), np.ones(2, np.int64), np.zeros((1, 2, 1)))
     stub, out, parcel = Stub(), np.zeros(1), np.zeros(method.vectors)
     with np.errstate(all="ignore"):
         method.gradient(state, params, stub, 0, np.uint64(0), out)

@@ -268,14 +268,14 @@ class AsynchronousMethod(Method):
 
     ``params`` is the class of the tuning's params: it selects these functions in the engine, and
     its fields are filled by the constants of their names. ``clock(c, problem, network)`` is what it
-    asks of the clocks; a constant ``total_rate`` is the rate of all edges
-    together. What it does not say: nothing flows, no node computes, block x is sent, and
-    is the estimate; a node that lost its state starts from zero in every block. ``start`` fills
-    other blocks from those at time 0. A message is ``vectors`` of length d; ``one_way`` says that
-    in an exchange only one of the nodes sends one. ``design_rate(c)`` is
-    what its theory prints, where that differs from the communications of its clock. With
-    ``averaging`` the state has one more block, the running average, and ``params`` a field
-    ``averaging``, an index of ``AVERAGINGS``.
+    asks of the clocks; a constant ``total_rate`` is the rate of all edges together. What it does
+    not say: nothing flows, no node computes, block x is sent, and is the estimate; a node that lost
+    its state starts from zero in every block. ``start`` fills other blocks from those at time 0,
+    ``ends(values, network)`` then what nodes remember of their edges, (|E|, 2, d), if they do. A
+    message is ``vectors`` of length d; ``one_way`` says that only one end of an exchange sends one.
+    ``design_rate(c)`` is what its theory prints, where that differs from the communications of its
+    clock. With ``averaging`` the state has one more block, the running average, and ``params`` a
+    field ``averaging``, an index of ``AVERAGINGS``.
     """
 
     params: type
@@ -288,6 +288,7 @@ class AsynchronousMethod(Method):
     observe: node.Observe = node.observe_first_block
     reset: node.Reset = node.start_from_zero
     start: Callable[[dict[str, np.ndarray]], None] = lambda values: None
+    ends: "Callable[[dict[str, np.ndarray], Any], np.ndarray] | None" = None
     fixed_point: FixedPoint | None = None
     vectors: int = 1
     one_way: bool = False
