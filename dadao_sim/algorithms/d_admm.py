@@ -36,21 +36,25 @@ from dadao_sim.errors import InputError
 
 def constants(c, problem, network):
     """The penalty, and per node the curvature 2 c deg_i and the step of its local solves."""
-    c.measure(c=lambda: penalty(c))
-    curvature = 2 * c.c * network.laplacian().diagonal()
-    own = 1 / (problem.node_L + curvature)
+    c.measure(c=lambda: penalty("d_admm", c))
+    c.of_nodes(**of_local_solves(problem, 2 * c.c * network.laplacian().diagonal()))
+
+
+def of_local_solves(problem, curvature):
+    """The ``curvature`` (n,) that a method adds, and the ``step`` of the local solves with it."""
+    step = 1 / (problem.node_L + curvature)
     if problem.local_step is not None and not problem.local_step.exact:
-        own = np.full(problem.nodes, own.min())
-    c.of_nodes(curvature=curvature, step=own)
+        step = np.full(problem.nodes, step.min())
+    return {"curvature": curvature, "step": step}
 
 
-def penalty(c):
+def penalty(method, c):
     """sqrt(mu L/(lambda_2 lambda_max)); InputError where there is no mu."""
     try:
         return math.sqrt(c.mu * c.L / (c.lambda_2 * c.lambda_max))
     except InputError as error:
         reason = f"its c needs mu; give one by parameters: {{c: ...}} ({error})"
-        raise InputError(f"d_admm: {reason}") from error
+        raise InputError(f"{method}: {reason}") from error
 
 
 def step(s, c, nodes, W):
