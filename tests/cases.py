@@ -3,10 +3,14 @@
 import numpy as np
 
 from dadao_sim import Network, Problem
+from dadao_sim.algorithms.contract.registry import METHODS
 from dadao_sim.networks import GraphSequence
 from dadao_sim.networks.graphs import build
 
 DIMENSION = 3
+# Methods that minimise any sum, not only that of squared distances; and what a world can time.
+GENERAL = [name for name in METHODS.ours if not METHODS[name].needs_averaging]
+IN_A_WORLD = [name for name in GENERAL if name not in ("esdacd", "walkman")]
 
 
 def small_problem(nodes, kind="least_squares", seed=0, samples=8):

@@ -140,9 +140,11 @@ def guarantee(method: Method) -> str:
 
 def oracle(asked: Any) -> str:
     """What a node computes of its own function."""
-    if asked.per_round.local_solves:
-        return "local solve"
     parts = (asked.per_round, asked.gradient, asked.exchange)
+    if not any(p.gradients for p in parts):
+        return "none"
+    if any(p.local_solves for p in parts):
+        return "local solve"
     return "conjugate gradient" if any(p.conjugate_gradients for p in parts) else "gradient"
 
 
@@ -150,6 +152,8 @@ def clock(rates: Any) -> str:
     """What makes its events happen."""
     if rates is None:
         return "rounds"
+    if rates.pace != "poisson":
+        return {"steps": "steps, edges", "walk": "steps, a token"}[rates.pace]
     return "Poisson, nodes and edges" if rates.nodes.any() else "Poisson, edges"
 
 

@@ -28,8 +28,9 @@ def list_names(plugin: PluginOption = None) -> None:
     load_plugins(plugin)
     say("methods")
     for name, method in METHODS.items():
+        oracle = "conjugate gradients" if method.needs_conjugate else "gradients"
         needs = [
-            "conjugate gradients" if method.needs_conjugate else "gradients",
+            "averaging problems" if method.needs_averaging else oracle,
             *(["time-varying graphs"] if method.time_varying else []),
             *(["stochastic gradients"] if method.stochastic else []),
             *(["local steps"] if method.composite == "proven" else []),

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from cases import IN_A_WORLD
 
 from dadao_sim import simulate
 from dadao_sim.algorithms.contract.registry import METHODS
@@ -18,7 +19,7 @@ SCENARIO = {
         "data": {"kind": "synthetic", "dim": 4, "samples_per_node": 10, "condition_number": 5},
     },
     "network": {"file": "geant2012.graphml"},
-    "algorithms": list(METHODS.ours),
+    "algorithms": IN_A_WORLD,
     "stop": {"time": 30},
     "record": {"points": 10},
 }
@@ -39,7 +40,7 @@ def test_every_preset_runs_every_method_and_says_what_it_holds(preset):
     stop = {"time": 600}  # a round of multi-consensus waits for many crashes
     result = run(SCENARIO, world={"preset": preset, "time_unit": "auto"}, stop=stop)
     end = result.curves.groupby("algorithm").last()
-    assert set(end.index) == set(METHODS.ours)
+    assert set(end.index) == set(IN_A_WORLD)
     assert (end.gradients > 0).all()
     assert (end.time <= 600 + 1e-9).all()
     world = result.manifest["scenario"]["world"]

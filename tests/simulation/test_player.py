@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from cases import lollipop, small_problem
+from cases import GENERAL, lollipop, small_problem
 from numpy.testing import assert_allclose, assert_array_equal
 
 from dadao_sim import Events, Problem, replay
@@ -145,7 +145,7 @@ class Quadratic:
         return np.linalg.solve(self.A.T @ self.A, len(self.b) / 2 * y + self.A.T @ self.b)
 
 
-@pytest.mark.parametrize("name", list(METHODS))
+@pytest.mark.parametrize("name", GENERAL)
 def test_an_objective_in_python_gives_the_numbers_of_the_built_in_one(name):
     network = lollipop()
     rng = np.random.default_rng(3)

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from cases import lollipop, small_problem
+from cases import GENERAL, lollipop, small_problem
 
 from dadao_sim import GraphSequence, Network, RoundMethod, load_scenario, register, simulate
 from dadao_sim.algorithms.contract.registry import METHODS
@@ -34,7 +34,7 @@ SCENARIO = {
         "data": {"kind": "synthetic", "dim": 4, "samples_per_node": 10, "condition_number": 10},
     },
     "network": {"graph": "random_geometric", "nodes": 8},
-    "algorithms": list(METHODS),
+    "algorithms": GENERAL,
     "stop": {"time": 60},
     "record": {"points": 20},
 }
