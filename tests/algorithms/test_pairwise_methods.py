@@ -209,6 +209,12 @@ def test_each_converges_linearly_to_the_optimum(name, kind, graph):
     )
     print(f"{name}, {kind}, {graph}: 1e-6, 1e-12, 1e-18 at {one:g}, {two:g}, {three:g}")
     assert three - two <= 1.6 * (two - one)
+    if name == "esdacd":
+        (run,) = result.manifest["runs"]
+        tuning = run["constants"]
+        rate = 12 * np.log(10) / ((three - one) * tuning["total_rate"])
+        print(f"    {rate / tuning['rho']:.2f} of the guaranteed rate")
+        assert rate >= tuning["rho"]
 
 
 # ---- Clocks --------------------------------------------------------------------------------------
