@@ -46,7 +46,7 @@ def test_every_param_of_the_kernels_can_be_overridden(name):
     problem, network = small_problem(7), lollipop()
     tuning = method.tune(problem, network)
     floats = [n for n in tuning.constants if isinstance(getattr(tuning.params, n, None), float)]
-    assert floats
+    assert floats or name == "synchronous_gossip"  # which has its matrix only
     for name in floats:
         value = 0.5 * tuning.constants[name]
         changed = method.tune(problem, network, {name: value}).params
