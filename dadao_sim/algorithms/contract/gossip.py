@@ -80,6 +80,7 @@ class Gossip:
         numbers, size = numbers_and_bytes(parts)
         edges = len(self.server.parent) - 1
         tally.communications += edges
+        tally.messages += 2 * edges
         tally.floats_sent += 2 * edges * numbers
         tally.bytes_sent += 2 * edges * size
         tally.messages_in_sequence += messages
