@@ -13,8 +13,8 @@ Constants
     the Laplacian of the lambda_e, whose total is n/2: a node takes part in one exchange per unit of
     time on average.
 Guarantee
-    The means of x and x~ are conserved, and E||x_t - x*||^2 decays at a rate of at least eta, where
-    plain gossip has 1/(2 chi1): more by a factor sqrt(chi1/chi2), which is 1 on complete graphs.
+    E||x_t - x*||^2 decays at a rate of at least eta, where plain gossip has 1/(2 chi1): more by a
+    factor sqrt(chi1/chi2), which is 1 on complete graphs. The means of x and x~ are conserved.
 Reference
     M. Even, R. Berthier, F. Bach, N. Flammarion, P. Gaillard, H. Hendrikx, L. Massoulie, A. Taylor,
     "A Continuized View on Nesterov Acceleration for Stochastic Gradient Descent and Randomized

@@ -16,7 +16,8 @@ Constants
     network's edges are the p_e. There are ``total_rate`` n/2 steps per unit of time, so that a node
     computes once in it on average.
 Guarantee
-    E||x_t - x*||^2 falls by 1 - rho each step; the sums of x and v are conserved.
+    The mean square distance of the estimates to x* falls by the factor 1 - rho each step. The sums
+    of x and v are conserved.
 Reference
     H. Hendrikx, F. Bach, L. Massoulie, "Accelerated Decentralized Optimization with Local Updates
     for Smooth and Strongly Convex Objectives", AISTATS 2019.

@@ -10,10 +10,10 @@ Constants
     alpha = 1/2: both take their mean. The rates lambda_e have the total n/2: a node takes part in
     one exchange per unit of time on average.
 Guarantee
-    The mean of x is conserved. With the Laplacian of the lambda_e, E||x_t - x*||^2 decays at a rate
-    of at least lambda_2/2, and at most lambda_2. Where all edges are alike it is the root w in
-    (lambda_2/2, lambda_2) of sum_k l_k^2/(l_k - w) = 2 sum_k l_k, l_k the positive eigenvalues:
-    lambda_2/2 on the complete graph, close to lambda_2 on a long cycle.
+    E||x_t - x*||^2 decays at a rate from lambda_2/2 to lambda_2 of the Laplacian of the lambda_e.
+    Where all edges are alike it is the root w in (lambda_2/2, lambda_2) of sum_k l_k^2/(l_k - w) =
+    2 sum_k l_k, l_k the positive eigenvalues: lambda_2/2 on the complete graph, close to lambda_2
+    on a long cycle. The mean of x is conserved.
 Reference
     S. Boyd, A. Ghosh, B. Prabhakar, D. Shah, "Randomized Gossip Algorithms", IEEE Transactions on
     Information Theory 52(6), 2006.

@@ -9,9 +9,9 @@ Step (X stacks the rows of the nodes)
 Mixing
     ``mixing`` chooses W; with ``chebyshev: K`` it is K rounds of Chebyshev gossip.
 Guarantee
-    The mean of x is conserved, and ||X - X*|| falls by max(|lambda_2|, |lambda_n|) of W each round:
-    by 1 - 1/chi with I - Laplacian/lambda_max, and by a constant at about sqrt(chi) rounds of
-    Chebyshev gossip.
+    ||X - X*|| falls by the factor max(|lambda_2|, |lambda_n|) of W each round. It is 1 - 1/chi with
+    I - Laplacian/lambda_max, and a constant with about sqrt(chi) rounds of Chebyshev gossip. The
+    mean of x is conserved.
 Reference
     L. Xiao, S. Boyd, "Fast Linear Iterations for Distributed Averaging", Systems & Control Letters
     53(1), 2004.
