@@ -294,9 +294,13 @@ def relabelling_the_nodes_relabels_the_result(case: Case) -> None:
     problem, start = case.problem.relabelled(order), case.start(x0[order])
     other = replay(case.method, problem, network, events, **start)
     scale = max(np.abs(value).max() for value in plain.values())  # some blocks go to 0
+    # Rounding decides which of two numbers that are nearly the same is sent, and which is left.
+    compressed = getattr(case.method, "compression", "none") != "none"
     for block, value in plain.items():
         error = np.abs(other[block] - value[order]).max()
-        assert error <= 1e-10 * scale, f"block {block} differs by {error:.1e}"
+        assert error <= (1e-8 if compressed else 1e-10) * scale, (
+            f"block {block} differs by {error:.1e}"
+        )
 
 
 @law
@@ -472,11 +476,16 @@ class Wire:
         return watched
 
     def numbers_and_bits(self, d: int) -> tuple[int, int]:
-        """What a row of d numbers takes that can be read off all such rows: floats of 64 bits;
-        where they have few values relative to their largest, a symbol each and the largest at full
-        length.
+        """What a row of d numbers, a message for each DIMENSION of them, takes that can be read off
+        all such rows: floats of 64 bits; where some are always 0, a float and a place for each of
+        the others; where they have few values relative to their largest, a symbol each and the
+        largest at full length.
         """
         sent = np.vstack([rows for rows in self.rows if rows.shape[1] == d])
+        most, parts = int(np.count_nonzero(sent, axis=1).max()), d // DIMENSION
+        if most < d:
+            bits = most // parts * (64 + math.ceil(math.log2(DIMENSION)))
+            return most, parts * 8 * math.ceil(bits / 8)
         largest = np.abs(sent).max(axis=1, keepdims=True)
         relative = np.divide(sent, largest, out=np.zeros(sent.shape), where=largest > 0)
         symbols = np.unique(np.round(relative, 12))

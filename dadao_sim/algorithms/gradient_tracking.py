@@ -35,16 +35,16 @@ from dadao_sim.errors import InputError
 
 def constants(c, problem, network):
     """One step for all nodes."""
-    c.step = share(c) / c.L
+    c.step = share(c, problem) / c.L
 
 
-def share(c):
+def share(c, problem):
     """min(1, sqrt(kappa) (1 - lambda_2)) of the step 1/L; all of it where mu is 0."""
     try:
-        mu = c.mu
+        _ = problem.mu
     except InputError:
         return 1.0
-    return min(1.0, math.sqrt(c.L / mu) * (1 - c.l2))
+    return min(1.0, math.sqrt(c.L / c.mu) * (1 - c.l2))
 
 
 def prepare(s, c, nodes, W):

@@ -32,7 +32,7 @@ from dadao_sim.algorithms.gradient_tracking import fixed_point, prepare, share
 def constants(c, problem, network):
     """A surrogate of curvature tau, of whose minimiser the nodes go gamma of the way."""
     c.tau = c.L
-    c.gamma = share(c)
+    c.gamma = share(c, problem)
 
 
 def step(s, c, nodes, W):

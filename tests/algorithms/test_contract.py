@@ -38,7 +38,7 @@ costs = BY_NAME["what_it_costs_is_what_it_asks_for"]
 def test_every_method_keeps_every_law(case):
     found = [hold(one, case) for one in LAWS]
     assert not [str(outcome) for outcome in found if outcome.status == "broken"]
-    assert sum(outcome.status == "passed" for outcome in found) >= 10
+    assert sum(outcome.status == "passed" for outcome in found) >= 9
 
 
 def test_a_law_is_skipped_for_what_a_method_does_not_declare_and_only_then():
@@ -50,7 +50,7 @@ def test_a_law_is_skipped_for_what_a_method_does_not_declare_and_only_then():
         if o.status == "skipped"
     }
     law = "the_declared_optimum_is_a_fixed_point"
-    plateaus = {"a2cid2", "ad_psgd", "dgd", "atc_diffusion", "choco_sgd"}
+    plateaus = {"a2cid2", "ad_psgd", "dgd", "atc_diffusion", "choco_sgd", "local_sgd", "fedavg"}
     assert {name for one, name in skipped if one == law} == plateaus | {"apm_c"}
 
 
