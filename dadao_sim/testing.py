@@ -181,7 +181,7 @@ def it_refuses_what_it_cannot_do(case: Case) -> None:
         attempts.append(lambda: method.check_supported(problem, sequence()))
     if not method.stochastic:
         attempts.append(
-            lambda: method.check_supported(problem, lollipop(), Options(stochastic=True))
+            lambda: method.check_supported(problem, lollipop(), Options(batch_size=BATCH))
         )
     for attempt in attempts:
         said = _refusal(attempt)
@@ -284,6 +284,8 @@ def gossip_conserves_the_declared_invariant(case: Case) -> None:
 @law
 def relabelling_the_nodes_relabels_the_result(case: Case) -> None:
     """No node is special by its number."""
+    if case.method.samples:
+        raise Skip("draws by the numbers of the nodes")
     order = np.random.default_rng(3).permutation(NODES)
     x0 = case.rows(4)
     plain = case.replay(x0=x0)
@@ -419,12 +421,18 @@ class Watched:
 
     def __init__(self, inner: Any):
         self.inner = inner
-        self.gradients = self.conjugate_gradients = self.local_solves = 0
+        self.gradients = 0.0
+        self.conjugate_gradients = self.local_solves = 0
 
     def gradient(self, i: int, x: np.ndarray, mark: Any, out: np.ndarray) -> None:
         """The real one's."""
         self.gradients += 1
         oracles.gradient(self.inner, i, x, mark, out)
+
+    def sample_gradient(self, i: int, k: int, x: np.ndarray, out: np.ndarray) -> None:
+        """The real one's; part of a gradient."""
+        self.gradients += 1 / SAMPLES
+        oracles.sample_gradient(self.inner, i, k, x, out)
 
     def conjugate_gradient(self, i: int, y: np.ndarray, out: np.ndarray) -> None:
         """The real one's."""
@@ -447,7 +455,8 @@ class Watched:
         oracles.gradient_mapping(self.inner, step, x, g)
 
 
-for _verb in ("gradient", "conjugate_gradient", "local_solve", "prox", "gradient_mapping"):
+VERBS = ("gradient", "sample_gradient", "conjugate_gradient", "local_solve", "prox")
+for _verb in (*VERBS, "gradient_mapping"):
     getattr(oracles, _verb).register(Watched, getattr(Watched, _verb))
 
 
@@ -594,6 +603,8 @@ def a_minibatch_counts_its_share(case: Case) -> None:
     """With minibatches a gradient counts batch over samples, and the draws are the run's own."""
     if not case.method.stochastic:
         raise Skip("takes full gradients only")
+    if case.method.samples:
+        raise Skip("draws samples, whether one by one or in minibatches")
     full, batch, again = case.player(), case.player(batch_size=BATCH), case.player(batch_size=BATCH)
     for player in (full, batch, again):
         player.play(case.events, 0, 100)

@@ -1,4 +1,5 @@
-r"""DGD, decentralised gradient descent, and diffusion, the same with the gossip after the step.
+r"""DGD, decentralised gradient descent, D-PSGD, the same on minibatches, and diffusion, with the
+gossip after the step.
 
 Problem
     minimise (1/n) sum_i f_i(x), each f_i convex and L-smooth.
@@ -7,6 +8,7 @@ State
 Step (X stacks the rows of the nodes)
     DGD, combine then adapt:        X+ = W X - a grad F(X)
     diffusion, adapt then combine:  X+ = W (X - a grad F(X))
+    D-PSGD is DGD with minibatches (``batch_size``) for the gradients; without them it is DGD.
 Constants
     ``step`` is a, (1 + lambda_n(W))/(2L) by default: DGD is gradient descent on
     a F(X) + ||X||^2_{I-W}/2, which asks for a < (1 + lambda_n(W))/L.
@@ -14,14 +16,18 @@ Guarantee
     Linear, for strongly convex f_i, to a point that is not x*: at an error O(a/(1 - lambda_2(W)))
     from it, unless the f_i share their minimiser. On quadratics f_i of Hessian H_i that point of
     DGD solves ((I - W) + a diag(H_i)) X = a C, C_i = H_i x - grad f_i(x). Steps that fall as
-    1/k lead to x*, at the rate 1/k.
+    1/k lead to x*, at the rate 1/k. Minibatches add a variance of order a.
 Reference
     DGD: A. Nedic, A. Ozdaglar, "Distributed Subgradient Methods for Multi-Agent Optimization", IEEE
     Transactions on Automatic Control 54(1), 2009; the point reached: K. Yuan, Q. Ling, W. Yin, "On
     the Convergence of Decentralized Gradient Descent", SIAM Journal on Optimization 26(3), 2016.
+    D-PSGD: X. Lian, C. Zhang, H. Zhang, C.-J. Hsieh, W. Zhang, J. Liu, "Can Decentralized
+    Algorithms Outperform Centralized Algorithms?", NeurIPS 2017.
     Diffusion: J. Chen, A. H. Sayed, "Diffusion Adaptation Strategies for Distributed Optimization
     and Learning Over Networks", IEEE Transactions on Signal Processing 60(8), 2012.
 """
+
+from dataclasses import replace
 
 from dadao_sim.algorithms.contract.rounds import RoundMethod
 
@@ -50,6 +56,15 @@ DGD = RoundMethod(
     stochastic=True,
     constants=constants,
     step=step,
+)
+
+D_PSGD = replace(
+    DGD,
+    name="d_psgd",
+    title="D-PSGD",
+    family="stochastic",
+    reference="lian2017can",
+    same_as="dgd",
 )
 
 ATC_DIFFUSION = RoundMethod(

@@ -19,3 +19,19 @@ def splitmix64(state):
     z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     return z ^ (z >> np.uint64(31))
+
+
+@kernel
+def drawn(mark, k, samples):
+    """Number k of a draw with replacement from ``samples`` of them: splitmix64(mark + k) mod
+    samples.
+    """
+    return np.int64(splitmix64(mark + np.uint64(k)) % np.uint64(samples))
+
+
+@kernel
+def fill_draws(marks, samples, out):
+    """A draw at every node, into ``out`` (n, b): of its ``samples`` (n,), by its mark (n,)."""
+    for i in range(out.shape[0]):
+        for k in range(out.shape[1]):
+            out[i, k] = drawn(marks[i], k, samples[i])

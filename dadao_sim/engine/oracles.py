@@ -27,6 +27,13 @@ def gradient(objective, i, x, mark, out):
 
 
 @by_type(0)
+def sample_gradient(objective, i, k, x, out):
+    """Write the gradient of sample k of node i at x into ``out`` (d,); f_i is the mean over its
+    samples.
+    """
+
+
+@by_type(0)
 def conjugate_gradient(objective, i, y, out):
     """Write grad f_i*(y) = argmax_x <x, y> - f_i(x) into ``out`` (d,)."""
 
@@ -100,6 +107,13 @@ def _compiled_gradients(objective, X, marks, out):
 
 
 @kernel
+def _compiled_sample_gradients(objective, nodes, samples, X, out):
+    for row in range(nodes.shape[0]):
+        i = nodes[row]
+        sample_gradient(objective, i, samples[row], X[i], out[row])
+
+
+@kernel
 def _compiled_conjugate_gradients(objective, Y, out):
     for i in range(Y.shape[0]):
         conjugate_gradient(objective, i, Y[i], out[i])
@@ -128,6 +142,17 @@ def all_gradients(objective, X, marks, out):
     else:
         for i in range(X.shape[0]):
             gradient(objective, i, X[i], marks[i], out[i])
+
+
+def sample_gradients(objective, nodes, samples, X, out):
+    """Write into each row of ``out`` (r, d) the gradient of one of ``samples`` (r,) of its node, of
+    ``nodes`` (r,), at that node's row of X (n, d), as :func:`all_gradients` does.
+    """
+    if isinstance(objective, tuple):
+        _compiled_sample_gradients(objective, nodes, samples, np.ascontiguousarray(X), out)
+    else:
+        for row in range(nodes.shape[0]):
+            sample_gradient(objective, nodes[row], samples[row], X[nodes[row]], out[row])
 
 
 def all_conjugate_gradients(objective, Y, out):

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 from dadao_sim.algorithms.contract.asked import Asked
+from dadao_sim.algorithms.contract.method import Method
 from dadao_sim.algorithms.contract.tally import Tally
 from dadao_sim.events.log import GOSSIP, GRADIENT, GRADIENT_START, SEND, Events
 from dadao_sim.simulation.limits import NEARLY, Limits
@@ -12,9 +13,10 @@ from dadao_sim.simulation.limits import NEARLY, Limits
 COUNTED = ("gradients", "conjugate_gradients", "local_solves", "communications")
 
 
-def shares(problem: Any, batch_size: int | None) -> np.ndarray:
+def shares(method: Method, problem: Any, batch_size: int | None) -> np.ndarray:
     """What a gradient of each node counts, (n,): 1, or a minibatch's part of its samples."""
-    return np.ones(problem.nodes) if batch_size is None else batch_size / problem.samples
+    is_full = batch_size is None or method.samples
+    return np.ones(problem.nodes) if is_full else batch_size / problem.samples
 
 
 class EventCounts:

@@ -131,7 +131,7 @@ def make_plan(scenario: Scenario, key: RunKey, parts: Parts) -> Plan:
         communications=stop.communications or math.inf,
         accuracy=stop.accuracy or 0.0,
     )
-    rate = gradient_rate(tuning, shares(parts.problem, spec.batch_size))
+    rate = gradient_rate(tuning, shares(method, parts.problem, spec.batch_size))
     horizon = limits.horizon(rate, tuning.communications)
     if horizon == math.inf:
         raise InputError(
@@ -193,7 +193,8 @@ def tuned(spec: AlgorithmSpec, parts: Parts) -> tuple[Method, Network | GraphSeq
     method.check_supported(parts.problem, network, options)
     if spec.batch_size is not None:
         with within(spec.label):
-            parts.problem.stochastic_objective(spec.batch_size)
+            if not method.samples:
+                parts.problem.stochastic_objective(spec.batch_size)
             require_batch(spec.batch_size, parts.problem.samples)
     overrides = overrides_of(spec)
     tuning = method.tune(parts.problem, network, overrides, options)
@@ -243,7 +244,7 @@ def require_x_star(problem: Problem, method: Method, tuning: Tuning) -> None:
 def options_of(spec: AlgorithmSpec) -> Options:
     """What the scenario chooses of a method beside its constants."""
     return Options(
-        stochastic=spec.batch_size is not None,
+        batch_size=spec.batch_size,
         averaging=spec.averaging,
         mixing=spec.mixing,
         chebyshev=spec.chebyshev,

@@ -46,15 +46,19 @@ def make_player(
     objective = problem.objective
     if method.needs_conjugate:
         objective = problem.with_conjugate()
-    if batch_size is not None:
+    if method.samples:
+        objective = problem.sample_objective()
+    elif batch_size is not None:
         objective = problem.stochastic_objective(batch_size)
     x0 = method.starts_at(problem, x0)
     values = method.initial_values(nodes, dimension, x0, blocks)
-    share = shares(problem, batch_size)
+    share = shares(method, problem, batch_size)
     if isinstance(method, RoundMethod):
-        stochastic = batch_size is not None
         return RoundPlayer(
-            *(method, tuning, objective, values, share), given=tuple(blocks), stochastic=stochastic
+            *(method, tuning, objective, values, share),
+            given=tuple(blocks),
+            stochastic=batch_size is not None,
+            samples=method.samples_of(problem, batch_size),
         )
     assert isinstance(method, AsynchronousMethod)
     method.start(values)

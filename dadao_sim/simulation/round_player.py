@@ -10,6 +10,7 @@ from dadao_sim.algorithms.contract.gossip import Gossip
 from dadao_sim.algorithms.contract.method import Tuning
 from dadao_sim.algorithms.contract.nodes import Nodes
 from dadao_sim.algorithms.contract.rounds import RoundMethod
+from dadao_sim.algorithms.contract.samples import Samples
 from dadao_sim.algorithms.contract.tally import Tally
 from dadao_sim.errors import during, users_code
 from dadao_sim.events.coin import shows_heads
@@ -31,12 +32,16 @@ class RoundPlayer(Player):
         *,
         given: Sequence[str] = (),
         stochastic: bool = False,
+        samples: Samples | None = None,
     ):
         self.method, self.c, self.objective = method, tuning.params, objective
         self.asked, self.given = tuning.asked, tuple(given)
         self._tally = Tally()
         self.nodes = Nodes(
-            *(objective, share, self._tally), stochastic=stochastic, compressor=tuning.compressor
+            *(objective, share, self._tally),
+            stochastic=stochastic or samples is not None,
+            compressor=tuning.compressor,
+            samples=samples,
         )
         self.W = Gossip(tuning.network.graphs, tuning.weights, self._tally, tuning.chebyshev)
         self.s = method.state(values)
@@ -52,7 +57,9 @@ class RoundPlayer(Player):
     @property
     def arrays(self) -> list[np.ndarray]:
         """See :meth:`Player.arrays`."""
-        return [*vars(self.s).values(), *(W for W in self.W.matrices if isinstance(W, np.ndarray))]
+        table = [] if self.nodes.table is None else [self.nodes.table.rows]
+        full = [W for W in self.W.matrices if isinstance(W, np.ndarray)]
+        return [*vars(self.s).values(), *table, *full]
 
     def blocks(self, names: tuple[str, ...]) -> dict[str, np.ndarray]:
         """See :meth:`Player.blocks`."""
@@ -85,6 +92,8 @@ class RoundPlayer(Player):
                 elif kinds[row] == RESET:
                     for block in vars(self.s).values():
                         block[events.i[row]] = 0.0
+                    if self.nodes.table is not None:
+                        self.nodes.table.forget(events.i[row])
                 limit = limits.reached(tally)
                 if limit:
                     return row + 1, limit

@@ -13,6 +13,7 @@ import numpy as np
 from dadao_sim.algorithms.contract.chebyshev import Chebyshev
 from dadao_sim.algorithms.contract.gossip import Gossip, Part, Weights, normalised
 from dadao_sim.algorithms.contract.nodes import Nodes
+from dadao_sim.algorithms.contract.samples import Samples
 from dadao_sim.algorithms.contract.server import Server
 from dadao_sim.algorithms.contract.tally import FLOAT_BITS, Tally
 from dadao_sim.compression import Compressor
@@ -169,9 +170,18 @@ def asked_of_events(method: "AsynchronousMethod", params: Any, problem: "Problem
 class StubNodes(Nodes):
     """Nodes that answer with what they were given."""
 
-    def __init__(self, nodes: int, tally: Tally, compressor: Compressor | None):
-        super().__init__(None, np.ones(nodes), tally, stochastic=False, compressor=compressor)
+    def __init__(
+        self, nodes: int, tally: Tally, compressor: Compressor | None, samples: Samples | None
+    ):
+        super().__init__(
+            *(None, np.ones(nodes), tally), stochastic=False, compressor=compressor, samples=samples
+        )
         self.steps: list[float] = []
+
+    def _sample_gradients(
+        self, nodes: np.ndarray, numbers: np.ndarray, X: np.ndarray, out: np.ndarray
+    ) -> None:
+        out[:] = 0.0
 
     def gradients(self, X: np.ndarray) -> np.ndarray:
         """X."""
@@ -220,25 +230,27 @@ def asked_of_rounds(
     network: "Network | GraphSequence",
     chebyshev: Chebyshev | None = None,
     compressor: Compressor | None = None,
+    samples: Samples | None = None,
 ) -> Asked:
-    """What a method of rounds asks for: its preparation, and the mean of a turn of rounds, with a
-    coin of such a turn on each of its sides.
+    """What a method of rounds asks for: its preparation, and the mean of a turn of rounds, or of a
+    cycle of them, with a coin of such a turn on each of its sides.
 
     Raises InputError for blocks that are none (see ``RoundMethod.check_blocks``), for a coin that
     is no probability, and for messages in spite of tails.
     """
     nodes, tally = problem.nodes, Tally()
-    stub = StubNodes(nodes, tally, compressor)
+    stub = StubNodes(nodes, tally, compressor, samples)
     W = StubGossip(network.graphs, normalised, tally, chebyshev)
     ones = np.ones((nodes, problem.dimension))
     s = method.state(dict.fromkeys(method.blocks, ones))
     turn = len(network.graphs)
+    cycle = 1 if method.cycle is None else getattr(c, method.cycle)
 
-    def a_round(*, heads: bool) -> Tally:
-        """The mean of a turn of them."""
+    def a_round(place: int = 0, *, heads: bool) -> Tally:
+        """The mean of a turn of them, each at this place of its cycle."""
         before = replace(tally)
         stub.heads = heads
-        for number in range(turn):
+        for number in range(place, place + turn * cycle, cycle):
             stub.at(number, 0)
             method.step(s, c, stub, W)
             method.check_blocks(s, ones.shape)
@@ -250,6 +262,9 @@ def asked_of_rounds(
         start, prepared = replace(tally), W.made
         per_round = with_heads = a_round(heads=True)
         rounds_of_gossip = (W.made - prepared) / turn
+        if cycle > 1:  # after the first round of a cycle the others are alike
+            others = a_round(1, heads=True).times(1 - 1 / cycle)
+            per_round = per_round.times(1 / cycle).plus(others)
         chance = method.chance(c)
         if chance < 1:
             tails = a_round(heads=False)

@@ -86,7 +86,9 @@ class Method(ABC):
     whose sum over the nodes gossip conserves; ``drifting`` those that a fixed point determines only
     up to their mean. ``composite`` says whether a local step can be plugged in, and whether a
     theorem covers it where r is convex (and with ``theorem_needs_mu`` the f_i strongly so);
-    ``no_composite`` why not. ``same_as`` names the method whose iterates these are.
+    ``no_composite`` why not. With ``samples`` it asks for full gradients and for those of single
+    samples; with ``stochastic`` its gradients may be of minibatches, or its samples drawn in
+    such. ``same_as`` names the method whose iterates these are.
     """
 
     name: str
@@ -104,6 +106,7 @@ class Method(ABC):
     needs_averaging: bool = False
     time_varying: bool = False
     stochastic: bool = False
+    samples: bool = False
     averaging: bool = False
     composite: Literal["none", "proven", "experimental"] = "none"
     theorem_needs_mu: bool = False
@@ -205,7 +208,7 @@ class Method(ABC):
             raise InputError(
                 f"{self.name} has no form for time-varying graphs; give it a fixed one"
             )
-        if options.stochastic and not self.stochastic:
+        if options.batch_size is not None and not self.stochastic:
             raise InputError(
                 f"{self.name} has no form for stochastic gradients; leave out batch_size"
             )

@@ -4,8 +4,9 @@ from typing import Any
 
 import numpy as np
 
+from dadao_sim.algorithms.contract.samples import Samples, Table
 from dadao_sim.algorithms.contract.tally import Message, Tally
-from dadao_sim.compiled.splitmix import NODE_STRIDE
+from dadao_sim.compiled.splitmix import NODE_STRIDE, fill_draws
 from dadao_sim.compression import Compressor
 from dadao_sim.engine import oracles
 
@@ -18,8 +19,9 @@ class Nodes:
 
     ``objective`` answers (see ``engine.oracles``), ``share`` (n,) is what a gradient of each node
     counts: 1, or a minibatch's part of its samples. ``round`` is the number of the round at hand,
-    ``heads`` what its coin shows, the same to all nodes, of a method that has one.
-    Rows that are returned belong to the caller.
+    ``heads`` what its coin shows, the same to all nodes, of a method that has one. ``samples`` are
+    those of a method that asks for their gradients, and ``table`` what its nodes remember of them
+    after :meth:`tabulate`. Rows that are returned belong to the caller.
     """
 
     def __init__(
@@ -30,9 +32,11 @@ class Nodes:
         *,
         stochastic: bool,
         compressor: Compressor | None = None,
+        samples: Samples | None = None,
     ):
         self.objective, self.tally, self.stochastic = objective, tally, stochastic
-        self.compressor = compressor
+        self.compressor, self.samples = compressor, samples
+        self.table: Table | None = None
         self.share = float(share.sum())
         self.count = len(share)
         self.every = np.arange(self.count, dtype=np.uint64) * NODE_STRIDE
@@ -59,6 +63,46 @@ class Nodes:
         if self.stochastic:
             self.marks = self.marks + CALL_STRIDE
         return out
+
+    def draw(self) -> np.ndarray:
+        """The numbers of samples (n, b) drawn at every node with replacement, from the mark of the
+        round.
+
+        Every call in a round draws anew; ask for the gradients of one draw at several points.
+        """
+        assert self.samples is not None  # of a method that declares them
+        out = np.empty((self.count, self.samples.batch), dtype=np.int64)
+        with np.errstate(over="ignore"):
+            fill_draws(self.marks, self.samples.counts, out)
+        self.marks = self.marks + CALL_STRIDE
+        return out
+
+    def sample_gradients(self, X: np.ndarray, draw: np.ndarray) -> np.ndarray:
+        """The gradient at X_i of each sample that was drawn at node i, (n, d) to (n, b, d).
+
+        f_i is the mean of its samples. A gradient of one counts one part in as many as there are.
+        """
+        assert self.samples is not None
+        self.tally.gradients += self.samples.share
+        out = np.empty((*draw.shape, X.shape[1]))
+        self._sample_gradients(self.samples.node_of_drawn, draw.ravel(), X, out)
+        return out
+
+    def tabulate(self, X: np.ndarray) -> None:
+        """Compute the gradients of all samples of f_i at X_i, (n, d), into ``table``; the cost is
+        that of a gradient.
+        """
+        assert self.samples is not None
+        self.tally.gradients += self.count
+        rows = np.empty((len(self.samples.node_of_each), X.shape[1]))
+        self._sample_gradients(self.samples.node_of_each, self.samples.number_of_each, X, rows)
+        self.table = Table(self.samples, rows)
+
+    def _sample_gradients(
+        self, nodes: np.ndarray, numbers: np.ndarray, X: np.ndarray, out: np.ndarray
+    ) -> None:
+        flat = out.reshape(-1, X.shape[1])
+        oracles.sample_gradients(self.objective, nodes, numbers, X, flat)
 
     def compressed(self, V: np.ndarray) -> Message:
         """Q(V_i) of the chosen compression operator, (n, d), as it is sent.

@@ -14,14 +14,15 @@ AVERAGINGS: tuple[Averaging, ...] = get_args(Averaging)
 class Options:
     """Choices a method may support; ``check_supported`` refuses those it does not.
 
-    ``stochastic`` says that gradients are estimates from minibatches, ``averaging`` which average a
-    node reports. ``mixing`` is the matrix of a method of rounds by name, None its own, and
-    ``chebyshev`` the rounds of Chebyshev gossip in the place of each of its rounds, "auto" the
-    number that makes the network's part of the rate a constant; ``compression`` is what is made of
-    the messages of a method that compresses, None its own.
+    ``batch_size`` is that of the minibatches that gradients are estimates from, or of what is drawn
+    by a method that draws samples anyway; ``averaging`` says which average a node reports.
+    ``mixing`` is the matrix of a method of rounds by name, None its own, and ``chebyshev`` the
+    rounds of Chebyshev gossip in the place of each of its rounds, "auto" the number that makes the
+    network's part of the rate a constant; ``compression`` is what is made of the messages of a
+    method that compresses, None its own.
     """
 
-    stochastic: bool = False
+    batch_size: int | None = None
     averaging: Averaging = "none"
     mixing: str | None = None
     chebyshev: int | Literal["auto"] | None = None

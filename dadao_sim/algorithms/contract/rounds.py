@@ -5,6 +5,7 @@ lambda_max, a spread over the nodes is nobody's business, and everything is coun
 asked for: gradients by ``nodes``, messages by ``W``.
 """
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import SimpleNamespace
@@ -19,6 +20,7 @@ from dadao_sim.algorithms.contract.gossip import Gossip, Weights, laplacian
 from dadao_sim.algorithms.contract.method import FixedPoint, Method, Tuning, at_optimum
 from dadao_sim.algorithms.contract.nodes import Nodes
 from dadao_sim.algorithms.contract.options import NO_OPTIONS, Options
+from dadao_sim.algorithms.contract.samples import Samples
 from dadao_sim.compression import Compressor
 from dadao_sim.errors import InputError, within
 from dadao_sim.networks.mixing import MIXINGS, Mixing
@@ -54,7 +56,8 @@ class RoundMethod(Method):
     ``compression`` sends what ``nodes.compressed`` makes of its rows, by an operator that is
     unbiased or any, ``compressor(c, problem)`` without a choice. ``coin`` names the constant that
     is the probability of ``nodes.heads``: a method that has one gossips in these rounds only. One
-    with a ``server`` takes means over all nodes, ``W.mean``, and gossips in no other way.
+    with a ``server`` takes means over all nodes, ``W.mean``, and gossips in no other way. One that
+    does more in the first of every so many rounds names the constant that says how many, ``cycle``.
     """
 
     step: Step
@@ -68,6 +71,7 @@ class RoundMethod(Method):
     compressor: "Callable[[SimpleNamespace, Problem], Compressor] | None" = None
     coin: str | None = None
     server: bool = False
+    cycle: str | None = None
     estimate: str = "x"
 
     def check_supported(
@@ -78,6 +82,11 @@ class RoundMethod(Method):
     ) -> None:
         """See :meth:`Method.check_supported`."""
         super().check_supported(problem, network, options)
+        if self.samples and problem.samples is None:
+            raise InputError(
+                f"{self.name} takes gradients of single samples, "
+                f"which problem {problem.kind!r} does not have"
+            )
         for name in ("mixing", "chebyshev"):
             if self.server and getattr(options, name) is not None:
                 raise InputError(
@@ -146,9 +155,18 @@ class RoundMethod(Method):
     def _measured(
         self, problem: "Problem", network: "Network | GraphSequence", options: Options
     ) -> Mapping[str, Callable[[], float]]:
+        of_samples = {}
+        if self.samples:
+            assert problem.samples is not None
+            most, batch = int(problem.samples.max()), options.batch_size or 1
+            of_samples = {
+                "sample_L": lambda: problem.sample_L,
+                "draws": lambda: math.ceil(most / batch),
+            }
         if self.weights is not None:
-            return {}
+            return of_samples
         return {
+            **of_samples,
             "contraction": lambda: self._contraction(problem, options),
             "l2": lambda: self._eigenvalues(network, options)[0],
             "ln": lambda: self._eigenvalues(network, options)[1],
@@ -188,7 +206,8 @@ class RoundMethod(Method):
     ) -> Tuning:
         params, chebyshev = c.namespace(), self._chebyshev(network, options)
         compressor = self._compressor(params, problem, options)
-        asked = asked_of_rounds(self, params, problem, network, chebyshev, compressor)
+        samples = self.samples_of(problem, options.batch_size)
+        asked = asked_of_rounds(self, params, problem, network, chebyshev, compressor, samples)
         communications = asked.per_round.communications
         return Tuning(
             params=params,
@@ -201,6 +220,13 @@ class RoundMethod(Method):
             chebyshev=chebyshev,
             compressor=compressor,
         )
+
+    def samples_of(self, problem: "Problem", batch_size: int | None) -> Samples | None:
+        """What it draws from, one at a time without a ``batch_size``; None where it does not."""
+        if not self.samples:
+            return None
+        assert problem.samples is not None
+        return Samples(problem.samples, batch_size or 1)
 
     def optimum(
         self, problem: "Problem", network: "Network | GraphSequence", tuning: Tuning

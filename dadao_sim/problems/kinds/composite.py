@@ -29,6 +29,10 @@ def _gradient(composite, i, x, mark, out):
     oracles.gradient(composite.smooth, i, x, mark, out)
 
 
+def _sample_gradient(composite, i, k, x, out):
+    oracles.sample_gradient(composite.smooth, i, k, x, out)
+
+
 def _conjugate_gradient(composite, i, y, out):
     oracles.conjugate_gradient(composite.smooth, i, y, out)
 
@@ -52,6 +56,11 @@ def _compiled_gradient(objective, i, x, mark, out):
 
 
 @kernel
+def _compiled_sample_gradient(objective, i, k, x, out):
+    oracles.sample_gradient(objective, i, k, x, out)
+
+
+@kernel
 def _compiled_conjugate_gradient(objective, i, y, out):
     oracles.conjugate_gradient(objective, i, y, out)
 
@@ -72,6 +81,12 @@ class PythonComposite:
         call = _compiled_gradient if isinstance(self.smooth, tuple) else oracles.gradient
         call(self.smooth, i, x, mark, out)
 
+    def sample_gradient(self, i: int, k: int, x: FloatArray, out: FloatArray) -> None:
+        """Write the gradient of sample k of f_i at x into out (d,)."""
+        compiled = isinstance(self.smooth, tuple)
+        call = _compiled_sample_gradient if compiled else oracles.sample_gradient
+        call(self.smooth, i, k, x, out)
+
     def conjugate_gradient(self, i: int, y: FloatArray, out: FloatArray) -> None:
         """Write grad f_i*(y) into out (d,)."""
         compiled = isinstance(self.smooth, tuple)
@@ -84,6 +99,8 @@ for objective_class in (Composite, PythonComposite):
     oracles.gradient_mapping.register(objective_class, _gradient_mapping)
 oracles.gradient.register(Composite, _gradient)
 oracles.gradient.register(PythonComposite, PythonComposite.gradient)
+oracles.sample_gradient.register(Composite, _sample_gradient)
+oracles.sample_gradient.register(PythonComposite, PythonComposite.sample_gradient)
 oracles.conjugate_gradient.register(Composite, _conjugate_gradient)
 oracles.conjugate_gradient.register(PythonComposite, PythonComposite.conjugate_gradient)
 
@@ -140,6 +157,15 @@ class CompositeProblem(Problem):
     def stochastic_objective(self, batch_size: int) -> Composite | PythonComposite:
         """See :meth:`Problem.stochastic_objective`; the prox is exact."""
         return self._with(self.smooth.stochastic_objective(batch_size))
+
+    def sample_objective(self) -> Composite | PythonComposite:
+        """See :meth:`Problem.sample_objective`; the prox is exact."""
+        return self._with(self.smooth.sample_objective())
+
+    @cached_property
+    def sample_L(self) -> float:
+        """See :meth:`Problem.sample_L`; of the f_i, without r."""
+        return self.smooth.sample_L
 
     def with_step(self, step: float | None) -> Problem:
         """See :meth:`Problem.with_step`."""

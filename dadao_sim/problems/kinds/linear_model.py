@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from dadao_sim.compiled.kernel import kernel
-from dadao_sim.compiled.splitmix import splitmix64
+from dadao_sim.compiled.splitmix import drawn
 from dadao_sim.engine import oracles
 from dadao_sim.problems.kinds import losses
 from dadao_sim.problems.kinds.losses import Loss
@@ -83,12 +83,24 @@ def linear_gradient(model, i, x, mark, out):
     else:
         share = model.scale[i] * rows / model.batch
         for k in range(model.batch):
-            draw = splitmix64(mark + np.uint64(k)) % np.uint64(rows)
-            row = first + np.int64(draw)
+            row = first + drawn(mark, k, rows)
             slope = losses.slope(model.loss, row_dot(model.A, row, x), model.b[row])
             weight = share * slope
             for j in range(d):
                 out[j] += weight * model.A[row, j]
+
+
+@kernel
+def linear_sample_gradient(model, i, k, x, out):
+    """Gradient at x of sample k of node i; f_i is the mean of its samples, each with the l2
+    term.
+    """
+    first = model.offsets[i]
+    rows = model.offsets[i + 1] - first
+    slope = losses.slope(model.loss, row_dot(model.A, first + k, x), model.b[first + k])
+    weight = model.scale[i] * rows * slope
+    for j in range(x.shape[0]):
+        out[j] = model.ridge * x[j] + weight * model.A[first + k, j]
 
 
 @kernel
@@ -121,3 +133,4 @@ def divergence(model, first, last, x, t, step):
 
 
 oracles.gradient.register(LinearModel, linear_gradient)
+oracles.sample_gradient.register(LinearModel, linear_sample_gradient)

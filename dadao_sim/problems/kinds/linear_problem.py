@@ -71,6 +71,17 @@ class LinearProblem(Problem):
             )
         return self.model._replace(batch=int(batch_size))
 
+    def sample_objective(self) -> LinearModel:
+        """See :meth:`Problem.sample_objective`."""
+        return self.model
+
+    @cached_property
+    def sample_L(self) -> float:
+        """See :meth:`Problem.sample_L`."""
+        m = self.model
+        weights = np.repeat(m.loss.smoothness * m.scale * self.samples, self.samples)
+        return float((weights * np.einsum("kj,kj->k", m.A, m.A)).max() + m.ridge)
+
     def value(self, i: int, x: ArrayLike) -> float:
         """f_i(x), for x (d,)."""
         return float(lm.node_value(self.model, self._node(i), self._point(x)))

@@ -111,6 +111,20 @@ class Problem(ABC):
         """
         raise InputError("batch_size", f"kind {self.kind} has no samples to draw", "leave it out")
 
+    def sample_objective(self) -> Any:
+        """An objective that answers gradients, and those of single samples too, whose mean f_i is
+        (``oracles.sample_gradient``). InputError where the f_i have no samples.
+        """
+        raise self._no_samples()
+
+    @cached_property
+    def sample_L(self) -> float:
+        """Smoothness of single samples: the largest of all. InputError where the f_i have none."""
+        raise self._no_samples()
+
+    def _no_samples(self) -> InputError:
+        return InputError("problem", f"kind {self.kind} has no samples", "give one made of data")
+
     # --- What follows from it ------------------------------------------------------------------
 
     @cached_property

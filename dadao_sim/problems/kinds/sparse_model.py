@@ -49,6 +49,20 @@ def sparse_gradient(model, i, x, mark, out):
 
 
 @kernel
+def sparse_sample_gradient(model, i, k, x, out):
+    """Gradient at x of sample k of node i; f_i is the mean of its samples, each with the l2
+    term.
+    """
+    row = model.offsets[i] + k
+    rows = model.offsets[i + 1] - model.offsets[i]
+    weight = 2.0 * model.scale[i] * rows * (sparse_dot(model, row, x) - model.targets[row])
+    for j in range(x.shape[0]):
+        out[j] = model.ridge * x[j]
+    for entry in range(model.indptr[row], model.indptr[row + 1]):
+        out[model.indices[entry]] += weight * model.data[entry]
+
+
+@kernel
 def sparse_value(model, i, x):
     """Value of f_i at x."""
     total = 0.0
@@ -79,3 +93,4 @@ def sparse_divergence(model, step):
 
 
 oracles.gradient.register(SparseLeastSquares, sparse_gradient)
+oracles.sample_gradient.register(SparseLeastSquares, sparse_sample_gradient)

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
@@ -83,6 +84,18 @@ class SparseProblem(Problem):
         weights = np.repeat(2.0 * m.scale / self.nodes, self.samples)
         gram = (A.T @ (A * weights[:, None])).toarray()
         return gram + m.ridge * np.eye(self.columns)
+
+    def sample_objective(self) -> SparseLeastSquares:
+        """See :meth:`Problem.sample_objective`."""
+        return self.model
+
+    @cached_property
+    def sample_L(self) -> float:
+        """See :meth:`Problem.sample_L`."""
+        m = self.model
+        squares = self.rows(0, self.nodes).power(2).sum(axis=1)
+        weights = np.repeat(2.0 * m.scale * self.samples, self.samples)
+        return float((weights * squares).max() + m.ridge)
 
     def value(self, i: int, x: ArrayLike) -> float:
         """f_i(x), for x (d,)."""
