@@ -24,6 +24,7 @@ from dadao_sim.algorithms.contract.method import AsynchronousMethod, Method, Tun
 from dadao_sim.algorithms.contract.options import Options
 from dadao_sim.algorithms.contract.registry import citation, get_method
 from dadao_sim.algorithms.contract.rounds import RoundMethod
+from dadao_sim.algorithms.contract.schedules import Schedule
 from dadao_sim.engine import oracles
 from dadao_sim.engine.play import play
 from dadao_sim.errors import InputError
@@ -183,6 +184,8 @@ def it_refuses_what_it_cannot_do(case: Case) -> None:
         attempts.append(
             lambda: method.check_supported(problem, lollipop(), Options(batch_size=BATCH))
         )
+    if not getattr(method, "steps", ()):
+        attempts.append(lambda: method.check_supported(problem, lollipop(), Options(schedule=HALF)))
     for attempt in attempts:
         said = _refusal(attempt)
         assert method.name in said, f"the refusal does not name it: {said}"
@@ -212,6 +215,40 @@ def overrides_win_and_nonsense_is_refused(case: Case) -> None:
         if name not in whole:
             changed = method.tune(problem, network, {name: 0.97 * value}).constants[name]
             assert changed == 0.97 * value, f"parameter {name!r} was overridden by {changed}"
+
+
+class Half(Schedule):
+    """Steps of half the length, in every round."""
+
+    kind: Literal["half"] = "half"
+
+    def scale(self, k: int) -> float:
+        """1/2."""
+        return 0.5
+
+
+HALF = Half()
+
+
+@law
+def a_schedule_changes_its_steps_and_nothing_else(case: Case) -> None:
+    """With steps halved in every round it plays as with the constants themselves halved."""
+    steps = getattr(case.method, "steps", ())
+    if not steps:
+        raise Skip("has no step that may vary")
+    constants = case.tuning.constants
+    halved = {name: 0.5 * constants[name] for name in steps}
+    ends = []
+    for overrides, options in (({}, Options(schedule=HALF)), (halved, Options()), ({}, Options())):
+        tuning = case.method.tune(case.problem, case.network, overrides, options)
+        x0 = np.ones((NODES, DIMENSION))
+        player = make_player(case.method, case.problem, tuning, x0, {})
+        player.play(case.events, 0, 50)
+        ends.append(player.blocks(case.method.blocks))
+    for block in case.method.blocks:
+        assert np.array_equal(ends[0][block], ends[1][block]), f"block {block} differs"
+    some = case.method.blocks[0]
+    assert not np.array_equal(ends[0][some], ends[2][some]), "half a step changes nothing"
 
 
 # ---- Fixed points and invariants -----------------------------------------------------------------

@@ -65,6 +65,7 @@ METHOD = RoundMethod(
     blocks=("x", "h", "hw", "r", "g", "k", "kw"),
     invariant=("r",),
     stochastic=True,
+    steps=("eta",),
     compression="any",
     compressor=compressor,
     constants=constants,

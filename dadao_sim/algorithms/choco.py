@@ -87,6 +87,7 @@ CHOCO_SGD = RoundMethod(
     reference="koloskova2019choco",
     blocks=("x", "h", "hw"),
     stochastic=True,
+    steps=("eta",),
     compression="any",
     compressor=compressor,
     constants=constants_of_sgd,

@@ -77,6 +77,7 @@ METHOD = RoundMethod(
     blocks=("x", "h", "g"),
     invariant=("h",),
     stochastic=True,
+    steps=("eta",),
     samples=True,
     constants=constants,
     step=step,

@@ -54,6 +54,7 @@ DGD = RoundMethod(
     reference="nedic2009distributed",
     time_varying=True,
     stochastic=True,
+    steps=("step",),
     constants=constants,
     step=step,
 )
@@ -74,6 +75,7 @@ ATC_DIFFUSION = RoundMethod(
     reference="chen2012diffusion",
     time_varying=True,
     stochastic=True,
+    steps=("step",),
     constants=constants,
     step=step_of_diffusion,
 )

@@ -75,6 +75,7 @@ METHOD = RoundMethod(
     time_varying=True,
     least_eigenvalue=0.0,
     stochastic=True,
+    steps=("step",),
     no_composite="its form with one is the method sonata",
     constants=constants,
     prepare=prepare,

@@ -65,6 +65,7 @@ METHOD = RoundMethod(
     invariant=("h",),
     time_varying=True,
     stochastic=True,
+    steps=("step",),
     samples=True,
     least_eigenvalue=0.0,
     constants=constants,

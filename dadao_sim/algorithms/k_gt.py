@@ -52,6 +52,7 @@ METHOD = RoundMethod(
     blocks=("x", "c"),
     invariant=("c",),
     stochastic=True,
+    steps=("a",),
     least_eigenvalue=0.0,
     constants=constants,
     step=step,

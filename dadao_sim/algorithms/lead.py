@@ -91,4 +91,5 @@ LEAD = replace(
     composite="none",
     no_composite="its form with one is the method prox_lead",
     same_as="prox_lead",
+    steps=("eta",),
 )

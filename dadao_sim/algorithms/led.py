@@ -48,6 +48,7 @@ METHOD = RoundMethod(
     blocks=("x", "y"),
     invariant=("y",),
     stochastic=True,
+    steps=("a",),
     least_eigenvalue=0.0,
     constants=constants,
     step=step,

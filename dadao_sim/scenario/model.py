@@ -20,6 +20,7 @@ from pydantic import (
 
 from dadao_sim import plugins
 from dadao_sim.algorithms.contract.registry import METHODS
+from dadao_sim.algorithms.contract.schedules import StepSchedule
 from dadao_sim.compression import Compression
 from dadao_sim.errors import InputError
 from dadao_sim.events.world.spec import WorldSpec
@@ -92,6 +93,9 @@ class AlgorithmSpec(StrictModel):
     )
     compression: Compression | None = Field(
         default=None, description="of the messages of a method that compresses; its own if absent"
+    )
+    schedule: StepSchedule | None = Field(
+        default=None, description="factor of the steps of a method of rounds; 1 if absent"
     )
     time_unit: Literal["given", "auto"] | None = Field(
         default=None, description="in a world, instead of world.time_unit"

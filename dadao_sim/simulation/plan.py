@@ -249,6 +249,7 @@ def options_of(spec: AlgorithmSpec) -> Options:
         mixing=spec.mixing,
         chebyshev=spec.chebyshev,
         compression=spec.compression,
+        schedule=spec.schedule,
     )
 
 

@@ -35,6 +35,7 @@ class RoundPlayer(Player):
         samples: Samples | None = None,
     ):
         self.method, self.c, self.objective = method, tuning.params, objective
+        self.schedule = tuning.schedule
         self.asked, self.given = tuning.asked, tuple(given)
         self._tally = Tally()
         self.nodes = Nodes(
@@ -103,7 +104,8 @@ class RoundPlayer(Player):
         self.nodes.at(self.number, int(mark))
         self.nodes.heads = shows_heads(self.coin_seed, self.number, self.asked.chance)
         with during(f"round {self.number}"), users_code(self.method.name):
-            self.method.step(self.s, self.c, self.nodes, self.W)
+            c = self.method.constants_of_round(self.number, self.c, self.schedule)
+            self.method.step(self.s, c, self.nodes, self.W)
         self.number += 1
 
     def observe(self, t: float, out: np.ndarray) -> None:

@@ -19,6 +19,7 @@ from dadao_sim.algorithms.contract.chebyshev import Chebyshev
 from dadao_sim.algorithms.contract.constants import Constants
 from dadao_sim.algorithms.contract.gossip import Weights, normalised
 from dadao_sim.algorithms.contract.options import AVERAGINGS, NO_OPTIONS, Options
+from dadao_sim.algorithms.contract.schedules import Schedule
 from dadao_sim.compression import Compressor
 from dadao_sim.engine import node
 from dadao_sim.errors import InputError, place_of
@@ -49,7 +50,8 @@ class Tuning:
     in the paper; ``clock`` None for methods of rounds. ``communications`` is the expected number
     per unit of time (n gradients), ``design_rate`` the number that the method's theory prints for
     it. ``asked`` is what it asks of nodes and edges of ``network``. ``weights`` (graph -> W),
-    ``chebyshev`` and ``compressor`` are the gossip of methods of rounds.
+    ``chebyshev`` and ``compressor`` are the gossip of methods of rounds, ``schedule`` what their
+    steps are multiplied by.
     """
 
     params: Any
@@ -62,6 +64,7 @@ class Tuning:
     weights: Weights = normalised
     chebyshev: Chebyshev | None = None
     compressor: Compressor | None = None
+    schedule: Schedule | None = None
 
     @property
     def prox_step(self) -> float | None:
@@ -322,6 +325,10 @@ class AsynchronousMethod(Method):
     ) -> None:
         """See :meth:`Method.check_supported`."""
         super().check_supported(problem, network, options)
+        if options.schedule is not None:
+            raise InputError(
+                f"{self.name} has no rounds in which its step could vary; leave out schedule"
+            )
         for name in ("mixing", "chebyshev", "compression"):
             if getattr(options, name) is not None:
                 raise InputError(

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal, get_args
 
+from dadao_sim.algorithms.contract.schedules import Schedule
 from dadao_sim.compression import Compressor
 
 Averaging = Literal["none", "events", "time"]
@@ -19,7 +20,8 @@ class Options:
     ``mixing`` is the matrix of a method of rounds by name, None its own, and ``chebyshev`` the
     rounds of Chebyshev gossip in the place of each of its rounds, "auto" the number that makes the
     network's part of the rate a constant; ``compression`` is what is made of the messages of a
-    method that compresses, None its own.
+    method that compresses, None its own; ``schedule`` is what its steps are multiplied by in each
+    round.
     """
 
     batch_size: int | None = None
@@ -27,6 +29,7 @@ class Options:
     mixing: str | None = None
     chebyshev: int | Literal["auto"] | None = None
     compression: Compressor | None = None
+    schedule: Schedule | None = None
 
 
 NO_OPTIONS = Options()

@@ -21,6 +21,7 @@ from dadao_sim.algorithms.contract.method import FixedPoint, Method, Tuning, at_
 from dadao_sim.algorithms.contract.nodes import Nodes
 from dadao_sim.algorithms.contract.options import NO_OPTIONS, Options
 from dadao_sim.algorithms.contract.samples import Samples
+from dadao_sim.algorithms.contract.schedules import Schedule
 from dadao_sim.compression import Compressor
 from dadao_sim.errors import InputError, within
 from dadao_sim.networks.mixing import MIXINGS, Mixing
@@ -58,6 +59,7 @@ class RoundMethod(Method):
     is the probability of ``nodes.heads``: a method that has one gossips in these rounds only. One
     with a ``server`` takes means over all nodes, ``W.mean``, and gossips in no other way. One that
     does more in the first of every so many rounds names the constant that says how many, ``cycle``.
+    ``steps`` are the constants that a schedule may multiply, in each round by another number.
     """
 
     step: Step
@@ -72,6 +74,7 @@ class RoundMethod(Method):
     coin: str | None = None
     server: bool = False
     cycle: str | None = None
+    steps: tuple[str, ...] = ()
     estimate: str = "x"
 
     def check_supported(
@@ -100,6 +103,8 @@ class RoundMethod(Method):
                 f"{self.name} compresses what it sends once; Chebyshev gossip would send it "
                 "again at full length; leave out chebyshev"
             )
+        if options.schedule is not None and not self.steps:
+            raise InputError(f"{self.name} has no step that may vary; leave out schedule")
         if options.compression is not None:
             self._check_compression(options.compression, problem)
         if options.chebyshev is not None and len(network.graphs) > 1:
@@ -219,6 +224,7 @@ class RoundMethod(Method):
             weights=laplacian if self.server else self.weights or self._mixing(options).matrix,
             chebyshev=chebyshev,
             compressor=compressor,
+            schedule=options.schedule,
         )
 
     def samples_of(self, problem: "Problem", batch_size: int | None) -> Samples | None:
@@ -255,6 +261,17 @@ class RoundMethod(Method):
         kept = {block: getattr(s, block).copy() for block in given}
         self.prepare(s, c, nodes, W)
         vars(s).update(kept)
+
+    def constants_of_round(
+        self, k: int, c: SimpleNamespace, schedule: Schedule | None
+    ) -> SimpleNamespace:
+        """The constants in round k = 0, 1, ...: ``c``, with its steps as ``schedule`` says."""
+        if schedule is None:
+            return c
+        scale = schedule.scale(k)
+        return SimpleNamespace(
+            **{**vars(c), **{name: scale * getattr(c, name) for name in self.steps}}
+        )
 
     def check_blocks(self, s: SimpleNamespace, shape: tuple[int, ...]) -> None:
         """InputError unless ``s`` holds the declared blocks, each of shape (n, d) and with memory
