@@ -421,6 +421,16 @@ def compiled_equals_plain_python(case: Case) -> None:
 
 
 @law
+def a_table_of_samples_is_declared(case: Case) -> None:
+    """It keeps a gradient of each sample if it says so, and only then: memory is planned for it."""
+    if not case.method.samples:
+        raise Skip("asks for no gradients of samples")
+    player: Any = case.player()
+    player.play(case.events, 0, 2)
+    assert (player.nodes.table is not None) == case.method.table
+
+
+@law
 def it_makes_progress(case: Case) -> None:
     """From ones it comes closer to x* in the mean over the nodes, and stays finite."""
     errors = []

@@ -67,6 +67,7 @@ METHOD = RoundMethod(
     stochastic=True,
     steps=("step",),
     samples=True,
+    table=True,
     least_eigenvalue=0.0,
     constants=constants,
     prepare=prepare,

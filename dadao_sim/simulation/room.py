@@ -45,6 +45,13 @@ def _needs(scenario: Scenario, jobs: int, *, network: bool, problem: bool) -> It
         for need in scenario.problem.needs(nodes, conjugate=conjugate):
             yield _of_nodes(inside("problem", need), scenario)
     d = scenario.problem.dimension if problem else 1
+    source = getattr(scenario.problem, "data", None)
+    if problem and source is not None and any(method.table for method in methods):
+        samples = source.samples_of_a_node
+        what = f"a gradient of each of {samples:,} samples of {nodes:,} nodes"
+        where = "nodes" if nodes >= samples else "problem.data.samples_per_node"
+        # Once more while a trial round makes its own.
+        yield _of_nodes(Need(where, what, 16 * samples * nodes * d), scenario)
     runs = len(methods) * scenario.repeats
     blocks = COPIES + 2 * max(len(method.blocks) for method in methods)
     if any(getattr(method, "ends", None) for method in methods):

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from cases import lollipop, sequence, small_problem
+from dadao_sim.algorithms.contract.schedules import Power
 from numpy.testing import assert_allclose
 
 from dadao_sim import Problem
@@ -18,7 +19,7 @@ from dadao_sim.simulation.replay import make_player
 
 OPTIONS = {
     "none": Options(),
-    "minibatches": Options(stochastic=True),
+    "minibatches": Options(batch_size=2),
     "mean over events": Options(averaging="events"),
     "mean over time": Options(averaging="time"),
     **{f"mixing {name}": Options(mixing=name) for name in MIXINGS},
@@ -31,6 +32,7 @@ OPTIONS = {
     "dither": Options(compression=Dither(kind="dither")),
     "sign": Options(compression=Sign(kind="sign")),
     "identity": Options(compression=Identity(kind="identity")),
+    "falling steps": Options(schedule=Power(kind="power")),
 }
 GRAPHS = {"fixed": lollipop(), "sequence": sequence()}
 
@@ -64,7 +66,7 @@ def test_it_is_refused_or_right(name, option, graph):
         return
     tuning = method.tune(f, network, {}, options)
     rest = method.optimum(f, network, tuning) if isinstance(method, RoundMethod) else None
-    if rest is None or options.stochastic:
+    if rest is None or options.batch_size is not None:
         return
     start = np.tile(f.x_star, (f.nodes, 1))
     player = make_player(method, f, tuning, start, rest, None)
@@ -95,4 +97,5 @@ def test_what_is_refused():
     assert set(taken["chebyshev auto"]) == rounds - own - compressing
     assert set(taken["top_k"]) == {n for n in compressing if methods[n].compression == "any"}
     assert set(taken["dither"]) == compressing
+    assert set(taken["falling steps"]) == {name for name in rounds if methods[name].steps}
     assert not taken["too many of top_k"]

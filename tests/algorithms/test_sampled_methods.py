@@ -63,10 +63,11 @@ class Data:
 
 
 def draw(k, batch, call=0):
-    """What each node draws in round k, in call number ``call``."""
-    start = int(LOG.mark[k]) + call * 0xA0761D6478BD642F
-    mark = [(start + i * 0xD1342543DE82EF95) % 2**64 for i in range(NODES)]
-    return np.array([[mixer(m + j) % SAMPLES for j in range(batch)] for m in mark])
+    """What each node draws in round k, in call number ``call``; before round 0 where k is -1."""
+    mark = int(LOG.mark[k]) if k >= 0 else 2**64 - 1 - int(LOG.mark[0])
+    start = mark + call * 0xA0761D6478BD642F
+    marks = [(start + i * 0xD1342543DE82EF95) % 2**64 for i in range(NODES)]
+    return np.array([[mixer(m + j) % SAMPLES for j in range(batch)] for m in marks])
 
 
 laplacian = NETWORK.laplacian().toarray()
@@ -165,13 +166,52 @@ def test_one_sample_is_drawn_where_nothing_is_said(name):
     assert np.array_equal(one, replay(name, problem, NETWORK, LOG[:ROUNDS], x0)["x"])
 
 
-def test_d_psgd_is_its_equation():
-    data, X = Data("least_squares"), np.ones((NODES, DIMENSION))
-    problem = small_problem(NODES)
-    found = played("d_psgd", problem, 2, X).s.x
+# ---- Minibatches in the place of gradients -------------------------------------------------------
+
+
+def d_psgd(X, a, gradients):
     for k in range(ROUNDS):
-        X = W @ X - data.of(X, draw(k, 2)) / (2 * problem.L) * (1 + np.linalg.eigvalsh(W)[0])
-    assert_allclose(found, X, rtol=0, atol=1e-12 * np.abs(X).max())
+        X = W @ X - a * gradients(X, k)
+    return X
+
+
+def exact_diffusion(X, a, gradients):
+    return diffused(X, a, gradients, (np.eye(NODES) + W) / 2)
+
+
+def diffused(X, a, gradients, mixing):
+    psi = X
+    for k in range(ROUNDS):
+        psi_next = X - a * gradients(X, k)
+        X, psi = mixing @ (psi_next + X - psi), psi_next
+    return X
+
+
+def d2(X, a, gradients):
+    return diffused(X, a, gradients, W)
+
+
+def gradient_tracking(X, a, gradients):
+    Y = g = gradients(X, -1)
+    for k in range(ROUNDS):
+        X = W @ (X - a * Y)
+        new = gradients(X, k)
+        Y, g = W @ (Y + new - g), new
+    return X
+
+
+@pytest.mark.parametrize("batch", [1, 3])
+@pytest.mark.parametrize("kind", ["least_squares", "logistic_l2"])
+@pytest.mark.parametrize("equation", [d_psgd, exact_diffusion, d2, gradient_tracking])
+def test_a_method_of_gradients_takes_minibatches(equation, kind, batch):
+    data, problem = Data(kind), small_problem(NODES, kind)
+    x0, a = np.random.default_rng(2).standard_normal((NODES, DIMENSION)), 0.1 / problem.L
+    wanted = equation(x0, a, lambda X, k: data.of(X, draw(k, batch)))
+    method = get_method(equation.__name__)
+    tuning = method.tune(problem, NETWORK, {"step": a}, Options(batch_size=batch))
+    player = make_player(method, problem, tuning, x0, {}, batch)
+    player.play(LOG, 0, ROUNDS)
+    assert_allclose(player.s.x, wanted, rtol=0, atol=1e-12 * np.abs(wanted).max())
 
 
 # ---- To x* ---------------------------------------------------------------------------------------

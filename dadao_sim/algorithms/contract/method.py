@@ -90,8 +90,9 @@ class Method(ABC):
     up to their mean. ``composite`` says whether a local step can be plugged in, and whether a
     theorem covers it where r is convex (and with ``theorem_needs_mu`` the f_i strongly so);
     ``no_composite`` why not. With ``samples`` it asks for full gradients and for those of single
-    samples; with ``stochastic`` its gradients may be of minibatches, or its samples drawn in
-    such. ``same_as`` names the method whose iterates these are.
+    samples, with ``table`` it keeps one of each; with ``stochastic`` its gradients may be of
+    minibatches, or its samples drawn in such. ``same_as`` names the method whose iterates these
+    are.
     """
 
     name: str
@@ -110,6 +111,7 @@ class Method(ABC):
     time_varying: bool = False
     stochastic: bool = False
     samples: bool = False
+    table: bool = False
     averaging: bool = False
     composite: Literal["none", "proven", "experimental"] = "none"
     theorem_needs_mu: bool = False
