@@ -16,7 +16,8 @@ Constants
     them above -1/3). ``step`` is a, 1/L by default; the theorems ask for a < 2/L.
 Guarantee
     Linear to x*, with the r that all nodes share; with minibatches to a neighbourhood of x* whose
-    size does not depend on how the f_i differ. sum_i y_i = 0.
+    size does not depend on how the f_i differ. sum_i y_i = 0. Of steps that a schedule makes fall y
+    follows, -a grad f_i(x*), and x is still led to x*.
 Reference
     K. Yuan, B. Ying, X. Zhao, A. H. Sayed, "Exact Diffusion for Distributed Optimization and
     Learning, Part I", IEEE Transactions on Signal Processing 67(3), 2019. D^2: H. Tang, X. Lian,

@@ -42,6 +42,7 @@ METHOD = RoundMethod(
     reference="stich2019local",
     time_varying=True,
     stochastic=True,
+    steps=("a",),
     constants=constants,
     step=step,
 )

@@ -181,7 +181,8 @@ def test_the_bias_of_d_psgd_is_the_point_that_dgd_reaches():
 
 MEASURED = (
     *("d_psgd", "atc_diffusion", "exact_diffusion", "d2"),
-    *("gradient_tracking", "semi_atc", "diging", "k_gt", "led"),
+    *("gradient_tracking", "semi_atc", "diging"),
+    *("k_gt", "led", "local_sgd", "fedavg", "scaffold"),
 )
 
 
@@ -259,6 +260,7 @@ def test_uneven_nodes_are_predicted_too():
         ("ad_psgd", small_problem(NODES), lollipop(), {}, "takes no minibatches in rounds"),
         ("d_psgd", small_problem(NODES), sequence(), {}, "on a sequence of graphs"),
         ("lead", small_problem(NODES), lollipop(), {}, "of compressed messages"),
+        ("scaffnew", small_problem(NODES), lollipop(), {}, "of rounds that a coin decides on"),
         (
             "d_psgd",
             small_problem(NODES),

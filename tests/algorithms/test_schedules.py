@@ -126,6 +126,22 @@ def test_steps_that_fall_lower_the_plateau_of_minibatches(name):
     assert falls < 0.4 * plateau
 
 
+EXACT = [n for n in SCHEDULED if METHODS[n].fixed_point and not METHODS[n].samples]
+
+
+@pytest.mark.parametrize("name", EXACT)
+def test_exact_methods_stay_exact_with_steps_that_fall_or_are_cut(name):
+    """Also those whose dual is in units of the step, and has to follow it."""
+    problem = small_problem(NODES)
+    step = 0.1 / problem.L
+    for how in (Power(kind="power", after=300.0), Milestones(kind="milestones", at=(1500,))):
+        player, _ = played(name, problem, step, how, rounds=4096)
+        off = np.abs(player.s.x - problem.x_star).max() / np.linalg.norm(problem.x_star)
+        biased, _ = played("dgd", problem, step, how, rounds=4096)
+        assert off < 1e-3
+        assert off < 0.1 * np.abs(biased.s.x - problem.x_star).max()
+
+
 @pytest.mark.parametrize("name", ["gt_saga", "gt_svrg", "gt_sarah", "destress"])
 def test_methods_that_need_no_falling_step_bear_a_warm_up_and_milestones(name):
     problem = small_problem(NODES)

@@ -128,6 +128,12 @@ TERMS: tuple[dict[str, Any], ...] = (
     {"kind": "mcp", "strength": 1, "gamma": 2},
     {"kind": "rank", "k": 1, "shape": [3, 1]},
 )
+SCHEDULES: tuple[dict[str, Any], ...] = (
+    {"kind": "constant"},
+    {"kind": "power", "p": 0.5, "after": 10},
+    {"kind": "warm_up", "rounds": 10},
+    {"kind": "milestones", "at": [10, 20], "by": 0.5},
+)
 HUBER = {"kind": "huber_l2", "mu": 1}
 VARIANTS: list[dict[str, Any]] = [
     {},
@@ -156,6 +162,7 @@ VARIANTS: list[dict[str, Any]] = [
     {"network": {"graph": "barabasi_albert", "nodes": 8, "attach": 2}},
     {"network": {"graph": "watts_strogatz", "nodes": 8, "neighbours": 4, "probability": 0.5}},
     {"clock": {"node_rates": [1, 2, 1, 0.5]}},
+    *({"algorithms": [{"name": "d_psgd", "schedule": schedule}]} for schedule in SCHEDULES),
     {"world": WORLD, "algorithms": [{"name": "dadao", "time_unit": "given"}]},
     *({"world": {"preset": "ideal", "nodes": {"gradient": law}}} for law in LAWS),
     {"world": {"preset": "edge_devices"}},

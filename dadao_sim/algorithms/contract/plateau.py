@@ -82,9 +82,13 @@ def plateau(
         raise InputError(f"{method.name} has a plateau with constant steps; leave out schedule")
     method.check_supported(problem, network, options)
     tuning = method.tune(problem, network, overrides, options)
-    if len(network.graphs) > 1 or tuning.compressor is not None:
-        wrong = "on a sequence of graphs" if len(network.graphs) > 1 else "of compressed messages"
-        raise InputError(f"{method.name}: no plateau is known {wrong}")
+    for unknown, what in (
+        (len(network.graphs) > 1, "on a sequence of graphs"),
+        (tuning.compressor is not None, "of compressed messages"),
+        (method.coin is not None, "of rounds that a coin decides on"),
+    ):
+        if unknown:
+            raise InputError(f"{method.name}: no plateau is known {what}")
     rounds = _AffineRounds(method, problem, tuning)
     mean = rounds.limit_of_mean()
     points = [(E @ mean + e).reshape(rounds.shape) for E, e in rounds.points]
