@@ -10,7 +10,8 @@ Constants
     ``K`` = 4 local steps, ``a`` = 1/(K L), ``b`` = 1/K. W has no negative eigenvalue.
 Guarantee
     Linear to x* where the f_i are strongly convex and a is small enough; K = 1 is D2 (exact
-    diffusion with W for (I + W)/2). sum_i y_i = 0.
+    diffusion with W for (I + W)/2). sum_i y_i = 0. Of steps that a schedule makes fall y follows,
+    -(a/b) grad f_i(x*), and x is still led to x*.
 Reference
     S. A. Alghunaim, "Local Exact-Diffusion for Decentralized Optimization and Learning", IEEE
     Transactions on Automatic Control 69(11), 2024.
