@@ -502,8 +502,10 @@ class Watched:
         oracles.gradient_mapping(self.inner, step, x, g)
 
 
-VERBS = ("gradient", "sample_gradient", "conjugate_gradient", "local_solve", "prox")
-for _verb in (*VERBS, "gradient_mapping"):
+for _verb in (
+    *("gradient", "sample_gradient", "conjugate_gradient"),
+    *("local_solve", "prox", "gradient_mapping"),
+):
     getattr(oracles, _verb).register(Watched, getattr(Watched, _verb))
 
 

@@ -223,7 +223,7 @@ def test_gossip_refuses_what_it_cannot_do(name):
         METHODS[name].check_supported(small_problem(7), lollipop())
     with pytest.raises(InputError, match=f"x0: {name} starts at the points it averages"):
         replay(name, PROBLEM, lollipop(), log, np.ones(3))
-    refused = [Options(stochastic=True), Options(averaging="time")]
+    refused = [Options(batch_size=2), Options(averaging="time")]
     if name in ASYNCHRONOUS:
         refused += [Options(mixing="metropolis"), Options(chebyshev=2)]
     if name != "choco_gossip":

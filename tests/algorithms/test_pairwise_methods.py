@@ -304,7 +304,7 @@ def test_they_run_from_a_file_and_are_charged_what_they_ask_for(tmp_path):
 def test_they_refuse_what_they_cannot_do(name):
     method = METHODS[name]
     refused = [
-        *(Options(stochastic=True), Options(averaging="events")),
+        *(Options(batch_size=2), Options(averaging="events")),
         *(Options(mixing="metropolis"), Options(chebyshev=2)),
     ]
     for options in refused:
