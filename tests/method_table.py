@@ -32,10 +32,8 @@ FAMILIES = {
     "local": "several local steps between gossips",
     "compressed": "messages of few bits",
     "dual": "splitting and dual methods",
-    "variance reduced": "gradients of samples, and x* all the same",
-    "stochastic": "asynchronous, on minibatches",
+    "stochastic": "made for gradients of samples",
     "gossip": "averaging alone",
-    "token": "a token that walks",
 }
 """What the families are; one that is not here stands under its own name."""
 TITLES = ("name", "in print", "oracle", "clock", "a message", "takes", "guarantee", "reference")

@@ -60,6 +60,7 @@ METHOD = RoundMethod(
     name="acc_dngd_sc",
     title="Acc-DNGD-SC",
     family="accelerated",
+    look="sky dash-dot-dot >",
     reference="qu2020accelerated",
     blocks=("x", "v", "y", "h", "g"),
     invariant=("h",),

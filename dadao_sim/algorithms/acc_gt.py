@@ -61,6 +61,7 @@ METHOD = RoundMethod(
     name="acc_gt",
     title="Acc-GT",
     family="accelerated",
+    look="green dotted <",
     reference="li2024accelerated",
     blocks=("x", "z", "h"),
     invariant=("h",),

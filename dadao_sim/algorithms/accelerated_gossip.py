@@ -56,6 +56,7 @@ METHOD = AsynchronousMethod(
     name="accelerated_gossip",
     title="Accelerated gossip",
     family="gossip",
+    look="blue long o",
     needs_averaging=True,
     no_composite="it only takes means",
     blocks=("x", "x_tilde"),

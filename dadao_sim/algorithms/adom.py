@@ -60,6 +60,7 @@ METHOD = RoundMethod(
     name="adom",
     title="ADOM",
     family="accelerated",
+    look="vermilion dashed D",
     reference="kovalev2021adom",
     blocks=("z", "zf", "m", "t"),
     start_block=None,

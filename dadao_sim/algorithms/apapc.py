@@ -60,6 +60,7 @@ APAPC = RoundMethod(
     name="apapc",
     title="APAPC",
     family="accelerated",
+    look="black dashed h",
     reference="kovalev2020optimal",
     blocks=("x", "xf", "y"),
     invariant=("y",),
@@ -70,4 +71,4 @@ APAPC = RoundMethod(
     fixed_point=fixed_point,
 )
 
-OPAPC = replace(APAPC, name="opapc", title="OPAPC", chebyshev="auto")
+OPAPC = replace(APAPC, name="opapc", title="OPAPC", look="black solid h", chebyshev="auto")

@@ -60,6 +60,7 @@ METHOD = RoundMethod(
     name="apm_c",
     title="APM-C",
     family="accelerated",
+    look="purple dotted p",
     reference="li2020decentralized",
     blocks=("x", "x_before"),
     least_eigenvalue=0.0,

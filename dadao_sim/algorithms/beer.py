@@ -61,6 +61,7 @@ METHOD = RoundMethod(
     name="beer",
     title="BEER",
     family="compressed",
+    look="sky dash-dot-dot D",
     reference="zhao2022beer",
     blocks=("x", "h", "hw", "r", "g", "k", "kw"),
     invariant=("r",),

@@ -73,6 +73,7 @@ METHOD = RoundMethod(
     name="destress",
     title="DESTRESS",
     family="stochastic",
+    look="vermilion solid P",
     reference="li2022destress",
     blocks=("x", "h", "g"),
     invariant=("h",),

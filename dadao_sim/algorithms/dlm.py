@@ -44,6 +44,7 @@ METHOD = RoundMethod(
     name="dlm",
     title="DLM",
     family="dual",
+    look="vermilion dash-dot-dot p",
     reference="ling2015dlm",
     blocks=("x", "alpha"),
     invariant=("alpha",),

@@ -110,6 +110,7 @@ METHOD = AsynchronousMethod(
     name="edge_admm",
     title="Edge ADMM",
     family="dual",
+    look="vermilion dotted p",
     blocks=("x", "z", "l"),
     invariant=("l",),
     composite="proven",

@@ -115,6 +115,7 @@ METHOD = AsynchronousMethod(
     name="esdacd",
     title="ESDACD",
     family="accelerated",
+    look="orange dotted s",
     blocks=BLOCKS,
     start_block=None,
     estimate=None,

@@ -60,6 +60,7 @@ METHOD = RoundMethod(
     name="gt_saga",
     title="GT-SAGA",
     family="stochastic",
+    look="green dotted P",
     reference="xin2020variance",
     blocks=("x", "h", "g"),
     invariant=("h",),

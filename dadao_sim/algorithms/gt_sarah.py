@@ -55,6 +55,7 @@ METHOD = RoundMethod(
     name="gt_sarah",
     title="GT-SARAH",
     family="stochastic",
+    look="black dashed P",
     reference="xin2022fast",
     blocks=("x", "h", "v", "before"),
     invariant=("h",),

@@ -55,6 +55,7 @@ METHOD = RoundMethod(
     name="gt_svrg",
     title="GT-SVRG",
     family="stochastic",
+    look="blue dash-dot P",
     reference="xin2020variance",
     blocks=("x", "h", "g", "z", "full"),
     invariant=("h",),

@@ -48,6 +48,7 @@ METHOD = RoundMethod(
     name="k_gt",
     title="K-GT",
     family="local",
+    look="purple dash-dot-dot P",
     reference="liu2024decentralized",
     blocks=("x", "c"),
     invariant=("c",),

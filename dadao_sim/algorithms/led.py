@@ -45,6 +45,7 @@ METHOD = RoundMethod(
     name="led",
     title="LED",
     family="local",
+    look="purple dashed P",
     reference="alghunaim2024local",
     blocks=("x", "y"),
     invariant=("y",),

@@ -39,6 +39,7 @@ METHOD = RoundMethod(
     name="local_sgd",
     title="Local SGD",
     family="local",
+    look="blue dashed p",
     reference="stich2019local",
     time_varying=True,
     stochastic=True,

@@ -112,7 +112,7 @@ SSDA = replace(
     MSDA,
     name="ssda",
     title="SSDA",
-    look=None,
+    look="black dotted ^",
     constants=constants_of_ssda,
     step=step_of_ssda,
 )

@@ -61,6 +61,7 @@ METHOD = RoundMethod(
     name="mudag",
     title="Mudag",
     family="accelerated",
+    look="blue dash-dot ^",
     reference="ye2023multi",
     blocks=("x", "y", "t"),
     invariant=("t",),

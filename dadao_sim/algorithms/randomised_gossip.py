@@ -53,6 +53,7 @@ METHOD = AsynchronousMethod(
     name="randomised_gossip",
     title="Randomised gossip",
     family="gossip",
+    look="blue dash-dot o",
     needs_averaging=True,
     no_composite="it only takes means",
     invariant=("x",),

@@ -50,6 +50,7 @@ METHOD = RoundMethod(
     name="scaffnew",
     title="Scaffnew",
     family="local",
+    look="vermilion long <",
     reference="mishchenko2022proxskip",
     blocks=("x", "h"),
     invariant=("h",),

@@ -38,6 +38,7 @@ METHOD = RoundMethod(
     name="synchronous_gossip",
     title="Synchronous gossip",
     family="gossip",
+    look="black dash-dot-dot o",
     reference="xiao2004fast",
     needs_averaging=True,
     no_composite="it only takes means",

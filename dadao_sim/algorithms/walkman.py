@@ -112,6 +112,7 @@ METHOD = AsynchronousMethod(
     name="walkman",
     title="Walkman",
     family="dual",
+    look="black dash-dot-dot p",
     blocks=("y", "z", "x"),
     start_block="y",
     estimate="y",

@@ -135,6 +135,13 @@ SCHEDULES: tuple[dict[str, Any], ...] = (
     {"kind": "milestones", "at": [10, 20], "by": 0.5},
 )
 HUBER = {"kind": "huber_l2", "mu": 1}
+COMPRESSIONS: tuple[dict[str, Any], ...] = (
+    {"kind": "top_k", "k": 2},
+    {"kind": "random_k", "k": 2, "scaled": False},
+    {"kind": "drop", "probability": 0.5},
+    {"kind": "qsgd", "levels": 3},
+    {"kind": "dither", "bits_per_number": 3, "block": 2},
+)
 VARIANTS: list[dict[str, Any]] = [
     {},
     {"problem": {**HUBER, "data": SET, "partition": PARTITION}},
@@ -163,6 +170,8 @@ VARIANTS: list[dict[str, Any]] = [
     {"network": {"graph": "watts_strogatz", "nodes": 8, "neighbours": 4, "probability": 0.5}},
     {"clock": {"node_rates": [1, 2, 1, 0.5]}},
     *({"algorithms": [{"name": "d_psgd", "schedule": schedule}]} for schedule in SCHEDULES),
+    *({"algorithms": [{"name": "beer", "compression": Q}]} for Q in COMPRESSIONS),
+    {"algorithms": [{"name": "acc_gt", "mixing": "metropolis", "chebyshev": 2}]},
     {"world": WORLD, "algorithms": [{"name": "dadao", "time_unit": "given"}]},
     *({"world": {"preset": "ideal", "nodes": {"gradient": law}}} for law in LAWS),
     {"world": {"preset": "edge_devices"}},
