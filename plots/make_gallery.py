@@ -144,7 +144,16 @@ def sections() -> dict[str, list[Picture]]:
     paper = [f"paper/{graph}-{kind}" for graph in GRAPHS for kind in ("regression", "logistic")]
     dadao = ["gossip-rate", "stochastic-averaging", "condition-number"]
     real = ["breast-cancer-geant2012", "breast-cancer-sorted"]
-    placed = ["quickstart", "methods", *paper, *dadao, "continuized", *real]
+    placed = [
+        "quickstart",
+        "methods",
+        "compression",
+        "plateaus",
+        *paper,
+        *dadao,
+        "continuized",
+        *real,
+    ]
     placed += [*RATES_SCENARIOS, *WORLD_SCENARIOS, *LOCAL_STEP_SCENARIOS]
     others = [name for name in shipped.scenarios() if name not in placed]
     gallery = {

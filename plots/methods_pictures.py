@@ -1,14 +1,22 @@
-"""The picture of the gallery with every method in it: what each spends on one problem."""
+"""The pictures of the gallery of the field: what every method spends on one problem, what bits are
+worth, and how near to x* minibatches come.
+"""
 
 from typing import TYPE_CHECKING
 
 import numpy as np
 from pictures import ACCURACY, Picture, ResultOf, caption
 
-from dadao_sim.plotting.style import BLACK, WIDE, new_figure, paper
+from dadao_sim.algorithms.contract.plateau import plateau
+from dadao_sim.algorithms.contract.registry import METHODS
+from dadao_sim.plotting.curves import curve_figure
+from dadao_sim.plotting.style import BLACK, WIDE, add_legend, new_figure, paper, styles
 from dadao_sim.reports.comparison import comparison_table, titles_of
 from dadao_sim.results.names import printed_names
+from dadao_sim.results.result import Result
 from dadao_sim.results.summary import cost_text
+from dadao_sim.scenario.reading import scenario_from_mapping
+from dadao_sim.simulation.study import Study
 from dadao_sim.text.labels import drawable
 
 if TYPE_CHECKING:
@@ -23,7 +31,7 @@ QUANTITIES = {
 
 
 def methods_pictures() -> list[Picture]:
-    """One: a line for each method, a panel for each quantity."""
+    """A line for each method, a panel for each quantity; and two sets of curves."""
     return [
         Picture(
             name=NAME,
@@ -33,7 +41,23 @@ def methods_pictures() -> list[Picture]:
             f"dadao-sim compare results/{NAME} --accuracy {ACCURACY:g}",
             draw=costs_figure,
             table=costs_table,
-        )
+        ),
+        Picture(
+            name="compression",
+            title="compression",
+            caption=caption("compression"),
+            command="dadao-sim run scenarios/compression.yaml\n"
+            "dadao-sim plot results/compression --x bits",
+            draw=lambda result_of: curve_figure(result_of(("compression",)), "bits", width=4.5),
+        ),
+        Picture(
+            name="plateaus",
+            title="plateaus",
+            caption=caption("plateaus"),
+            command="dadao-sim run scenarios/plateaus.yaml",
+            draw=plateaus_figure,
+            table=plateaus_table,
+        ),
     ]
 
 
@@ -86,3 +110,52 @@ def _table(result_of: ResultOf):  # type: ignore[no-untyped-def]
     printed = printed_names(table, titles_of(results))
     table["name"] = [printed[label] for label in table["algorithm"]]
     return table.sort_values(["gradients_median", "communications_median"], kind="stable")
+
+
+def plateaus_figure(result_of: ResultOf) -> "Figure":
+    """Means over the repeats, and where they are to end."""
+    result = result_of(("plateaus",))
+    looks = styles(result.methods, result.looks)
+    names = printed_names(result.summary, titles_of({"plateaus": result}))
+    with paper():
+        figure = new_figure(4.5, 2.9)
+        axes = figure.subplots()
+        for label, (predicted, _) in predictions(result).items():
+            curves = result.curves[result.curves["algorithm"] == label]
+            mean = curves.groupby("time")["accuracy"].mean()
+            line = looks[label].line | {"markevery": 8}
+            axes.plot(mean.index, mean, label=drawable(names[label]), **line)
+            axes.axhline(predicted, color=looks[label].colour, linestyle=(0, (4, 2)), linewidth=1)
+        axes.set_yscale("log")
+        axes.set_xlabel("Rounds")
+        axes.set_ylabel(r"mean of $\|x - x^*\|^2/\|x_0 - x^*\|^2$")
+        add_legend(figure, axes.get_legend_handles_labels()[0], 3)
+    return figure
+
+
+def plateaus_table(result_of: ResultOf) -> str:
+    """Predicted and measured, in Markdown."""
+    result = result_of(("plateaus",))
+    lines = ["| method | predicted | measured |", "|---|---:|---:|"]
+    names = printed_names(result.summary, titles_of({"plateaus": result}))
+    for label, (predicted, measured) in predictions(result).items():
+        lines.append(f"| {names[label]} | {predicted:.4f} | {measured:.4f} |")
+    return "\n".join(lines)
+
+
+def predictions(result: Result) -> dict[str, tuple[float, float]]:
+    """Per algorithm the accuracy that is predicted and the mean one of the last three quarters of
+    the rounds, each the mean over the repeats.
+    """
+    scenario = scenario_from_mapping(result.manifest["scenario"])
+    study, found = Study(scenario), {}
+    for repeat in range(scenario.repeats):
+        f, network = study.parts(repeat).problem, study.parts(repeat).network
+        for spec in scenario.algorithms:
+            method = METHODS[spec.name]
+            error = plateau(method, f, network, spec.batch_size or 1, dict(spec.parameters)).error
+            curves = result.curves.query("algorithm == @spec.label and repeat == @repeat")
+            late = curves[curves["time"] > curves["time"].max() / 4]["accuracy"]
+            pair = error / (f.x_star**2).sum(), late.mean()  # x0 is 0
+            found.setdefault(spec.label, []).append(pair)
+    return {label: tuple(np.mean(pairs, axis=0)) for label, pairs in found.items()}
