@@ -6,6 +6,7 @@ machine and in the same run.
     python benchmarks/bench.py million       n = 1 000 000, d = 10 on a random 4-regular graph
     python benchmarks/bench.py rounds        cost of a synchronous round against the edges
     python benchmarks/bench.py synchronous   gradient tracking, n = 20 to 10 000
+    python benchmarks/bench.py field         five methods of rounds beside plain NumPy
 
 Runs alternate, the best of 5 counts. Every figure is a ratio: absolute times belong to one machine.
 """
@@ -17,6 +18,7 @@ import time
 
 import fused_rounds
 import numpy as np
+import plain_rounds
 from fused_dadao import run as fused
 
 from dadao_sim import Problem
@@ -193,13 +195,14 @@ def rounds():
             print(f"  n = {nodes:7,d}  |E| = {len(network.edges):9,d}  {cost:.2f} ns")
 
 
-def simulated_rounds(problem, network, rounds):
-    """Rounds per second of gradient tracking in the package: drawing, rounds, samples and metrics
-    together, one sample in 100 rounds.
+def simulated_rounds(problem, network, rounds, name="gradient_tracking", overrides=None):
+    """Rounds per second in the package: drawing, rounds, samples and metrics together, one sample
+    in 100 rounds.
     """
-    method = get_method("gradient_tracking")
+    method = get_method(name)
     x0 = np.zeros((problem.nodes, problem.dimension))
-    tuning = method.tune(problem, network, {"step": fused_rounds.STEP})
+    overrides = {"step": fused_rounds.STEP} if overrides is None else overrides
+    tuning = method.tune(problem, network, overrides)
     player = make_player(method, problem, tuning, x0, {})
     errors, clock = Errors(problem, x0), RoundClock(np.random.SeedSequence(1))
     times = sample_times(rounds, max(1, rounds // 100), "linear", whole=True)
@@ -252,7 +255,59 @@ def synchronous():
         )
 
 
-PARTS = {"small": small, "million": million, "rounds": rounds, "synchronous": synchronous}
+FIELD = ((20, 4, 10, 20_000), (300, 4, 10, 4000), (10_000, 4, 10, 200))
+"""Nodes, degree, dimension and rounds."""
+FIELD_TARGET = 0.7
+
+
+@one_blas_thread()
+def field():
+    """Five methods end to end, beside their equations in plain NumPy without samples."""
+    print(f"methods of rounds; ratio to plain NumPy (target {FIELD_TARGET})")
+    for nodes, degree, dimension, rounds in FIELD:
+        data = fused_rounds.make_data("quadratic", nodes, dimension)
+        W = fused_rounds.make_mixing(nodes, degree)
+        i, j = W.nonzero()
+        network, problem = Network(nodes, np.column_stack((i, j))[i < j]), Problem.quadratic(*data)
+        W = get_method("dgd").tune(problem, network).weights(network)
+        for name, plain in plain_rounds.METHODS.items():
+            constants = get_method(name).tune(problem, network).constants
+            constants = {"mu": problem.mu, "L": problem.L, **constants}
+            x0 = np.zeros((nodes, dimension))
+
+            def by_hand(count, plain=plain, c=constants, W=W, x0=x0, data=data):
+                return plain(lambda X: fused_rounds.quadratic(data, X), W, c, count, x0)
+
+            ours = get_method(name)
+            player = make_player(ours, problem, ours.tune(problem, network), x0, {})
+            player.play(RoundClock(np.random.SeedSequence(0)).window(), 0, 20)
+            found = player.blocks(("x",))["x"]
+            np.testing.assert_allclose(found, by_hand(20), rtol=1e-8, atol=1e-10)
+            simulated_rounds(problem, network, 1, name, {})
+            best = {"plain": 0.0, "package": 0.0}
+            for _ in range(RUNS):
+                begun = time.perf_counter()
+                by_hand(rounds // 4)
+                plain_speed = rounds // 4 / (time.perf_counter() - begun)
+                speed = simulated_rounds(problem, network, rounds, name, {})
+                best = {
+                    "plain": max(best["plain"], plain_speed),
+                    "package": max(best["package"], speed),
+                }
+            print(
+                f"  {name:16}  n = {nodes:6,d}  {best['package']:10,.0f} rounds/s, of plain NumPy "
+                f"{best['package'] / best['plain']:.2f}",
+                flush=True,
+            )
+
+
+PARTS = {
+    "small": small,
+    "million": million,
+    "rounds": rounds,
+    "synchronous": synchronous,
+    "field": field,
+}
 
 if __name__ == "__main__":
     arguments = sys.argv[1:]
