@@ -231,7 +231,7 @@ HALF = Half()
 
 
 @law
-def a_schedule_changes_its_steps_and_nothing_else(case: Case) -> None:
+def a_schedule_changes_its_steps_only(case: Case) -> None:
     """With steps halved in every round it plays as with the constants themselves halved."""
     steps = getattr(case.method, "steps", ())
     if not steps:
@@ -424,7 +424,7 @@ def compiled_equals_plain_python(case: Case) -> None:
 def a_table_of_samples_is_declared(case: Case) -> None:
     """It keeps a gradient of each sample if it says so, and only then: memory is planned for it."""
     if not case.method.samples:
-        raise Skip("asks for no gradients of samples")
+        raise Skip("asks for no samples")
     player: Any = case.player()
     player.play(case.events, 0, 2)
     assert (player.nodes.table is not None) == case.method.table
@@ -653,7 +653,7 @@ def a_minibatch_counts_its_share(case: Case) -> None:
     if not case.method.stochastic:
         raise Skip("takes full gradients only")
     if case.method.samples:
-        raise Skip("draws samples, whether one by one or in minibatches")
+        raise Skip("draws samples in any case")
     full, batch, again = case.player(), case.player(batch_size=BATCH), case.player(batch_size=BATCH)
     for player in (full, batch, again):
         player.play(case.events, 0, 100)

@@ -362,7 +362,8 @@ def test_everything_at_once_from_the_command_line(dadao_sim, tmp_path):
     code, out, _ = dadao_sim("validate", path)
     assert code == 0
     lines = out.splitlines()
-    assert lines[:2] == ["my_dgd.py: method my_dgd", "my_events.py: method mine"]
+    assert lines[0].startswith("problem: condition number of the nodes")
+    assert lines[1:3] == ["my_dgd.py: method my_dgd", "my_events.py: method mine"]
     assert "my_rain.py: fault rain" in lines
     for jobs in (1, 2):
         assert dadao_sim("run", path, "--jobs", jobs, "--out", f"r{jobs}")[0] == 0

@@ -66,7 +66,9 @@ def course(name, kind, graph, rounds, every, **overrides):
 EXACT = [
     name
     for name, method in METHODS.items()
-    if isinstance(method, RoundMethod) and method.fixed_point and not method.needs_averaging
+    if isinstance(method, RoundMethod)
+    and method.fixed_point
+    and not (method.needs_averaging or method.samples)
 ]
 SLOW = {"adom": 1e-5, "adom_plus": 1e-7, "adom_plus_multi_consensus": 1e-7}
 """Those of a sequence of graphs, by 60 000 rounds; with multi-consensus rounding errors then add up

@@ -33,7 +33,7 @@ def test_it_is_the_recursion_of_the_paper(composite, own_steps):
     if own_steps:
         hessians = [2 / A.shape[0] * A.T @ A for A in data()[0]]
         a[:, 0] = 0.9 / (np.linalg.eigvalsh(hessians)[:, -1] + 0.3)
-    What = np.eye(problem.nodes) - a / (2 * a.max()) * (np.eye(problem.nodes) - mixing(RING))
+    What = np.eye(problem.nodes) - a / a.max() * (np.eye(problem.nodes) - mixing(RING))
     before = random_rows(problem)
     Z = before - a * problem.gradients(before)
     X = prox(Z, a)
@@ -73,15 +73,15 @@ def test_own_steps_converge_where_the_largest_of_them_for_all_diverges():
     assert distance(play(METHOD, problem, network, 30, common)["x"], problem) > 1e6
 
 
-def test_the_largest_coupling_takes_fewer_rounds():
+def test_the_largest_coupling_takes_fewer_rounds_than_that_of_the_paper():
     problem = elastic_net()
     c = METHOD.tune(problem, RING, {}).params.c
     ends = [
         distance(play(METHOD, problem, RING, 150, {"c": factor * c})["x"], problem)
-        for factor in (1, 2, 4)
+        for factor in (0.5, 1, 2)
     ]
     assert ends[1] < ends[0] / 10
-    assert ends[2] > 1e3  # c = 1/max a_i was the limit
+    assert ends[2] > 1e3
 
 
 def test_an_inexact_local_step_makes_all_nodes_take_the_common_step():

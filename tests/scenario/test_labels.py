@@ -4,7 +4,7 @@
 import unicodedata
 
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from dadao_sim.algorithms.contract.registry import METHODS
@@ -118,7 +118,7 @@ def test_a_label_like_the_title_of_another_method_prints_like_it():
 
 
 @given(st.text(st.characters(), max_size=20))
-@settings(max_examples=300)
+@settings(max_examples=300, suppress_health_check=[HealthCheck.filter_too_much])
 def test_what_is_taken_prints_whatever_it_is(text):
     assume(not cannot_be_shown(text))
     assert text.isprintable()

@@ -83,9 +83,9 @@ def refusal(what: str, last: int, otherwise: Any, algorithm: str) -> str:
 
 WHEN = {
     ("gradient", "dadao"): r"event \d+",
-    ("gradient", "nids"): r"round \d+",
+    ("gradient", "exact_diffusion"): r"round \d+",
     ("value", "dadao"): r"sample at time [\d.]+",
-    ("value", "nids"): r"sample at time [\d.]+",
+    ("value", "exact_diffusion"): r"sample at time [\d.]+",
 }
 
 
@@ -152,15 +152,15 @@ def test_answers_that_are_no_numbers_are_refused_when_the_problem_is_made(what, 
 @pytest.mark.parametrize("what", ["value", "gradient"])
 @pytest.mark.parametrize("wrong", ["None", "complex", "masked"])
 def test_answers_that_are_no_numbers_later_name_the_moment_and_the_node(what, wrong):
-    said = refusal(what, 12 if what == "value" else 45, WRONG[wrong], "nids")
-    assert re.match(rf"nids, repeat 0, .*, objectives: {what} of node 1: ", said)
+    said = refusal(what, 12 if what == "value" else 45, WRONG[wrong], "exact_diffusion")
+    assert re.match(rf"exact_diffusion, repeat 0, .*, objectives: {what} of node 1: ", said)
 
 
 def test_a_value_that_is_nan_is_none_and_one_number_of_any_kind_is_one():
     for right in (1, np.float32(1), np.array(1.0), np.int8(1)):
         bowl = Bowl([3, 0], "value", 0, lambda right=right: right)
         assert Problem.from_objectives([bowl], 1, 1, 2).value(0, [0.0, 0.0]) == 1
-    said = refusal("value", 12, lambda: float("nan"), "nids")
+    said = refusal("value", 12, lambda: float("nan"), "exact_diffusion")
     assert said.endswith("objectives: value of node 1: nan given; one real number is needed")
     for name in ("value", "gradient", "conjugate_gradient"):
         wrong = Bowl([3, 0], name, 0, lambda name=name: np.inf if name == "value" else [np.inf, 0])
@@ -202,13 +202,15 @@ def test_a_local_step_that_fails_is_told_like_an_objective():
 
 
 def test_what_is_finished_is_saved_and_can_be_read(tmp_path):
-    """nids is asked less often than EXTRA's run would need after it."""
+    """exact_diffusion is asked less often than EXTRA's run would need after it."""
     objectives = [Bowl([1, 2]), Bowl([3, 0], "gradient", 150, boom)]
     problem = Problem.from_objectives(objectives, 1, 1, 2)
     with pytest.raises(InputError, match=r"1 finished runs are kept$"):
-        simulate(scenario("nids", "extra"), problem=problem, network=PATH, out=tmp_path / "r")
+        simulate(
+            scenario("exact_diffusion", "extra"), problem=problem, network=PATH, out=tmp_path / "r"
+        )
     kept = load_result(tmp_path / "r")
-    assert kept.runs.algorithm.tolist() == ["nids"]
+    assert kept.runs.algorithm.tolist() == ["exact_diffusion"]
     assert kept.manifest["interrupted"] is True
 
 
@@ -247,7 +249,7 @@ def test_a_run_that_failed_goes_on_with_resume(tmp_path, own_plugins):
     (tmp_path / "bowls.py").write_text(PLUGIN)
     (tmp_path / "s.yaml").write_text(
         "name: s\nplugins: [bowls.py]\nproblem: {kind: bowls}\nnetwork: {graph: path, nodes: 2}\n"
-        "algorithms: [nids, extra]\nstop: {time: 100}\nrecord: {points: 20}\n"
+        "algorithms: [exact_diffusion, extra]\nstop: {time: 100}\nrecord: {points: 20}\n"
     )
 
     def run(out: str, *options: str) -> Any:
@@ -286,7 +288,7 @@ def test_a_kind_of_problem_that_builds_none(tmp_path, own_plugins, what):
     )
     plugins = {"plugins": [str(tmp_path / "mine.py")], "problem": {"kind": "mine"}}
     with pytest.raises(InputError, match=f"^{said}"):
-        simulate(scenario("nids", **plugins))
+        simulate(scenario("exact_diffusion", **plugins))
 
 
 READS = {
@@ -317,7 +319,7 @@ def test_a_set_of_samples_that_is_none(tmp_path, own_plugins, what):
     )
     problem = {"kind": "ridge", "mu": 1.0, "data": {"kind": "mine"}}
     with pytest.raises(InputError, match=f"^{said}"):
-        simulate(scenario("nids", plugins=[str(tmp_path / "mine.py")], problem=problem))
+        simulate(scenario("exact_diffusion", plugins=[str(tmp_path / "mine.py")], problem=problem))
 
 
 @pytest.mark.parametrize("x0", [[1j, 0], ["a", "b"], np.ma.masked_array([1, 2], [1, 0]), None])
@@ -364,7 +366,7 @@ SECTIONS = {
 def test_the_command_line_says_in_one_line_what_fails_in_a_plugin(tmp_path, section):
     code, changes = SECTIONS[section]
     (tmp_path / "mine.py").write_text(f"from typing import Literal\n{code}")
-    mapping = scenario("nids", plugins=["mine.py"], **changes)
+    mapping = scenario("exact_diffusion", plugins=["mine.py"], **changes)
     (tmp_path / "s.yaml").write_text(json.dumps(mapping))
     done = subprocess.run(
         [sys.executable, "-m", "dadao_sim", "validate", "s.yaml"],

@@ -19,7 +19,7 @@ def test_every_method_cites_one_whole_entry(name):
     fields = dict(re.findall(r"^  (\w+) += \{(.*)\},?$", entry, re.MULTILINE))
     container = {"article": "journal", "inproceedings": "booktitle", "misc": "eprint"}
     assert {"title", "author", "year", container[entry[1 : entry.index("{")]]} <= set(fields)
-    assert " and " in fields["author"]
+    assert re.fullmatch(r"[^,]+, [^,]+( and [^,]+, [^,]+)*", fields["author"])
 
 
 def test_an_unknown_method_is_one_line_with_the_nearest():
