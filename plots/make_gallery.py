@@ -7,6 +7,7 @@ know of changes of the program: ask for --again after one.
 """
 
 import argparse
+import re
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -223,7 +224,8 @@ def current_result(run: Run, jobs: int, again: bool) -> Result:
     """The result of a scenario: the one in results/gallery if it is of the same scenario."""
     name, *changes = run
     scenario = load_scenario(shipped.scenarios()[name], changes)
-    folder = RESULTS / "-".join([scenario.name, *(c.rpartition("=")[2] for c in changes)])
+    values = (re.sub(r"[^\w.]+", "-", change.partition("=")[2]) for change in changes)
+    folder = RESULTS / "-".join([scenario.name, *values])
     if not again and (folder / "manifest.json").is_file():
         result = load_result(folder)
         same_version = result.manifest["versions"]["dadao_sim"] == dadao_sim.__version__
