@@ -17,7 +17,7 @@ KAPPAS = np.array([10, 30, 100, 300, 1000])
 COMPLETE = build("complete", NODES, np.random.default_rng(0))
 ACCELERATED = (
     *("dadao", "continuized", "msda", "ssda", "adom", "adom_plus", "apapc", "opapc"),
-    *("acc_gt", "acc_dngd_sc", "mudag", "apm_c"),
+    *("acc_gt", "acc_dngd_sc", "mudag", "apm_c", "esdacd"),
 )
 PLAIN = (
     *("extra", "exact_diffusion", "nids", "d2", "gradient_tracking", "semi_atc", "diging"),
@@ -25,7 +25,7 @@ PLAIN = (
 )
 REST = (
     *("adom_plus_multi_consensus", "d_admm", "dlm", "led", "k_gt", "beer", "prox_lead"),
-    "dual_proximal_gradient",
+    *("dual_proximal_gradient", "scaffnew", "scaffold", "walkman", "edge_admm"),
 )
 NEAR = 1e-8
 
