@@ -15,12 +15,14 @@ group = Group("About", place=6)
 
 @group.command("list")
 def list_names(plugin: PluginOption = None) -> None:
-    """The methods, problems, data sets, graphs, faults and shipped scenarios by name."""
+    """The methods, problems, data, graphs, matrices, faults and shipped scenarios by name."""
     from dadao_sim.algorithms.contract.registry import METHODS
+    from dadao_sim.compression import COMPRESSORS
     from dadao_sim.events.world.fault import FAULTS
     from dadao_sim.local_steps.terms import TERMS
     from dadao_sim.metrics import METRICS
     from dadao_sim.networks.graphs import GRAPHS
+    from dadao_sim.networks.mixing import MIXINGS
     from dadao_sim.problems.data.source import DATA
     from dadao_sim.problems.kinds.kind import PROBLEMS
     from dadao_sim.scenario import shipped
@@ -47,6 +49,10 @@ def list_names(plugin: PluginOption = None) -> None:
     for name, graph in GRAPHS.items():
         options = [key for key in graph.model_fields if key not in ("graph", "nodes")]
         say(f"  {name:28}{', '.join(options)}".rstrip())
+    say("mixing matrices")
+    say("  " + ", ".join(MIXINGS))
+    say("compression")
+    say("  " + ", ".join(COMPRESSORS))
     say("faults")
     say("  " + ", ".join(f"{fault.place}.{name}" for name, fault in FAULTS.items()))
     say("metrics")
