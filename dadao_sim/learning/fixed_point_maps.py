@@ -137,7 +137,7 @@ class PGExtra(FixedPointMap):
 
 class Nids(FixedPointMap):
     """S = 2 X - Z - A (grad F(X) + D);  D+ = D + c (I - W) S;  Z+ = X - A (grad F(X) + D+);
-    X+ = prox_{A r}(Z+), with A = diag(a_i) and c = 1/(2 max a_i).
+    X+ = prox_{A r}(Z+), with A = diag(a_i) and c = 1/max a_i.
 
     ``step`` () is that of a node with the largest L_i, a_i = step L/L_i; or (n,), the a_i.
     """
@@ -150,7 +150,7 @@ class Nids(FixedPointMap):
         a = self.node_steps(theta["step"])[:, None]
         X, Z, D = state
         forward = X - a * self.gradient(X)
-        D = D + self.laplacian @ (X + forward - Z - a * D) / (2 * a.amax())
+        D = D + self.laplacian @ (X + forward - Z - a * D) / a.amax()
         Z = forward - a * D
         return torch.stack([self.prox(Z, a, theta), Z, D])
 
