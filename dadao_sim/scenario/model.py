@@ -50,6 +50,19 @@ from dadao_sim.text.lines import shown
 STOP_LIMITS = ("time", "gradients_per_node", "communications")
 
 
+MOST_ROUNDS = 10_000
+"""Of Chebyshev gossip, for one step."""
+Rounds = Annotated[int, Field(ge=1, le=MOST_ROUNDS)]
+
+
+def _rounds_or_auto(given: Any) -> Any:
+    """InputError in one line, where a union would tell what each of its members lacks."""
+    whole = isinstance(given, int) and not isinstance(given, bool) and 1 <= given <= MOST_ROUNDS
+    if given is None or given == "auto" or whole:
+        return given
+    raise misuse(f"must be auto, or a whole number from 1 to {MOST_ROUNDS:,}, got {shown(given)}")
+
+
 def _shown_as_it_is(label: str) -> str:
     if why := cannot_be_shown(label):
         raise misuse(f"{shown(label)} {why}")
@@ -86,7 +99,7 @@ class AlgorithmSpec(StrictModel):
         default=None,
         description="matrix of a method of rounds; I - Laplacian/lambda_max (laplacian) if absent",
     )
-    chebyshev: Literal["auto"] | Count | None = Field(
+    chebyshev: Annotated[Literal["auto"] | Rounds | None, BeforeValidator(_rounds_or_auto)] = Field(
         default=None,
         description="rounds of Chebyshev gossip in the place of each round of a method of rounds, "
         "or auto",

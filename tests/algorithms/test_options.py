@@ -102,3 +102,8 @@ def test_what_is_refused():
     assert set(taken["dither"]) == compressing
     assert set(taken["falling steps"]) == {name for name in rounds if methods[name].steps}
     assert not taken["too many of top_k"]
+
+
+def test_more_chebyshev_rounds_than_floating_point_can_tell_from_the_mean():
+    with pytest.raises(InputError, match="10,000 rounds leave less than 1e-100 of what differs"):
+        METHODS["extra"].tune(small_problem(7), lollipop(), {}, Options(chebyshev=10_000))

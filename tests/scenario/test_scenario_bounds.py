@@ -223,3 +223,23 @@ def test_a_model_that_is_asked_again_is_checked_once():
     """Each time that its schema is made the checks would be one deeper, to the end of the stack."""
     sizes = {len(repr(TypeAdapter(StopSpec | None).core_schema)) for _ in range(5)}
     assert len(sizes) == 1
+
+
+@pytest.mark.parametrize("rounds", [0, -1, 10_001, 2.5, True, "many", [2], {"K": 2}])
+def test_rounds_of_chebyshev_gossip_are_auto_or_a_few(rounds):
+    """In one line of their own: that of a union names its members."""
+    algorithm = {"name": "acc_gt", "chebyshev": rounds}
+    with pytest.raises(InputError) as caught:
+        scenario_from_mapping({**BASE, "algorithms": [algorithm]})
+    said = str(caught.value)
+    assert said.startswith(
+        "algorithms.0.chebyshev: must be auto, or a whole number from 1 to 10,000"
+    )
+
+
+@pytest.mark.parametrize("rounds", [None, "auto", 1, 10_000])
+def test_rounds_that_are_taken(rounds):
+    algorithm = {"name": "acc_gt", "chebyshev": rounds}
+    assert (
+        scenario_from_mapping({**BASE, "algorithms": [algorithm]}).algorithms[0].chebyshev == rounds
+    )

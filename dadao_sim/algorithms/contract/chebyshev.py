@@ -6,6 +6,10 @@ from typing import Any, Literal
 
 import numpy as np
 
+from dadao_sim.errors import InputError
+
+LEAST_RHO = 1e-100
+
 
 @dataclass(frozen=True)
 class Chebyshev:
@@ -25,16 +29,21 @@ class Chebyshev:
     @classmethod
     def over(cls, l2: float, ln: float, K: int | Literal["auto"], *, shifted: bool) -> "Chebyshev":
         """Of a W whose second largest and least eigenvalue are ``l2`` and ``ln``; "auto" takes
-        K = floor(sqrt((1 - ln)/(1 - l2))).
+        K = floor(sqrt((1 - ln)/(1 - l2))). InputError for more rounds than floating point can tell
+        from the mean.
         """
         g = min((1 - l2) / (1 - ln), 1.0)
         c1 = (1 - math.sqrt(g)) / (1 + math.sqrt(g))
         rounds = max(1, math.floor(1 / math.sqrt(g) + 1e-9)) if K == "auto" else K
+        rho = 2 * c1**rounds / (1 + c1 ** (2 * rounds))
+        if g < 1 and rho < LEAST_RHO:  # T_K leaves floating point
+            wrong = f"{rounds:,} rounds leave less than {LEAST_RHO:g} of what differs"
+            raise InputError("chebyshev", wrong, "use fewer, or auto")
         return cls(
             K=rounds,
             c2=(1 + g) / (1 - g) if g < 1 else math.inf,
             c3=2 / ((1 + g) * (1 - ln)),
-            rho=2 * c1**rounds / (1 + c1 ** (2 * rounds)),
+            rho=rho,
             shifted=shifted,
         )
 
