@@ -5,7 +5,7 @@ user's function raises becomes one, too. And the one that a user's machine can c
 import re
 import sysconfig
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -64,12 +64,15 @@ def within(place: str) -> Iterator[None]:
 
 
 @contextmanager
-def during(moment: str) -> Iterator[None]:
-    """Say of an InputError raised inside when it was: ``dadao, repeat 0, event 12, ...``."""
+def during(moment: str | Callable[[], str]) -> Iterator[None]:
+    """Say of an InputError raised inside when it was: ``dadao, repeat 0, event 12, ...``.
+
+    A function is asked for the moment then.
+    """
     try:
         yield
     except InputError as error:
-        raise error.at(moment) from error.__cause__
+        raise error.at(moment if isinstance(moment, str) else moment()) from error.__cause__
 
 
 # --- What users' functions raise ------------------------------------------------------------------

@@ -511,8 +511,8 @@ for _verb in (
 
 @dataclass
 class Wire:
-    """What went over the edges of a synchronous method: every array that W was applied to, and of
-    every one whose mean a server took the numbers in a row.
+    """What went over the edges of a synchronous method: the rows of every message that W was
+    applied to, and of every one whose mean a server took the numbers in a row.
     """
 
     rows: list[np.ndarray] = field(default_factory=list)
@@ -530,6 +530,21 @@ class Wire:
         def watched(V: np.ndarray) -> np.ndarray:
             self.means.append(V.shape[1])
             return mean(V)
+
+        return watched
+
+    def watch_together(self, together: Callable[..., Any]) -> Callable[..., Any]:
+        """The same function of (function, parts), whose parts travel in one message."""
+
+        def watched(function: Callable[[np.ndarray], np.ndarray], parts: tuple[Any, ...]) -> Any:
+            rows, means = len(self.rows), len(self.means)
+            answers = together(function, parts)
+            made = self.rows[rows:]
+            rounds = len(made) // len(parts)
+            self.rows[rows:] = [np.hstack(made[q::rounds]) for q in range(rounds)]
+            if self.means[means:]:
+                self.means[means:] = [sum(self.means[means:])]
+            return answers
 
         return watched
 
@@ -574,6 +589,7 @@ def _watched(player: Any) -> Iterator[tuple[Watched, Wire]]:
         player.nodes.objective = watched
         player.W.matrices = [wire.watch(W) for W in player.W.matrices]
         player.W._mean = wire.watch_mean(player.W._mean)
+        player.W._together = wire.watch_together(player.W._together)
     else:
         player.compiled_objective = False
     try:

@@ -46,6 +46,7 @@ def by_type(position: int) -> Callable[[Callable[..., Any]], Any]:
         overload(call, strict=False, jit_options={"forceinline": True})(resolve)
         call.register = table.implementations.__setitem__  # type: ignore[attr-defined]
         call.implementations = table.implementations  # type: ignore[attr-defined]
+        call.implementation = table.implementation  # type: ignore[attr-defined]
         return call
 
     return decorate

@@ -134,11 +134,11 @@ def _compiled_prox(objective, steps, V, out):
 def all_gradients(objective, X, marks, out):
     """Write grad f_i(X[i]) of every node into ``out`` (n, d), C-contiguous; ``marks`` (n,) uint64.
 
-    One compiled loop for a NamedTuple, a Python loop for any other object.
+    One compiled loop for a NamedTuple, a Python loop for any other object. Where the kernels run as
+    plain Python, callers silence the warning that marks wrap around.
     """
     if isinstance(objective, tuple):
-        with np.errstate(over="ignore"):  # plain Python warns where uint64 marks wrap around
-            _compiled_gradients(objective, np.ascontiguousarray(X), marks, out)
+        _compiled_gradients(objective, np.ascontiguousarray(X), marks, out)
     else:
         for i in range(X.shape[0]):
             gradient(objective, i, X[i], marks[i], out[i])
@@ -173,6 +173,11 @@ def all_local_solves(objective, V, curvatures, steps, X):
     else:
         for i in range(X.shape[0]):
             local_solve(objective, i, V[i], curvatures[i], steps[i], X[i])
+
+
+def shares_a_term(objective):
+    """Whether there is an r: without one, :func:`prox` answers its argument."""
+    return prox.implementation(type(objective)) is not _copy
 
 
 def all_prox(objective, steps, V, out):

@@ -84,7 +84,8 @@ class RoundPlayer(Player):
             self._window = events, events.kind.tolist()
         kinds, tally = self._window[1], self._tally
         self.begin(events)
-        with np.errstate(over="ignore", invalid="ignore"):
+        moment = during(lambda: f"round {self.number}")
+        with np.errstate(over="ignore", invalid="ignore"), moment, users_code(self.method.name):
             for row in range(first, stop):
                 if kinds[row] == ROUND:
                     self._round(events.mark[row])
@@ -103,9 +104,8 @@ class RoundPlayer(Player):
     def _round(self, mark: np.uint64) -> None:
         self.nodes.at(self.number, int(mark))
         self.nodes.heads = shows_heads(self.coin_seed, self.number, self.asked.chance)
-        with during(f"round {self.number}"), users_code(self.method.name):
-            c = self.method.constants_of_round(self.number, self.c, self.schedule)
-            self.method.step(self.s, c, self.nodes, self.W)
+        c = self.method.constants_of_round(self.number, self.c, self.schedule)
+        self.method.step(self.s, c, self.nodes, self.W)
         self.number += 1
 
     def observe(self, t: float, out: np.ndarray) -> None:

@@ -129,10 +129,8 @@ class Gossip:
     def _together(
         self, function: Callable[[np.ndarray], np.ndarray], parts: tuple[Part, ...]
     ) -> Any:
-        rows = [part.rows if isinstance(part, Message) else part for part in parts]
-        if len(rows) == 1:
-            return function(rows[0])
-        return tuple(np.split(function(np.hstack(rows)), len(rows), axis=1))
+        answers = tuple(function(V.rows if isinstance(V, Message) else V) for V in parts)
+        return answers if len(answers) > 1 else answers[0]
 
     def _product(self, first: int, rounds: int, V: np.ndarray) -> np.ndarray:
         graphs = len(self.matrices)

@@ -36,6 +36,7 @@ class Nodes:
     ):
         self.objective, self.tally, self.stochastic = objective, tally, stochastic
         self.compressor, self.samples = compressor, samples
+        self.has_term = oracles.shares_a_term(objective)
         self.table: Table | None = None
         self.share = float(share.sum())
         self.count = len(share)
@@ -129,6 +130,8 @@ class Nodes:
 
         Where there is no r it answers X. It is not counted: every node knows r.
         """
+        if not self.has_term:
+            return X.copy()
         steps = np.broadcast_to(np.float64(step), (self.count, 1))[:, 0].copy()
         out = np.empty(X.shape)
         oracles.all_prox(self.objective, steps, X, out)
