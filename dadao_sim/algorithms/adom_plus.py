@@ -14,9 +14,10 @@ Step (rows of the nodes stacked)
     P = (gamma/nu)(y_g + z_g) + m;  z+ = z + gamma delta (z_g - z) - (I - M) P;  m+ = M P
     x_f = x_g + tau2 (x+ - x),  y_f = y_g + sigma2 (y+ - y),  z_f = z_g - zeta (I - M)(y_g + z_g)
 Gossip
-    M = prod_q (I - L_q) over the T rounds of the step, L_q the Laplacian of the graph of round q
-    divided by its lambda_max. T = 1, or T = ceil(chi ln 2) with multi-consensus,
-    chi = max_q lambda_max/lambda_2.
+    M = (I - L_{k+T-1}) ... (I - L_k) over the T rounds of the step, in the order of time: the graph
+    of its first round acts first. L_q is the Laplacian of the graph of round q divided by its
+    lambda_max. T = 1, or T = ceil(chi ln 2) with multi-consensus, chi = max_q lambda_max/lambda_2.
+    The authors' program multiplies the other way round; on a fixed graph that is the same.
 Constants
     with chi := 2 where T > 1: tau1 = 1/(sqrt(L/mu) + 1/2), tau2 = sqrt(mu/L),
     sigma2 = tau2/(16 chi), sigma1 = 1/(1/sigma2 + 1/2), eta = 1/(L tau2), alpha = mu/2,

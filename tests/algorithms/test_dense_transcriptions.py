@@ -103,6 +103,54 @@ def test_gradient_tracking_is_its_equations(graphs):
     assert_allclose(found["h"] + found["g"], Y, rtol=1e-9, atol=1e-12)
 
 
+def adom_plus(problem, x0, M, chi):
+    """The x of each step, for the M of each step; (steps, n, d)."""
+    L, mu = problem.L, problem.mu
+    tau1, tau2 = 1 / ((L / mu) ** 0.5 + 1 / 2), (mu / L) ** 0.5
+    sigma2 = tau2 / (16 * chi)
+    sigma1, eta, alpha, beta = 1 / (1 / sigma2 + 1 / 2), 1 / (L * tau2), mu / 2, 1 / (2 * L)
+    delta, nu, theta = 1 / (17 * L), mu / 2, mu / (8 * sigma2)
+    gamma, zeta = nu / (14 * sigma2 * chi**2), 1 / 2
+    x = xf = x0
+    y = yf = z = zf = m = np.zeros_like(x0)
+    n, found = len(x0), []
+    for mixing in M:
+        P = np.eye(n) - mixing
+        xg = tau1 * x + (1 - tau1) * xf
+        yg, zg = sigma1 * y + (1 - sigma1) * yf, sigma1 * z + (1 - sigma1) * zf
+        g = problem.gradients(xg) - nu * xg
+        # x+ and y+ solve two linear equations in each other: by elimination, as 2 x 2 systems.
+        known = np.stack([x + eta * (alpha * xg - g), y + theta * (beta * g - (yg + zg) / nu)])
+        system = np.array([[1 + eta * alpha, -eta], [theta, 1 + theta * beta]])
+        x_new, y_new = np.einsum("ab,bnd->and", np.linalg.inv(system), known)
+        z_new = z + gamma * delta * (zg - z) - P @ (gamma / nu * (yg + zg) + m)
+        m = mixing @ (gamma / nu * (yg + zg) + m)
+        xf, yf = xg + tau2 * (x_new - x), yg + sigma2 * (y_new - y)
+        zf = zg - zeta * P @ (yg + zg)
+        x, y, z = x_new, y_new, z_new
+        found.append(x)
+    return np.array(found)
+
+
+def test_adom_plus_takes_the_graphs_of_a_step_in_the_order_of_time():
+    """As the equations say; the other way round it is another method."""
+    network, problem, steps = sequence(), small_problem(7), 12
+    tuning = METHODS["adom_plus_multi_consensus"].tune(problem, network, {})
+    T = int(tuning.constants["T"])
+    W = [tuning.weights(graph).toarray() for graph in network.graphs]
+    forwards, backwards = [], []
+    for k in range(steps):
+        of_step = [W[q % len(W)] for q in range(k * T, (k + 1) * T)]
+        backwards.append(np.linalg.multi_dot(of_step))
+        forwards.append(np.linalg.multi_dot(of_step[::-1]))
+    x0 = np.random.default_rng(0).standard_normal((7, 3))
+    wanted, turned = (adom_plus(problem, x0, M, 2.0)[-1] for M in (forwards, backwards))
+    rounds = RoundClock(np.random.SeedSequence(0)).window()[:steps]
+    found = replay("adom_plus_multi_consensus", problem, network, rounds, x0)["x"]
+    assert_allclose(found, wanted, rtol=1e-11, atol=1e-12)
+    assert np.abs(turned - wanted).max() > 1e-6
+
+
 SCENARIO = {
     "name": "plateau",
     "problem": {
