@@ -20,6 +20,8 @@ Constants
     gamma~ = 1/(4 sqrt(L nu)).
     chi1, chi2 belong to the Laplacian of the actual rates; the least total rate is that with
     chi1 chi2 = 1/2. On a sequence of graphs both are the worst over the sequence.
+    The sets ``fast`` and ``frugal`` multiply them, total rate included, by the factors below: found
+    by search on the exact rate for quadratics (see docs/exact-rates.md); no theorem covers them.
 Guarantee
     E||x_t - x*||^2 decays exponentially, at a rate proportional to sqrt(mu/L), where
     chi1 chi2 <= 1/2.
@@ -87,6 +89,7 @@ def constants(c, problem, network):
     """
     c.rate_factor = 1.0
     c.total_rate = c.rate_factor * math.sqrt(2 * c.unit_chi1 * c.unit_chi2)
+    c.scale("total_rate")
     c.chi1, c.chi2 = c.unit_chi1 / c.total_rate, c.unit_chi2 / c.total_rate
     c.nu = c.mu / 2
     c.r = math.sqrt(c.nu / c.L)
@@ -96,6 +99,8 @@ def constants(c, problem, network):
     c.beta, c.beta_tilde = 1 / 2, 2 * c.chi1 / c.r
     c.delta, c.delta_tilde = c.r / 4, 1.0
     c.gamma, c.gamma_tilde = 1 / (4 * c.L), 1 / (4 * math.sqrt(c.L * c.nu))
+    c.scale("nu", "eta", "eta_tilde", "alpha", "alpha_tilde", "theta", "beta", "beta_tilde")
+    c.scale("delta", "delta_tilde", "gamma", "gamma_tilde")
     # How many graphs of a sequence pass in a unit of time: as in the authors' program.
     c.may_be_zero("switching")
     c.switching = c.unit_chi1 if len(network.graphs) > 1 else 0.0
@@ -248,6 +253,18 @@ def fixed_point(x, g, mean, p):
     return dict(zip(BLOCKS, (x, x, y, y, z, z), strict=True))
 
 
+# Factors of the constants of the paper, found by search: see the module's docstring.
+FAST = {
+    **{"nu": 1.9, "eta": 13.2, "eta_tilde": 0.57, "alpha": 3.6, "alpha_tilde": 0.98},
+    **{"theta": 1.18, "beta_tilde": 0.275, "delta": 0.52, "delta_tilde": 0.52},
+    **{"gamma": 2.28, "gamma_tilde": 1.43},
+}
+FRUGAL = {
+    **{"total_rate": 0.3, "nu": 1.95, "eta": 9.8, "alpha": 1.08, "alpha_tilde": 0.14},
+    **{"theta": 1.46, "beta": 0.86, "beta_tilde": 0.073, "delta": 0.89, "delta_tilde": 0.89},
+    **{"gamma": 2.5, "gamma_tilde": 0.91},
+}
+
 METHOD = AsynchronousMethod(
     name="dadao",
     title="DADAO",
@@ -259,6 +276,7 @@ METHOD = AsynchronousMethod(
     stochastic=True,
     averaging=True,
     composite="experimental",
+    constant_sets={"fast": FAST, "frugal": FRUGAL},
     params=Params,
     constants=constants,
     clock=clock,

@@ -19,6 +19,7 @@ from pydantic import (
 )
 
 from dadao_sim import plugins
+from dadao_sim.algorithms.contract.options import PAPER
 from dadao_sim.algorithms.contract.registry import METHODS
 from dadao_sim.algorithms.contract.schedules import StepSchedule
 from dadao_sim.compression import Compression
@@ -63,6 +64,19 @@ def _rounds_or_auto(given: Any) -> Any:
     raise misuse(f"must be auto, or a whole number from 1 to {MOST_ROUNDS:,}, got {shown(given)}")
 
 
+def _set_or_factors(given: Any) -> Any:
+    if isinstance(given, str | Mapping):
+        return given
+    raise misuse(f"must be the name of a set, or a mapping of factors, got {shown(given)}")
+
+
+def _name_and_set(algorithm: Mapping[str, Any]) -> str:
+    chosen = algorithm["constants"]
+    if chosen == PAPER:
+        return str(algorithm["name"])
+    return f"{METHODS[algorithm['name']].title}, {chosen if isinstance(chosen, str) else 'tuned'}"
+
+
 def _shown_as_it_is(label: str) -> str:
     if why := cannot_be_shown(label):
         raise misuse(f"{shown(label)} {why}")
@@ -79,8 +93,13 @@ class AlgorithmSpec(StrictModel):
     """A method, and what of it differs from the paper."""
 
     name: AlgorithmName
+    constants: Annotated[Text | dict[Text, float], BeforeValidator(_set_or_factors)] = Field(
+        default=PAPER,
+        description="set of constants by name (paper, and what the method has beside it), or what "
+        "the paper's are multiplied by",
+    )
     label: Label = Field(
-        default_factory=lambda data: data["name"],
+        default_factory=_name_and_set,
         description="name in tables and figures, unlike all others; the method's if absent",
     )
     rates: Rates | None = Field(

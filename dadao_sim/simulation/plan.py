@@ -162,7 +162,7 @@ def make_plan(scenario: Scenario, key: RunKey, parts: Parts) -> Plan:
         metrics=metrics_of(record, parts.problem.with_step(tuning.prox_step), parts.x0),
         world=world,
         unit=unit,
-        experimental=method.is_experimental(parts.problem),
+        experimental=method.is_experimental(parts.problem, options_of(spec)),
     )
     if world is not None:
         _ = plan.source  # refuses what the world cannot do
@@ -244,6 +244,7 @@ def require_x_star(problem: Problem, method: Method, tuning: Tuning) -> None:
 def options_of(spec: AlgorithmSpec) -> Options:
     """What the scenario chooses of a method beside its constants."""
     return Options(
+        constants=spec.constants,
         batch_size=spec.batch_size,
         averaging=spec.averaging,
         mixing=spec.mixing,

@@ -45,6 +45,7 @@ EVERYTHING: dict[str, Any] = {
             "rate_factor": 2,
             "batch_size": 1,
             "averaging": "time",
+            "constants": "paper",
             "parameters": {},
         }
     ],

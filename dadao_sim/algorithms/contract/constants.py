@@ -34,6 +34,9 @@ class Constants:
         c.nu = c.mu / 2              # is 0.1
         c.r = sqrt(c.nu / c.L)       # follows; mu and L are those of the problem
 
+    A chosen set of constants multiplies those of the paper by ``factors``, where the method asks
+    for it by ``factor`` and ``scale``.
+
     ``mu`` and ``L`` of the problem, ``chi`` (lambda_max/lambda_2 of the Laplacian with unit
     weights, on a sequence the worst), ``lambda_max``, ``lambda_2``, ``unit_chi1`` and ``unit_chi2``
     (of the gossip rates scaled to a total of 1) of the network are there from the start; so are
@@ -51,6 +54,7 @@ class Constants:
         problem: Any = None,
         network: Any = None,
         measured: Mapping[str, Callable[[], float]] = {},
+        factors: Mapping[str, float] = {},
     ):
         for name, value in overrides.items():
             # A number that NumPy read from a file is an array without axes.
@@ -64,6 +68,8 @@ class Constants:
             _problem=problem,
             _network=network,
             _measured=measured,
+            _factors=dict(factors),
+            _scaled=set(),
             _arrays={},
             _whole={},
             _may_be_zero=set(),
@@ -104,6 +110,16 @@ class Constants:
         self._whole[name] = int(count)
         return int(count)
 
+    def factor(self, name: str) -> float:
+        """What the chosen set of constants multiplies ``name`` by: 1 of the paper's."""
+        self._scaled.add(name)
+        return float(self._factors.get(name, 1.0))
+
+    def scale(self, *names: str) -> None:
+        """Multiply constants by their factors of the chosen set; an override stays as it is."""
+        for name in names:
+            setattr(self, name, self.factor(name) * self.values[name])
+
     def may_be_zero(self, *names: str) -> None:
         """Let overrides of constants that are assigned after this be 0."""
         self._may_be_zero.update(names)
@@ -129,7 +145,13 @@ class Constants:
             raise InputError(f"{where} must be {least} 0, not {value:g}")
 
     def check(self) -> None:
-        """InputError for an override that names no constant."""
+        """InputError for an override, or a factor, that names no constant."""
+        for name in self._factors:
+            if name not in self._scaled:
+                known = ", ".join(sorted(self._scaled)) or "none"
+                raise InputError(
+                    f"{self._method}: constants.{name}: no factor can be given (known: {known})"
+                )
         for name in self._overrides:
             if name not in self.values:
                 near = difflib.get_close_matches(name, self.values, n=1)

@@ -5,10 +5,11 @@ Adding a method is one file that ends in an :class:`AsynchronousMethod` or a
 a user's own file by ``plugins:`` of a scenario, in a notebook by ``register``.
 """
 
+import math
 import traceback
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -18,7 +19,7 @@ from dadao_sim.algorithms.contract.asked import Asked, asked_of_events
 from dadao_sim.algorithms.contract.chebyshev import Chebyshev
 from dadao_sim.algorithms.contract.constants import Constants
 from dadao_sim.algorithms.contract.gossip import Weights, normalised
-from dadao_sim.algorithms.contract.options import AVERAGINGS, NO_OPTIONS, Options
+from dadao_sim.algorithms.contract.options import AVERAGINGS, NO_OPTIONS, PAPER, Options
 from dadao_sim.algorithms.contract.schedules import Schedule
 from dadao_sim.compression import Compressor
 from dadao_sim.engine import node
@@ -92,7 +93,8 @@ class Method(ABC):
     ``no_composite`` why not. With ``samples`` it asks for full gradients and for those of single
     samples, with ``table`` it keeps one of each; with ``stochastic`` its gradients may be of
     minibatches, or its samples drawn in such. ``same_as`` names the method whose iterates these
-    are.
+    are. ``constant_sets`` are what the constants of the paper may be multiplied by instead, by the
+    name of the set; no theorem covers them.
     """
 
     name: str
@@ -117,6 +119,7 @@ class Method(ABC):
     theorem_needs_mu: bool = False
     no_composite: str = "no form of it with a proximal step is known"
     same_as: str | None = None
+    constant_sets: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if not self.name:
@@ -167,7 +170,9 @@ class Method(ABC):
         if not self.time_varying and len(network.graphs) == 1:
             (network,) = network.graphs  # of a sequence of one graph that graph
         c = Constants(
-            self.name, overrides, problem, network, self._measured(problem, network, options)
+            *(self.name, overrides, problem, network),
+            measured=self._measured(problem, network, options),
+            factors=self._factors(options),
         )
         try:
             self.constants(c, problem, network)
@@ -220,15 +225,39 @@ class Method(ABC):
         if options.averaging != "none" and not self.averaging:
             raise InputError(f"{self.name} keeps no average of its iterates; leave out averaging")
 
+    def _factors(self, options: Options) -> Mapping[str, float]:
+        """What the chosen set multiplies constants by. InputError for an unknown set, and for a
+        factor that is not finite and above 0.
+        """
+        chosen = options.constants
+        if not isinstance(chosen, str):
+            for name, factor in chosen.items():
+                if not 0 < factor < math.inf:
+                    wrong = f"{self.name}: constants.{name}: {factor:g} is no factor"
+                    raise InputError(f"{wrong}; give a finite number above 0")
+            return chosen
+        if chosen == PAPER:
+            return {}
+        if chosen not in self.constant_sets:
+            known = ", ".join((PAPER, *self.constant_sets))
+            raise InputError(
+                f"{self.name}: constants: there is no set {chosen!r}; choose from {known}"
+            )
+        return self.constant_sets[chosen]
+
     def _measured(
         self, problem: "Problem", network: "Network | GraphSequence", options: Options
     ) -> Mapping[str, Callable[[], float]]:
         """What the constants may ask for beside ``MEASURED``."""
         return {}
 
-    def is_experimental(self, problem: "Problem") -> bool:
-        """Whether no theorem covers the method on ``problem``: on account of its local step."""
+    def is_experimental(self, problem: "Problem", options: Options = NO_OPTIONS) -> bool:
+        """Whether no theorem covers the method on ``problem``: on account of its local step, or of
+        the set of constants.
+        """
         step = problem.local_step
+        if options.constants != PAPER:
+            return True
         if step is None:
             return False
         covered = self.composite == "proven" and step.convex and step.exact

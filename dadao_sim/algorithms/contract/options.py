@@ -1,11 +1,14 @@
 """What may be chosen of a method beside its constants."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, get_args
 
 from dadao_sim.algorithms.contract.schedules import Schedule
 from dadao_sim.compression import Compressor
 
+PAPER = "paper"
+"""The constants of a method as its paper has them."""
 Averaging = Literal["none", "events", "time"]
 AVERAGINGS: tuple[Averaging, ...] = get_args(Averaging)
 """What a node may report: its x, the mean of x over its events, or over time."""
@@ -15,6 +18,7 @@ AVERAGINGS: tuple[Averaging, ...] = get_args(Averaging)
 class Options:
     """Choices a method may support; ``check_supported`` refuses those it does not.
 
+    ``constants`` names a set of them, or gives what those of the paper are multiplied by;
     ``batch_size`` is that of the minibatches that gradients are estimates from, or of what is drawn
     by a method that draws samples anyway; ``averaging`` says which average a node reports.
     ``mixing`` is the matrix of a method of rounds by name, None its own, and ``chebyshev`` the
@@ -24,6 +28,7 @@ class Options:
     round.
     """
 
+    constants: str | Mapping[str, float] = PAPER
     batch_size: int | None = None
     averaging: Averaging = "none"
     mixing: str | None = None

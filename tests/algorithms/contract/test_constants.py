@@ -6,6 +6,7 @@ import pytest
 from cases import lollipop, small_problem
 
 from dadao_sim.algorithms.contract.constants import Constants
+from dadao_sim.algorithms.contract.options import Options
 from dadao_sim.algorithms.contract.registry import METHODS, get_method
 from dadao_sim.errors import InputError
 
@@ -51,6 +52,53 @@ def test_every_param_of_the_kernels_can_be_overridden(name):
         value = 0.5 * tuning.constants[name]
         changed = method.tune(problem, network, {name: value}).params
         assert getattr(changed, name) == value, name
+
+
+def test_a_set_multiplies_the_constants_of_the_paper():
+    method, problem, network = METHODS["dadao"], small_problem(7), lollipop()
+    paper = method.tune(problem, network)
+    frugal = method.tune(problem, network, {}, Options(constants="frugal"))
+    assert frugal.communications == pytest.approx(0.3 * paper.communications)
+    assert frugal.constants["nu"] == pytest.approx(1.95 * paper.constants["nu"])
+    assert frugal.constants["r"] == paper.constants["r"]
+    # 2 chi1/r, chi1 of the actual rates.
+    assert frugal.constants["beta_tilde"] == pytest.approx(
+        0.073 / 0.3 * paper.constants["beta_tilde"]
+    )
+    # The closed form of the flow follows.
+    assert frugal.params.k_x == frugal.params.eta + frugal.params.eta_tilde
+    factors = dict(method.constant_sets["frugal"])
+    assert method.tune(problem, network, {}, Options(constants=factors)) == frugal
+    assert method.tune(problem, network, {}, Options(constants={})) == paper
+
+
+def test_an_override_wins_over_a_set():
+    tuning = METHODS["dadao"].tune(
+        *(small_problem(7), lollipop(), {"nu": 0.1, "rate_factor": 2.0}),
+        Options(constants="frugal"),
+    )
+    unscaled = METHODS["dadao"].tune(small_problem(7), lollipop(), {"nu": 0.1})
+    assert tuning.params.nu == 0.1
+    assert tuning.params.gamma_tilde == pytest.approx(0.91 * unscaled.params.gamma_tilde)
+    assert tuning.communications == pytest.approx(2 * 0.3 * unscaled.communications)
+
+
+@pytest.mark.parametrize(
+    ("name", "constants", "message"),
+    [
+        ("dadao", "fats", "dadao: constants: there is no set 'fats'; choose from paper, fast"),
+        ("extra", "fast", "extra: constants: there is no set 'fast'; choose from paper"),
+        ("dadao", {"nu": 0.0}, "dadao: constants.nu: 0 is no factor"),
+        ("dadao", {"nu": math.inf}, "dadao: constants.nu: inf is no factor"),
+        ("dadao", {"mu": 2.0}, "dadao: constants.mu: no factor can be given (known: alpha,"),
+        ("extra", {"step": 2.0}, "extra: constants.step: no factor can be given (known: none)"),
+    ],
+)
+def test_no_set_and_no_factor_is_made_up(name, constants, message):
+    with pytest.raises(InputError) as caught:
+        METHODS[name].tune(small_problem(7), lollipop(), {}, Options(constants=constants))
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
 
 
 def test_an_unknown_method_is_answered_with_the_nearest():
