@@ -16,6 +16,7 @@ Constants
 Guarantee
     Linear to x*: for a < 2 lambda_n(W)^2/L the squared error contracts by
     max(1 - a mu (2 - a L/lambda_n^2), 1 - (1 - lambda_2)^2), lambda_2 and lambda_n of W.
+    Semi-ATC tracking: Linear to x* for a small enough; no theorem with a usable a is known.
     The mean over the nodes of y is always that of the gradients: sum_i h_i = 0.
 Reference
     A. Nedic, A. Olshevsky, W. Shi, "Achieving Geometric Convergence for Distributed Optimization
