@@ -11,7 +11,7 @@ FLOORS = (
     ("reports", "testing"),
     ("simulation",),
     ("results", "scenario"),
-    ("learning", "plugins"),
+    ("learning", "plugins", "theory"),
     ("algorithms",),
     ("algorithms.contract",),
     ("problems",),

@@ -26,6 +26,7 @@ from typing import NamedTuple
 
 from dadao_sim.algorithms.a2cid2 import apply_message, flow, observe, start
 from dadao_sim.algorithms.contract.clocks import exchanges_only
+from dadao_sim.algorithms.contract.guarantee import Guarantee, square
 from dadao_sim.algorithms.contract.method import AsynchronousMethod
 
 
@@ -52,6 +53,13 @@ def fixed_point(x, g, mean, p):
     return {"x": x, "x_tilde": x}
 
 
+def guarantee(c, start, star, P):
+    """||X||^2 + ||X~||^2/chi1 in the norm of P^+ falls as e^{-eta t}."""
+    x, xt = start.x - star.x, start.x_tilde - star.x_tilde
+    first = square(x) + P.inverse(xt) / c.chi1
+    return Guarantee("Even et al. 2021, gossip", c.eta, first)
+
+
 METHOD = AsynchronousMethod(
     name="accelerated_gossip",
     title="Accelerated gossip",
@@ -62,6 +70,7 @@ METHOD = AsynchronousMethod(
     blocks=("x", "x_tilde"),
     start=start,
     invariant=("x", "x_tilde"),
+    guarantee=guarantee,
     params=Params,
     constants=constants,
     clock=exchanges_only,

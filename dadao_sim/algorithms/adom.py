@@ -22,6 +22,7 @@ Reference
 
 import math
 
+from dadao_sim.algorithms.contract.guarantee import Guarantee, square
 from dadao_sim.algorithms.contract.rounds import RoundMethod
 
 
@@ -56,6 +57,18 @@ def fixed_point(x, g, mean, c):
     return {"z": g, "zf": g, "t": x}
 
 
+def guarantee(c, start, star, P):
+    """V = ||Z + M'||^2 + (2 eta (1 - eta alpha)/tau) D(Zf) + 6 ||M'||^2 falls, M' = M without mean
+    and D the divergence of F* from Z*. At zg, ||t - x*||^2 <= ||zg - z*||^2/mu^2.
+    """
+    z, zf = start.z - star.z, start.zf - star.zf
+    m = start.m - start.m.mean(axis=0)
+    of_D = 2 * c.eta * (1 - c.eta * c.alpha) / c.tau
+    V = square(z + m) + of_D * square(zf) / (2 * c.mu) + 6 * square(m)
+    of_zg = c.tau * 7 / 6 + (1 - c.tau) * 2 * c.L / of_D
+    return Guarantee.of_factor("Kovalev et al. 2021, Theorem 1", 1 - c.tau, of_zg * V / c.mu**2)
+
+
 METHOD = RoundMethod(
     name="adom",
     title="ADOM",
@@ -70,6 +83,7 @@ METHOD = RoundMethod(
     time_varying=True,
     no_composite="its rate rests on smooth f_i + r; use dual_proximal_gradient",
     estimate="t",
+    guarantee=guarantee,
     constants=constants,
     prepare=prepare,
     step=step,

@@ -35,6 +35,7 @@ import math
 from dataclasses import replace
 
 from dadao_sim.algorithms.contract.connectivity import rounds_of_multi_consensus
+from dadao_sim.algorithms.contract.guarantee import Guarantee, square
 from dadao_sim.algorithms.contract.rounds import RoundMethod
 
 
@@ -105,6 +106,27 @@ def fixed_point(x, g, mean, c):
     return {"x": x, "x_f": x, "y": y, "y_f": y, "z": z, "z_f": z}
 
 
+def guarantee(c, start, star, P):
+    """Psi_x + Psi_yz of the paper falls, D(X_f) the divergence of F - nu ||.||^2/2 from X*, at most
+    (L - nu)/2 ||X_f - X*||^2, M' = M without mean:
+    Psi_x = (1/eta + alpha) ||X||^2 + (2/tau2) D(X_f),
+    Psi_yz = (1/theta + beta/2) ||Y||^2 + (beta/(2 sigma2)) ||Y_f||^2 + ||Z - M'||^2/gamma
+    + (4/(3 gamma)) ||M'||^2 + ||Y_f + Z_f||^2/(nu sigma2).
+    """
+    gap = {block: getattr(start, block) - getattr(star, block) for block in vars(star)}
+    m = start.m - start.m.mean(axis=0)
+    first = (1 / c.eta + c.alpha) * square(gap["x"])
+    first += (c.L - c.nu) / c.tau2 * square(gap["x_f"])
+    first += (1 / c.theta + c.beta / 2) * square(gap["y"])
+    first += c.beta / (2 * c.sigma2) * square(gap["y_f"])
+    first += square(gap["z"] - m) / c.gamma + 4 / (3 * c.gamma) * square(m)
+    first += square(gap["y_f"] + gap["z_f"]) / (c.nu * c.sigma2)
+    chi = c.tau2 / (16 * c.sigma2)
+    factor = 1 - math.sqrt(c.mu / c.L) / (32 * chi)
+    theorem = "Kovalev et al. 2021, Theorem 4"
+    return Guarantee.of_factor(theorem, factor, first / (1 / c.eta + c.alpha))
+
+
 METHOD = RoundMethod(
     name="adom_plus",
     title="ADOM+",
@@ -115,6 +137,7 @@ METHOD = RoundMethod(
     invariant=("z", "z_f"),
     drifting=("m",),
     time_varying=True,
+    guarantee=guarantee,
     constants=constants,
     prepare=prepare,
     step=step,

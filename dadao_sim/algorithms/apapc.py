@@ -23,6 +23,7 @@ Reference
 import math
 from dataclasses import replace
 
+from dadao_sim.algorithms.contract.guarantee import Guarantee, square
 from dadao_sim.algorithms.contract.rounds import RoundMethod
 
 
@@ -56,6 +57,19 @@ def fixed_point(x, g, mean, c):
     return {"x": x, "xf": x, "y": mean - g}
 
 
+def guarantee(c, start, star, P):
+    """||X||^2/eta + (2 (1 - tau)/tau) D(Xf) + ||Y||^2/theta in the norm of P^+ less
+    eta ||Y||^2/(1 + eta mu) falls, D the divergence of F - mu ||.||^2/2 from X*.
+    """
+    chi = P.largest / P.least
+    factor = 1 / (1 + min(1 / math.sqrt(c.L / c.mu * chi), 1 / chi) / 4)
+    y = start.y - star.y
+    first = square(start.x - star.x) / c.eta
+    first += (1 - c.tau) / c.tau * (c.L - c.mu) * square(start.xf - star.xf)
+    first += P.inverse(y) / c.theta - c.eta / (1 + c.eta * c.mu) * square(y)
+    return Guarantee.of_factor("Kovalev et al. 2020, Theorem 1", factor, c.eta * first)
+
+
 APAPC = RoundMethod(
     name="apapc",
     title="APAPC",
@@ -65,6 +79,7 @@ APAPC = RoundMethod(
     blocks=("x", "xf", "y"),
     invariant=("y",),
     no_composite="its rate rests on a smooth objective",
+    guarantee=guarantee,
     constants=constants,
     prepare=prepare,
     step=step,

@@ -26,6 +26,7 @@ Reference
     Algorithms with Compressed Communication", ICML 2019, Algorithms 1 and 2.
 """
 
+from dadao_sim.algorithms.contract.guarantee import Guarantee, square
 from dadao_sim.algorithms.contract.rounds import RoundMethod
 from dadao_sim.compression.sparsifiers import TopK
 
@@ -65,6 +66,14 @@ def fixed_point(x, g, mean, c):
     return {"x": x, "h": x, "hw": x}
 
 
+def guarantee(c, start, star, P):
+    """E(||X - J X||^2 + ||X - H||^2) falls."""
+    delta = 1 - max(1 - P.least, P.largest - 1)
+    first = square(start.x - star.x) + square(start.x - start.h)
+    theorem = "Koloskova et al. 2019, Theorem 2"
+    return Guarantee.of_factor(theorem, 1 - delta**2 * c.contraction / 82, first)
+
+
 CHOCO_GOSSIP = RoundMethod(
     name="choco_gossip",
     title="CHOCO-gossip",
@@ -74,6 +83,7 @@ CHOCO_GOSSIP = RoundMethod(
     blocks=("x", "h", "hw"),
     invariant=("x",),
     needs_averaging=True,
+    guarantee=guarantee,
     compression="any",
     compressor=compressor,
     constants=constants,

@@ -32,6 +32,7 @@ from typing import NamedTuple
 import numpy as np
 
 from dadao_sim.algorithms.contract.clocks import exchanges_only
+from dadao_sim.algorithms.contract.guarantee import Guarantee, square
 from dadao_sim.algorithms.contract.method import AsynchronousMethod
 from dadao_sim.engine import oracles
 
@@ -109,6 +110,19 @@ def fixed_point(x, g, mean, p):
     return {"y": g, "z": g}
 
 
+def guarantee(c, start, star, P):
+    """D - D* + (m/2) ||Lambda - Lambda*||^2 falls as e^{-eta t} in the time of a clock of rate 1,
+    m = mu_g/L the convexity of the dual; P is ``total_rate`` times the Laplacian of the p_e.
+    """
+    if c.margin < 2:
+        return None
+    y, z = start.y - star.y, start.z - star.z
+    m = c.mu_g / c.L
+    V = square(y) / (2 * c.mu) + m / 2 * c.total_rate * P.inverse(z)
+    first = 2 * P.largest / c.total_rate / (c.mu**2 * m) * V
+    return Guarantee("Even et al. 2021, decentralised", c.eta * c.total_rate, first)
+
+
 METHOD = AsynchronousMethod(
     name="continuized",
     title="Continuized",
@@ -124,6 +138,7 @@ METHOD = AsynchronousMethod(
     constants=constants,
     clock=exchanges_only,
     design_rate=design_rate,
+    guarantee=guarantee,
     fixed_point=fixed_point,
     flow=flow,
     message=message,

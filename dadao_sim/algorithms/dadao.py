@@ -43,6 +43,7 @@ from typing import NamedTuple
 import numpy as np
 from numba.extending import register_jitable
 
+from dadao_sim.algorithms.contract.guarantee import Guarantee, square
 from dadao_sim.algorithms.contract.method import AVERAGINGS, AsynchronousMethod
 from dadao_sim.engine import oracles
 from dadao_sim.events.asked import PoissonRates
@@ -253,6 +254,20 @@ def fixed_point(x, g, mean, p):
     return dict(zip(BLOCKS, (x, x, y, y, z, z), strict=True))
 
 
+def guarantee(c, start, star, P):
+    """V = 2 nu D(X) + (nu^2/2) ||X~||^2 + (r^2/8) ||Y||^2 + (r^2/4) ||Y~||^2 + ||Y + Z||^2/2
+    + (r^2/(16 chi1)) ||Z~||^2 in the norm of P^+ falls as e^{-eta t}, D the divergence of F - nu
+    ||.||^2/2 from X*, at least (nu/2) ||X||^2 and at most ((L - nu)/2) ||X||^2. The proof is in
+    docs/exact-rates.md.
+    """
+    if c.chi1 * c.chi2 > 0.5 * (1 + 1e-9):
+        return None
+    x, xt, y, yt, z, zt = (getattr(start, block) - getattr(star, block) for block in BLOCKS)
+    V = c.nu * (c.L - c.nu) * square(x) + c.nu**2 / 2 * square(xt) + square(y + z) / 2
+    V += c.r**2 * (square(y) / 8 + square(yt) / 4 + P.inverse(zt) / (16 * c.chi1))
+    return Guarantee("Nabli and Oyallon 2023 (docs/exact-rates.md)", c.eta, V / c.nu**2)
+
+
 # Factors of the constants of the paper, found by search: see the module's docstring.
 FAST = {
     **{"nu": 1.9, "eta": 13.2, "eta_tilde": 0.57, "alpha": 3.6, "alpha_tilde": 0.98},
@@ -277,6 +292,7 @@ METHOD = AsynchronousMethod(
     averaging=True,
     composite="experimental",
     constant_sets={"fast": FAST, "frugal": FRUGAL},
+    guarantee=guarantee,
     params=Params,
     constants=constants,
     clock=clock,

@@ -27,6 +27,7 @@ Reference
 The gradients at X_0 are computed, and charged, before the first round.
 """
 
+from dadao_sim.algorithms.contract.guarantee import ONE_THEOREM, Guarantee, square
 from dadao_sim.algorithms.contract.rounds import RoundMethod
 from dadao_sim.algorithms.gradient_tracking import constants as constants_of_atc
 from dadao_sim.algorithms.gradient_tracking import fixed_point, prepare
@@ -53,6 +54,21 @@ def step_of_semi_atc(s, c, nodes, W):
     s.g = nodes.gradients(s.x)
 
 
+def guarantee(c, start, star, P):
+    """||W X||^2 + ||Y'||^2 falls, Y' the one theorem's dual: -W X_0 - a (I - W)^+ H_0 without mean
+    at the start, -a (I - W)^+ grad F(X*) at the end.
+    """
+    low = (1 - P.largest) ** 2
+    if not 0 < 1 - P.largest or c.step * c.L >= 2 * low:
+        return None
+    factor = max(1 - c.step * c.mu * (2 - c.step * c.L / low), 1 - P.least**2)
+    off = start.x - star.x
+    x = off - P.apply(off, lambda gap: gap)
+    y = P.apply(start.x, lambda gap: 1 - gap)
+    y += c.step * P.apply(start.h + star.h, lambda gap: 1 / gap)
+    return Guarantee.of_factor(ONE_THEOREM, factor, (square(x) + square(y)) / low)
+
+
 DIGING = RoundMethod(
     name="diging",
     title="DIGing",
@@ -66,6 +82,8 @@ DIGING = RoundMethod(
     steps=("step",),
     no_composite="its form with one is the method sonata",
     mixing="lazy_metropolis",
+    guarantee=guarantee,
+    theorem_leaves=("step",),
     constants=constants,
     prepare=prepare,
     step=step,

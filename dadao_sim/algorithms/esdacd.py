@@ -30,6 +30,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from dadao_sim.algorithms.contract.guarantee import Guarantee, square
 from dadao_sim.algorithms.contract.method import AsynchronousMethod
 from dadao_sim.engine import oracles
 from dadao_sim.events.asked import PoissonRates
@@ -111,6 +112,17 @@ def fixed_point(x, g, mean, p):
     return {"x": g, "v": g}
 
 
+def guarantee(c, start, star, P):
+    """D - D* + (m/2) ||Lambda - Lambda*||^2 falls by 1 - rho each step, m = sigma = lambda_2/L the
+    convexity of the dual.
+    """
+    x, v = start.x - star.x, start.v - star.v
+    V = square(x) / (2 * c.mu) + c.sigma / 2 * square(v) / c.lambda_2
+    first = 2 * c.lambda_max / (c.mu**2 * c.sigma) * V
+    decay = -math.log1p(-c.rho) * c.total_rate
+    return Guarantee("Hendrikx et al. 2019, Theorem 1", decay, first)
+
+
 METHOD = AsynchronousMethod(
     name="esdacd",
     title="ESDACD",
@@ -125,6 +137,7 @@ METHOD = AsynchronousMethod(
     params=Params,
     constants=constants,
     clock=clock,
+    guarantee=guarantee,
     fixed_point=fixed_point,
     flow=flow,
     message=message,

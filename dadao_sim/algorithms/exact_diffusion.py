@@ -28,6 +28,7 @@ Reference
 
 from dataclasses import replace
 
+from dadao_sim.algorithms.contract.guarantee import ONE_THEOREM, Guarantee, square
 from dadao_sim.algorithms.contract.rounds import RoundMethod
 from dadao_sim.algorithms.extra import fixed_point
 
@@ -52,6 +53,20 @@ def step_of_d2(s, c, nodes, W):
     s.y += z - s.x
 
 
+def guarantee(c, start, star, P):
+    """||X||^2 + ||B^+ Y||^2 falls, B^2 = (I - W)/2."""
+    factor = max(1 - c.step * c.mu * (2 - c.step * c.L), 1 - P.least / 2)
+    y = 2 * P.inverse(start.y - star.y)
+    return Guarantee.of_factor(ONE_THEOREM, factor, square(start.x - star.x) + y)
+
+
+def guarantee_of_d2(c, start, star, P):
+    """||X||^2 + ||B^+ Y||^2 falls, B^2 = I - W."""
+    factor = max(1 - c.step * c.mu * (2 - c.step * c.L), 1 - P.least)
+    y = P.inverse(start.y - star.y)
+    return Guarantee.of_factor(ONE_THEOREM, factor, square(start.x - star.x) + y)
+
+
 PROX_ED = RoundMethod(
     name="prox_ed",
     title="Prox-ED",
@@ -62,6 +77,8 @@ PROX_ED = RoundMethod(
     invariant=("y",),
     stochastic=True,
     composite="proven",
+    guarantee=guarantee,
+    theorem_leaves=("step",),
     constants=constants,
     step=step,
     fixed_point=fixed_point,
@@ -86,6 +103,7 @@ D2 = replace(
     look="purple dash-dot s",
     reference="tang2018d2",
     step=step_of_d2,
+    guarantee=guarantee_of_d2,
     least_eigenvalue=0.0,
     same_as=None,
 )

@@ -23,6 +23,9 @@ Reference
 
 from dataclasses import replace
 
+import numpy as np
+
+from dadao_sim.algorithms.contract.guarantee import ONE_THEOREM, Guarantee, square
 from dadao_sim.algorithms.contract.rounds import RoundMethod
 
 
@@ -44,6 +47,16 @@ def fixed_point(x, g, mean, c):
     return {"x": x, "y": c.step * (mean - g)}
 
 
+def guarantee(c, start, star, P):
+    """||X||^2 in the norm of Wt, and ||B^+ (Y + B^2 X)||^2, fall together, B^2 = (I - W)/2."""
+    low = 1 - P.largest / 2  # the least eigenvalue of Wt
+    factor = max(1 - c.step * c.mu * (2 - c.step * c.L / low), 1 - P.least / 2)
+    x = start.x - star.x
+    y = start.y - star.y + P.apply(x, lambda gap: gap / 2)
+    V = square(x) - square(P.apply(x, lambda gap: np.sqrt(gap / 2))) + 2 * P.inverse(y)
+    return Guarantee.of_factor(ONE_THEOREM, factor, V / low)
+
+
 PG_EXTRA = RoundMethod(
     name="pg_extra",
     title="PG-EXTRA",
@@ -54,6 +67,8 @@ PG_EXTRA = RoundMethod(
     invariant=("y",),
     stochastic=True,
     composite="proven",
+    guarantee=guarantee,
+    theorem_leaves=("step",),
     constants=constants,
     step=step,
     fixed_point=fixed_point,

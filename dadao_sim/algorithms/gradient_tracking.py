@@ -29,6 +29,9 @@ at X_0 are computed, and charged, before the first round.
 
 import math
 
+import numpy as np
+
+from dadao_sim.algorithms.contract.guarantee import ONE_THEOREM, Guarantee, square
 from dadao_sim.algorithms.contract.rounds import RoundMethod
 from dadao_sim.errors import InputError
 
@@ -64,6 +67,19 @@ def fixed_point(x, g, mean, c):
     return {"x": x, "h": mean - g, "g": g}
 
 
+def guarantee(c, start, star, P):
+    """||X||^2 + ||Y'||^2 falls from round 1 on, with X_1 = W U, U = X_0 - a G_0, and what Y' the
+    one theorem's dual is: -U at round 1, -a (I - W)^+ grad F(X*) at the end, both without mean.
+    """
+    U = start.x - c.step * (start.g + start.h)
+    factor = max(1 - c.step * c.mu * (2 - c.step * c.L), 1 - P.least**2)
+    if P.largest > 1 + 1e-9:
+        return None
+    x = U - P.apply(U, lambda gap: gap) - star.x
+    y = P.apply(U, np.ones_like) - c.step * P.apply(star.g, lambda gap: 1 / gap)
+    return Guarantee.of_factor(ONE_THEOREM, factor, (square(x) + square(y)) / factor)
+
+
 METHOD = RoundMethod(
     name="gradient_tracking",
     title="Gradient tracking",
@@ -77,6 +93,8 @@ METHOD = RoundMethod(
     stochastic=True,
     steps=("step",),
     no_composite="its form with one is the method sonata",
+    guarantee=guarantee,
+    theorem_leaves=("step",),
     constants=constants,
     prepare=prepare,
     step=step,

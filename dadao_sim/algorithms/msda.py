@@ -28,6 +28,7 @@ import math
 from dataclasses import replace
 
 from dadao_sim.algorithms.contract.gossip import laplacian
+from dadao_sim.algorithms.contract.guarantee import Guarantee, square
 from dadao_sim.algorithms.contract.rounds import RoundMethod
 
 
@@ -89,6 +90,31 @@ def fixed_point(x, g, mean, c):
     return {"x": g, "y": g, "t": x}
 
 
+def guarantee(c, start, star, P):
+    """Of Nesterov's method on the dual, with the eigenvalues of AccGossip."""
+    rho = 2 * c.c1**c.K / (1 + c.c1 ** (2 * c.K))
+    apart = square(start.x - star.x) / (1 - rho)
+    theorem = "Scaman et al. 2017, Theorem 4"
+    return of_dual(theorem, c, 1 - rho, 1 + rho, square(start.x - star.x), apart)
+
+
+def guarantee_of_ssda(c, start, star, P):
+    """Of Nesterov's method on the dual."""
+    off = start.x - star.x
+    theorem = "Scaman et al. 2017, Theorem 2"
+    return of_dual(theorem, c, P.least, P.largest, square(off), P.inverse(off))
+
+
+def of_dual(theorem, c, least, largest, distance, apart):
+    """D - D* + (m/2) ||Lambda - Lambda*||^2 falls by 1 - sqrt(m/M), m = ``least``/L and M =
+    ``largest``/mu the constants of the dual. At the start D - D* is at most ``distance``/(2 mu) and
+    ||Lambda||^2 is ``apart``; at a point of which it is V, ||x - x*||^2 <= 2 M V/(mu m).
+    """
+    m, M = least / c.L, largest / c.mu
+    first = 2 * M / (c.mu * m) * (distance / (2 * c.mu) + m / 2 * apart)
+    return Guarantee.of_factor(theorem, 1 - math.sqrt(m / M), first)
+
+
 MSDA = RoundMethod(
     name="msda",
     title="MSDA",
@@ -102,6 +128,7 @@ MSDA = RoundMethod(
     no_composite="its rate rests on smooth f_i + r; use dual_proximal_gradient",
     estimate="t",
     weights=laplacian,
+    guarantee=guarantee,
     constants=constants,
     prepare=prepare,
     step=step,
@@ -113,6 +140,7 @@ SSDA = replace(
     name="ssda",
     title="SSDA",
     look="black dotted ^",
+    guarantee=guarantee_of_ssda,
     constants=constants_of_ssda,
     step=step_of_ssda,
 )

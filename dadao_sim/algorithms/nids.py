@@ -30,6 +30,7 @@ depends on the step: all nodes then take the same.
 
 import numpy as np
 
+from dadao_sim.algorithms.contract.guarantee import ONE_THEOREM, Guarantee, square
 from dadao_sim.algorithms.contract.rounds import RoundMethod
 from dadao_sim.errors import InputError
 
@@ -66,6 +67,21 @@ def fixed_point(x, g, mean, c):
     return {"x": x, "z": x - c.a * mean, "d": mean - g}
 
 
+def guarantee(c, start, star, P):
+    """||X||^2 in the norm of A^-1 and ||D||^2 in that of (c (I - W))^+ fall together from round 1,
+    where X_1 = X_0 - A (grad F(X_0) + D_0) is at most ||X_0 - X*|| + ||A (D_0 - D*)|| off.
+    """
+    slow = 1 - c.a * c.mu * (2 - c.a * c.node_L)
+    factor = max(float(slow.max()), 1 - c.c * float(c.a.min()) * P.least)
+    if c.c * float(c.a.max()) * P.largest > 1 + 1e-9 or not 0 < factor < 1:
+        return None
+    x = 2 * square((start.x - star.x) / np.sqrt(c.a)) + 2 * square(
+        np.sqrt(c.a) * (start.d - star.d)
+    )
+    first = float(c.a.max()) * (x + P.inverse(start.d - star.d) / c.c)
+    return Guarantee.of_factor(ONE_THEOREM, factor, first / factor)
+
+
 METHOD = RoundMethod(
     name="nids",
     title="NIDS",
@@ -76,6 +92,8 @@ METHOD = RoundMethod(
     invariant=("d",),
     stochastic=True,
     composite="proven",
+    guarantee=guarantee,
+    theorem_leaves=("step", "c", "own_steps"),
     constants=constants,
     step=step,
     fixed_point=fixed_point,

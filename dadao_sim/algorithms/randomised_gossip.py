@@ -22,6 +22,7 @@ Reference
 from typing import NamedTuple
 
 from dadao_sim.algorithms.contract.clocks import exchanges_only
+from dadao_sim.algorithms.contract.guarantee import Guarantee, square
 from dadao_sim.algorithms.contract.method import AsynchronousMethod
 
 
@@ -49,6 +50,11 @@ def fixed_point(x, g, mean, p):
     return {"x": x}
 
 
+def guarantee(c, start, star, P):
+    """||X||^2 falls by <X, P X>/2 on average."""
+    return Guarantee("Boyd et al. 2006", P.least / 2, square(start.x - star.x))
+
+
 METHOD = AsynchronousMethod(
     name="randomised_gossip",
     title="Randomised gossip",
@@ -57,6 +63,7 @@ METHOD = AsynchronousMethod(
     needs_averaging=True,
     no_composite="it only takes means",
     invariant=("x",),
+    guarantee=guarantee,
     params=Params,
     constants=constants,
     clock=exchanges_only,

@@ -23,6 +23,7 @@ Reference
 
 import math
 
+from dadao_sim.algorithms.contract.guarantee import Guarantee, square
 from dadao_sim.algorithms.contract.rounds import RoundMethod
 
 
@@ -46,6 +47,16 @@ def fixed_point(x, g, mean, c):
     return {"x": x, "h": g - mean}
 
 
+def guarantee(c, start, star, P):
+    """What falls is in the module's docstring."""
+    if c.gam * c.L > 1 + 1e-9 or P.largest > 1 + 1e-9:
+        return None
+    factor = 1 - min(c.gam * c.mu, c.p**2 * P.least)
+    h = (c.gam / c.p) ** 2 * P.inverse(start.h - star.h)
+    theorem = "Mishchenko et al. 2022, Theorem 5.7"
+    return Guarantee.of_factor(theorem, factor, square(start.x - star.x) + h)
+
+
 METHOD = RoundMethod(
     name="scaffnew",
     title="Scaffnew",
@@ -57,6 +68,8 @@ METHOD = RoundMethod(
     stochastic=True,
     least_eigenvalue=0.0,
     coin="p",
+    guarantee=guarantee,
+    theorem_leaves=("gam", "p"),
     constants=constants,
     step=step,
     fixed_point=fixed_point,

@@ -17,6 +17,7 @@ Reference
     53(1), 2004.
 """
 
+from dadao_sim.algorithms.contract.guarantee import Guarantee, square
 from dadao_sim.algorithms.contract.rounds import RoundMethod
 
 
@@ -34,6 +35,12 @@ def fixed_point(x, g, mean, c):
     return {"x": x}
 
 
+def guarantee(c, start, star, P):
+    """Symmetric W: its eigenvalues."""
+    factor = max(1 - P.least, P.largest - 1) ** 2
+    return Guarantee.of_factor("Xiao and Boyd 2004", factor, square(start.x - star.x))
+
+
 METHOD = RoundMethod(
     name="synchronous_gossip",
     title="Synchronous gossip",
@@ -43,6 +50,7 @@ METHOD = RoundMethod(
     needs_averaging=True,
     no_composite="it only takes means",
     time_varying=True,
+    guarantee=guarantee,
     invariant=("x",),
     constants=constants,
     step=step,

@@ -19,6 +19,7 @@ from dadao_sim.algorithms.contract.asked import Asked, asked_of_events
 from dadao_sim.algorithms.contract.chebyshev import Chebyshev
 from dadao_sim.algorithms.contract.constants import Constants
 from dadao_sim.algorithms.contract.gossip import Weights, normalised
+from dadao_sim.algorithms.contract.guarantee import Promise
 from dadao_sim.algorithms.contract.options import AVERAGINGS, NO_OPTIONS, PAPER, Options
 from dadao_sim.algorithms.contract.schedules import Schedule
 from dadao_sim.compression import Compressor
@@ -94,7 +95,9 @@ class Method(ABC):
     samples, with ``table`` it keeps one of each; with ``stochastic`` its gradients may be of
     minibatches, or its samples drawn in such. ``same_as`` names the method whose iterates these
     are. ``constant_sets`` are what the constants of the paper may be multiplied by instead, by the
-    name of the set; no theorem covers them.
+    name of the set; no theorem covers them. ``guarantee`` is what a theorem promises without a
+    local step and with full gradients, for the constants of the paper; ``theorem_leaves`` names
+    those it leaves free.
     """
 
     name: str
@@ -120,6 +123,8 @@ class Method(ABC):
     no_composite: str = "no form of it with a proximal step is known"
     same_as: str | None = None
     constant_sets: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    guarantee: Promise | None = None
+    theorem_leaves: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if not self.name:
