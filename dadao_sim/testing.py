@@ -119,7 +119,9 @@ class Case:
     def random_blocks(self, seed: int = 2) -> dict[str, np.ndarray]:
         """A random start of every block."""
         rng = np.random.default_rng(seed)
-        return {b: rng.standard_normal((NODES, DIMENSION)) for b in self.method.blocks}
+        found = {b: rng.standard_normal((NODES, DIMENSION)) for b in self.method.blocks}
+        of_samples = getattr(self.method, "sample_blocks", ())
+        return found | {b: rng.standard_normal(NODES * SAMPLES) for b in of_samples}
 
     def player(self, blocks: Blocks = NO_BLOCKS, batch_size: int | None = None) -> Player:
         """The method at time 0, from ones, or from given blocks."""
@@ -178,6 +180,8 @@ def it_refuses_what_it_cannot_do(case: Case) -> None:
     if method.composite == "none":
         composite = problem.with_local_step(make("l1", DIMENSION, strength=0.2))
         attempts.append(lambda: method.check_supported(composite, lollipop()))
+    if method.needs_l2:
+        attempts.append(lambda: method.check_supported(small_problem(), lollipop()))
     if not method.time_varying:
         attempts.append(lambda: method.check_supported(problem, sequence()))
     if not method.stochastic:
@@ -321,7 +325,7 @@ def gossip_conserves_the_declared_invariant(case: Case) -> None:
 @law
 def relabelling_the_nodes_relabels_the_result(case: Case) -> None:
     """No node is special by its number."""
-    if case.method.samples:
+    if case.method.samples and isinstance(case.method, RoundMethod):
         raise Skip("draws by the numbers of the nodes")
     order = np.random.default_rng(3).permutation(NODES)
     x0 = case.rows(4)
@@ -336,10 +340,15 @@ def relabelling_the_nodes_relabels_the_result(case: Case) -> None:
     # Rounding decides which of two numbers that are nearly the same is sent, and which is left.
     compressed = getattr(case.method, "compression", "none") != "none"
     for block, value in plain.items():
-        error = np.abs(other[block] - value[order]).max()
+        error = np.abs(_by_nodes(other[block]) - _by_nodes(value)[order]).max()
         assert error <= (1e-8 if compressed else 1e-10) * scale, (
             f"block {block} differs by {error:.1e}"
         )
+
+
+def _by_nodes(block: np.ndarray) -> np.ndarray:
+    """A row for each node, of a block of nodes or of samples."""
+    return block.reshape(NODES, -1)
 
 
 @law
@@ -352,8 +361,8 @@ def windows_change_nothing(case: Case) -> None:
         for first, last in parts:
             window = case.events[first:last]
             player.play(window, 0, len(window))
-        ends.append(player.blocks(case.method.blocks))
-    for block in case.method.blocks:
+        ends.append(player.blocks(case.method.every_block))
+    for block in case.method.every_block:
         assert np.array_equal(ends[0][block], ends[1][block]), f"block {block} differs"
 
 
@@ -362,9 +371,9 @@ def observing_leaves_the_state_alone(case: Case) -> None:
     """Sampling a run changes no bit of it."""
     player = case.player()
     player.play(case.events, 0, EVENTS // 2)
-    before = player.blocks(case.method.blocks)
+    before = player.blocks(case.method.every_block)
     player.observe(case.events.time[EVENTS // 2], np.empty((NODES, DIMENSION)))
-    for block, value in player.blocks(case.method.blocks).items():
+    for block, value in player.blocks(case.method.every_block).items():
         assert np.array_equal(value, before[block]), f"block {block} was changed"
 
 
@@ -379,7 +388,8 @@ def events_at_other_nodes_do_not_touch_a_node(case: Case) -> None:
     start = case.random_blocks()
     after = case.replay(events[:first], blocks=start)
     for block, value in start.items():
-        assert np.array_equal(after[block][node], value[node]), f"block {block} was touched"
+        same = np.array_equal(_by_nodes(after[block])[node], _by_nodes(value)[node])
+        assert same, f"block {block} was touched"
 
 
 @law
@@ -415,16 +425,16 @@ def compiled_equals_plain_python(case: Case) -> None:
     loop: Any = plain
     loop._play = play
     loop.play(case.events, 0, 60)
-    a, b = (player.blocks(case.method.blocks) for player in (compiled, plain))
-    for block in case.method.blocks:
+    a, b = (player.blocks(case.method.every_block) for player in (compiled, plain))
+    for block in case.method.every_block:
         assert np.array_equal(a[block], b[block]), f"block {block} differs"
 
 
 @law
 def a_table_of_samples_is_declared(case: Case) -> None:
     """It keeps a gradient of each sample if it says so, and only then: memory is planned for it."""
-    if not case.method.samples:
-        raise Skip("asks for no samples")
+    if not case.method.samples or not isinstance(case.method, RoundMethod):
+        raise Skip("asks for no gradients of samples in rounds")
     player: Any = case.player()
     player.play(case.events, 0, 2)
     assert (player.nodes.table is not None) == case.method.table
@@ -481,6 +491,19 @@ class Watched:
         self.gradients += 1 / SAMPLES
         oracles.sample_gradient(self.inner, i, k, x, out)
 
+    def sample_dot(self, i: int, k: int, x: np.ndarray) -> float:
+        """The real one's; part of the gradient of a sample."""
+        return float(oracles.sample_dot(self.inner, i, k, x))
+
+    def sample_slope(self, i: int, k: int, weight: float, r: float) -> float:
+        """The real one's; part of a gradient."""
+        self.gradients += 1 / SAMPLES
+        return float(oracles.sample_slope(self.inner, i, k, weight, r))
+
+    def add_sample(self, i: int, k: int, weight: float, out: np.ndarray) -> None:
+        """The real one's; part of the gradient of a sample."""
+        oracles.add_sample(self.inner, i, k, weight, out)
+
     def conjugate_gradient(self, i: int, y: np.ndarray, out: np.ndarray) -> None:
         """The real one's."""
         self.conjugate_gradients += 1
@@ -505,6 +528,7 @@ class Watched:
 for _verb in (
     *("gradient", "sample_gradient", "conjugate_gradient"),
     *("local_solve", "prox", "gradient_mapping"),
+    *("sample_dot", "sample_slope", "add_sample"),
 ):
     getattr(oracles, _verb).register(Watched, getattr(Watched, _verb))
 
@@ -703,7 +727,9 @@ def cases(method: Method) -> list[Case]:
     settings: list[Setting] = ["fixed"]
     settings += ["time-varying"] if method.time_varying else []
     settings += ["composite"] if method.composite != "none" else []
-    kinds = ("averaging",) if method.needs_averaging else ("least_squares", "logistic_l2")
+    kinds: tuple[str, ...] = ("least_squares", "logistic_l2")
+    if method.needs_averaging or method.needs_l2:
+        kinds = ("averaging",) if method.needs_averaging else ("ridge", "logistic_l2")
     return [Case(method, s, kind) for s in settings for kind in kinds]
 
 

@@ -8,8 +8,10 @@ from dadao_sim.networks import GraphSequence
 from dadao_sim.networks.graphs import build
 
 DIMENSION = 3
-# Methods that minimise any sum, not only that of squared distances; and what a world can time.
-GENERAL = [name for name in METHODS.ours if not METHODS[name].needs_averaging]
+# Methods that minimise any sum, not only that of squared distances, or of samples and an l2 term;
+# and what a world can time.
+SPECIAL = [name for name in METHODS.ours if METHODS[name].needs_averaging or METHODS[name].needs_l2]
+GENERAL = [name for name in METHODS.ours if name not in SPECIAL]
 IN_A_WORLD = [name for name in GENERAL if name not in ("esdacd", "walkman")]
 
 

@@ -80,12 +80,14 @@ def _markdown(lines: list[tuple[str, ...]]) -> str:
 
 def row(method: Method) -> tuple[str, ...]:
     """What the table says of a method."""
-    problem = averaging() if method.needs_averaging else small_problem()
+    problem = small_problem("ridge" if method.needs_l2 else "least_squares")
+    if method.needs_averaging:
+        problem = averaging()
     tuning = method.tune(problem, lollipop())
     return (
         f"`{method.name}`",
         method.title,
-        oracle(tuning.asked),
+        oracle(method, tuning.asked),
         clock(tuning.clock),
         message(tuning.asked),
         takes(method),
@@ -140,8 +142,10 @@ def guarantee(method: Method) -> str:
     )
 
 
-def oracle(asked: Any) -> str:
+def oracle(method: Method, asked: Any) -> str:
     """What a node computes of its own function."""
+    if method.samples and not isinstance(method, RoundMethod):
+        return "step on a sample"
     parts = (asked.per_round, asked.gradient, asked.exchange)
     if not any(p.gradients for p in parts):
         return "none"
@@ -155,7 +159,8 @@ def clock(rates: Any) -> str:
     if rates is None:
         return "rounds"
     if rates.pace != "poisson":
-        return {"steps": "steps, edges", "walk": "steps, a token"}[rates.pace]
+        of_edges = "steps, nodes and edges" if rates.nodes.any() else "steps, edges"
+        return {"steps": of_edges, "walk": "steps, a token"}[rates.pace]
     return "Poisson, nodes and edges" if rates.nodes.any() else "Poisson, edges"
 
 

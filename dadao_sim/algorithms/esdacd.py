@@ -29,6 +29,7 @@ import math
 from typing import NamedTuple
 
 import numpy as np
+from numba.extending import register_jitable
 
 from dadao_sim.algorithms.contract.guarantee import Guarantee, square
 from dadao_sim.algorithms.contract.method import AsynchronousMethod
@@ -70,13 +71,18 @@ def clock(c, problem, network):
     return PoissonRates(nodes=np.zeros(problem.nodes), edges=c.total_rate * p, pace="steps")
 
 
+@register_jitable
+def left_after(time, step_rate, decay):
+    """The part of the gap of x and v that the steps of so long a time leave; 1 without one."""
+    return math.exp(-decay * math.floor(time * step_rate + NEARLY))
+
+
 def flow(state, p, i, t):
     """The mean of x and v stays, their gap falls by (1 - rho)/(1 + rho) in each step."""
-    steps = math.floor((t - state.last[i]) * p.total_rate + NEARLY)
-    if steps <= 0:
+    decay = left_after(t - state.last[i], p.total_rate, p.decay)
+    if decay == 1.0:
         return
     s = state.values[i]
-    decay = math.exp(-p.decay * steps)
     for k in range(s.shape[1]):
         mean = (s[X, k] + s[V, k]) / 2
         gap = decay * (s[V, k] - s[X, k]) / 2
@@ -100,7 +106,7 @@ def apply_message(state, p, e, i, m):
 def observe(state, p, objective, i, t, work, out):
     """grad f_i*(y), y = (x + rho v)/(1 + rho) after all steps until t."""
     s = state.values[i]
-    decay = math.exp(-p.decay * math.floor((t - state.last[i]) * p.total_rate + NEARLY))
+    decay = left_after(t - state.last[i], p.total_rate, p.decay)
     for k in range(out.shape[0]):
         gap = decay * (s[V, k] - s[X, k]) / 2
         work[k] = (s[X, k] + s[V, k]) / 2 - gap * (1 - p.rho) / (1 + p.rho)

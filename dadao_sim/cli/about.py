@@ -33,6 +33,7 @@ def list_names(plugin: PluginOption = None) -> None:
         oracle = "conjugate gradients" if method.needs_conjugate else "gradients"
         needs = [
             "averaging problems" if method.needs_averaging else oracle,
+            *(["an l2 term"] if method.needs_l2 else []),
             *(["time-varying graphs"] if method.time_varying else []),
             *(["stochastic gradients"] if method.stochastic else []),
             *(["local steps"] if method.composite == "proven" else []),

@@ -30,6 +30,12 @@ def drawn(mark, k, samples):
 
 
 @kernel
+def uniform(mark):
+    """A number in [0, 1) of 53 bits."""
+    return np.float64(splitmix64(mark) >> np.uint64(11)) * 2.0**-53
+
+
+@kernel
 def fill_draws(marks, samples, out):
     """A draw at every node, into ``out`` (n, b): of its ``samples`` (n,), by its mark (n,)."""
     for i in range(out.shape[0]):

@@ -17,13 +17,17 @@ from dadao_sim.compiled.dispatch import by_type
 class State(NamedTuple):
     """Everything the nodes hold: ``values`` (n, blocks, d), and per node the time ``last`` (n,) of
     its last event and the number ``seen`` (n,) of events it has seen; ``ends`` (|E|, 2, d) is what
-    the first and the second node of each edge remember of it, for methods that do.
+    the first and the second node of each edge remember of it, for methods that do; ``samples``
+    (N, k) what the nodes remember of each of their samples, one node after the other, and
+    ``sampled`` (N,) the time of the last event of each.
     """
 
     values: np.ndarray
     last: np.ndarray
     seen: np.ndarray
     ends: np.ndarray = np.empty((0, 2, 0))
+    samples: np.ndarray = np.empty((0, 0))
+    sampled: np.ndarray = np.empty(0)
 
 
 # The types of the verbs below.
@@ -46,12 +50,14 @@ def flow(state, p, i, t):
 
 @by_type(1)
 def gradient(state, p, objective, i, mark, out):
-    """Write into ``out`` (d,) what node i computes at a gradient event."""
+    """Write into ``out`` (step_vectors * d,) what node i computes at a gradient event; what it
+    remembers of its samples it may change.
+    """
 
 
 @by_type(1)
 def apply_gradient(state, p, i, g):
-    """Let node i take the step ``g`` (d,) that it computed."""
+    """Let node i take the step ``g`` (step_vectors * d,) that it computed."""
 
 
 @by_type(1)

@@ -1,5 +1,5 @@
-"""What a method may ask of a node: gradient, conjugate gradient, prox, local solve; by type of
-objective.
+"""What a method may ask of a node: gradient, conjugate gradient, prox, local solve, single samples;
+by type of objective.
 
 An objective is a NamedTuple of contiguous arrays and scalars, so that these calls are inlined in
 the compiled engine; or any Python object with methods of the same names and arguments (after
@@ -31,6 +31,28 @@ def sample_gradient(objective, i, k, x, out):
     """Write the gradient of sample k of node i at x into ``out`` (d,); f_i is the mean over its
     samples.
     """
+
+
+@by_type(0)
+def sample_dot(objective, i, k, x):
+    """<a, x> with the row a of sample k of node i: of objectives with
+    f_i(x) = sum_k phi_ik(<a_ik, x>) + (l2/2) ||x||^2, as those of the next two.
+    """
+
+
+@by_type(0)
+def sample_slope(objective, i, k, weight, r):
+    """phi_ik'(z) at the z with z + weight phi_ik'(z) = r, which is one for every weight above
+    -1/sup phi_ik''; with weight 0 it is r.
+
+    So much is a proximal step on the sample, x + c grad phi_ik(<a, x>) = u: weight is c ||a||^2,
+    and r is <a, u>.
+    """
+
+
+@by_type(0)
+def add_sample(objective, i, k, weight, out):
+    """Add ``weight`` times the row a of sample k of node i to ``out`` (d,)."""
 
 
 @by_type(0)
@@ -114,6 +136,15 @@ def _compiled_sample_gradients(objective, nodes, samples, X, out):
 
 
 @kernel
+def _compiled_sample_slopes(objective, counts, x, out):
+    row = 0
+    for i in range(counts.shape[0]):
+        for k in range(counts[i]):
+            out[row] = sample_slope(objective, i, k, 0.0, sample_dot(objective, i, k, x))
+            row += 1
+
+
+@kernel
 def _compiled_conjugate_gradients(objective, Y, out):
     for i in range(Y.shape[0]):
         conjugate_gradient(objective, i, Y[i], out[i])
@@ -153,6 +184,13 @@ def sample_gradients(objective, nodes, samples, X, out):
     else:
         for row in range(nodes.shape[0]):
             sample_gradient(objective, nodes[row], samples[row], X[nodes[row]], out[row])
+
+
+def all_sample_slopes(objective, counts, x, out):
+    """Write phi_ik'(<a_ik, x>) of all samples, ``counts`` (n,) of each node, into ``out`` (N,), of
+    a NamedTuple.
+    """
+    _compiled_sample_slopes(objective, counts, np.ascontiguousarray(x), out)
 
 
 def all_conjugate_gradients(objective, Y, out):

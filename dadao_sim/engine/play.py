@@ -54,6 +54,9 @@ class NoObjective(NamedTuple):
 
 oracles.gradient.register(NoObjective, lambda objective, i, x, mark, out: None)
 oracles.conjugate_gradient.register(NoObjective, lambda objective, i, y, out: None)
+oracles.sample_dot.register(NoObjective, lambda objective, i, k, x: 0.0)
+oracles.sample_slope.register(NoObjective, lambda objective, i, k, weight, r: 0.0)
+oracles.add_sample.register(NoObjective, lambda objective, i, k, weight, out: None)
 
 
 @register_jitable(forceinline=True)
@@ -83,8 +86,8 @@ def negate(m):
 def play(state, p, objective, log, slots, step, parcel, work, first, stop):
     """Replay rows ``first`` to ``stop`` of ``log`` on ``state``, in place.
 
-    ``slots`` (k, width) holds the vectors of delayed events under way; ``step`` (d,), ``parcel``
-    and ``work`` (vectors * d,) are scratch.
+    ``slots`` (k, width) holds the vectors of delayed events under way; ``step``
+    (step_vectors * d,), ``parcel`` and ``work`` (vectors * d,) are scratch.
     """
     for row in range(first, stop):
         kind = log.kind[row]

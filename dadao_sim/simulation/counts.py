@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from dadao_sim.algorithms.contract.asked import Asked
-from dadao_sim.algorithms.contract.method import Method
+from dadao_sim.algorithms.contract.method import AsynchronousMethod, Method
 from dadao_sim.algorithms.contract.tally import Tally
 from dadao_sim.events.log import GOSSIP, GRADIENT, GRADIENT_START, SEND, Events
 from dadao_sim.simulation.limits import NEARLY, Limits
@@ -14,7 +14,11 @@ COUNTED = ("gradients", "conjugate_gradients", "local_solves", "communications")
 
 
 def shares(method: Method, problem: Any, batch_size: int | None) -> np.ndarray:
-    """What a gradient of each node counts, (n,): 1, or a minibatch's part of its samples."""
+    """What a gradient of each node counts, (n,): 1, or the part of its samples that a minibatch is,
+    or one sample.
+    """
+    if isinstance(method, AsynchronousMethod) and method.samples:
+        return 1 / np.asarray(problem.samples)
     is_full = batch_size is None or method.samples
     return np.ones(problem.nodes) if is_full else batch_size / problem.samples
 

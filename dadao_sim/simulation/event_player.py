@@ -43,8 +43,9 @@ class EventPlayer(Player):
         self.method, self.p, self.objective, self.state = method, tuning.params, objective, state
         self.shape = nodes, width
         self.counts, self.row = EventCounts(tuning.asked, share), 0
-        self.slots = Slots(max(width, parcel))
-        self.scratch = (np.zeros(width), np.zeros(parcel), np.zeros(parcel))
+        step = method.step_vectors * width
+        self.slots = Slots(max(step, parcel))
+        self.scratch = (np.zeros(step), np.zeros(parcel), np.zeros(parcel))
         self.compiled_objective = isinstance(objective, tuple)
         self._play = PLAY
         self._window: tuple[Events, Log] | None = None
@@ -70,7 +71,10 @@ class EventPlayer(Player):
 
     def blocks(self, names: tuple[str, ...]) -> dict[str, np.ndarray]:
         """See :meth:`Player.blocks`."""
-        return {name: self.state.values[:, k].copy() for k, name in enumerate(names)}
+        values, samples, method = self.state.values, self.state.samples, self.method
+        found = {name: values[:, k] for k, name in enumerate(method.blocks)}
+        found |= {name: samples[:, k] for k, name in enumerate(method.sample_blocks)}
+        return {name: found[name].copy() for name in names}
 
     def _log(self, events: Events) -> Log:
         if self._window is None or self._window[0] is not events:
@@ -126,9 +130,9 @@ class EventPlayer(Player):
         """See :meth:`Player.observe`."""
         loop = OBSERVE if self.compiled_objective else observe_all
         with np.errstate(over="ignore", invalid="ignore"):
-            loop(self.state, self.p, self.objective, t, self.scratch[0], out)
+            loop(self.state, self.p, self.objective, t, self.scratch[0][: self.shape[1]], out)
 
     def warm_up(self) -> None:
         """See :meth:`Player.warm_up`."""
         self.play(Events.from_arrays([], [], []), 0, 0)
-        self.observe(0.0, np.empty((0, len(self.scratch[0]))))
+        self.observe(0.0, np.empty((0, self.shape[1])))

@@ -267,7 +267,7 @@ def overrides_of(spec: AlgorithmSpec) -> dict[str, float]:
 def with_node_rates(tuning: Tuning, method: Method, rates: np.ndarray) -> Tuning:
     """The tuning with nodes that compute at ``rates`` (n,) times its own; it does not know."""
     where = "clock.node_rates"
-    if tuning.clock is None or not tuning.clock.nodes.any():
+    if tuning.clock is None or not tuning.clock.nodes.any() or tuning.clock.pace != "poisson":
         raise InputError(
             f"{where}: {method.name} has no clocks at its nodes; leave one of them out"
         )

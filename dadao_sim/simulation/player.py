@@ -49,7 +49,9 @@ class Player(ABC):
 
     @abstractmethod
     def blocks(self, names: tuple[str, ...]) -> dict[str, np.ndarray]:
-        """A copy of every block (n, d), each node at its own last event."""
+        """A copy of blocks, those of nodes (n, d) and those of samples (N,), each node and each
+        sample at its own last event.
+        """
 
     @property
     @abstractmethod

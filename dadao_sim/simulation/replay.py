@@ -62,7 +62,7 @@ def make_player(
         )
     assert isinstance(method, AsynchronousMethod)
     method.start(values)
-    values |= {name: blocks[name] for name in blocks}
+    values |= {name: blocks[name] for name in blocks if name in values}
     if getattr(tuning.params, "averaging", 0):
         values["average"] = x0
     # A node's blocks side by side: events work on whole nodes.
@@ -70,7 +70,10 @@ def make_player(
     for block, value in enumerate(values.values()):
         array[:, block] = value
     ends = np.empty((0, 2, 0)) if method.ends is None else method.ends(values, tuning.network)
-    state = State(array, np.zeros(nodes), np.zeros(nodes, dtype=np.int64), ends)
+    samples, sampled = method.initial_samples(problem, blocks)
+    state = State(
+        *(array, np.zeros(nodes), np.zeros(nodes, dtype=np.int64), ends, samples, sampled)
+    )
     return EventPlayer(method, tuning, objective, state, share)
 
 
@@ -84,7 +87,7 @@ def replay(
     overrides: Mapping[str, float] | None = None,
     **blocks: Any,
 ) -> dict[str, np.ndarray]:
-    """Play a given log and return every state block by name, each (n, d).
+    """Play a given log and return every state block by name, each (n, d), of samples (N,).
 
     Nodes are left at the time of their own last event; the log of a method that a world slowed down
     is played in the method's own time (``Events.unit``). ``x0`` is (d,) or (n, d), zeros by
@@ -117,4 +120,4 @@ def replay(
     rows = start_rows(x0, problem.nodes, problem.dimension)
     player = make_player(method, problem, tuning, rows, blocks)
     player.play(events, 0, len(events))
-    return player.blocks(method.blocks)
+    return player.blocks(method.every_block)

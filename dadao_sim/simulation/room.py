@@ -52,6 +52,13 @@ def _needs(scenario: Scenario, jobs: int, *, network: bool, problem: bool) -> It
         where = "nodes" if nodes >= samples else "problem.data.samples_per_node"
         # Once more while a trial round makes its own.
         yield _of_nodes(Need(where, what, 16 * samples * nodes * d), scenario)
+    remembered = max(len(getattr(method, "sample_blocks", ())) for method in methods)
+    if problem and source is not None and remembered:
+        samples = source.samples_of_a_node
+        what = f"what {nodes:,} nodes remember of {samples:,} samples each"
+        where = "nodes" if nodes >= samples else "problem.data.samples_per_node"
+        # Since when, too; and about as many constants of each sample.
+        yield _of_nodes(Need(where, what, 16 * (1 + remembered) * samples * nodes), scenario)
     runs = len(methods) * scenario.repeats
     blocks = COPIES + 2 * max(len(method.blocks) for method in methods)
     if any(getattr(method, "ends", None) for method in methods):

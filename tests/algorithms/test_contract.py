@@ -300,7 +300,7 @@ def test_compiled_equals_plain_python_to_the_last_bit():
 def test_the_log_of_each_asynchronous_method_has_the_kinds_it_asks_for():
     for method in METHODS.values():
         if not isinstance(method, RoundMethod):
-            case = Case(method, "fixed")
+            case = cases(method)[0]
             asked = case.tuning.asked.gradient
             expected = {GRADIENT, GOSSIP} if asked.gradients else {GOSSIP}
             assert set(case.events.kind) == expected, method.name

@@ -42,7 +42,7 @@ GRAPHS = {"fixed": lollipop(), "sequence": sequence()}
 def problem_of(method):
     if method.needs_averaging:
         return Problem.averaging(np.random.default_rng(0).standard_normal((7, 3)))
-    return small_problem(7)
+    return small_problem(7, "ridge" if method.needs_l2 else "least_squares")
 
 
 def refusal(method, f, graph, options):
@@ -87,9 +87,7 @@ def test_what_is_refused():
     """How many of each option; a method that takes one more says so here."""
     methods = {name: method for name, method in METHODS.items() if not method.needs_averaging}
     taken = {
-        option: [
-            n for n, m in methods.items() if not refusal(m, small_problem(7), lollipop(), chosen)
-        ]
+        option: [n for n, m in methods.items() if not refusal(m, problem_of(m), lollipop(), chosen)]
         for option, chosen in OPTIONS.items()
     }
     rounds = {name for name, method in methods.items() if isinstance(method, RoundMethod)}

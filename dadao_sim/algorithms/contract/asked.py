@@ -132,6 +132,18 @@ class Stub:
         """That of no term."""
         self.steps.append(float(step))
 
+    def sample_dot(self, i: int, k: int, x: np.ndarray) -> float:
+        """Zero; part of what a sample's slope costs."""
+        return 0.0
+
+    def sample_slope(self, i: int, k: int, weight: float, r: float) -> float:
+        """Zero; a gradient, of one sample."""
+        self.gradients += 1
+        return 0.0
+
+    def add_sample(self, i: int, k: int, weight: float, out: np.ndarray) -> None:
+        """Nothing; part of what a sample's slope costs."""
+
     def taken(self) -> EventCosts:
         """What was asked since the last time."""
         costs = EventCosts(self.gradients, self.conjugate_gradients, self.local_solves)
@@ -139,7 +151,10 @@ class Stub:
         return costs
 
 
-for verb in ("gradient", "conjugate_gradient", "local_solve", "prox", "gradient_mapping"):
+for verb in (
+    *("gradient", "conjugate_gradient", "local_solve", "prox", "gradient_mapping"),
+    *("sample_dot", "sample_slope", "add_sample"),
+):
     getattr(oracles, verb).register(Stub, getattr(Stub, verb))
 
 
@@ -148,14 +163,16 @@ def asked_of_events(method: "AsynchronousMethod", params: Any, problem: "Problem
     for a node in one dimension.
     """
     values = np.zeros((2, len(method.blocks) + 1, 1))
-    state = State(values, np.zeros(2), np.ones(2, np.int64), np.zeros((1, 2, 1)))
-    stub, out, parcel = Stub(), np.zeros(1), np.zeros(method.vectors)
+    samples, sampled = method.initial_samples(problem, {})
+    ends = np.zeros((1, 2, 1))
+    state = State(values, np.zeros(2), np.ones(2, np.int64), ends, samples, sampled)
+    stub, out, parcel = Stub(), np.zeros(method.step_vectors), np.zeros(method.vectors)
     with np.errstate(all="ignore"):
         method.gradient(state, params, stub, 0, np.uint64(0), out)
         gradient = stub.taken()
         method.message(state, params, stub, 0, parcel)
         message = stub.taken()
-        method.observe(state, params, stub, 0, 1.0, np.zeros(1), out)
+        method.observe(state, params, stub, 0, 1.0, np.zeros(1), out[:1])
         observed = stub.taken()
     return Asked(
         start=Tally(*(problem.nodes * cost for cost in observed)),

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 
 # (x, g, mean, constants) -> block: rows; see RoundMethod and AsynchronousMethod.
-FixedPoint = Callable[[np.ndarray, np.ndarray, np.ndarray, Any], Mapping[str, Any]]
+FixedPoint = Callable[..., Mapping[str, Any]]
 # The functions of an asynchronous method that the engine calls.
 VERBS = (
     *("flow", "gradient", "apply_gradient", "message", "apply_message"),
@@ -85,19 +85,20 @@ class Method(ABC):
     ``look`` its colour, dash and marker in every figure ("blue solid o"; the next free ones where
     it has none). Block ``start_block`` is filled by x0, the others start at 0; block ``estimate``
     estimates x*, None where that takes a computation. One that ``needs_averaging`` only takes the
-    mean of the centres c_i of f_i(x) = ||x - c_i||^2/2: they are its x0.
+    mean of the centres c_i of f_i(x) = ||x - c_i||^2/2: they are its x0. One that ``needs_l2`` is
+    for f_i that are known to have a term (l2/2) ||x||^2.
 
     ``constants(c, problem, network)`` assigns the constants to c. ``invariant`` names the blocks
     whose sum over the nodes gossip conserves; ``drifting`` those that a fixed point determines only
     up to their mean. ``composite`` says whether a local step can be plugged in, and whether a
     theorem covers it where r is convex (and with ``theorem_needs_mu`` the f_i strongly so);
     ``no_composite`` why not. With ``samples`` it asks for full gradients and for those of single
-    samples, with ``table`` it keeps one of each; with ``stochastic`` its gradients may be of
-    minibatches, or its samples drawn in such. ``same_as`` names the method whose iterates these
-    are. ``constant_sets`` are what the constants of the paper may be multiplied by instead, by the
-    name of the set; no theorem covers them. ``guarantee`` is what a theorem promises without a
-    local step and with full gradients, for the constants of the paper; ``theorem_leaves`` names
-    those it leaves free.
+    samples, or if it is asynchronous for steps on single samples; with ``table`` it keeps a
+    gradient of each; with ``stochastic`` its gradients may be of minibatches, or its samples drawn
+    in such. ``same_as`` names the method whose iterates these are. ``constant_sets`` are what the
+    constants of the paper may be multiplied by instead, by the name of the set; no theorem covers
+    them. ``guarantee`` is what a theorem promises without a local step and with full gradients, for
+    the constants of the paper; ``theorem_leaves`` names those it leaves free.
     """
 
     name: str
@@ -113,6 +114,7 @@ class Method(ABC):
     drifting: tuple[str, ...] = ()
     needs_conjugate: bool = False
     needs_averaging: bool = False
+    needs_l2: bool = False
     time_varying: bool = False
     stochastic: bool = False
     samples: bool = False
@@ -219,6 +221,11 @@ class Method(ABC):
                 f"{self.name} takes the mean of the nodes' points and minimises nothing else; "
                 "give it the problem averaging"
             )
+        if self.needs_l2 and not problem.l2 > 0:
+            raise InputError(
+                f"{self.name} needs an l2 term in every f_i, "
+                f"which problem {problem.kind!r} does not have"
+            )
         if len(as_network(network).graphs) > 1 and not self.time_varying:
             raise InputError(
                 f"{self.name} has no form for time-varying graphs; give it a fixed one"
@@ -274,6 +281,11 @@ class Method(ABC):
             return problem.centres
         return x0
 
+    @property
+    def every_block(self) -> tuple[str, ...]:
+        """The names of the blocks, of nodes and then of samples."""
+        return self.blocks
+
     def initial_values(
         self, nodes: int, dimension: int, x0: np.ndarray, given: Mapping[str, np.ndarray]
     ) -> dict[str, np.ndarray]:
@@ -292,7 +304,7 @@ class Method(ABC):
             values[name] = self._block(name, value, (nodes, dimension))
         return values
 
-    def _block(self, name: str, value: Any, shape: tuple[int, int]) -> np.ndarray:
+    def _block(self, name: str, value: Any, shape: tuple[int, ...]) -> np.ndarray:
         """A given block; InputError unless it is finite numbers of that shape."""
         try:
             block = np.broadcast_to(reals(name, value), shape)
@@ -318,6 +330,11 @@ class AsynchronousMethod(Method):
     ``design_rate(c)`` is what its theory prints, where that differs from the communications of its
     clock. With ``averaging`` the state has one more block, the running average, and ``params`` a
     field ``averaging``, an index of ``AVERAGINGS``.
+
+    A step of ``gradient`` is ``step_vectors`` of length d. With ``samples`` each is of one sample,
+    and counts as its part of a gradient; under every name in ``sample_blocks`` the nodes remember a
+    number of each sample, zero at time 0. ``fixed_point`` is then given the slopes of all samples
+    at x* too (``Problem.sample_slopes``).
     """
 
     params: type
@@ -333,6 +350,8 @@ class AsynchronousMethod(Method):
     ends: "Callable[[dict[str, np.ndarray], Any], np.ndarray] | None" = None
     fixed_point: FixedPoint | None = None
     vectors: int = 1
+    step_vectors: int = 1
+    sample_blocks: tuple[str, ...] = ()
     one_way: bool = False
     design_rate: Callable[[Any], float] | None = None
 
@@ -361,6 +380,11 @@ class AsynchronousMethod(Method):
     ) -> None:
         """See :meth:`Method.check_supported`."""
         super().check_supported(problem, network, options)
+        if self.samples:
+            try:
+                problem.sample_terms()
+            except InputError as error:
+                raise InputError(f"{self.name} takes steps on single samples: {error}") from error
         if options.schedule is not None:
             raise InputError(
                 f"{self.name} has no rounds in which its step could vary; leave out schedule"
@@ -398,7 +422,36 @@ class AsynchronousMethod(Method):
         """See :meth:`Method.optimum`."""
         if self.fixed_point is None:
             return None
-        return dict(self.fixed_point(*at_optimum(problem), tuning.params))
+        slopes = (problem.sample_slopes(problem.x_star),) if self.samples else ()
+        return dict(self.fixed_point(*at_optimum(problem), tuning.params, *slopes))
+
+    @property
+    def every_block(self) -> tuple[str, ...]:
+        """See :attr:`Method.every_block`."""
+        return (*self.blocks, *self.sample_blocks)
+
+    def initial_values(
+        self, nodes: int, dimension: int, x0: np.ndarray, given: Mapping[str, np.ndarray]
+    ) -> dict[str, np.ndarray]:
+        """See :meth:`Method.initial_values`; those of samples are left out."""
+        of_nodes = {name: v for name, v in given.items() if name not in self.sample_blocks}
+        return super().initial_values(nodes, dimension, x0, of_nodes)
+
+    def initial_samples(
+        self, problem: "Problem", given: Mapping[str, np.ndarray]
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """What the nodes remember of their samples at time 0, (N, k), and when that was, (N,): the
+        ``given`` ones of ``sample_blocks``, zeros elsewhere. InputError as of the other blocks.
+        """
+        if not self.sample_blocks:
+            return np.empty((0, 0)), np.empty(0)
+        assert problem.samples is not None
+        rows = int(problem.samples.sum())
+        samples = np.zeros((rows, len(self.sample_blocks)))
+        for k, name in enumerate(self.sample_blocks):
+            if name in given:
+                samples[:, k] = self._block(name, given[name], (rows,))
+        return samples, np.zeros(rows)
 
 
 def at_optimum(problem: "Problem") -> tuple[np.ndarray, np.ndarray, np.ndarray]:

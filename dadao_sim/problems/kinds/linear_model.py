@@ -14,6 +14,9 @@ from dadao_sim.engine import oracles
 from dadao_sim.problems.kinds import losses
 from dadao_sim.problems.kinds.losses import Loss
 
+# Of the search for a root: doublings of its bounds, steps, and what counts as none, relative.
+MOST_DOUBLINGS, MOST_STEPS, ROUNDING = 100, 200, 1e-15
+
 
 class LinearModel(NamedTuple):
     """The rows of all nodes, one node after the other, and what to do with them.
@@ -104,6 +107,63 @@ def linear_sample_gradient(model, i, k, x, out):
 
 
 @kernel
+def linear_sample_dot(model, i, k, x):
+    """<a, x> with row k of node i."""
+    return row_dot(model.A, model.offsets[i] + k, x)
+
+
+@kernel
+def linear_sample_slope(model, i, k, weight, r):
+    """scale_i loss'(z) at the z with z + weight scale_i loss'(z) = r."""
+    b = model.b[model.offsets[i] + k]
+    z = implicit(model.loss, b, weight * model.scale[i], r)
+    return model.scale[i] * losses.slope(model.loss, z, b)
+
+
+@kernel
+def implicit(loss, b, weight, r):
+    """The z with z + weight loss'(z) = r, to rounding, by Newton's method between bounds.
+
+    The left side increases, as ``weight`` is above -1/sup loss''. Of squares the first step is the
+    answer.
+    """
+    z = r
+    wrong = weight * losses.slope(loss, z, b)
+    low, high = min(z, z - wrong), max(z, z - wrong)
+    if weight < 0.0:  # the root is beyond these bounds
+        reach = abs(wrong)
+        for _ in range(MOST_DOUBLINGS):
+            far = r + reach if wrong < 0.0 else r - reach
+            beyond = far + weight * losses.slope(loss, far, b) - r
+            low, high = min(r, far), max(r, far)
+            if beyond * wrong <= 0.0:
+                break
+            reach *= 2.0
+    last = 2.0 * (high - low)
+    for _ in range(MOST_STEPS):
+        wrong = z + weight * losses.slope(loss, z, b) - r
+        if wrong == 0.0:
+            break
+        low, high = (low, z) if wrong > 0.0 else (z, high)
+        step = -wrong / (1.0 + weight * losses.curvature(loss, z, b))
+        if not low <= z + step <= high or abs(step) > 0.5 * last:
+            step = 0.5 * (low + high) - z
+        last = abs(step)
+        z += step
+        if last <= ROUNDING * max(abs(z), abs(r)):
+            break
+    return z
+
+
+@kernel
+def linear_add_sample(model, i, k, weight, out):
+    """Add ``weight`` times row k of node i."""
+    row = model.offsets[i] + k
+    for j in range(out.shape[0]):
+        out[j] += weight * model.A[row, j]
+
+
+@kernel
 def node_value(model, i, x):
     """Value of f_i at x, over all rows."""
     total = 0.0
@@ -134,3 +194,6 @@ def divergence(model, first, last, x, t, step):
 
 oracles.gradient.register(LinearModel, linear_gradient)
 oracles.sample_gradient.register(LinearModel, linear_sample_gradient)
+oracles.sample_dot.register(LinearModel, linear_sample_dot)
+oracles.sample_slope.register(LinearModel, linear_sample_slope)
+oracles.add_sample.register(LinearModel, linear_add_sample)

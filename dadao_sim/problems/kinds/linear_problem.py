@@ -22,7 +22,7 @@ from dadao_sim.problems.kinds import linear_model as lm
 from dadao_sim.problems.kinds.linear_model import LinearModel
 from dadao_sim.problems.kinds.losses import Loss
 from dadao_sim.problems.kinds.newton import hessian, minimise, with_scratch
-from dadao_sim.problems.kinds.problem import TOLERANCE, Problem
+from dadao_sim.problems.kinds.problem import TOLERANCE, Problem, SampleTerms
 from dadao_sim.problems.kinds.quadratic import Quadratic, quadratic, with_inverse
 from dadao_sim.problems.kinds.quadratic_problem import square_root
 from dadao_sim.problems.kinds.spectra import spectra
@@ -78,9 +78,22 @@ class LinearProblem(Problem):
     @cached_property
     def sample_L(self) -> float:
         """See :meth:`Problem.sample_L`."""
+        terms = self.sample_terms()
+        of_all = np.repeat(self.samples, self.samples) * terms.curvatures * terms.squares
+        return float(of_all.max() + self.l2)
+
+    @property
+    def l2(self) -> float:
+        """See :attr:`Problem.l2`."""
+        return self.model.ridge
+
+    def sample_terms(self) -> SampleTerms:
+        """See :meth:`Problem.sample_terms`."""
         m = self.model
-        weights = np.repeat(m.loss.smoothness * m.scale * self.samples, self.samples)
-        return float((weights * np.einsum("kj,kj->k", m.A, m.A)).max() + m.ridge)
+        return SampleTerms(
+            squares=np.einsum("kj,kj->k", m.A, m.A),
+            curvatures=np.repeat(m.loss.smoothness * m.scale, self.samples),
+        )
 
     def value(self, i: int, x: ArrayLike) -> float:
         """f_i(x), for x (d,)."""

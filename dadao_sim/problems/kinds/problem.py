@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from numbers import Integral
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -19,6 +19,16 @@ from dadao_sim.text.lines import written
 
 TOLERANCE = 1e-12
 """Of x*: ||grad F(x*)|| relative to max(||grad F(0)||, mean_i ||grad f_i(x*)||)."""
+
+
+class SampleTerms(NamedTuple):
+    """f_i(x) = sum_k phi_ik(<a_ik, x>) + (l2/2) ||x||^2 in numbers, (N,) one node after the other.
+
+    ``squares`` are the ||a_ik||^2, ``curvatures`` the largest second derivatives of the phi_ik.
+    """
+
+    squares: FloatArray
+    curvatures: FloatArray
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -121,6 +131,24 @@ class Problem(ABC):
     def sample_L(self) -> float:
         """Smoothness of single samples: the largest of all. InputError where the f_i have none."""
         raise self._no_samples()
+
+    @property
+    def l2(self) -> float:
+        """Strength of the term (l2/2) ||x||^2 that every f_i is known to have; 0 without."""
+        return 0.0
+
+    def sample_terms(self) -> SampleTerms:
+        """The f_i as sums over their samples; InputError where they are not known as such."""
+        raise self._no_samples()
+
+    def sample_slopes(self, x: ArrayLike) -> FloatArray:
+        """phi_ik'(<a_ik, x>) of all samples, one node after the other; (d,) to (N,). InputError
+        as of :meth:`sample_terms`.
+        """
+        out = np.empty(len(self.sample_terms().squares))
+        assert self.samples is not None
+        oracles.all_sample_slopes(self.sample_objective(), self.samples, self._point(x), out)
+        return out
 
     def _no_samples(self) -> InputError:
         return InputError("problem", f"kind {self.kind} has no samples", "give one made of data")

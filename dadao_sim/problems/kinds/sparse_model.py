@@ -63,6 +63,27 @@ def sparse_sample_gradient(model, i, k, x, out):
 
 
 @kernel
+def sparse_sample_dot(model, i, k, x):
+    """<a, x> with row k of node i."""
+    return sparse_dot(model, model.offsets[i] + k, x)
+
+
+@kernel
+def sparse_sample_slope(model, i, k, weight, r):
+    """2 scale_i (z - b) at the z with z + weight 2 scale_i (z - b) = r."""
+    curvature = 2.0 * model.scale[i]
+    return curvature * (r - model.targets[model.offsets[i] + k]) / (1.0 + weight * curvature)
+
+
+@kernel
+def sparse_add_sample(model, i, k, weight, out):
+    """Add ``weight`` times row k of node i."""
+    row = model.offsets[i] + k
+    for entry in range(model.indptr[row], model.indptr[row + 1]):
+        out[model.indices[entry]] += weight * model.data[entry]
+
+
+@kernel
 def sparse_value(model, i, x):
     """Value of f_i at x."""
     total = 0.0
@@ -94,3 +115,6 @@ def sparse_divergence(model, step):
 
 oracles.gradient.register(SparseLeastSquares, sparse_gradient)
 oracles.sample_gradient.register(SparseLeastSquares, sparse_sample_gradient)
+oracles.sample_dot.register(SparseLeastSquares, sparse_sample_dot)
+oracles.sample_slope.register(SparseLeastSquares, sparse_sample_slope)
+oracles.add_sample.register(SparseLeastSquares, sparse_add_sample)

@@ -23,7 +23,7 @@ from dadao_sim.problems.data.arrays import (
 )
 from dadao_sim.problems.kinds import sparse_model
 from dadao_sim.problems.kinds.losses import Loss
-from dadao_sim.problems.kinds.problem import TOLERANCE, Problem
+from dadao_sim.problems.kinds.problem import TOLERANCE, Problem, SampleTerms
 from dadao_sim.problems.kinds.sparse_model import SparseLeastSquares
 from dadao_sim.problems.kinds.square import Square
 
@@ -92,10 +92,21 @@ class SparseProblem(Problem):
     @cached_property
     def sample_L(self) -> float:
         """See :meth:`Problem.sample_L`."""
-        m = self.model
-        squares = self.rows(0, self.nodes).power(2).sum(axis=1)
-        weights = np.repeat(2.0 * m.scale * self.samples, self.samples)
-        return float((weights * squares).max() + m.ridge)
+        terms = self.sample_terms()
+        of_all = np.repeat(self.samples, self.samples) * terms.curvatures * terms.squares
+        return float(of_all.max() + self.l2)
+
+    @property
+    def l2(self) -> float:
+        """See :attr:`Problem.l2`."""
+        return self.model.ridge
+
+    def sample_terms(self) -> SampleTerms:
+        """See :meth:`Problem.sample_terms`."""
+        return SampleTerms(
+            squares=np.asarray(self.rows(0, self.nodes).power(2).sum(axis=1)),
+            curvatures=np.repeat(2.0 * self.model.scale, self.samples),
+        )
 
     def value(self, i: int, x: ArrayLike) -> float:
         """f_i(x), for x (d,)."""
