@@ -188,8 +188,7 @@ def test_blocks_that_are_one_array_are_refused():
 
 @pytest.mark.parametrize("name", list(METHODS))
 def test_a_sequence_of_one_graph_is_that_graph(name):
-    kind = "averaging" if METHODS[name].needs_averaging else "least_squares"
-    problem, rounds = small_problem(kind), isinstance(METHODS[name], RoundMethod)
+    problem, rounds = cases(METHODS[name])[0].problem, isinstance(METHODS[name], RoundMethod)
     if rounds:
         events = Events.from_arrays([1.0, 2.0], [ROUND] * 2, [-1] * 2)
     else:

@@ -113,13 +113,14 @@ def test_the_sum_counts(monkeypatch):
         Study(both).require_room()
 
 
-def test_a_table_of_samples_counts(monkeypatch):
-    """The data fit, and so does a method that draws samples and keeps none of them."""
+def test_what_is_kept_of_samples_counts(monkeypatch):
+    """The data fit, and so does a method that draws samples and keeps nothing of them."""
     monkeypatch.setattr(memory, "free_bytes", lambda: 1e9)
     samples = ("problem.data.samples_per_node", 3_000_000)
     Study(with_value(*samples, algorithms=["gt_svrg"])).require_room()
-    with pytest.raises(InputError, match=r"samples_per_node: .* would take"):
-        Study(with_value(*samples, algorithms=["gt_saga"])).require_room()
+    for name in ("gt_saga", "adfs"):
+        with pytest.raises(InputError, match=r"samples_per_node: .* would take"):
+            Study(with_value(*samples, algorithms=[name])).require_room()
 
 
 def test_processes_count(monkeypatch):
