@@ -433,8 +433,10 @@ def compiled_equals_plain_python(case: Case) -> None:
 @law
 def a_table_of_samples_is_declared(case: Case) -> None:
     """It keeps a gradient of each sample if it says so, and only then: memory is planned for it."""
-    if not case.method.samples or not isinstance(case.method, RoundMethod):
-        raise Skip("asks for no gradients of samples in rounds")
+    if not case.method.samples:
+        raise Skip("asks for no samples")
+    if not isinstance(case.method, RoundMethod):
+        raise Skip("has no rounds")
     player: Any = case.player()
     player.play(case.events, 0, 2)
     assert (player.nodes.table is not None) == case.method.table

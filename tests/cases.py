@@ -25,6 +25,13 @@ def small_problem(nodes, kind="least_squares", seed=0, samples=8):
     return Problem.from_arrays(A, b, kind, mu=mu)
 
 
+def problem_of(method, nodes=7):
+    """One that the method is for."""
+    if method.needs_averaging:
+        return Problem.averaging(np.random.default_rng(0).standard_normal((nodes, DIMENSION)))
+    return small_problem(nodes, "ridge" if method.needs_l2 else "least_squares")
+
+
 def lollipop():
     """Seven nodes without any symmetry that a relabelling could hide behind."""
     edges = [(0, 1), (0, 2), (0, 3), (1, 2), (1, 3), (2, 3), (3, 4), (4, 5), (5, 6)]

@@ -324,7 +324,7 @@ def test_where_no_proximal_step_is_it_converges_all_the_same():
     assert (p.inverse_s < p.inverse_L).all()
     result = simulate(
         {
-            "name": "small rows",
+            "name": "small-rows",
             "problem": {
                 "kind": "logistic_l2",
                 "mu": 0.3,

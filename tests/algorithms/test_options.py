@@ -2,10 +2,9 @@
 
 import numpy as np
 import pytest
-from cases import lollipop, sequence, small_problem
+from cases import lollipop, problem_of, sequence, small_problem
 from numpy.testing import assert_allclose
 
-from dadao_sim import Problem
 from dadao_sim.algorithms.contract.options import Options
 from dadao_sim.algorithms.contract.registry import METHODS
 from dadao_sim.algorithms.contract.rounds import RoundMethod
@@ -37,12 +36,6 @@ OPTIONS = {
 # Their duals are y_i = -a grad f_i(x*), and follow a step a that falls: see test_schedules.
 FOLLOWING = {"d2", "exact_diffusion", "led"}
 GRAPHS = {"fixed": lollipop(), "sequence": sequence()}
-
-
-def problem_of(method):
-    if method.needs_averaging:
-        return Problem.averaging(np.random.default_rng(0).standard_normal((7, 3)))
-    return small_problem(7, "ridge" if method.needs_l2 else "least_squares")
 
 
 def refusal(method, f, graph, options):

@@ -2,12 +2,11 @@
 
 import numpy as np
 import pytest
-from cases import lollipop, small_problem
+from cases import lollipop, problem_of, small_problem
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 
-from dadao_sim import Problem
 from dadao_sim.algorithms.contract.options import Options
 from dadao_sim.algorithms.contract.registry import METHODS, get_method
 from dadao_sim.algorithms.contract.rounds import RoundMethod
@@ -196,9 +195,7 @@ def test_a_scenario_schedules_the_steps():
 
 @pytest.mark.parametrize("name", sorted(set(METHODS) - set(SCHEDULED)))
 def test_who_has_no_step_that_may_vary_refuses_in_one_line(name):
-    problem = small_problem(NODES)
-    if METHODS[name].needs_averaging:
-        problem = Problem.averaging(np.eye(NODES))
+    problem = problem_of(METHODS[name], NODES)
     with pytest.raises(InputError, match=f"{name} has no .*; leave out schedule") as refusal:
         METHODS[name].check_supported(
             problem, lollipop(), Options(schedule=WarmUp(kind="warm_up", rounds=3))

@@ -3,7 +3,7 @@
 import math
 
 import pytest
-from cases import lollipop, small_problem
+from cases import lollipop, problem_of, small_problem
 
 from dadao_sim.algorithms.contract.constants import Constants
 from dadao_sim.algorithms.contract.options import Options
@@ -44,7 +44,7 @@ def test_nonsense_is_refused(name, overrides, message):
 @pytest.mark.parametrize("name", list(METHODS))
 def test_every_param_of_the_kernels_can_be_overridden(name):
     method = METHODS[name]
-    problem, network = small_problem(7, "ridge" if method.needs_l2 else "least_squares"), lollipop()
+    problem, network = problem_of(method), lollipop()
     tuning = method.tune(problem, network)
     floats = [n for n in tuning.constants if isinstance(getattr(tuning.params, n, None), float)]
     assert floats or name == "synchronous_gossip"  # which has its matrix only
