@@ -82,6 +82,8 @@ def constants(c, problem, network):
     sigma, counts, (squares, curvatures) = problem.l2, problem.samples, problem.sample_terms()
     first = np.cumsum(counts) - counts
     L = curvatures * squares
+    if not np.isfinite(L).all():
+        raise InputError("data", "its numbers are too large: L overflows", "rescale them")
     k = 1 + np.add.reduceat(L, first) / sigma
     q, R = network.rates / network.rates.sum(), network.resistances()
     c.sigma_A = c.lambda_2 / (2 * k.max() * sigma)

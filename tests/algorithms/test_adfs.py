@@ -477,6 +477,9 @@ def test_it_refuses_what_it_cannot_do():
     composite = problem.with_local_step(make("l1", 3, strength=0.2))
     with pytest.raises(InputError, match=r"^adfs cannot take a local_step: "):
         ADFS.check_supported(composite, network)
+    A, b = data("ridge", size=1e170)
+    with pytest.raises(InputError, match=r"^adfs: data: .* L overflows; rescale them"):
+        ADFS.tune(Problem.from_arrays(A, b, "ridge", mu=0.1), network)
     with pytest.raises(InputError, match=r"^adfs: p_comp: 1.5 given; a probability below 1"):
         ADFS.tune(problem, network, {"p_comp": 1.5})
 
