@@ -80,6 +80,13 @@ def rates(
     method: Annotated[
         str | None, typer.Option(help="Only this one, beside uniform. [default: a comparison]")
     ] = None,
+    cost: Annotated[
+        str | None,
+        typer.Option(
+            help="Edge attribute with what an exchange costs: least cost, not fewest exchanges; "
+            "the figure then shows what that saves."
+        ),
+    ] = None,
     solver: Annotated[str | None, typer.Option(help="For the method exact.")] = None,
     time_limit: Annotated[float | None, typer.Option(help="Seconds per method.")] = None,
     prune: Annotated[bool, typer.Option(help="Drop edges of negligible rate.")] = False,
@@ -101,7 +108,10 @@ def rates(
     check_outputs(outputs, inputs=[file, *(plugin or [])], overwrite=overwrite)
     load_plugins(plugin)
     built = _network(file, graph, nodes, sets, seed, None)
-    found = compare_methods(built, method, solver=solver, time_limit=time_limit, prune=prune)
+    with by_option(cost="--cost"):
+        found = compare_methods(
+            built, method, cost=cost, solver=solver, time_limit=time_limit, prune=prune
+        )
     report = rates_report(built, found)
     if as_json:
         print(json.dumps(report, indent=2))
@@ -111,8 +121,13 @@ def rates(
     assert isinstance(last.network, Network)  # as built
     if out is not None:
         write_graphml(last.network, out, overwrite=overwrite)
-    if figure is not None:
+    if figure is not None and cost is None:
         _draw(last.network, last.rates, figure, overwrite)
+    elif figure is not None:
+        from dadao_sim.plotting.savings import savings_figure
+        from dadao_sim.plotting.style import save_figure
+
+        save_figure(savings_figure(report), figure, overwrite=overwrite)
 
 
 def print_network(report: dict[str, Any]) -> None:
@@ -131,23 +146,28 @@ def print_network(report: dict[str, Any]) -> None:
 
 
 def print_rates(report: dict[str, Any]) -> None:
-    """Total rates with their certified gaps."""
+    """Total rates, or costs, with their certified gaps."""
     say(f"{report['name']}: {report['n']:,} nodes, {report['edges']:,} edges")
-    numbers = ("total rate", "at least", "certified gap", "chi1", "chi2", "edges", "seconds")
-    rows = [
-        [
-            name,
-            f"{row['total_rate']:,.2f}",
-            f"{row['lower_bound']:,.2f}",
-            percent(row["gap"]),
-            f"{row['chi1']:.4g}",
-            f"{row['chi2']:.4g}",
-            f"{row['edges']:,}",
-            f"{row['seconds']:.1f}",
-        ]
-        for name, row in report["methods"].items()
-    ]
+    numbers = ["total rate", "at least", "certified gap", "chi1", "chi2", "edges", "seconds"]
+    priced = "saved_cost" in report
+    if priced:  # the bound and the gap are those of the cost
+        numbers = ["cost", "at least", "certified gap", "total rate", *numbers[3:]]
+    rows = []
+    for name, row in report["methods"].items():
+        rate = f"{row['total_rate']:,.2f}"
+        cost = f"{row['total_cost']:,.6g}" if priced else rate
+        lower = f"{row['lower_bound']:,.6g}" if priced else f"{row['lower_bound']:,.2f}"
+        rows.append(
+            [
+                *(name, cost, lower, percent(row["gap"])),
+                *([rate] if priced else []),
+                *(f"{row['chi1']:.4g}", f"{row['chi2']:.4g}"),
+                *(f"{row['edges']:,}", f"{row['seconds']:.1f}"),
+            ]
+        )
     print_table(("rates", *numbers), rows)
+    for name, saved in report.get("saved_cost", {}).items():
+        say(f"saved of the cost of {name}: {percent(saved)}")
     for name, row in report["methods"].items():
         if "unpruned_total" in row:
             say(f"{name} without pruning: {row['unpruned_total']:,.2f}")
@@ -155,6 +175,8 @@ def print_rates(report: dict[str, Any]) -> None:
 
 def percent(share: float) -> str:
     """With two digits, or whole where that is more."""
+    if not math.isfinite(share):
+        return "unknown"
     return f"{100 * share:,.0f} %" if share >= 1 else f"{100 * share:.2g} %"
 
 

@@ -113,6 +113,7 @@ def network_of(declared: Declared, rates: str | None, name: str) -> Network:
         positions=None if positions is None else positions[order],
         labels=tuple(labels[k] for k in order),
         lengths_km=_edge_values(declared, "length_km", required=False),
+        edge_attributes=_edge_attributes(declared),
         ids=tuple(declared.ids[k] for k in order),
     )
 
@@ -126,7 +127,8 @@ def to_networkx(network: Network) -> networkx.Graph:
     graph.add_nodes_from(names)
     pairs = [(names[i], names[j]) for i, j in network.edges.tolist()]
     graph.add_edges_from(pairs)
-    for key, per_edge in {"gossip_rate": network.rates, "length_km": network.lengths_km}.items():
+    known_to_us = {"gossip_rate": network.rates, "length_km": network.lengths_km}
+    for key, per_edge in {**network.edge_attributes, **known_to_us}.items():
         if per_edge is not None:
             known = {
                 pair: value
@@ -190,6 +192,28 @@ def _edge_values(declared: Declared, key: str, required: bool) -> np.ndarray | N
         if value is not None:
             numbers[e] = _number(value, f"edge {declared.edge_called(e)}", key)
     return numbers
+
+
+def _edge_attributes(declared: Declared) -> dict[str, np.ndarray]:
+    """The edge attributes that are numbers, but for those with a place of their own in a network;
+    nan where an edge has none. One without any number is left out.
+    """
+    names = {name: None for data in declared.of_edges for name in data if isinstance(name, str)}
+    found = {}
+    for name in names:
+        if name in ("length_km", "gossip_rate"):
+            continue
+        numbers = [_number_or_nan(data.get(name)) for data in declared.of_edges]
+        if not all(map(math.isnan, numbers)):
+            found[name] = np.array(numbers)
+    return found
+
+
+def _number_or_nan(value: Any) -> float:
+    try:
+        return _number(value, "", "")
+    except InputError:
+        return math.nan
 
 
 def _number(value: Any, thing: str, key: str) -> float:

@@ -28,7 +28,8 @@ def read_graphml(file: Path | str, rates: str | None = None) -> Network:
     """The network in a GraphML file; its name is the file's, its nodes' ids are the file's.
 
     Kept: node attributes ``label``, ``longitude`` and ``latitude`` (degrees; as positions), edge
-    attributes ``length_km`` and, as relative rates, the one named by ``rates`` (ones if None).
+    attributes ``length_km``, others that are numbers, and, as relative rates, the one named by
+    ``rates`` (ones if None).
     Raises InputError, which names the file, for one that cannot be read or is no graph that
     Network takes.
     """

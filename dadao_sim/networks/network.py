@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -50,6 +51,7 @@ class Network:
     - ids: n names of the nodes, all different, by which scenarios and messages call them; None
       where these are the numbers 0..n-1.
     - added_edges: how many edges were added to what was asked for, so that all is connected.
+    - edge_attributes: by name, (|E|,) numbers of the edges (nan where unknown): latencies, prices.
 
     Raises InputError for anything else, and for a graph that is not connected.
     """
@@ -63,6 +65,7 @@ class Network:
     lengths_km: np.ndarray | None = None
     ids: tuple[str, ...] | None = None
     added_edges: int = 0
+    edge_attributes: Mapping[str, np.ndarray] = field(default_factory=dict)
     _spectra: dict[bytes, Spectrum] = field(default_factory=dict, init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -75,14 +78,16 @@ class Network:
         object.__setattr__(self, "ids", self._checked_ids())
         edges, order = canonical_edges(self.nodes, self.edges, self.called)
         given = np.asarray(self.edges)
-        rates = np.ones(len(edges)) if self.rates is None else _numbers("rates", self.rates)
+        rates = np.ones(len(edges)) if self.rates is None else real_numbers("rates", self.rates)
         rates = self._checked_rates(rates, given)[order]
         lengths = None
         if self.lengths_km is not None:
-            lengths = self._checked_lengths(_numbers("lengths_km", self.lengths_km), given)[order]
+            lengths = self._checked_lengths(real_numbers("lengths_km", self.lengths_km), given)[
+                order
+            ]
         positions = None
         if self.positions is not None:
-            positions = self._checked_positions(_numbers("positions", self.positions))
+            positions = self._checked_positions(real_numbers("positions", self.positions))
         labels = None if self.labels is None else _texts("labels", self.labels)
         if labels is not None and len(labels) != self.nodes:
             raise InputError("labels", f"{self.nodes} labels are needed, not {len(labels)}")
@@ -93,6 +98,7 @@ class Network:
         values = {"edges": edges, "rates": rates, "lengths_km": lengths, "positions": positions}
         for attribute, value in values.items():
             object.__setattr__(self, attribute, value)
+        object.__setattr__(self, "edge_attributes", self._checked_attributes(given, order))
         parts = count_components(self.nodes, edges)
         if parts > 1:
             raise InputError(f"the graph is not connected, it has {parts} components; connect them")
@@ -145,6 +151,22 @@ class Network:
                 f"coordinates must be finite, at most {FARTHEST:g}",
             )
         return positions
+
+    def _checked_attributes(self, edges: np.ndarray, order: np.ndarray) -> dict[str, np.ndarray]:
+        """The attributes, read-only, in the order of the edges."""
+        where = "edge_attributes"
+        if not isinstance(self.edge_attributes, Mapping):
+            given = type(self.edge_attributes).__name__
+            raise InputError(where, f"arrays by name are needed, not a {given}")
+        found = {}
+        for name, values in self.edge_attributes.items():
+            if not isinstance(name, str):
+                raise InputError(where, f"names are texts, not {name!r}")
+            numbers = real_numbers(f"{where}.{name}", values)
+            _check_shape(f"{where}.{name}", numbers, (len(edges),))
+            found[name] = numbers[order]
+            found[name].flags.writeable = False
+        return found
 
     @property
     def graphs(self) -> tuple[Network, ...]:
@@ -257,7 +279,7 @@ class Network:
     def _weights(self, weights: ArrayLike | None) -> np.ndarray:
         if weights is None:
             return np.ones(len(self.edges))
-        return self._checked_rates(_numbers("rates", weights), self.edges)
+        return self._checked_rates(real_numbers("rates", weights), self.edges)
 
     # ---- the border with networkx -----------------------------------------------------------
 
@@ -270,16 +292,17 @@ class Network:
 
         Kept: the nodes as ids (their text), labels (node attribute ``label``, else the node
         itself), ``longitude``/``latitude`` or ``pos`` as positions, the edge attribute
-        ``length_km``, and the edge attribute named by ``rates`` as relative rates. InputError for
-        directed graphs, multigraphs, missing rates, what is no number.
+        ``length_km``, other edge attributes that are numbers, and the one named by ``rates`` as
+        relative rates. InputError for directed graphs, multigraphs, missing rates, what is no
+        number.
         """
         from dadao_sim.networks.convert import from_networkx
 
         return from_networkx(graph, rates, name)
 
     def to_networkx(self) -> networkx.Graph:
-        """A networkx graph on the ids, or 0..n-1: ``label``, ``pos``, ``length_km``,
-        ``gossip_rate``.
+        """A networkx graph on the ids, or 0..n-1: ``label``, ``pos``, ``length_km``, the other
+        edge attributes, ``gossip_rate``.
         """
         from dadao_sim.networks.convert import to_networkx
 
@@ -294,7 +317,7 @@ def _texts(what: str, names: Any) -> tuple[str, ...]:
         raise InputError(what, f"one text per node is needed, not {names!r}") from None
 
 
-def _numbers(name: str, values: ArrayLike) -> np.ndarray:
+def real_numbers(name: str, values: ArrayLike) -> np.ndarray:
     """A new array of floats. InputError for what is not made of real numbers."""
     if hides(values):
         raise InputError(name, "some are masked", "give every one")

@@ -119,10 +119,13 @@ class PluginUsed(StrictModel):
 
 
 class NetworkUsed(StrictModel):
-    """What the nodes are called, None: by number; and, by repeat, how many edges were added."""
+    """What the nodes are called, None: by number; by repeat, how many edges were added, and the
+    costs by which rates were chosen, each attribute by its digest and range.
+    """
 
     ids: Annotated[tuple[str, ...], Strict(False)] | None = None
     added_edges: dict[Text, Repeat] = Field(default={})
+    costs: dict[Text, dict[Text, Any]] = Field(default={})
 
 
 class RunMade(StrictModel):

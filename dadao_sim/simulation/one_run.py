@@ -59,6 +59,7 @@ def _played(plan: Plan, tick: Tick | None) -> FinishedRun:
         "events": outcome.events,
         **{name: float(end[name]) for name in ("time", "gradients", "communications")},
         "added_edges": parts.network.added_edges,
+        **({"costs": dict(plan.costs)} if plan.costs else {}),
         "conditions": parts.conditions.to_mapping(),
         "tuning": plan.tuning.constants | ({"time_unit": unit} if plan.world else {}),
     }

@@ -1,7 +1,7 @@
 """One run made ready: an algorithm tuned for a repeat, its clock, its limits."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
@@ -25,6 +25,8 @@ from dadao_sim.events.world.rounds import RoundWorld
 from dadao_sim.metrics import Metric
 from dadao_sim.networks import GraphSequence, Network
 from dadao_sim.networks.rates import with_rates
+from dadao_sim.networks.rates.costs import cost_record, has_attribute
+from dadao_sim.networks.rates.spec import ComputedRates
 from dadao_sim.problems import Problem
 from dadao_sim.randomness import stream
 from dadao_sim.results.columns import CURVE_COLUMNS
@@ -64,7 +66,8 @@ class Plan:
     """One run ready to be played, once; ``horizon`` is when it ends if it does not converge.
 
     ``metrics`` are measured beside ours. ``unit`` is how many mean gradient intervals the method's
-    unit of time lasts in the ``world``; ``limits`` and ``horizon`` are in its units.
+    unit of time lasts in the ``world``; ``limits`` and ``horizon`` are in its units. ``costs`` are
+    those by which rates were chosen, by attribute.
     """
 
     key: RunKey
@@ -82,6 +85,7 @@ class Plan:
     world: Physics | None = None
     unit: float = 1.0
     experimental: bool = False
+    costs: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def whole_rounds(self) -> bool:
@@ -163,6 +167,7 @@ def make_plan(scenario: Scenario, key: RunKey, parts: Parts) -> Plan:
         world=world,
         unit=unit,
         experimental=method.is_experimental(parts.problem, options_of(spec)),
+        costs=costs_used(scenario, spec, parts.network),
     )
     if world is not None:
         _ = plan.source  # refuses what the world cannot do
@@ -205,6 +210,17 @@ def tuned(spec: AlgorithmSpec, parts: Parts) -> tuple[Method, Network | GraphSeq
         )
     require_x_star(parts.problem, method, tuning)
     return method, network, tuning
+
+
+def costs_used(
+    scenario: Scenario, spec: AlgorithmSpec, network: Network | GraphSequence
+) -> dict[str, Any]:
+    """By edge attribute, the costs by which the rates of the run were chosen."""
+    asked = scenario.network.rates if spec.rates is None else spec.rates
+    attribute = asked.cost if isinstance(asked, ComputedRates) else None
+    if attribute is None or (spec.rates is None and not has_attribute(network, attribute)):
+        return {}  # the second: of a network given in Python, whose rates are its own
+    return {attribute: cost_record(network, attribute)}
 
 
 def require_batch(size: int, samples: np.ndarray | None) -> None:

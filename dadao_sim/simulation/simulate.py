@@ -174,6 +174,7 @@ def make_result(
     ]
     problem = {"conditions": _conditions(finished)}
     network = {"ids": study.node_ids, "added_edges": _added_edges(finished)}
+    network |= _costs(finished)
     manifest = make_manifest(study.scenario, study.given, runs, problem, network)
     manifest |= {"simulation": study.identity, "interrupted": interrupted}
     return Result.from_runs(manifest, finished.values(), study.labels)
@@ -189,6 +190,15 @@ def _added_edges(finished: Mapping[RunKey, FinishedRun]) -> dict[str, int]:
     """By repeat, the edges that were added to connect its network; those with none left out."""
     added = {str(repeat): run.row.get("added_edges", 0) for (_, repeat), run in finished.items()}
     return {repeat: count for repeat, count in sorted(added.items()) if count}
+
+
+def _costs(finished: Mapping[RunKey, FinishedRun]) -> dict[str, Any]:
+    """By repeat, the costs by which rates were chosen; nothing where none were."""
+    found: dict[str, dict[str, Any]] = {}
+    for (_, repeat), run in sorted(finished.items(), key=lambda item: item[0][1]):
+        if "costs" in run.row:
+            found.setdefault(str(repeat), {}).update(run.row["costs"])
+    return {"costs": found} if found else {}
 
 
 def run_all(

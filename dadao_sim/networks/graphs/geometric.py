@@ -17,7 +17,7 @@ class RandomGeometric(Graph):
     By default radius = sqrt(2 log(n) / (pi n)), twice the area at which the graph becomes
     connected. What remains apart is joined by the shortest extra edges: those of the points'
     minimum spanning tree that are longer than the radius; ``added_edges`` is how many.
-    ``lengths_km`` is not set.
+    ``lengths_km`` is not set; the edge attribute ``length`` is in sides of the square.
     """
 
     graph: Literal["random_geometric"] = Field(description="near points of a square joined")
@@ -49,7 +49,16 @@ class RandomGeometric(Graph):
         if count_components(n, edges) > 1:
             added = _spanning_edges_beyond(points, reach)
         every = np.vstack([edges, added])
-        return Network(n, every, name=self.graph, positions=points, added_edges=len(added))
+        return Network(
+            n,
+            every,
+            name=self.graph,
+            positions=points,
+            added_edges=len(added),
+            edge_attributes={
+                "length": np.linalg.norm(points[every[:, 0]] - points[every[:, 1]], axis=1)
+            },
+        )
 
 
 def _spanning_edges_beyond(points: np.ndarray, reach: float) -> np.ndarray:

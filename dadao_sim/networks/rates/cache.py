@@ -1,7 +1,8 @@
 """Results on disk, by the content of the problem: an optimum is computed once per graph.
 
 Below ``DADAO_SIM_RATES_CACHE`` where that is set ("off": no cache), else in the user's cache
-folder. The key covers the edges, the method, its options and all sources that rates come from.
+folder. The key covers the edges, their costs, the method, its options and all sources that rates
+come from.
 """
 
 import hashlib
@@ -42,6 +43,7 @@ def key(problem: RateProblem, **options: Any) -> str:
         mixed.update(np.array([graph.nodes, len(ids)], dtype=np.int64).tobytes())
         mixed.update(np.ascontiguousarray(graph.edges).tobytes())
         mixed.update(ids.astype(np.int64).tobytes())
+    mixed.update(np.append(problem.cost, problem.unit).tobytes())
     return mixed.hexdigest()
 
 

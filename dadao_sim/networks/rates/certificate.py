@@ -38,7 +38,7 @@ def certify(problem: RateProblem, w: np.ndarray, deadline: float) -> float:
     the few eigenvectors at hand add nothing; beyond LARGEST the bound of any graph is all.
     """
     if problem.nodes > LARGEST:
-        return bound_of_any_graph(problem.nodes)
+        return bound_of_any_graph(problem)
     w = w / problem.total(w)
     smooth = smooth_dual(problem, w)
     best = lower_bound(problem, smooth) if smooth else 0.0
@@ -58,11 +58,13 @@ def certify(problem: RateProblem, w: np.ndarray, deadline: float) -> float:
     return best
 
 
-def bound_of_any_graph(nodes: int) -> float:
-    """(n - 1)/sqrt 2, reached by complete graphs: for rates of sum 1 the n - 1 positive eigenvalues
-    sum to 2, and the conductances are at most 1/(n - 1) on the mean (Foster).
+def bound_of_any_graph(problem: RateProblem) -> float:
+    """(n - 1)/sqrt 2 exchanges at the price of the cheapest, reached by complete graphs: for rates
+    of sum 1 the n - 1 positive eigenvalues sum to 2, and the conductances are at most 1/(n - 1) on
+    the mean (Foster).
     """
-    return (1 - ROUNDING) * (nodes - 1) / math.sqrt(2)
+    cheapest = float((problem.cost / problem.share).min())
+    return (1 - ROUNDING) * cheapest * (problem.nodes - 1) / math.sqrt(2)
 
 
 class _SmallProblem:

@@ -83,22 +83,29 @@ def _solve(
     """One conic program; its rates, its dual point and s. None if the solver gave no point."""
     import cvxpy as cp
 
-    # In units of the uniform rates of cost 1: everything is of order one.
-    unit = 1 / float(problem.cost.sum())
-    uniform = np.full(problem.size, unit)
-    unit_s = 1 / max(map(np.max, _resistances(problem, uniform)))
+    # In units of rates of cost 1 that are as dear on every edge: everything is of order one.
+    unit = problem.even()
+    weight = problem.cost * unit / unit.mean()
+    unit_s = 1 / max(map(np.max, _resistances(problem, unit)))
     unit_t = min(
         float(np.linalg.eigvalsh(laplacian(g.nodes, g.edges, part))[1])
-        for g, part in zip(problem.graphs, problem.by_graph(uniform), strict=True)
+        for g, part in zip(problem.graphs, problem.by_graph(unit), strict=True)
     )
     w, t, s = cp.Variable(problem.size, nonneg=True), cp.Variable(), cp.Variable()
     cones = [
-        _Cones(graph, chosen, w[ids] * (unit / unit_t), t, w[ids] * (unit / unit_s), s)
+        _Cones(
+            graph,
+            chosen,
+            cp.multiply(unit[ids] / unit_t, w[ids]),
+            t,
+            cp.multiply(unit[ids] / unit_s, w[ids]),
+            s,
+        )
         for graph, ids, chosen in zip(problem.graphs, problem.members, bounded, strict=True)
     ]
     task = cp.Problem(
         cp.Maximize(cp.geo_mean(cp.hstack([t, s]))),
-        [problem.cost @ w == 1 / unit, *(c for cone in cones for c in cone.constraints)],
+        [weight @ w == weight.sum(), *(c for cone in cones for c in cone.constraints)],
     )
     limit = {TIME_LIMITS[solver]: min(seconds, 1e9)} if solver in TIME_LIMITS else {}
     with warnings.catch_warnings():

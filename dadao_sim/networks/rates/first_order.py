@@ -38,7 +38,8 @@ def first_order(problem: RateProblem, deadline: float, theta: float = 0.5) -> np
 
     large = problem.nodes > DENSE_NODES
     descent = _Descent(problem, deadline, theta)
-    v = np.zeros(problem.size)
+    v = np.log(problem.even())
+    v = np.clip(v - v[0], -WIDEST, WIDEST)  # zeros without costs
     for exponent in EXPONENTS_LARGE if large else EXPONENTS:
         descent.exponent = exponent
         try:

@@ -38,7 +38,7 @@ def interior_point(
 
     Stops at ``deadline`` (of time.perf_counter) with the best point so far.
     """
-    w = np.full(problem.size, 1 / problem.cost.sum())
+    w = problem.even()
     graphs = [
         GraphTerms(graph.nodes, graph.edges, ids)
         for graph, ids in zip(problem.graphs, problem.members, strict=True)

@@ -17,13 +17,14 @@ NEGLIGIBLE = 1e-3  # rate, relative to the mean, below which an edge is dropped
 ROUNDS = 10
 
 
-def pruned(rates: RatesFound, solve: Callable[[Network], RatesFound]) -> RatesFound:
-    """Drop the edges of negligible rate and solve again, as long as that lowers the total rate.
+def pruned(rates: RatesFound, solve: Callable[[Network, np.ndarray], RatesFound]) -> RatesFound:
+    """Drop the edges of negligible rate and solve again, as long as that lowers the total cost.
 
-    A spanning tree of largest rates always stays. The result is on a network of its own.
+    A spanning tree of largest rates always stays. The result is on a network of its own. ``solve``
+    is given that network and the ids of its edges in the whole one.
     """
     assert isinstance(rates.network, Network), "checked by optimal_rates"
-    best = replace(rates, kept=np.arange(len(rates.network.edges)), unpruned_total=rates.total_rate)
+    best = replace(rates, kept=np.arange(len(rates.network.edges)), unpruned_total=rates.total_cost)
     seconds = rates.seconds
     for _ in range(ROUNDS):
         graph = best.network
@@ -32,11 +33,11 @@ def pruned(rates: RatesFound, solve: Callable[[Network], RatesFound]) -> RatesFo
         keep = needed_edges(graph, best.rates)
         if keep.all():
             break
-        again = solve(_subgraph(graph, keep))
+        again = solve(_subgraph(graph, keep), best.kept[keep])
         seconds += again.seconds
-        if again.total_rate >= best.total_rate:
+        if again.total_cost >= best.total_cost:
             break
-        best = replace(again, kept=best.kept[keep], unpruned_total=rates.total_rate)
+        best = replace(again, kept=best.kept[keep], unpruned_total=rates.total_cost)
     return replace(best, seconds=seconds)
 
 
@@ -61,4 +62,5 @@ def _subgraph(graph: Network, keep: np.ndarray) -> Network:
         edges=graph.edges[keep],
         rates=graph.rates[keep],
         lengths_km=None if graph.lengths_km is None else graph.lengths_km[keep],
+        edge_attributes={name: each[keep] for name, each in graph.edge_attributes.items()},
     )

@@ -37,10 +37,14 @@ def test_any_dual_point_gives_a_bound(seed):
 
 
 def test_the_bound_of_any_graph_is_reached_by_complete_graphs_only():
-    assert optimal_rates(random_graph(1)).total_rate > bound_of_any_graph(random_graph(1).nodes)
+    assert optimal_rates(random_graph(1)).total_rate > bound_of_any_graph(
+        RateProblem.of(random_graph(1))
+    )
     nodes = 9
     complete = Network(nodes, np.column_stack(np.triu_indices(nodes, 1)))
-    assert optimal_rates(complete).total_rate == pytest.approx(bound_of_any_graph(nodes), rel=1e-8)
+    assert optimal_rates(complete).total_rate == pytest.approx(
+        bound_of_any_graph(RateProblem.of(complete)), rel=1e-8
+    )
 
 
 def test_a_wrong_dual_point_is_loose_and_an_empty_one_says_nothing():
