@@ -13,6 +13,7 @@ from threadpoolctl import threadpool_limits
 
 from dadao_sim.errors import InputError
 from dadao_sim.networks.local_resistance import resistance_bounds
+from dadao_sim.networks.selected_inverse import made_for
 from dadao_sim.networks.spectrum_dense import FAR_APART
 
 Solver = Callable[[np.ndarray], np.ndarray]
@@ -123,9 +124,24 @@ class SparseSpectrum:
         """Certified lower and upper bounds of the resistance of every edge, (|E|,) each."""
         chi1 = 1.0 / self.lambda_2
         with threadpool_limits(limits=1, user_api="blas"):
-            lower, upper = resistance_bounds(self._laplacian, self._edges, self._weights, chi1)
+            exact = self._resistances_by_factors()
+            if exact is not None:
+                lower = upper = exact
+            else:
+                lower, upper = resistance_bounds(self._laplacian, self._edges, self._weights, chi1)
         slack = max(ROUNDING, NOISE * self._anderson_morley * chi1)
         return lower * (1 - slack), upper * (1 + slack)
+
+    def _resistances_by_factors(self) -> np.ndarray | None:
+        """All of them, up to rounding; None where a factorisation is not cheap, or spoilt."""
+        n = self._laplacian.shape[0]
+        inverse = made_for(n, self._edges)
+        if inverse is None:
+            return None
+        found = inverse.resistances(self._weights)
+        # Foster: their sum with the weights is n - 1.
+        good = (found > 0).all() and abs(self._weights @ found / (n - 1) - 1) < ROUNDING
+        return found if good else None
 
 
 def lambda_2_by_lanczos(laplacian: csr_array) -> float | None:

@@ -20,6 +20,7 @@ import numpy as np
 from dadao_sim.networks.network import DENSE_NODES
 from dadao_sim.networks.rates.dual import ROUNDING, DualPoint, lower_bound
 from dadao_sim.networks.rates.first_order import LARGEST, points_at, smooth_dual
+from dadao_sim.networks.rates.first_order_sparse import is_sparse
 from dadao_sim.networks.rates.problem import RateProblem
 from dadao_sim.networks.rates.smooth import Point
 
@@ -35,15 +36,16 @@ def certify(problem: RateProblem, w: np.ndarray, deadline: float) -> float:
 
     Both that of the smooth dual point and, if the deadline (of time.perf_counter) leaves time, that
     of the small conic problem. What the solver says of itself is not looked at. Above 1500 nodes
-    the few eigenvectors at hand add nothing; beyond LARGEST the bound of any graph is all.
+    the few eigenvectors at hand add nothing; beyond LARGEST the bound of any graph is all, unless
+    factorisations are cheap.
     """
-    if problem.nodes > LARGEST:
+    if problem.nodes > LARGEST and not is_sparse(problem):
         return bound_of_any_graph(problem)
     w = w / problem.total(w)
     smooth = smooth_dual(problem, w)
     best = lower_bound(problem, smooth) if smooth else 0.0
     if problem.nodes > DENSE_NODES:
-        return best
+        return max(best, bound_of_any_graph(problem))
     points = points_at(problem, w)
     if points is None or time.perf_counter() > deadline:
         return best

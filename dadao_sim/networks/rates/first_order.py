@@ -8,13 +8,16 @@ is a descent on softmax(v). The sums run over all graphs.
 """
 
 import time
+from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from dadao_sim.networks.network import DENSE_NODES
-from dadao_sim.networks.rates.dual import DualPoint, lower_bound
+from dadao_sim.networks.rates.dual import AnyDualPoint, lower_bound
+from dadao_sim.networks.rates.first_order_sparse import is_sparse, sparse_points_at
 from dadao_sim.networks.rates.problem import RateProblem
-from dadao_sim.networks.rates.smooth import Point, point_at
+from dadao_sim.networks.rates.smooth import Point, SparsePoint, point_at
 
 EXPONENTS = (4, 8, 16, 32, 64, 128, 256)
 STEPS = 60  # of L-BFGS at each exponent
@@ -99,23 +102,26 @@ def points_at(problem: RateProblem, w: np.ndarray) -> list[Point] | None:
     return points
 
 
-def smooth_dual(problem: RateProblem, w: np.ndarray) -> list[DualPoint]:
+def smooth_dual(problem: RateProblem, w: np.ndarray) -> Sequence[AnyDualPoint]:
     """The dual points of the power means at w, with the exponent of the best bound."""
-    points = points_at(problem, w)
+    points: Sequence[Point] | Sequence[SparsePoint] | None
+    points = sparse_points_at(problem, w) if is_sparse(problem) else points_at(problem, w)
     if points is None:
         return []
     eigenvalue = min(p.eigenvalues[0] for p in points)
     resistance = max(p.resistances.max() for p in points)
 
-    def dual(exponent: float) -> list[DualPoint]:
+    def dual(exponent: float) -> list[AnyDualPoint]:
         return [_weighted(p, exponent, eigenvalue, resistance) for p in points]
 
     return max((dual(r) for r in DUAL_EXPONENTS), key=lambda found: lower_bound(problem, found))
 
 
-def _weighted(point: Point, exponent: float, eigenvalue: float, resistance: float) -> DualPoint:
+def _weighted(
+    point: Point | SparsePoint, exponent: float, eigenvalue: float, resistance: float
+) -> AnyDualPoint:
     """The graph's dual point at its weight among the graphs: the worst ones carry the bound."""
     own = point.dual_point(exponent)
     by_eigenvalue = (eigenvalue / point.eigenvalues[0]) ** ((exponent + 1) / 2)
     by_resistance = (point.resistances.max() / resistance) ** (exponent + 1)
-    return DualPoint(own.factor * by_eigenvalue, own.p * by_resistance, own.edges, own.potentials)
+    return replace(own, factor=own.factor * by_eigenvalue, p=own.p * by_resistance)

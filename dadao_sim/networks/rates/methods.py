@@ -1,7 +1,7 @@
 """The methods by name: each takes the problem and its options to rates and a lower bound."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,10 +9,11 @@ import numpy as np
 from dadao_sim.errors import InputError
 from dadao_sim.networks.network import DENSE_NODES, Network
 from dadao_sim.networks.rates import closed_forms
-from dadao_sim.networks.rates.certificate import certify
+from dadao_sim.networks.rates.certificate import bound_of_any_graph, certify
 from dadao_sim.networks.rates.conic import MOST_NODES, conic, conic_solvers
-from dadao_sim.networks.rates.dual import lower_bound
+from dadao_sim.networks.rates.dual import AnyDualPoint, lower_bound
 from dadao_sim.networks.rates.first_order import LARGEST, first_order, smooth_dual
+from dadao_sim.networks.rates.first_order_sparse import first_order_sparse, is_sparse
 from dadao_sim.networks.rates.interior_point import interior_point
 from dadao_sim.networks.rates.problem import RateProblem
 
@@ -89,9 +90,14 @@ def exact(problem: RateProblem, options: Options) -> Outcome:
 def by_first_order(problem: RateProblem, options: Options) -> Outcome:
     """The optimum, nearly, by descent on a smoothed objective; certified by a small conic problem.
 
-    Of a time limit, a quarter is kept for the certificate. Above LARGEST nodes it is the best of
-    the closed forms.
+    Of a time limit, a quarter is kept for the certificate. Above DENSE_NODES nodes, where a
+    sparse factorisation is cheap, every step brings a certificate; where it is not, it is the best
+    of the closed forms above LARGEST nodes.
     """
+    if is_sparse(problem):
+        w, bound = first_order_sparse(problem, options.deadline)
+        bound = max(bound, bound_of_any_graph(problem))
+        return Outcome(_better(problem, w), bound, "L-BFGS")
     if problem.nodes > LARGEST:
         closed = [RATE_METHODS[name](problem, options) for name in CLOSED_FORMS]
         return min(closed, key=lambda outcome: problem.least_total(outcome.rates))
@@ -143,9 +149,9 @@ def _by_conic_solver(problem: RateProblem, options: Options, solver: str) -> Out
     start = np.ones(problem.size)
     if problem.nodes <= MOST_NODES:  # else `conic` refuses
         start = first_order(problem, options.deadline)
-    found, duals = conic(problem, start, solver, options.deadline)
+    found, by_solver = conic(problem, start, solver, options.deadline)
     w = min([*found, start, np.ones(problem.size)], key=problem.least_total)
-    duals.append(smooth_dual(problem, w))
+    duals: list[Sequence[AnyDualPoint]] = [*by_solver, smooth_dual(problem, w)]
     return Outcome(w, max(lower_bound(problem, points) for points in duals), solver)
 
 
@@ -153,6 +159,8 @@ def _one_sided(problem: RateProblem, options: Options, theta: float) -> Outcome:
     if fits(problem, EXACT_EDGES):
         w, _ = interior_point(problem, options.tolerance, options.deadline, theta)
         return Outcome(w, None, INTERIOR_POINT)
+    if is_sparse(problem):
+        return Outcome(first_order_sparse(problem, options.deadline, theta)[0], None, "L-BFGS")
     if problem.nodes > LARGEST:
         raise InputError(
             "method",
