@@ -23,8 +23,8 @@ from dadao_sim.compiled.kernel import kernel
 if TYPE_CHECKING:
     from dadao_sim.networks.network import Network
 
-MOST_WORK = 2_000_000_000  # multiplications of a factorisation: some ten seconds
-MOST_ENTRIES = 50_000_000  # of a factor
+MOST_WORK = 300_000_000  # multiplications of a factorisation: about a second, twice for a step
+MOST_ENTRIES = 20_000_000  # of a factor
 WIDEST_LEVEL = 8.0  # nodes at one distance from an end, in sqrt n: more is an expander or has hubs
 FEW_CYCLES = 1000  # beyond those of a tree, where every factor is small
 STEP = 1e-60  # of the derivative, relative

@@ -159,14 +159,14 @@ def _one_sided(problem: RateProblem, options: Options, theta: float) -> Outcome:
     if fits(problem, EXACT_EDGES):
         w, _ = interior_point(problem, options.tolerance, options.deadline, theta)
         return Outcome(w, None, INTERIOR_POINT)
-    if is_sparse(problem):
-        return Outcome(first_order_sparse(problem, options.deadline, theta)[0], None, "L-BFGS")
     if problem.nodes > LARGEST:
         raise InputError(
             "method",
             f"max_lambda2 and min_resistance take at most {LARGEST} nodes, not {problem.nodes}",
             "use auto",
         )
+    if is_sparse(problem):
+        return Outcome(first_order_sparse(problem, options.deadline, theta)[0], None, "L-BFGS")
     return Outcome(first_order(problem, options.deadline, theta), None, "L-BFGS")
 
 
