@@ -26,7 +26,8 @@ GOAL = 5e-3  # relative gap at which the descent ends
 GOAL_LARGE = 2e-2  # and where a step takes seconds
 LARGE = 20_000  # nodes
 SMALLEST = 1e-5  # u, relative to that of rates as dear everywhere: 1e-10 of the rate
-MIXED = 100  # dual points in the mixture
+MIXED = 60  # dual points in the mixture
+MIXED_FROM = 16  # exponent: before, the dual points are too far from the best
 MIXED_PER_STAGE = 20
 ROWS = 2000  # constraints at first; those violated are added
 ROUNDS = 12
@@ -134,7 +135,7 @@ class _Descent:
         """The bound of the best mixture of the dual points of this exponent and of those before."""
         self.kept = [*self.kept, *self.last][-MIXED:]
         self.last = []
-        if self.theta == 0.5 and self.kept:
+        if self.theta == 0.5 and self.kept and self.exponent >= MIXED_FROM:
             self.bound = max(self.bound, bound_of_mixture(self.problem, self.kept))
             self._stop_at_goal()
 
