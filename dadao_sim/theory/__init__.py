@@ -1,1 +1,11 @@
-"""What theory says of a run: exact rates, and what theorems promise."""
+"""Exact mean-square behaviour of asynchronous methods on quadratics, without a run.
+
+Under Poisson clocks the second moment of a method that is linear on quadratics obeys a linear
+equation, whose events have one direction each (``linear_events``). So its rate, the least gossip
+rate with which it converges, the whole expected curve and the plateau are computed, not measured.
+"""
+
+from dadao_sim.theory.critical import critical_rate
+from dadao_sim.theory.rate import ExactRate, Limit, exact_rate
+
+__all__ = ["ExactRate", "Limit", "critical_rate", "exact_rate"]

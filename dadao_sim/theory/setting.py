@@ -1,0 +1,114 @@
+"""A method, a problem and a network made ready for exact answers."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from dadao_sim.algorithms.contract.method import AsynchronousMethod, Method
+from dadao_sim.algorithms.contract.options import NO_OPTIONS, Options
+from dadao_sim.algorithms.contract.registry import get_method
+from dadao_sim.errors import InputError
+from dadao_sim.networks.convert import as_network
+from dadao_sim.networks.network import Network
+from dadao_sim.theory.linear_events import LinearEvents
+from dadao_sim.theory.modes import Modes, modes_of
+from dadao_sim.theory.played import Played, play
+from dadao_sim.theory.quadratics import Quadratics
+from dadao_sim.theory.symmetric import is_alike
+
+if TYPE_CHECKING:
+    from dadao_sim.problems import Problem
+
+MOST_STATES = 4000  # numbers in the state of what is solved at once: dense matrices of this side
+DIGITS = 12  # to which curvatures along two axes must agree to be worked out once
+
+
+@dataclass(frozen=True, eq=False)
+class Setting:
+    """What a method is on a problem and a network."""
+
+    method: AsynchronousMethod
+    problem: "Problem"
+    network: Network
+    played: Played
+    quadratics: Quadratics
+
+    @classmethod
+    def of(
+        cls,
+        method: str | Method,
+        problem: "Problem",
+        network: Any,
+        overrides: Mapping[str, float] = {},
+        options: Options = NO_OPTIONS,
+    ) -> "Setting":
+        """InputError, with the reason, for what has no exact answer."""
+        method = method if isinstance(method, Method) else get_method(method)
+        network = as_network(network)
+        if not isinstance(method, AsynchronousMethod):
+            raise InputError(
+                f"{method.name} plays rounds; what is exact is of asynchronous methods"
+            )
+        if problem.local_step is not None:
+            raise InputError("problem", "a local step is not linear", "leave local_step out")
+        if len(network.graphs) > 1:
+            raise InputError("network", "a sequence of graphs given", "give one graph")
+        (graph,) = network.graphs
+        if graph.nodes != problem.nodes:
+            raise InputError(
+                f"network: has {graph.nodes} nodes, but the problem has {problem.nodes}"
+            )
+        method.check_supported(problem, graph, options)
+        tuning = method.tune(problem, graph, overrides, options)
+        played = play(method, tuning, graph)
+        return cls(method, problem, graph, played, Quadratics.of(problem))
+
+    def with_overrides(self, overrides: Mapping[str, float]) -> "Setting":
+        """The same with other constants."""
+        tuning = self.method.tune(self.problem, self.network, overrides)
+        return replace(self, played=play(self.method, tuning, self.network))
+
+    @cached_property
+    def modes(self) -> Modes | None:
+        """Of a graph on which all nodes and edges are alike, as the method is."""
+        return modes_of(self.network) if is_alike(self.played) else None
+
+    @cached_property
+    def coordinates(self) -> tuple[int, ...] | None:
+        """Axes along which the nodes decouple, one for each that has other curvatures; None if
+        the Hessians do not commute.
+        """
+        if self.quadratics.axes is None:
+            return None
+        h = self.quadratics.curvatures
+        rounded = np.round(h / np.abs(h).max(), DIGITS)
+        return tuple(np.sort(np.unique(rounded, axis=1, return_index=True)[1]).tolist())
+
+    def along(self, coordinate: int) -> LinearEvents:
+        """The method along one axis."""
+        self._require_room(1)
+        return LinearEvents.along(self.played, self.quadratics, coordinate)
+
+    def whole(self) -> LinearEvents:
+        """The method in all coordinates at once."""
+        self._require_room(self.problem.dimension)
+        return LinearEvents.whole(self.played, self.quadratics)
+
+    def systems(self) -> Iterator[LinearEvents]:
+        """One for each of ``coordinates``, or the whole."""
+        if self.coordinates is None:
+            yield self.whole()
+        else:
+            yield from (self.along(c) for c in self.coordinates)
+
+    def _require_room(self, coordinates: int) -> None:
+        size = self.network.nodes * self.played.blocks * coordinates
+        if size > MOST_STATES:
+            raise InputError(
+                "network",
+                f"{size} numbers in the state, whose second moment is a matrix",
+                f"at most {MOST_STATES} are possible where the nodes or edges are not all alike",
+            )
