@@ -6,6 +6,8 @@ rate with which it converges, the whole expected curve and the plateau are compu
 """
 
 from dadao_sim.theory.critical import critical_rate
+from dadao_sim.theory.curve import expected_curve
 from dadao_sim.theory.rate import ExactRate, Limit, exact_rate
+from dadao_sim.theory.stationary import stationary
 
-__all__ = ["ExactRate", "Limit", "critical_rate", "exact_rate"]
+__all__ = ["ExactRate", "Limit", "critical_rate", "exact_rate", "expected_curve", "stationary"]

@@ -19,9 +19,11 @@ import numpy as np
 from scipy.linalg import schur
 from scipy.linalg.lapack import dtrsyl
 from scipy.optimize import brentq
+from scipy.sparse import csc_array, hstack
 from scipy.sparse.linalg import ArpackError, ArpackNoConvergence, LinearOperator, eigs
 
 from dadao_sim.theory.linear_events import LinearEvents
+from dadao_sim.theory.minibatches import GradientNoise
 
 PRECISION = 1e-12  # of a growth, relative to that of the drift
 WORST_CONDITION = 1e8  # of eigenvectors, above which the drift is brought to Schur's form instead
@@ -46,21 +48,36 @@ class Growth:
 
 
 class Energies:
-    """The map G of some events, on the space that they reach.
+    """The map G of some events, on the space that they reach; ``noise`` of gradients adds an event
+    for each node, whose C_i is the covariance of its errors.
 
-    ``shape`` is that of the C_r: (events, k, k).
+    ``shape`` is that of the C_r: (events, k, k). Unless ``noise_moves`` the covariance of errors
+    counts as the same everywhere.
     """
 
-    def __init__(self, events: LinearEvents, form_of: "Callable[[np.ndarray], Form] | None" = None):
-        self.rates = events.rates
-        m, k = len(events.rates), events.width
+    def __init__(
+        self,
+        events: LinearEvents,
+        noise: GradientNoise | None = None,
+        form_of: "Callable[[np.ndarray], Form] | None" = None,
+    ):
+        self.noise, self.noise_moves = noise, True
+        self.rates, self.plain, k = events.rates, len(events.rates), events.width
+        W, Q = events.W, events.Q
+        if noise is not None:
+            self.rates = np.concatenate([events.rates, noise.rates])
+            W, Q = (
+                hstack([of, widened(more, len(noise.rates), k)])
+                for of, more in ((W, noise.W), (Q, noise.P))
+            )
+        m = len(self.rates)
         self.shape = m, k, k
         T = self.basis = events.reached
         self.drift = T.T @ (events.drift @ T)
         form = self._form = (form_of or best_form)(self.drift)
         self.abscissa = float(form.eigenvalues.real.max())
-        self._in = form.inverse @ (events.W.T @ T).T
-        self._out = (events.Q.T @ T) @ form.vectors
+        self._in = form.inverse @ (W.T @ T).T
+        self._out = (Q.T @ T) @ form.vectors
         self._kept_in = self._in[form.kept]
         self._kept_out = (self._out[:, form.kept] * form.weights).reshape(m, k, -1)
         self._start = np.tile(np.eye(k), (m, 1, 1))
@@ -70,7 +87,22 @@ class Energies:
         m, k, _ = self.shape
         right = (self._integral(C, sigma) @ self._out.T).reshape(-1, m, k)
         found = np.einsum("mka,aml->mkl", self._kept_out, right, optimize=True).real
-        return (found + found.transpose(0, 2, 1)) / 2
+        found = (found + found.transpose(0, 2, 1)) / 2
+        if self.noise is None:
+            return found
+        d = self.noise.errors.dimension
+        spread = self.noise.errors.around(found[self.plain :, :d, :d]) if self.noise_moves else None
+        return self.filled(found[: self.plain], spread)
+
+    def filled(self, plain: np.ndarray, noise: np.ndarray | None) -> np.ndarray:
+        """The C_r of all events: those of ``plain`` ones, and the covariances ``noise`` (n, d, d)
+        of errors, 0 if None.
+        """
+        found = np.zeros(self.shape)
+        found[: self.plain] = plain
+        if noise is not None:
+            found[self.plain :, : noise.shape[1], : noise.shape[2]] = noise
+        return found
 
     def _integral(self, C: np.ndarray, sigma: float) -> np.ndarray:
         """What is between the brackets of the module's docstring, in the coordinates of the form;
@@ -107,6 +139,14 @@ class Energies:
         above = crossing(lambda x: self.radius(least + x), NEAR * scale, scale, PRECISION * scale)
         M = self.moment(self._start, least + max(above, NEAR * scale))
         return Growth(least + above, least, M / np.trace(M))
+
+
+def widened(columns: csc_array, events: int, width: int) -> csc_array:
+    """Columns (N, events d) with zeros beside those of each event, to ``width`` for each."""
+    d = columns.shape[1] // events
+    place = np.arange(events * d) // d * width + np.arange(events * d) % d
+    unit = (np.ones(events * d), (np.arange(events * d), place))
+    return csc_array(columns @ csc_array(unit, shape=(events * d, events * width)))
 
 
 def crossing(radius: Callable[[float], float], near: float, far: float, precision: float) -> float:

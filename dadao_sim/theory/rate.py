@@ -10,6 +10,7 @@ from dadao_sim.algorithms.contract.method import Method
 from dadao_sim.algorithms.contract.options import NO_OPTIONS, Options
 from dadao_sim.compiled.threads import one_blas_thread
 from dadao_sim.theory.linear_events import LinearEvents
+from dadao_sim.theory.minibatches import GradientNoise
 from dadao_sim.theory.perron import Energies
 from dadao_sim.theory.setting import Setting
 from dadao_sim.theory.symmetric import ModalEnergies
@@ -78,17 +79,23 @@ def exact_rate(
     problems the rate near x*, with the Hessians there. Time grows with the cube of nodes x blocks
     (16 nodes: milliseconds, 128: half a minute) for each axis along which Hessians that commute
     differ, and of nodes x blocks x d for others; it hardly grows where all nodes have the same
-    curvature and all nodes and edges of the graph are alike.
+    curvature and all nodes and edges of the graph are alike. With ``options.batch_size`` the
+    gradients are those of minibatches of squares, and the rate is that towards the plateau.
 
     Raises InputError, with the reason, for other methods, sequences of graphs, local steps, and
     what is too large.
     """
-    found = list(_rates(Setting.of(method, problem, network, overrides, options)))
+    setting = Setting.of(method, problem, network, overrides, options)
+    found = list(_rates(setting, options.batch_size))
     return max(found, key=lambda rate: rate.sigma)
 
 
-def _rates(setting: Setting) -> Iterator[ExactRate]:
-    """One for each coordinate, or one of all."""
+def _rates(setting: Setting, batch_size: int | None) -> Iterator[ExactRate]:
+    """One for each coordinate, or one of all: minibatches couple what commutes."""
+    if batch_size is not None:
+        noise = GradientNoise.of(setting.played, setting.problem, batch_size)
+        yield _rate(setting, setting.whole(), None, noise)
+        return
     if setting.coordinates is None:
         yield _rate(setting, setting.whole(), None)
         return
@@ -114,8 +121,13 @@ def energies_along(setting: Setting, coordinate: int) -> Energies | ModalEnergie
     return Energies(setting.along(coordinate))
 
 
-def _rate(setting: Setting, events: LinearEvents, coordinate: int | None) -> ExactRate:
-    growth = Energies(events).growth()
+def _rate(
+    setting: Setting,
+    events: LinearEvents,
+    coordinate: int | None,
+    noise: GradientNoise | None = None,
+) -> ExactRate:
+    growth = Energies(events, noise).growth()
     laplacian = setting.network.laplacian(setting.played.edge_rates).toarray()
     values, vectors = np.linalg.eigh(laplacian)
     values[0] = 0.0

@@ -92,7 +92,7 @@ def test_the_moment_keeps_its_shape(name):
 def test_schurs_form_does_the_same():
     energies = Energies(system("accelerated_gossip", "star", 5).along(0))
     diagonal = energies.radius(0.0)
-    other = Energies(system("accelerated_gossip", "star", 5).along(0), Triangular)
+    other = Energies(system("accelerated_gossip", "star", 5).along(0), form_of=Triangular)
     assert other.radius(0.0) == pytest.approx(diagonal, rel=1e-9)
     assert other.growth().sigma == pytest.approx(energies.growth().sigma, rel=1e-9)
 

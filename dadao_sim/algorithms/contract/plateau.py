@@ -20,6 +20,7 @@ from scipy.linalg import schur
 
 from dadao_sim.algorithms.contract.gossip import Gossip
 from dadao_sim.algorithms.contract.method import Method
+from dadao_sim.algorithms.contract.minibatches import MinibatchErrors
 from dadao_sim.algorithms.contract.nodes import Nodes
 from dadao_sim.algorithms.contract.options import NO_OPTIONS, Options
 from dadao_sim.algorithms.contract.rounds import RoundMethod
@@ -27,8 +28,6 @@ from dadao_sim.algorithms.contract.tally import Tally
 from dadao_sim.compiled.threads import one_blas_thread
 from dadao_sim.errors import InputError
 from dadao_sim.networks.convert import as_network
-from dadao_sim.problems.kinds.linear_problem import LinearProblem
-from dadao_sim.problems.kinds.square import Square
 
 if TYPE_CHECKING:
     from dadao_sim.problems import Problem
@@ -75,7 +74,7 @@ def plateau(
     problem that is not of squares.
     """
     network = as_network(network)
-    samples = _Errors.of(problem, batch_size)
+    samples = MinibatchErrors.of(problem, batch_size)
     if not isinstance(method, RoundMethod) or not method.stochastic or method.samples:
         raise InputError(f"{method.name} has no plateau: it takes no minibatches in rounds")
     if options.schedule is not None:
@@ -107,48 +106,6 @@ def plateau(
         variance=rounds.of_estimate(variance) / nodes,
         additive=rounds.of_estimate(additive) / nodes,
     )
-
-
-class _Errors:
-    """The covariance of g - grad f_i(x), g the gradient of a minibatch of squares."""
-
-    def __init__(self, problem: LinearProblem, batch: int):
-        m = problem.model
-        parts = [slice(m.offsets[i], m.offsets[i + 1]) for i in range(problem.nodes)]
-        self.rows = [m.A[part] for part in parts]
-        self.targets = [m.b[part] for part in parts]
-        # The gradient of a sample is weight (a.x - b) a, and the l2 term, which is exact.
-        self.weights = 2.0 * m.scale * problem.samples
-        self.batch = batch
-
-    @classmethod
-    def of(cls, problem: "Problem", batch: int) -> "_Errors":
-        """InputError for a problem that is not of squares."""
-        if not isinstance(problem, LinearProblem) or not isinstance(problem.model.loss, Square):
-            raise InputError(
-                f"problem: a plateau is predicted on squares, not on {problem.kind!r}; "
-                "use least_squares or ridge, without local_step"
-            )
-        return cls(problem, batch)
-
-    def at(self, X: np.ndarray) -> np.ndarray:
-        """(n, d, d), at the rows of X (n, d)."""
-        found = []
-        for A, b, w, x in zip(self.rows, self.targets, self.weights, X, strict=True):
-            each = w * (A @ x - b)[:, None] * A
-            off = each - each.mean(axis=0)
-            found.append(off.T @ off / len(A) / self.batch)
-        return np.stack(found)
-
-    def around(self, covariances: np.ndarray) -> np.ndarray:
-        """What is added, (n, d, d), where the points have ``covariances`` (n, d, d)."""
-        found = []
-        for A, w, P in zip(self.rows, self.weights, covariances, strict=True):
-            spread = np.einsum("ka,ab,kb->k", A, P, A)
-            mean = w * A.T @ A / len(A)
-            mixed = w**2 * (spread[:, None] * A).T @ A / len(A)
-            found.append((mixed - mean @ P @ mean) / self.batch)
-        return np.stack(found)
 
 
 class _NoisyNodes(Nodes):
@@ -258,7 +215,7 @@ class _AffineRounds:
         return self.Z1 @ M @ self.Z1.T
 
     def spread_of_points(
-        self, M: np.ndarray, points: list[np.ndarray], samples: _Errors
+        self, M: np.ndarray, points: list[np.ndarray], samples: MinibatchErrors
     ) -> list[np.ndarray]:
         """The covariances of the errors, (n, d, d) for each call, where the state has M."""
         n, d = self.shape
