@@ -16,11 +16,13 @@ from dadao_sim.given import reals
 from dadao_sim.theory.rest import Part, parts_of
 from dadao_sim.theory.second_moment import generator
 from dadao_sim.theory.setting import Setting
+from dadao_sim.theory.steps import step_map
 
 if TYPE_CHECKING:
     from dadao_sim.problems import Problem
 
 DECAY = 5.0  # log of what is left of a second moment, at most, before rounding is taken out of it
+NEARLY = 1e-6  # of a step, by which the time of one may miss its number
 MOST_STATES = 400  # numbers in the state of what couples: its second moment has their square
 
 
@@ -64,7 +66,7 @@ def _curve(part: Part, times: np.ndarray) -> np.ndarray:
             f"{size} numbers in the state, whose second moment has their square",
             f"a curve is computed up to {MOST_STATES}",
         )
-    moment = _Moment(part)
+    moment = _Steps(part) if part.events.played.counted else _Moment(part)
     return np.array([moment.error_at(t) for t in times.tolist()])
 
 
@@ -102,3 +104,23 @@ class _Moment:
         if not self.part.hovers:
             return square
         return square + float((2 * (estimate @ self.y[self.moments : -1]) + offset) @ offset)
+
+
+class _Steps:
+    """E s s^T after steps that are counted."""
+
+    def __init__(self, part: Part):
+        if part.hovers:
+            raise InputError(f"{part.name}: no curve is known of counted steps that hover")
+        s = part.start - part.rest
+        self.part, self.steps, self.M = part, 0, np.kron(s, s)
+        self.map = step_map(part.events)
+
+    def error_at(self, t: float) -> float:
+        """E of the squared errors of all estimates, at a time that is not before the last."""
+        steps = math.floor(t / self.part.events.duration + NEARLY)
+        for _ in range(steps - self.steps):
+            self.M = self.map @ self.M
+        self.steps = steps
+        size, estimate = len(self.part.start), self.part.events.estimate
+        return float(np.trace(estimate @ self.M.reshape(size, size) @ estimate.T))

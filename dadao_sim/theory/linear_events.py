@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from scipy.sparse import block_diag, csc_array, csr_array, kron
+from scipy.sparse import block_diag, csc_array, csr_array, eye_array, kron
 
 from dadao_sim.theory.played import CONJUGATE, Played, Reading
 from dadao_sim.theory.quadratics import Quadratics
@@ -26,9 +26,9 @@ REACHED = 1e-10  # by which a direction must stick out of a space to be new to i
 class LinearEvents:
     """The flow and the events of a method on quadratics, in the order (node, block, coordinate).
 
-    ``A`` (N, N); ``W`` and ``Q`` (N, events * width), ``width`` k columns for each event, gossip
-    first; ``offsets`` (events, k) and ``rates`` (events,). ``estimate`` (n c, N) and
-    ``estimate_offset`` (n c,) read x* in the c coordinates.
+    ``A`` (N, N), of steps that are counted what one makes of s; ``W`` and ``Q`` (N, events *
+    width), ``width`` k columns for each event, gossip first; ``offsets`` (events, k) and ``rates``
+    (events,). ``estimate`` (n c, N) and ``estimate_offset`` (n c,) read x* in the c coordinates.
     """
 
     played: Played
@@ -85,13 +85,22 @@ class LinearEvents:
 
     @cached_property
     def drift(self) -> csr_array:
-        """Ab."""
-        return csr_array(self.A + (self.W * np.repeat(self.rates, self.width)) @ self.Q.T)
+        """Ab; of steps that are counted what one changes of the mean."""
+        weights = np.repeat(self.rates * self.duration, self.width)
+        jumps = csr_array((self.W * weights) @ self.Q.T)
+        if self.played.counted:
+            return csr_array(self.A + jumps @ self.A - eye_array(self.A.shape[0]))
+        return csr_array(self.A + jumps)
+
+    @property
+    def duration(self) -> float:
+        """Of a step that is counted; 1 in continuous time."""
+        return self.played.duration
 
     @cached_property
     def push(self) -> np.ndarray:
         """The part of the drift that does not depend on s, (N,)."""
-        return self.W @ (self.rates[:, None] * self.offsets).ravel()
+        return self.W @ (self.rates[:, None] * self.duration * self.offsets).ravel()
 
     @cached_property
     def reached(self) -> np.ndarray:

@@ -31,6 +31,7 @@ SMALL = 24  # size up to which a map is written out
 TOLERANCE = 1e-11  # of a Perron root, relative
 NEAR = 1e-10  # a growth this near to the drift's own, relative, is the drift's
 NEGLIGIBLE = 1e-6  # a drift that decays this slowly, relative to its entries, counts as at rest
+RESTARTS = 200  # of ARPACK
 POWERS = 10_000  # steps of the power method, where ARPACK does not converge
 Positive = Callable[[np.ndarray], np.ndarray]
 
@@ -186,7 +187,13 @@ def perron(apply: Positive, start: np.ndarray) -> tuple[float, np.ndarray]:
         operator = LinearOperator((size, size), flat, dtype=float)
         try:
             values, vectors = eigs(
-                operator, 1, which="LM", v0=start.ravel(), ncv=min(size, 16), tol=TOLERANCE
+                operator,
+                1,
+                which="LM",
+                v0=start.ravel(),
+                ncv=min(size, 16),
+                tol=TOLERANCE,
+                maxiter=RESTARTS,
             )
         except (ArpackError, ArpackNoConvergence):
             return _by_powers(apply, start)

@@ -25,6 +25,7 @@ ROUNDING = 1e-9  # by which what is played may miss its linear form, relative
 HALVINGS = 12  # of the time over which the flow is played to find its generator
 TIMES = (0.618, 1.618, 4.7)  # over which it must then be the same
 LATE = 5.0  # and from another start
+STEPS = (1, 2, 7)  # numbers of steps over which a flow that counts is played
 RANDOM = 3  # coordinates of a state drawn at random
 GRADIENT, CONJUGATE = "gradient", "conjugate"
 Play = Callable[[np.ndarray, "Probe"], np.ndarray]
@@ -82,18 +83,21 @@ class Reading(NamedTuple):
 class Played:
     """A method on one network, with its rates: what does not depend on the f_i.
 
-    ``flow`` (b, b): s' = flow s at every node. A gradient event of node i adds ``directions[i]``
-    (b, r) times the reading ``gradients[i]``, a gossip event of e = (i, j) adds ``jumps[e, 0]``
-    (b, v) times the difference of the readings ``messages`` of i and j to i, and ``jumps[e, 1]``
-    times it, with the other sign, to j. ``steps[i]`` (b,) is what a gradient event adds for each
-    unit of what o answered. ``estimates`` read x*. ``node_rates`` (n,) and ``edge_rates`` (|E|,)
-    are per unit of time.
+    ``flow`` (b, b): s' = flow s at every node; or, where events are counted and come ``duration``
+    after each other, s+ = flow s in that time (``duration`` is 1 otherwise). A gradient event of
+    node i adds ``directions[i]`` (b, r) times the reading ``gradients[i]``, a gossip event of e =
+    (i, j) adds ``jumps[e, 0]`` (b, v) times the difference of the readings ``messages`` of i and j
+    to i, and ``jumps[e, 1]`` times it, with the other sign, to j. ``steps[i]`` (b,) is what a
+    gradient event adds for each unit of what o answered. ``estimates`` read x*. ``node_rates``
+    (n,) and ``edge_rates`` (|E|,) are per unit of time.
     """
 
     method: AsynchronousMethod
     tuning: Tuning
     network: Network
     flow: np.ndarray
+    counted: bool
+    duration: float
     directions: tuple[np.ndarray, ...]
     gradients: tuple[Reading, ...]
     steps: np.ndarray
@@ -124,7 +128,6 @@ def play(method: AsynchronousMethod, tuning: Tuning, network: Network) -> Played
     assert clock is not None
     reasons: Mapping[str, bool] = {
         "exchanges are those of a token that walks": clock.pace == "walk",
-        "steps are counted, not in continuous time": clock.pace == "steps",
         "nodes remember something of each edge": method.ends is not None,
         "estimate is a running average": bool(getattr(tuning.params, "averaging", 0)),
         "exchanges go one way": method.one_way,
@@ -155,7 +158,7 @@ class _Player:
     def found(self) -> Played:
         clock = self.tuning.clock
         assert clock is not None
-        n = self.network.nodes
+        n, total = self.network.nodes, float(clock.nodes.sum() + clock.edges.sum())
         directions, gradients, steps = [], [], np.zeros((n, self.b))
         for i in range(n) if clock.nodes.any() else ():
             event = self._reading(partial(self._event, i), "gradient event")
@@ -171,7 +174,9 @@ class _Player:
             method=self.method,
             tuning=self.tuning,
             network=self.network,
-            flow=self._flow(),
+            flow=self._step(1 / total) if clock.pace == "steps" else self._flow(),
+            counted=clock.pace == "steps",
+            duration=1 / total if clock.pace == "steps" else 1.0,
             directions=tuple(directions),
             gradients=tuple(gradients),
             steps=steps,
@@ -260,6 +265,15 @@ class _Player:
         moved = expm(TIMES[0] * A) @ self.random
         for i in range(self.network.nodes):
             _check(self._flowed(self.random, i, TIMES[0], LATE), moved, "flow")
+        return A
+
+    def _step(self, h: float) -> np.ndarray:
+        """The flow over the time h between events that are counted."""
+        A = self._flowed(np.eye(self.b), 0, h)
+        for i in range(self.network.nodes):
+            for steps in STEPS:
+                moved = self._flowed(self.random, i, steps * h, LATE * h)
+                _check(moved, np.linalg.matrix_power(A, steps) @ self.random, "flow")
         return A
 
     def _flowed(self, s: np.ndarray, i: int, h: float, last: float = 0.0) -> np.ndarray:

@@ -13,6 +13,7 @@ from dadao_sim.theory.linear_events import LinearEvents
 from dadao_sim.theory.minibatches import GradientNoise
 from dadao_sim.theory.perron import Energies
 from dadao_sim.theory.setting import Setting
+from dadao_sim.theory.steps import growth_of_steps
 from dadao_sim.theory.symmetric import ModalEnergies
 
 if TYPE_CHECKING:
@@ -108,6 +109,8 @@ def _rates(setting: Setting, batch_size: int | None) -> Iterator[ExactRate]:
 
 def is_stable(setting: Setting) -> bool:
     """Whether the second moment decays along every axis."""
+    if setting.played.counted:
+        return all(growth_of_steps(events).sigma < 0 for events in setting.systems())
     if setting.coordinates is None:
         return Energies(setting.whole()).is_stable
     return all(energies_along(setting, c).is_stable for c in setting.coordinates)
@@ -127,7 +130,8 @@ def _rate(
     coordinate: int | None,
     noise: GradientNoise | None = None,
 ) -> ExactRate:
-    growth = Energies(events, noise).growth()
+    counted = setting.played.counted
+    growth = growth_of_steps(events) if counted else Energies(events, noise).growth()
     laplacian = setting.network.laplacian(setting.played.edge_rates).toarray()
     values, vectors = np.linalg.eigh(laplacian)
     values[0] = 0.0

@@ -17,8 +17,8 @@ def generator(part: Part) -> csr_array:
     eye = eye_array(size, format="csr")
     r = part.residuals
     weights = np.repeat(events.rates, k * k)
-    jumps = csr_array(_products(events.W, k) * weights)
-    moments = kron(events.drift, eye) + kron(eye, events.drift) + jumps @ _products(events.Q, k).T
+    jumps = csr_array(products(events.W, k) * weights)
+    moments = kron(events.drift, eye) + kron(eye, events.drift) + jumps @ products(events.Q, k).T
     # (q + r)(q + r)^T of what is read, q linear in s.
     across = [np.kron(o[:, None], np.eye(k)) + np.kron(np.eye(k), o[:, None]) for o in r]
     means = jumps @ block_diag(across, format="csr") @ events.Q.T
@@ -43,16 +43,16 @@ def _of_noise(part: Part) -> tuple[csr_array, csr_array, np.ndarray]:
     # Symmetric, for the covariance of errors is a function of symmetric matrices.
     units = (units + units.transpose(0, 2, 1)) / 2
     grown = np.stack([noise.errors.around(np.tile(unit, (n, 1, 1))) for unit in units], axis=-1)
-    jumps = csr_array(_products(noise.W, d) * np.repeat(noise.rates, d * d))
+    jumps = csr_array(products(noise.W, d) * np.repeat(noise.rates, d * d))
     around = block_diag(grown.reshape(n, d * d, d * d), format="csr")
-    moments = jumps @ around @ _products(noise.P, d).T
+    moments = jumps @ around @ products(noise.P, d).T
     states = np.eye(part.events.A.shape[0])
     shifts = np.stack([noise.across(part.rest, unit).ravel() for unit in states], axis=-1)
     constant = jumps @ noise.at(part.rest).reshape(-1, 1)
     return csr_array(moments), csr_array(jumps @ shifts), constant
 
 
-def _products(columns: csc_array, width: int) -> csc_array:
+def products(columns: csc_array, width: int) -> csc_array:
     """w_a (x) w_b for the ``width`` columns a, b of each event: (N^2, events width^2)."""
     size, count = columns.shape
     rows, cols, values = [], [], []

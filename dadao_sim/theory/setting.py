@@ -74,7 +74,8 @@ class Setting:
     @cached_property
     def modes(self) -> Modes | None:
         """Of a graph on which all nodes and edges are alike, as the method is."""
-        return modes_of(self.network) if is_alike(self.played) else None
+        alike = is_alike(self.played) and not self.played.counted
+        return modes_of(self.network) if alike else None
 
     @cached_property
     def coordinates(self) -> tuple[int, ...] | None:

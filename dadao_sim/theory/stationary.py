@@ -50,6 +50,8 @@ def stationary(
 
 def _plateau(part: Part) -> np.ndarray:
     """Bias, variance and additive variance of one system, summed over nodes and coordinates."""
+    if part.events.played.counted:
+        raise InputError(f"{part.name}: no plateau is known of steps that are counted")
     energies = Energies(part.events, part.noise)
     if not energies.is_stable:
         raise InputError(f"{part.name} has no plateau: with these constants it diverges")

@@ -29,6 +29,7 @@ TABLE = {
 OPTIMAL = {("barbell", 8): (0.877, 0.906), ("barbell", 16): (0.782, 0.811)}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("graph", TABLE, ids=lambda graph: f"{graph[0]}-{graph[1]}")
 def test_the_table(graph):
     net = network(*graph)
@@ -37,6 +38,7 @@ def test_the_table(graph):
         assert found == pytest.approx(factor, abs=6e-4)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("graph", OPTIMAL, ids=lambda graph: f"{graph[0]}-{graph[1]}")
 def test_the_table_with_optimal_rates(graph):
     net = network(*graph)
@@ -46,6 +48,7 @@ def test_the_table_with_optimal_rates(graph):
         assert found == pytest.approx(factor, abs=6e-4)
 
 
+@pytest.mark.slow
 def test_long_cycles():
     """.984 at kappa 10 and .993 at 1e4 on 256 nodes: chi1 chi2 <= 1/2 becomes necessary."""
     net = network("cycle", 256)
@@ -54,6 +57,7 @@ def test_long_cycles():
         assert found == pytest.approx(factor, abs=6e-4)
 
 
+@pytest.mark.slow
 def test_the_torus_of_4096():
     """.990 of the design rate at kappa 10, with an exact chi2: here it is bounded from above."""
     net = network("torus", 4096)

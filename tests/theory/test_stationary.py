@@ -23,6 +23,7 @@ def scalars(nodes=8):
     return Problem.quadratic(h[:, None, None], (h * c)[:, None])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("graph", ["cycle", "path", "star"])
 @pytest.mark.parametrize("name", ["ad_psgd", "a2cid2"])
 def test_long_runs_hover_there(name, graph):
@@ -37,6 +38,7 @@ def test_long_runs_hover_there(name, graph):
     assert found.additive == pytest.approx(found.variance, rel=1e-12)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "batch"), [("ad_psgd", 1), ("a2cid2", 2), ("dadao", 2)])
 def test_long_runs_on_minibatches_hover_there(name, batch):
     problem, net, options = ridge(4, 1), network("path", 4), Options(batch_size=batch)
@@ -131,5 +133,7 @@ def test_what_is_refused():
         stationary("ad_psgd", problem, net, {"step": 1.0})
     with pytest.raises(InputError, match=r"dadao has no plateau: .* it diverges"):
         stationary("dadao", alike(4, [1.0, 10.0]), net, {"rate_factor": 0.5})
+    with pytest.raises(InputError, match="esdacd: no plateau is known of steps"):
+        stationary("esdacd", problem, net)
     with pytest.raises(InputError, match="no form for stochastic"):
         stationary("continuized", ridge(4), net, options=Options(batch_size=1))
