@@ -1,8 +1,9 @@
-"""Exact mean-square behaviour of asynchronous methods on quadratics, without a run.
+"""What theory says of a run: exact rates, curves and plateaus, and what theorems promise.
 
 Under Poisson clocks the second moment of a method that is linear on quadratics obeys a linear
-equation, whose events have one direction each (``linear_events``). So its rate, the least gossip
-rate with which it converges, the whole expected curve and the plateau are computed, not measured.
+equation, whose events have few directions (``linear_events``). So its rate, the least gossip rate
+with which it converges, the whole expected curve and the plateau are computed, not measured. Of
+methods of rounds ``rounds`` has the rate; ``promised`` and ``lower_bounds`` what is proven.
 """
 
 from dadao_sim.theory.critical import critical_rate
