@@ -49,9 +49,7 @@ class Setting:
         method = method if isinstance(method, Method) else get_method(method)
         network = as_network(network)
         if not isinstance(method, AsynchronousMethod):
-            raise InputError(
-                f"{method.name} plays rounds; what is exact is of asynchronous methods"
-            )
+            raise InputError(f"{method.name} plays rounds: its rate is theory.rounds.round_rate")
         if problem.local_step is not None:
             raise InputError("problem", "a local step is not linear", "leave local_step out")
         if len(network.graphs) > 1:
