@@ -129,6 +129,8 @@ def play(method: AsynchronousMethod, tuning: Tuning, network: Network) -> Played
     reasons: Mapping[str, bool] = {
         "exchanges are those of a token that walks": clock.pace == "walk",
         "nodes remember something of each edge": method.ends is not None,
+        "gradients are those of single samples": method.samples,
+        "steps are of several vectors": method.step_vectors > 1,
         "estimate is a running average": bool(getattr(tuning.params, "averaging", 0)),
         "exchanges go one way": method.one_way,
     }
