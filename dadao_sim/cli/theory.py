@@ -1,0 +1,120 @@
+"""The command that says what a scenario's methods need, before any run."""
+
+import json
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from dadao_sim.cli.group import Group
+from dadao_sim.cli.options import (
+    FigureOption,
+    OverwriteOption,
+    ScenarioArgument,
+    SetOption,
+    by_option,
+)
+from dadao_sim.cli.results import XAxis
+from dadao_sim.cli.show import accuracy_text, print_table, say
+from dadao_sim.errors import InputError
+from dadao_sim.text.labels import printed_name
+
+if TYPE_CHECKING:
+    from dadao_sim.reports.theory import TheoryReport
+
+group = Group("Theory", place=1)
+
+
+@group.command()
+def theory(
+    scenario: ScenarioArgument,
+    result: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="A result of it, to put beside.")
+    ] = None,
+    accuracy: Annotated[
+        list[float] | None,
+        typer.Option(help="May be repeated. [default: those of the scenario's report]"),
+    ] = None,
+    quantity: Annotated[XAxis, typer.Option(help="What is counted.")] = XAxis.communications,
+    patient: Annotated[bool, typer.Option(help="Also what is exact but takes minutes.")] = False,
+    sets: SetOption = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    figure: FigureOption = None,
+    overwrite: OverwriteOption = False,
+) -> None:
+    """What each method needs: promised by its theorem, exactly, and as measured."""
+    from dadao_sim.files import check_outputs
+    from dadao_sim.plotting.style import FIGURE, save_figure
+    from dadao_sim.plotting.theory import theory_figure
+    from dadao_sim.reports.theory import COUNTS, theory_report
+    from dadao_sim.results.folder import files_read
+    from dadao_sim.results.result import load_result
+    from dadao_sim.scenario import shipped
+    from dadao_sim.scenario.reading import load_scenario
+    from dadao_sim.simulation.study import Study
+    from dadao_sim.strict import files_named
+
+    if quantity not in COUNTS:
+        raise InputError("--quantity", f"{quantity} given", f"use {', '.join(COUNTS)}")
+    if figure is not None and result is None:
+        raise InputError("--figure", "it is drawn over a result", "give --result DIR")
+    file = shipped.scenario_path(scenario)
+    loaded = load_scenario(file, sets or [])
+    read: list[Path] = [Path(file), *map(Path, files_named(loaded))]
+    read += files_read(result) if result else []
+    check_outputs({"--figure": (figure, FIGURE)}, inputs=read, overwrite=overwrite)
+    measured = load_result(result) if result else None
+    with by_option(accuracies="--accuracy", result="--result"):
+        report = theory_report(Study(loaded), measured, accuracy, patient=patient)
+    if as_json:
+        print(json.dumps(report.to_mapping(), indent=2))
+    else:
+        print_theory(report, str(quantity))
+    if figure is not None and measured is not None:
+        drawn = theory_figure(report, measured, str(quantity))
+        save_figure(drawn, figure, overwrite=overwrite)
+        say(f"figure: {figure}")
+
+
+def print_theory(report: "TheoryReport", quantity: str) -> None:
+    """The three counts of each method at each accuracy, their ratios, and what is missing."""
+    rows = []
+    for method in report.methods:
+        name = printed_name(method.algorithm, method.method, method.title, method.experimental)
+        for accuracy, ways in method.costs.items():
+            promised, exact, measured = (
+                ways[way][quantity] for way in ("promised", "exact", "measured")
+            )
+            cells = [_count(value) for value in (promised, exact, measured)]
+            cells += [_ratio(measured, promised), _ratio(measured, exact)]
+            rows.append([name, accuracy_text(accuracy), *cells])
+    titles = ("promised", "exact", "measured", "of promised", "of exact")
+    print_table((quantity, "accuracy", *titles), rows)
+    for method in report.methods:
+        first = method.predicted[0]
+        says = [method.theorem or "no theorem"]
+        if first.decay is not None:
+            exactly = "the expected curve" if first.curve is not None else "the slope, from 1"
+            says.append(f"exact: {exactly}{', near x*' if first.linearised else ''}")
+        if first.why:
+            says.append(first.why)
+        say(f"{method.algorithm}: {'; '.join(says)}")
+    if report.least:
+        for accuracy, bound in report.least.items():
+            say(
+                f"no method to {accuracy_text(accuracy)} on the worst problem with this mu and L: "
+                f"{bound.gradients:,} gradients and {bound.rounds:,} rounds one after the other "
+                f"({bound.rounds * report.edges:,} communications of rounds)"
+            )
+
+
+def _count(value: float) -> str:
+    if math.isnan(value):
+        return "-"
+    return "never" if value == math.inf else f"{value:,.0f}"
+
+
+def _ratio(measured: float, predicted: float) -> str:
+    ratio = measured / predicted if predicted > 0 else math.nan
+    return f"{ratio:.2f}" if math.isfinite(ratio) else "-"

@@ -1,0 +1,310 @@
+"""What a scenario's methods need, three ways: promised by a theorem, exactly, and measured."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from dadao_sim.algorithms.contract.guarantee import Guarantee
+from dadao_sim.algorithms.contract.rounds import RoundMethod
+from dadao_sim.errors import InputError
+from dadao_sim.results.summary import percentile, summarise
+from dadao_sim.simulation.counts import shares
+from dadao_sim.simulation.plan import Plan, gradient_rate, options_of, overrides_of
+from dadao_sim.theory import exact_rate, expected_curve
+from dadao_sim.theory.lower_bounds import LowerBound, lower_bound
+from dadao_sim.theory.promised import promised
+from dadao_sim.theory.quadratics import Quadratics
+from dadao_sim.theory.rounds import round_rate
+
+if TYPE_CHECKING:
+    from dadao_sim.results.result import Result
+    from dadao_sim.simulation.study import Study
+
+COUNTS = ("communications", "gradients", "time")
+POINTS = 60  # of an expected curve
+PAST = 1.3  # times the time at which the slope alone says that an accuracy is reached
+CURVE_STATES = 100  # numbers in what is worked out at once, up to which a whole expected curve is
+QUICK_STATES = 400  # and the slope alone; above, it takes from seconds to minutes
+
+
+@dataclass(frozen=True)
+class Curve:
+    """Expected accuracies (k,) at ``times`` (k,)."""
+
+    times: np.ndarray
+    accuracies: np.ndarray
+
+
+@dataclass(frozen=True)
+class Predicted:
+    """Of one run: what its theorem promises and what is exact; ``why`` says what is missing.
+
+    Methods without ``x_star`` for a fixed point end elsewhere. ``decay`` is the exact exponent of
+    the squared error per unit of time, ``curve`` the exact expected curve where it is small enough.
+    ``per_time`` are the counts per unit of time, ``start`` what is spent before.
+    """
+
+    guarantee: Guarantee | None
+    decay: float | None
+    curve: Curve | None
+    linearised: bool
+    x_star: bool
+    why: str
+    distance: float
+    per_time: Mapping[str, float]
+    start: Mapping[str, float]
+    rounds: bool
+
+    def promised(self, accuracy: float) -> dict[str, float]:
+        """The counts that the theorem promises to be enough."""
+        if self.guarantee is None:
+            return dict.fromkeys(COUNTS, math.nan)
+        return self._counts(self.guarantee.time(accuracy, self.distance))
+
+    def exact(self, accuracy: float) -> dict[str, float]:
+        """The counts at which the expected error is that: by the curve, else by the slope alone."""
+        if self.decay is None:
+            return dict.fromkeys(COUNTS, math.nan)
+        if self.decay <= 0:
+            return dict.fromkeys(COUNTS, math.inf)
+        if self.curve is not None and (reached := self.curve.accuracies <= accuracy).any():
+            after = int(np.flatnonzero(~reached)[-1]) + 1 if not reached.all() else 0
+            if after < len(self.curve.times):
+                return self._counts(self._crossing(after, accuracy))
+        if not self.x_star:
+            return dict.fromkeys(COUNTS, math.inf if self.curve is not None else math.nan)
+        return self._counts(-math.log(accuracy) / self.decay)
+
+    def _crossing(self, after: int, accuracy: float) -> float:
+        if after == 0:
+            return 0.0
+        t, y = (v[after - 1 : after + 1] for v in (self.curve.times, self.curve.accuracies))  # type: ignore[union-attr]
+        return float(np.interp(-math.log(accuracy), -np.log(y), t))
+
+    def _counts(self, time: float) -> dict[str, float]:
+        if self.rounds:
+            time = math.ceil(time - 1e-9)
+        counts = {name: self.start[name] + time * rate for name, rate in self.per_time.items()}
+        return {**counts, "time": time}
+
+
+@dataclass(frozen=True)
+class MethodTheory:
+    """Of one algorithm of a scenario, over its repeats. ``costs`` has for each accuracy the medians
+    over the repeats of what is ``promised``, ``exact`` and ``measured``, by count; nan where it is
+    not known.
+    """
+
+    algorithm: str
+    method: str
+    title: str
+    experimental: bool
+    predicted: tuple[Predicted, ...]
+    costs: Mapping[float, Mapping[str, Mapping[str, float]]] = field(default_factory=dict)
+
+    @property
+    def theorem(self) -> str:
+        """Its name; empty without one."""
+        named = self.predicted[0].guarantee
+        return "" if named is None else named.theorem
+
+    def median(self, what: Callable[[Predicted], float | None]) -> float:
+        """Over the repeats of which it is known; nan where it is of none."""
+        values = [v for v in map(what, self.predicted) if v is not None]
+        return percentile(values, 50) if values else math.nan
+
+
+@dataclass(frozen=True)
+class TheoryReport:
+    """Of all algorithms of a scenario, and what no method can beat on the worst problem with its mu
+    and L on its graph (of the first repeat; None on a sequence of graphs).
+    """
+
+    methods: tuple[MethodTheory, ...]
+    least: Mapping[float, LowerBound] | None
+    edges: int
+
+    def to_mapping(self) -> dict[str, Any]:
+        """Plain data."""
+
+        def number(value: float) -> float | None:
+            return value if math.isfinite(value) else None
+
+        return {
+            "least": None
+            if self.least is None
+            else {
+                f"{accuracy:g}": {"gradients_in_sequence": b.gradients, "rounds": b.rounds}
+                for accuracy, b in self.least.items()
+            },
+            "algorithms": {
+                method.algorithm: {
+                    "method": method.method,
+                    "theorem": method.theorem or None,
+                    "promised_decay": number(
+                        method.median(lambda p: p.guarantee.decay if p.guarantee else None)
+                    ),
+                    "exact_decay": number(method.median(lambda p: p.decay)),
+                    "linearised": method.predicted[0].linearised,
+                    "why_not": method.predicted[0].why or None,
+                    "costs": {
+                        f"{accuracy:g}": {
+                            way: {name: number(value) for name, value in counts.items()}
+                            for way, counts in ways.items()
+                        }
+                        for accuracy, ways in method.costs.items()
+                    },
+                }
+                for method in self.methods
+            },
+        }
+
+
+def theory_report(
+    study: Study,
+    result: Result | None = None,
+    accuracies: Sequence[float] | None = None,
+    *,
+    patient: bool = False,
+) -> TheoryReport:
+    """What the theory says of every run of ``study``, beside ``result`` if it is given.
+
+    The accuracies are those of the scenario's report by default. What is exact is of the first
+    repeat; ``patient``: also where it takes minutes. Raises InputError for a scenario
+    with a world, of which no theorem is, for a result of another scenario, and for accuracies that
+    are not between 0 and 1.
+    """
+    scenario = study.scenario
+    if scenario.world is not None:
+        raise InputError("world", "no theorem is about delays and losses", "leave it out")
+    wanted = tuple(accuracies or scenario.report.accuracies)
+    if not all(0 < accuracy < 1 for accuracy in wanted):
+        raise InputError("accuracies", f"{wanted} given", "give some between 0 and 1")
+    if result is not None and set(study.labels) - set(result.methods):
+        missing = ", ".join(sorted(set(study.labels) - set(result.methods)))
+        raise InputError("result", f"it has no {missing}", "give a result of this scenario")
+    predicted: dict[str, list[Predicted]] = {label: [] for label in study.labels}
+    plans: dict[str, Plan] = {}
+    for label, repeat in study.keys:
+        plan = study.plan((label, repeat))
+        plans.setdefault(label, plan)
+        predicted[label].append(predict(plan, min(wanted), patient=patient, exact=repeat == 0))
+    methods = [_of_method(plans[label], predicted[label], wanted, result) for label in study.labels]
+    parts = plans[study.labels[0]].parts
+    problem, graphs = parts.problem, parts.network.graphs
+    least = None
+    if len(graphs) == 1 and problem.is_strongly_convex:
+        least = {a: lower_bound(problem.mu, problem.L, graphs[0], a) for a in wanted}
+    return TheoryReport(tuple(methods), least, len(graphs[0].edges))
+
+
+def predict(plan: Plan, least: float, *, patient: bool = False, exact: bool = True) -> Predicted:
+    """What the theory says of a run, down to the accuracy ``least``; without ``exact`` only what is
+    promised.
+    """
+    problem, method = plan.parts.problem, plan.method
+    overrides, options = overrides_of(plan.spec), options_of(plan.spec)
+    args = (method, problem, plan.network)
+    share, start = shares(method, problem, options.batch_size), plan.tuning.asked.start
+    distance = float(((plan.x0 - problem.x_star) ** 2).sum())
+    guarantee, decay, curve, linearised, why = None, None, None, False, ""
+    try:
+        guarantee = promised(*args, plan.x0, overrides, options)
+    except InputError as error:
+        why = str(error)
+    if exact:
+        try:
+            decay, linearised = _exact(plan, patient)
+            curve = None if linearised or decay <= 0 else _curve(plan, least, decay, distance)
+        except InputError as error:
+            why = why or str(error)
+    return Predicted(
+        guarantee=guarantee,
+        decay=decay,
+        curve=curve,
+        linearised=linearised,
+        x_star=method.optimum(problem, plan.network, plan.tuning) is not None,
+        why=why,
+        distance=distance,
+        per_time={
+            "communications": plan.tuning.communications,
+            "gradients": gradient_rate(plan.tuning, share),
+        },
+        start={"communications": start.communications, "gradients": start.gradients},
+        rounds=isinstance(method, RoundMethod),
+    )
+
+
+def _exact(plan: Plan, patient: bool) -> tuple[float, bool]:
+    """The exact decay, and whether it is near x* only."""
+    args = plan.method, plan.parts.problem, plan.network
+    changed = overrides_of(plan.spec), options_of(plan.spec)
+    if isinstance(plan.method, RoundMethod):
+        rate = round_rate(*args, *changed)
+        return rate.decay, rate.linearised
+    size = _at_once(plan)
+    if size > QUICK_STATES and not patient:
+        raise InputError(
+            f"{size:,} numbers at once: what is exact takes up to minutes; ask patiently"
+        )
+    found = exact_rate(*args, *changed)
+    return -found.sigma, found.linearised
+
+
+def _curve(plan: Plan, least: float, decay: float, distance: float) -> Curve | None:
+    """The expected curve down to ``least``; None of methods of rounds, and where it is large."""
+    if isinstance(plan.method, RoundMethod) or _at_once(plan) > CURVE_STATES:
+        return None
+    problem = plan.parts.problem
+    times = np.linspace(0, -PAST * math.log(least) / decay, POINTS)
+    errors = expected_curve(
+        *(plan.method, problem, plan.network, times),
+        *(overrides_of(plan.spec), options_of(plan.spec), plan.x0),
+    )
+    return Curve(times, errors * problem.nodes / distance)
+
+
+def _at_once(plan: Plan) -> int:
+    """Numbers in the state of what does not decouple."""
+    problem = plan.parts.problem
+    together = problem.dimension if Quadratics.of(problem).axes is None else 1
+    return problem.nodes * len(plan.method.blocks) * together
+
+
+def _of_method(
+    plan: Plan, predicted: list[Predicted], accuracies: tuple[float, ...], result: Result | None
+) -> MethodTheory:
+    costs: dict[float, dict[str, dict[str, float]]] = {}
+    for accuracy in accuracies:
+        ways = {
+            "promised": [one.promised(accuracy) for one in predicted],
+            "exact": [predicted[0].exact(accuracy)],
+        }
+        costs[accuracy] = {
+            way: {name: percentile([counts[name] for counts in found], 50) for name in COUNTS}
+            for way, found in ways.items()
+        }
+        costs[accuracy]["measured"] = _measured(result, plan.key[0], accuracy)
+    return MethodTheory(
+        algorithm=plan.key[0],
+        method=plan.method.name,
+        title=plan.method.title,
+        experimental=plan.experimental,
+        predicted=tuple(predicted),
+        costs=costs,
+    )
+
+
+def _measured(result: Result | None, label: str, accuracy: float) -> dict[str, float]:
+    if result is None:
+        return dict.fromkeys(COUNTS, math.nan)
+    table = summarise(
+        result.curves, result.runs, [accuracy], *result.cost_weights, result.stop_accuracy
+    )
+    (row,) = table[table["algorithm"] == label].to_dict("records")
+    return {name: float(row[f"{name}_median"]) for name in COUNTS}
