@@ -1,0 +1,140 @@
+"""What a scenario's methods need: promised, exact and measured beside each other."""
+
+import json
+import math
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from dadao_sim import simulate
+from dadao_sim.cli.main import app
+from dadao_sim.errors import InputError
+from dadao_sim.plotting.theory import theory_figure
+from dadao_sim.reports.theory import theory_report
+from dadao_sim.simulation.study import Study
+
+SCENARIO = {
+    "name": "theory",
+    "repeats": 3,
+    "problem": {
+        "kind": "least_squares",
+        "data": {
+            **{"kind": "synthetic", "dim": 2, "samples_per_node": 6, "condition_number": 10},
+            "hessians": "aligned",
+        },
+    },
+    "network": {"graph": "cycle", "nodes": 5},
+    "algorithms": ["dadao", "continuized", "ad_psgd", "exact_diffusion", "scaffnew", "dgd"],
+    "stop": {"time": 600, "accuracy": 1e-6},
+    "report": {"accuracies": [1e-2, 1e-6]},
+}
+
+
+@pytest.fixture(scope="module")
+def study():
+    return Study(SCENARIO)
+
+
+@pytest.fixture(scope="module")
+def result(study):
+    return simulate(study)
+
+
+@pytest.fixture(scope="module")
+def report(study, result):
+    return theory_report(study, result)
+
+
+def test_nothing_measured_is_above_what_is_promised(report):
+    seen = 0
+    for method in report.methods:
+        for ways in method.costs.values():
+            for name, promised in ways["promised"].items():
+                if not math.isnan(promised):
+                    assert ways["measured"][name] <= promised, (method.algorithm, name)
+                    seen += 1
+    assert seen == 4 * 2 * 3  # all but ad_psgd and dgd
+
+
+def test_what_is_exact_is_near_what_is_measured(report):
+    by_label = {method.algorithm: method for method in report.methods}
+    for label in ("dadao", "continuized", "exact_diffusion", "scaffnew"):
+        ways = by_label[label].costs[1e-6]
+        ratio = ways["measured"]["communications"] / ways["exact"]["communications"]
+        assert 0.5 < ratio < 1.5, (label, ratio)
+        assert by_label[label].predicted[0].decay > 0
+
+
+def test_what_ends_elsewhere_never_gets_there(report):
+    by_label = {method.algorithm: method for method in report.methods}
+    assert by_label["ad_psgd"].costs[1e-6]["exact"]["time"] == math.inf
+    assert math.isnan(by_label["dgd"].costs[1e-6]["exact"]["time"])
+    assert by_label["dgd"].theorem == ""
+
+
+def test_the_exact_count_is_where_the_expected_curve_crosses(report):
+    first = report.methods[0].predicted[0]
+    time = first.exact(1e-2)["time"]
+    at = np.interp(time, first.curve.times, np.log(first.curve.accuracies))
+    assert math.exp(at) == pytest.approx(1e-2, rel=1e-6)
+    per_time = first.per_time["communications"]
+    assert first.exact(1e-2)["communications"] == pytest.approx(time * per_time)
+
+
+def test_its_plain_data_has_no_numbers_that_json_has_not(report):
+    text = json.dumps(report.to_mapping(), allow_nan=False)
+    read = json.loads(text)
+    assert read["algorithms"]["dadao"]["theorem"].startswith("Nabli")
+    assert read["algorithms"]["ad_psgd"]["costs"]["1e-06"]["exact"]["time"] is None
+    assert read["least"]["1e-06"]["rounds"] > 0
+
+
+def test_the_figure_has_an_exact_line_for_each_that_is_known(report, result):
+    axes = theory_figure(report, result).axes[0]
+    dotted = [line for line in axes.lines if line.get_color() == "black" and len(line.get_xdata())]
+    assert len(dotted) == len(report.methods)
+
+
+def test_no_theorem_is_about_a_world():
+    with pytest.raises(InputError, match="no theorem is about delays"):
+        theory_report(Study({**SCENARIO, "world": {"preset": "ideal"}}))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--accuracy", "2"], "--accuracy: "),
+        (["--figure", "x.png"], "--figure: it is drawn over a result; give --result DIR"),
+        (["--quantity", "bits"], "--quantity: bits given"),
+        (["--result", "nowhere"], "nowhere"),
+    ],
+)
+def test_wrong_input_is_one_line(tmp_path, monkeypatch, arguments, message):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "s.yaml").write_text(json.dumps(SCENARIO))
+    ran = CliRunner().invoke(app, ["theory", "s.yaml", *arguments])
+    assert isinstance(ran.exception, InputError)
+    assert message in str(ran.exception)
+
+
+def test_a_result_of_another_scenario(study, result):
+    other = Study({**SCENARIO, "algorithms": ["msda"]})
+    with pytest.raises(InputError, match="it has no msda"):
+        theory_report(other, result)
+
+
+def test_the_command(tmp_path, monkeypatch, result):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "s.yaml").write_text(json.dumps(SCENARIO))
+    result.save(tmp_path / "out")
+    arguments = ["theory", "s.yaml", "--result", "out", "--figure", "f.png"]
+    ran = CliRunner().invoke(app, arguments)
+    assert ran.exception is None
+    assert (tmp_path / "f.png").exists()
+    assert "promised" in ran.output
+    assert "exact: the expected curve" in ran.output
+    ran = CliRunner().invoke(app, ["theory", "s.yaml", "--json"])
+    assert (
+        json.loads(ran.output)["algorithms"]["dadao"]["costs"]["0.01"]["measured"]["time"] is None
+    )
