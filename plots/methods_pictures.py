@@ -7,17 +7,24 @@ from typing import TYPE_CHECKING
 import numpy as np
 from pictures import ACCURACY, Picture, ResultOf, caption, comparison_picture
 
+from dadao_sim.algorithms.contract.method import Method
+from dadao_sim.algorithms.contract.options import Options
 from dadao_sim.algorithms.contract.plateau import plateau
 from dadao_sim.algorithms.contract.registry import METHODS
+from dadao_sim.algorithms.contract.rounds import RoundMethod
+from dadao_sim.networks import Network
 from dadao_sim.plotting.curves import curve_figure
 from dadao_sim.plotting.style import BLACK, WIDE, add_legend, new_figure, paper, styles
+from dadao_sim.problems import Problem
 from dadao_sim.reports.comparison import comparison_table, titles_of
 from dadao_sim.results.names import printed_names
 from dadao_sim.results.result import Result
 from dadao_sim.results.summary import cost_text
+from dadao_sim.scenario.model import AlgorithmSpec
 from dadao_sim.scenario.reading import scenario_from_mapping
 from dadao_sim.simulation.study import Study
 from dadao_sim.text.labels import drawable
+from dadao_sim.theory import stationary
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -158,7 +165,7 @@ def plateaus_figure(result_of: ResultOf) -> "Figure":
             axes.plot(mean.index, mean, label=drawable(names[label]), **line)
             axes.axhline(predicted, color=looks[label].colour, linestyle=(0, (4, 2)), linewidth=1)
         axes.set_yscale("log")
-        axes.set_xlabel("Rounds")
+        axes.set_xlabel("Rounds, or time (mean gradient intervals)")
         axes.set_ylabel(r"mean of $\|x - x^*\|^2/\|x_0 - x^*\|^2$")
         add_legend(figure, axes.get_legend_handles_labels()[0], 3)
     return figure
@@ -174,6 +181,17 @@ def plateaus_table(result_of: ResultOf) -> str:
     return "\n".join(lines)
 
 
+def predicted_error(
+    method: Method, problem: Problem, network: Network, spec: AlgorithmSpec
+) -> float:
+    """The limit of the mean over the nodes of E||x_i - x*||^2."""
+    parameters = dict(spec.parameters)
+    if isinstance(method, RoundMethod):
+        return plateau(method, problem, network, spec.batch_size or 1, parameters).error
+    options = Options(batch_size=spec.batch_size)
+    return stationary(method, problem, network, parameters, options).error
+
+
 def predictions(result: Result) -> dict[str, tuple[float, float]]:
     """Per algorithm the accuracy that is predicted and the mean one of the last three quarters of
     the rounds, each the mean over the repeats.
@@ -184,7 +202,7 @@ def predictions(result: Result) -> dict[str, tuple[float, float]]:
         f, network = study.parts(repeat).problem, study.parts(repeat).network
         for spec in scenario.algorithms:
             method = METHODS[spec.name]
-            error = plateau(method, f, network, spec.batch_size or 1, dict(spec.parameters)).error
+            error = predicted_error(method, f, network, spec)
             curves = result.curves.query("algorithm == @spec.label and repeat == @repeat")
             late = curves[curves["time"] > curves["time"].max() / 4]["accuracy"]
             pair = error / (f.x_star**2).sum(), late.mean()  # x0 is 0
