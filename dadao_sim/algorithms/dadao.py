@@ -270,14 +270,19 @@ def guarantee(c, start, star, P):
 
 # Factors of the constants of the paper, found by search: see the module's docstring.
 FAST = {
-    **{"nu": 1.9, "eta": 13.2, "eta_tilde": 0.57, "alpha": 3.6, "alpha_tilde": 0.98},
-    **{"theta": 1.18, "beta_tilde": 0.275, "delta": 0.52, "delta_tilde": 0.52},
-    **{"gamma": 2.28, "gamma_tilde": 1.43},
+    **{"nu": 1.19, "eta": 6.6, "eta_tilde": 0.06, "alpha": 1.7, "alpha_tilde": 0.05},
+    **{"theta": 2.13, "beta": 0.86, "beta_tilde": 0.5, "delta": 0.84, "delta_tilde": 0.84},
+    **{"gamma": 2.43, "gamma_tilde": 1.45},
 }
 FRUGAL = {
-    **{"total_rate": 0.3, "nu": 1.95, "eta": 9.8, "alpha": 1.08, "alpha_tilde": 0.14},
-    **{"theta": 1.46, "beta": 0.86, "beta_tilde": 0.073, "delta": 0.89, "delta_tilde": 0.89},
-    **{"gamma": 2.5, "gamma_tilde": 0.91},
+    **{"total_rate": 0.3, "nu": 1.27, "eta": 7.8, "eta_tilde": 1.1, "alpha": 0.74},
+    **{"alpha_tilde": 0.011, "theta": 1.38, "beta": 0.89, "beta_tilde": 0.105},
+    **{"delta": 0.53, "delta_tilde": 0.53, "gamma": 3.46, "gamma_tilde": 1.8},
+}
+PATIENT = {
+    **{"total_rate": 0.96, "nu": 1.95, "eta": 10.5, "eta_tilde": 0.36, "alpha": 0.21},
+    **{"alpha_tilde": 0.0094, "theta": 0.96, "beta": 0.06, "beta_tilde": 0.021},
+    **{"delta": 0.61, "delta_tilde": 0.61, "gamma": 3.54, "gamma_tilde": 1.57},
 }
 
 METHOD = AsynchronousMethod(
@@ -291,7 +296,7 @@ METHOD = AsynchronousMethod(
     stochastic=True,
     averaging=True,
     composite="experimental",
-    constant_sets={"fast": FAST, "frugal": FRUGAL},
+    constant_sets={"fast": FAST, "frugal": FRUGAL, "patient": PATIENT},
     guarantee=guarantee,
     params=Params,
     constants=constants,
