@@ -58,16 +58,17 @@ def test_a_set_multiplies_the_constants_of_the_paper():
     method, problem, network = METHODS["dadao"], small_problem(7), lollipop()
     paper = method.tune(problem, network)
     frugal = method.tune(problem, network, {}, Options(constants="frugal"))
-    assert frugal.communications == pytest.approx(0.3 * paper.communications)
-    assert frugal.constants["nu"] == pytest.approx(1.95 * paper.constants["nu"])
+    factors = dict(method.constant_sets["frugal"])
+    rate = factors["total_rate"]
+    assert frugal.communications == pytest.approx(rate * paper.communications)
+    assert frugal.constants["nu"] == pytest.approx(factors["nu"] * paper.constants["nu"])
     assert frugal.constants["r"] == paper.constants["r"]
     # 2 chi1/r, chi1 of the actual rates.
     assert frugal.constants["beta_tilde"] == pytest.approx(
-        0.073 / 0.3 * paper.constants["beta_tilde"]
+        factors["beta_tilde"] / rate * paper.constants["beta_tilde"]
     )
     # The closed form of the flow follows.
     assert frugal.params.k_x == frugal.params.eta + frugal.params.eta_tilde
-    factors = dict(method.constant_sets["frugal"])
     again = method.tune(problem, network, {}, Options(constants=factors))
     assert again.constants == frugal.constants
     assert method.tune(problem, network, {}, Options(constants={})).constants == paper.constants
@@ -79,9 +80,14 @@ def test_an_override_wins_over_a_set():
         Options(constants="frugal"),
     )
     unscaled = METHODS["dadao"].tune(small_problem(7), lollipop(), {"nu": 0.1})
+    factors = METHODS["dadao"].constant_sets["frugal"]
     assert tuning.params.nu == 0.1
-    assert tuning.params.gamma_tilde == pytest.approx(0.91 * unscaled.params.gamma_tilde)
-    assert tuning.communications == pytest.approx(2 * 0.3 * unscaled.communications)
+    assert tuning.params.gamma_tilde == pytest.approx(
+        factors["gamma_tilde"] * unscaled.params.gamma_tilde
+    )
+    assert tuning.communications == pytest.approx(
+        2 * factors["total_rate"] * unscaled.communications
+    )
 
 
 @pytest.mark.parametrize(
