@@ -276,12 +276,12 @@ def guarantee(c, start, star, P):
 FAST = {
     **{"nu": 1.19, "eta": 6.6, "eta_tilde": 0.06, "alpha": 1.7, "alpha_tilde": 0.05},
     **{"theta": 2.13, "beta": 0.86, "beta_tilde": 0.5, "delta": 0.84, "delta_tilde": 0.84},
-    **{"gamma": 2.43, "gamma_tilde": 1.45},
+    **{"gamma": 2.2, "gamma_tilde": 1.3},
 }
 FRUGAL = {
     **{"total_rate": 0.3, "nu": 1.27, "eta": 7.8, "eta_tilde": 1.1, "alpha": 0.74},
     **{"alpha_tilde": 0.011, "theta": 1.38, "beta": 0.89, "beta_tilde": 0.105},
-    **{"delta": 0.53, "delta_tilde": 0.53, "gamma": 3.46, "gamma_tilde": 1.8},
+    **{"delta": 0.53, "delta_tilde": 0.53, "gamma": 2.6, "gamma_tilde": 1.5},
 }
 PATIENT = {
     **{"total_rate": 0.96, "nu": 1.95, "eta": 10.5, "eta_tilde": 0.36, "alpha": 0.21},
