@@ -1,11 +1,14 @@
 """DADAO's sets of constants: what they save, and what they stand that the paper's do not."""
 
+import numpy as np
 import pytest
 from cases import small_problem
 
-from dadao_sim import simulate
+from dadao_sim import Problem, simulate
 from dadao_sim.algorithms.contract.options import Options
 from dadao_sim.algorithms.contract.registry import METHODS
+from dadao_sim.networks.graphs import build
+from dadao_sim.theory import exact_rate
 
 SETS = tuple(METHODS["dadao"].constant_sets)
 ALIGNED = {"condition_number": 30, "hessians": "aligned"}
@@ -75,3 +78,26 @@ def test_no_theorem_covers_a_set(name):
     problem = small_problem(3)
     assert dadao.is_experimental(problem, Options(constants=name))
     assert not dadao.is_experimental(problem, Options())
+
+
+def decay(graph, kappa, constants, **given):
+    """Of the second moment, exactly: curvatures 1 and kappa, the same at all of eight nodes."""
+    problem = Problem.quadratic(np.tile(np.diag([1.0, kappa]), (8, 1, 1)), np.zeros((8, 2)))
+    network = build(graph, 8, np.random.default_rng(0))
+    return -exact_rate("dadao", problem, network, given, Options(constants=constants)).sigma
+
+
+@pytest.mark.parametrize("graph", ["path", "cycle", "star"])
+@pytest.mark.parametrize("kappa", [10.0, 100.0])
+def test_the_exact_rates_of_the_sets(graph, kappa):
+    paper = decay(graph, kappa, "paper")
+    assert 3.6 * paper < decay(graph, kappa, "fast") < 4.0 * paper
+    assert 1.5 * paper < decay(graph, kappa, "frugal") < 1.9 * paper
+    assert 0.3 * paper < decay(graph, kappa, "patient")
+
+
+@pytest.mark.parametrize("name", SETS)
+def test_a_set_is_stable_with_less_gossip_and_where_L_is_too_small(name):
+    for graph in ("path", "star"):
+        assert decay(graph, 100.0, name, rate_factor=0.93) > 0
+        assert decay(graph, 100.0, name, L=100 / 1.1) > 0
