@@ -1,6 +1,6 @@
 """DADAO's sets of constants against those of its paper, on settings that no search has seen.
 
-python benchmarks/constant_sets.py              everything, about four minutes on one core
+python benchmarks/constant_sets.py              everything, about two minutes on one core
 python benchmarks/constant_sets.py --only 12    one setting, by number
 python benchmarks/constant_sets.py --world      a few settings in the worlds of the presets
 python benchmarks/constant_sets.py --noise      where minibatches leave each set

@@ -1,6 +1,6 @@
 """DADAO's set `patient` where messages take time, beside gradient tracking, on held-out settings.
 
-python benchmarks/patient_set.py                 latency 0.3 and 1, about ten minutes on one core
+python benchmarks/patient_set.py                 latency 0.3 and 1, about ten minutes on two cores
 python benchmarks/patient_set.py --latency 0.3   one latency, in mean gradient intervals
 python benchmarks/patient_set.py --only 12       one setting, by its number in constant_sets.py
 python benchmarks/patient_set.py --map           latency x set x graph, as tab-separated rows
