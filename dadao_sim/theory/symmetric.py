@@ -118,10 +118,24 @@ class ModalEnergies:
         least = 2 * self.abscissa
         largest = max(float(np.abs(some).max(initial=0.0)) for some in self.drifts)
         scale = max(abs(least), NEGLIGIBLE * largest)
-        above = crossing(lambda x: self.radius(least + x), NEAR * scale, scale, PRECISION * scale)
-        moments = self._moments(self._start.ravel(), least + max(above, NEAR * scale))
+        near = self._near(least, scale)
+        above = crossing(lambda x: self.radius(least + x), near, scale, PRECISION * scale)
+        moments = self._moments(self._start.ravel(), least + max(above, near))
         shares = self.modes.counts * np.einsum("a,kab,b->k", self.x, moments, self.x)
         return ModalGrowth(least + above, least, shares / shares.sum())
+
+    def _near(self, least: float, scale: float) -> float:
+        """How near to ``least`` the map can be worked out: eigenvalues that coincide are known to
+        half the digits.
+        """
+        near = NEAR * scale
+        while True:
+            try:
+                self.radius(least + near)
+            except np.linalg.LinAlgError:
+                near *= 10
+            else:
+                return near
 
 
 def _row(reading: Reading, h: float) -> np.ndarray:

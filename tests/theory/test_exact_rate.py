@@ -408,3 +408,18 @@ def test_what_else_is_refused():
         with pytest.raises(InputError, match=reason) as refusal:
             exact_rate("dadao", *arguments, **options)
         assert "\n" not in str(refusal.value)
+
+
+def test_a_drift_whose_eigenvalues_coincide():
+    """Its own decay is known to half the digits: the general map says the same to as many."""
+    f = Problem.quadratic(np.tile(np.diag([1.0, 100.0]), (8, 1, 1)), np.zeros((8, 2)))
+    factors = {
+        **{"total_rate": 0.3, "nu": 1.27, "eta": 7.8, "eta_tilde": 1.1, "alpha": 0.74},
+        **{"alpha_tilde": 0.011, "theta": 1.38, "beta": 0.89, "beta_tilde": 0.105},
+        **{"delta": 0.53, "delta_tilde": 0.53, "gamma": 2.6, "gamma_tilde": 1.5},
+    }
+    cycle, options = network("cycle", 8), Options(constants=factors)
+    found = exact_rate("dadao", f, cycle, {"L": 100 / 1.1}, options)
+    setting = Setting.of("dadao", f, cycle, {"L": 100 / 1.1}, options)
+    whole = max(Energies(setting.along(c)).growth().sigma for c in setting.coordinates)
+    assert found.sigma == pytest.approx(whole, rel=1e-4)
