@@ -112,6 +112,7 @@ METHOD = AsynchronousMethod(
     stochastic=True,
     params=Params,
     constants=constants,
+    tunes=("step", "total_rate"),
     clock=half_an_exchange_per_gradient,
     flow=flow,
     gradient=gradient,

@@ -67,6 +67,7 @@ METHOD = RoundMethod(
     estimate="y",
     least_eigenvalue=0.0,
     constants=constants,
+    tunes=("eta", "mu"),
     prepare=prepare,
     step=step,
     fixed_point=fixed_point,

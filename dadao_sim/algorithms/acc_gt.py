@@ -68,6 +68,7 @@ METHOD = RoundMethod(
     time_varying=True,
     least_eigenvalue=0.0,
     constants=constants,
+    tunes=("a", "mu"),
     prepare=prepare,
     step=step,
     fixed_point=fixed_point,

@@ -73,6 +73,7 @@ METHOD = AsynchronousMethod(
     guarantee=guarantee,
     params=Params,
     constants=constants,
+    tunes=("eta",),
     clock=exchanges_only,
     fixed_point=fixed_point,
     flow=flow,

@@ -69,6 +69,7 @@ METHOD = AsynchronousMethod(
     stochastic=True,
     params=Params,
     constants=constants,
+    tunes=("step", "total_rate"),
     clock=half_an_exchange_per_gradient,
     gradient=gradient,
     apply_gradient=apply_gradient,

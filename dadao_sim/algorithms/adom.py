@@ -85,6 +85,7 @@ METHOD = RoundMethod(
     estimate="t",
     guarantee=guarantee,
     constants=constants,
+    tunes=("L", "mu"),
     prepare=prepare,
     step=step,
     fixed_point=fixed_point,

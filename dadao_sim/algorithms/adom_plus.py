@@ -139,6 +139,7 @@ METHOD = RoundMethod(
     time_varying=True,
     guarantee=guarantee,
     constants=constants,
+    tunes=("L", "mu"),
     prepare=prepare,
     step=step,
     fixed_point=fixed_point,
@@ -150,5 +151,6 @@ MULTI_CONSENSUS = replace(
     title="ADOM+ (multi-consensus)",
     look="purple long v",
     constants=constants_of_multi_consensus,
+    tunes=("L", "mu"),
     step=step_of_multi_consensus,
 )

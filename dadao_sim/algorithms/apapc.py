@@ -81,6 +81,7 @@ APAPC = RoundMethod(
     no_composite="its rate rests on a smooth objective",
     guarantee=guarantee,
     constants=constants,
+    tunes=("L", "mu"),
     prepare=prepare,
     step=step,
     fixed_point=fixed_point,

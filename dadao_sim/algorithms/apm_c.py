@@ -65,6 +65,7 @@ METHOD = RoundMethod(
     blocks=("x", "x_before"),
     least_eigenvalue=0.0,
     constants=constants,
+    tunes=("L", "mu"),
     prepare=prepare,
     step=step,
 )

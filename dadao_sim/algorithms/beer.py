@@ -70,6 +70,7 @@ METHOD = RoundMethod(
     compression="any",
     compressor=compressor,
     constants=constants,
+    tunes=("eta", "gamma"),
     prepare=prepare,
     step=step,
     fixed_point=fixed_point,

@@ -87,6 +87,7 @@ CHOCO_GOSSIP = RoundMethod(
     compression="any",
     compressor=compressor,
     constants=constants,
+    tunes=("gamma",),
     step=step,
     fixed_point=fixed_point,
 )
@@ -103,5 +104,6 @@ CHOCO_SGD = RoundMethod(
     compression="any",
     compressor=compressor,
     constants=constants_of_sgd,
+    tunes=("eta", "gamma"),
     step=step_of_sgd,
 )

@@ -136,6 +136,7 @@ METHOD = AsynchronousMethod(
     no_composite="its rate rests on smooth f_i + r; use dual_proximal_gradient",
     params=Params,
     constants=constants,
+    tunes=("L", "mu"),
     clock=exchanges_only,
     design_rate=design_rate,
     guarantee=guarantee,

@@ -83,6 +83,7 @@ METHOD = RoundMethod(
     composite="proven",
     weights=laplacian,
     constants=constants,
+    tunes=("c",),
     step=step,
     fixed_point=fixed_point,
 )

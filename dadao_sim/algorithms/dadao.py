@@ -304,6 +304,7 @@ METHOD = AsynchronousMethod(
     guarantee=guarantee,
     params=Params,
     constants=constants,
+    tunes=("L", "mu"),
     clock=clock,
     fixed_point=fixed_point,
     flow=flow,

@@ -60,7 +60,7 @@ def step(s, c, nodes, W):
         u = mixed(s.x - c.eta * v, c.K_in, c.slem, W)
         draw = nodes.draw()
         now, before = nodes.sample_gradients(u, draw), nodes.sample_gradients(s.x, draw)
-        v = mixed(v + (now - before).mean(axis=1), c.K_in, c.slem, W)
+        v = mixed(v + (now - before).mean(axis=-2), c.K_in, c.slem, W)
         s.x = u
 
 

@@ -50,6 +50,7 @@ METHOD = RoundMethod(
     invariant=("alpha",),
     weights=laplacian,
     constants=constants,
+    tunes=("c", "rho"),
     step=step,
     fixed_point=fixed_point,
 )

@@ -110,6 +110,7 @@ METHOD = AsynchronousMethod(
     composite="proven",
     params=Params,
     constants=constants,
+    tunes=("alpha", "beta"),
     clock=clock,
     fixed_point=fixed_point,
     gradient=gradient,

@@ -116,6 +116,7 @@ METHOD = AsynchronousMethod(
     composite="proven",
     params=Params,
     constants=constants,
+    tunes=("c",),
     clock=exchanges_only,
     start=start,
     ends=ends,

@@ -142,6 +142,7 @@ METHOD = AsynchronousMethod(
     no_composite="its rate rests on smooth f_i + r; use dual_proximal_gradient",
     params=Params,
     constants=constants,
+    tunes=("L", "mu"),
     clock=clock,
     guarantee=guarantee,
     fixed_point=fixed_point,

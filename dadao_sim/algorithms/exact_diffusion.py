@@ -80,6 +80,7 @@ PROX_ED = RoundMethod(
     guarantee=guarantee,
     theorem_leaves=("step",),
     constants=constants,
+    tunes=("step",),
     step=step,
     fixed_point=fixed_point,
 )

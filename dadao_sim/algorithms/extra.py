@@ -70,6 +70,7 @@ PG_EXTRA = RoundMethod(
     guarantee=guarantee,
     theorem_leaves=("step",),
     constants=constants,
+    tunes=("step",),
     step=step,
     fixed_point=fixed_point,
 )

@@ -67,6 +67,7 @@ METHOD = RoundMethod(
     time_varying=True,
     stochastic=True,
     steps=("step",),
+    broadcasts=False,  # one table of gradients
     samples=True,
     table=True,
     least_eigenvalue=0.0,

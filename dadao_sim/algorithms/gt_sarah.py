@@ -42,7 +42,7 @@ def step(s, c, nodes, W):
     else:
         draw = nodes.draw()
         now, before = nodes.sample_gradients(s.x, draw), nodes.sample_gradients(s.before, draw)
-        s.v += (now - before).mean(axis=1)
+        s.v += (now - before).mean(axis=-2)
     s.x, s.before = x - c.step * (s.h + s.v), s.x
 
 

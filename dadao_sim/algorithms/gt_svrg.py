@@ -42,7 +42,7 @@ def step(s, c, nodes, W):
     else:
         draw = nodes.draw()
         at_x, at_z = nodes.sample_gradients(s.x, draw), nodes.sample_gradients(s.z, draw)
-        s.g = (at_x - at_z).mean(axis=1) + s.full
+        s.g = (at_x - at_z).mean(axis=-2) + s.full
     track(s, c, W)
 
 

@@ -78,6 +78,7 @@ PROX_LEAD = RoundMethod(
     compressor=lambda c, problem: Dither(kind="dither", bits_per_number=c.bits, block=BLOCK),
     theorem_needs_mu=True,
     constants=constants,
+    tunes=("eta", "gamma"),
     step=step,
     fixed_point=fixed_point,
 )

@@ -53,6 +53,7 @@ METHOD = RoundMethod(
     steps=("a",),
     least_eigenvalue=0.0,
     constants=constants,
+    tunes=("a", "b"),
     step=step,
     fixed_point=fixed_point,
 )

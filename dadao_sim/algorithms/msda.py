@@ -130,6 +130,7 @@ MSDA = RoundMethod(
     weights=laplacian,
     guarantee=guarantee,
     constants=constants,
+    tunes=("L", "mu"),
     prepare=prepare,
     step=step,
     fixed_point=fixed_point,
@@ -142,5 +143,6 @@ SSDA = replace(
     look="black dotted ^",
     guarantee=guarantee_of_ssda,
     constants=constants_of_ssda,
+    tunes=("L", "mu"),
     step=step_of_ssda,
 )

@@ -67,6 +67,7 @@ METHOD = RoundMethod(
     invariant=("t",),
     least_eigenvalue=0.0,
     constants=constants,
+    tunes=("L", "mu"),
     prepare=prepare,
     step=step,
     fixed_point=fixed_point,

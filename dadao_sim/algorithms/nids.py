@@ -95,6 +95,7 @@ METHOD = RoundMethod(
     guarantee=guarantee,
     theorem_leaves=("step", "c", "own_steps"),
     constants=constants,
+    tunes=("step",),
     step=step,
     fixed_point=fixed_point,
 )

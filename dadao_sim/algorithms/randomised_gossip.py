@@ -66,6 +66,7 @@ METHOD = AsynchronousMethod(
     guarantee=guarantee,
     params=Params,
     constants=constants,
+    tunes=("alpha",),
     clock=exchanges_only,
     fixed_point=fixed_point,
     apply_message=apply_message,

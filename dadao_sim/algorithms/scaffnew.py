@@ -71,6 +71,7 @@ METHOD = RoundMethod(
     guarantee=guarantee,
     theorem_leaves=("gam", "p"),
     constants=constants,
+    tunes=("gam", "p"),
     step=step,
     fixed_point=fixed_point,
 )

@@ -58,6 +58,7 @@ METHOD = RoundMethod(
     stochastic=True,
     composite="proven",
     constants=constants,
+    tunes=("gamma",),
     prepare=prepare,
     step=step,
     fixed_point=fixed_point,

@@ -120,6 +120,7 @@ METHOD = AsynchronousMethod(
     no_composite="its token would have to take the prox of r, which is not built",
     params=Params,
     constants=constants,
+    tunes=("beta",),
     clock=clock,
     start=start,
     fixed_point=fixed_point,

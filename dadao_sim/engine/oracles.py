@@ -124,8 +124,10 @@ gradient_mapping.register(object, _stay)
 
 @kernel
 def _compiled_gradients(objective, X, marks, out):
-    for i in range(X.shape[0]):
-        gradient(objective, i, X[i], marks[i], out[i])
+    n = marks.shape[0]
+    for row in range(X.shape[0]):
+        i = row % n
+        gradient(objective, i, X[row], marks[i], out[row])
 
 
 @kernel
@@ -145,15 +147,15 @@ def _compiled_sample_slopes(objective, counts, x, out):
 
 
 @kernel
-def _compiled_conjugate_gradients(objective, Y, out):
-    for i in range(Y.shape[0]):
-        conjugate_gradient(objective, i, Y[i], out[i])
+def _compiled_conjugate_gradients(objective, n, Y, out):
+    for row in range(Y.shape[0]):
+        conjugate_gradient(objective, row % n, Y[row], out[row])
 
 
 @kernel
-def _compiled_local_solves(objective, V, curvatures, steps, X):
-    for i in range(X.shape[0]):
-        local_solve(objective, i, V[i], curvatures[i], steps[i], X[i])
+def _compiled_local_solves(objective, n, V, curvatures, steps, X):
+    for row in range(X.shape[0]):
+        local_solve(objective, row % n, V[row], curvatures[row], steps[row], X[row])
 
 
 @kernel
@@ -162,17 +164,24 @@ def _compiled_prox(objective, steps, V, out):
         prox(objective, steps[i], V[i], out[i])
 
 
+def _rows(X):
+    """The rows of all nodes (n, d), of a batch (batch, n, d) one run after the other."""
+    return X if X.ndim == 2 else X.reshape(-1, X.shape[-1])
+
+
 def all_gradients(objective, X, marks, out):
     """Write grad f_i(X[i]) of every node into ``out`` (n, d), C-contiguous; ``marks`` (n,) uint64.
 
-    One compiled loop for a NamedTuple, a Python loop for any other object. Where the kernels run as
-    plain Python, callers silence the warning that marks wrap around.
+    Both may be those of a batch of runs, (batch, n, d). One compiled loop for a NamedTuple, a
+    Python loop for any other object. Where the kernels run as plain Python, callers silence the
+    warning that marks wrap around.
     """
+    X, out, n = _rows(np.ascontiguousarray(X)), _rows(out), len(marks)
     if isinstance(objective, tuple):
-        _compiled_gradients(objective, np.ascontiguousarray(X), marks, out)
+        _compiled_gradients(objective, X, marks, out)
     else:
-        for i in range(X.shape[0]):
-            gradient(objective, i, X[i], marks[i], out[i])
+        for row in range(X.shape[0]):
+            gradient(objective, row % n, X[row], marks[row % n], out[row])
 
 
 def sample_gradients(objective, nodes, samples, X, out):
@@ -195,22 +204,26 @@ def all_sample_slopes(objective, counts, x, out):
 
 def all_conjugate_gradients(objective, Y, out):
     """Write grad f_i*(Y[i]) of every node into ``out`` (n, d), as :func:`all_gradients` does."""
+    n = Y.shape[-2]
+    Y, out = _rows(np.ascontiguousarray(Y)), _rows(out)
     if isinstance(objective, tuple):
-        _compiled_conjugate_gradients(objective, np.ascontiguousarray(Y), out)
+        _compiled_conjugate_gradients(objective, n, Y, out)
     else:
-        for i in range(Y.shape[0]):
-            conjugate_gradient(objective, i, Y[i], out[i])
+        for row in range(Y.shape[0]):
+            conjugate_gradient(objective, row % n, Y[row], out[row])
 
 
 def all_local_solves(objective, V, curvatures, steps, X):
-    """Replace every row of ``X`` (n, d) by its node's local solve, with V[i], ``curvatures[i]`` and
-    ``steps[i]``, as :func:`all_gradients` does.
+    """Replace every row of ``X`` (n, d), C-contiguous, by its node's local solve, with V[i],
+    ``curvatures[i]`` and ``steps[i]``, one of each per row, as :func:`all_gradients` does.
     """
+    n = X.shape[-2]
+    V, X = _rows(np.ascontiguousarray(V)), _rows(X)
     if isinstance(objective, tuple):
-        _compiled_local_solves(objective, np.ascontiguousarray(V), curvatures, steps, X)
+        _compiled_local_solves(objective, n, V, curvatures, steps, X)
     else:
-        for i in range(X.shape[0]):
-            local_solve(objective, i, V[i], curvatures[i], steps[i], X[i])
+        for row in range(X.shape[0]):
+            local_solve(objective, row % n, V[row], curvatures[row], steps[row], X[row])
 
 
 def shares_a_term(objective):
@@ -219,11 +232,12 @@ def shares_a_term(objective):
 
 
 def all_prox(objective, steps, V, out):
-    """Write the prox of V[i] at ``steps[i]`` into row i of ``out`` (n, d), as
+    """Write the prox of V[i] at ``steps[i]``, one per row, into row i of ``out`` (n, d), as
     :func:`all_gradients` does.
     """
+    V, out = _rows(np.ascontiguousarray(V)), _rows(out)
     if isinstance(objective, tuple):
-        _compiled_prox(objective, steps, np.ascontiguousarray(V), out)
+        _compiled_prox(objective, steps, V, out)
     else:
-        for i in range(V.shape[0]):
-            prox(objective, steps[i], V[i], out[i])
+        for row in range(V.shape[0]):
+            prox(objective, steps[row], V[row], out[row])

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -28,13 +29,53 @@ class Outcome:
     reason: str = ""
 
 
+class Watch:
+    """What is seen of one run: a sample whenever it is asked to ``see``, and its ``outcome``."""
+
+    def __init__(
+        self, errors: Errors, limits: Limits, tick: Callable[[float, float], None] | None = None
+    ):
+        self.errors, self.limits, self.tick = errors, limits, tick
+        self.outcome = Outcome()
+
+    def see(self, player: Player, time: float, rounds: int) -> bool:
+        """Take a sample, and say whether it ends the run."""
+        outcome, estimates = self.outcome, np.empty(player.shape)
+        with during(f"sample at time {time:g}"):
+            player.observe(time, estimates)
+            measured = self.errors(estimates)
+        sample = {"time": float(time), **counts(player.tally, rounds), **measured}
+        outcome.samples.append(sample)
+        if self.tick is not None:
+            self.tick(time, sample["accuracy"])
+        outcome.status, outcome.reason = judged(
+            sample["accuracy"], outcome.samples[0]["accuracy"], self.limits
+        )
+        return outcome.status != STOPPED
+
+    def stop(self, reason: str) -> None:
+        """The run has come to a limit, and to no other end."""
+        self.outcome.reason = reason
+
+
+def judged(accuracy: float, first: float, limits: Limits) -> tuple[str, str]:
+    """How a run ends with a sample of this accuracy, and why; (STOPPED, "") if it does not."""
+    if not accuracy <= GROWTH_OF_DIVERGENCE * max(1.0, first):
+        if math.isnan(accuracy):
+            return DIVERGED, "the state is not a number"
+        return DIVERGED, f"the error passed {GROWTH_OF_DIVERGENCE:.0e} times that of the start"
+    if accuracy <= limits.accuracy:
+        return CONVERGED, f"accuracy {limits.accuracy:g}"
+    return STOPPED, ""
+
+
 def run(
     player: Player,
     clock: Clock,
     errors: Errors,
     limits: Limits,
     times: Iterator[float],
-    tick: Callable[[float, float], None] = lambda time, accuracy: None,
+    tick: Callable[[float, float], None] | None = None,
 ) -> Outcome:
     """Play ``clock`` to the first of ``limits``, sampled at ``times`` and at the end.
 
@@ -42,56 +83,44 @@ def run(
     other limits end the run at the very event that reaches them, or at time 0 where the start costs
     as much. ``tick(time, accuracy)`` is called at each sample.
     """
-    outcome = Outcome()
-    estimates = np.empty(player.shape)
-    rounds = 0
+    watch = Watch(errors, limits, tick)
+    watch.outcome.events = play_to_the_end(player, clock, watch, limits, times)
+    return watch.outcome
 
-    def ended(time: float) -> bool:
-        """Take a sample, and say whether it ends the run."""
-        with during(f"sample at time {time:g}"):
-            player.observe(time, estimates)
-            measured = errors(estimates)
-        sample = {"time": float(time), **counts(player.tally, rounds), **measured}
-        outcome.samples.append(sample)
-        tick(time, sample["accuracy"])
-        bound = GROWTH_OF_DIVERGENCE * max(1.0, outcome.samples[0]["accuracy"])
-        if not sample["accuracy"] <= bound:
-            outcome.status = DIVERGED
-            outcome.reason = (
-                "the state is not a number"
-                if math.isnan(sample["accuracy"])
-                else f"the error passed {GROWTH_OF_DIVERGENCE:.0e} times that of the start"
-            )
-        elif sample["accuracy"] <= limits.accuracy:
-            outcome.status, outcome.reason = CONVERGED, f"accuracy {limits.accuracy:g}"
-        return outcome.status != STOPPED
 
+def play_to_the_end(
+    player: Player, clock: Clock, watch: Any, limits: Limits, times: Iterator[float]
+) -> int:
+    """See :func:`run`; ``watch`` is a :class:`Watch`, or sees as one does. The number of events."""
+    played = rounds = 0
     events = next_window(clock)
     player.begin(events)
     limit = limits.reached(player.tally)
-    if ended(0.0) or limit:
-        outcome.reason = outcome.reason or f"limit of {limit}"
-        return outcome
+    if watch.see(player, 0.0, rounds):
+        return played
+    if limit:
+        watch.stop(f"limit of {limit}")
+        return played
     due = min(next(times), limits.time)
     while True:
         row = 0
         while True:
             until = int(np.searchsorted(events.time, due, side="right"))
             stop, limit = player.play_until(events, row, until, limits)
-            outcome.events += stop - row
+            played += stop - row
             rounds += int(np.count_nonzero(events.kind[row:stop] == ROUND))
             row = stop
             if limit:
-                if not ended(events.time[row - 1]):
-                    outcome.reason = f"limit of {limit}"
-                return outcome
+                if not watch.see(player, events.time[row - 1], rounds):
+                    watch.stop(f"limit of {limit}")
+                return played
             if row == len(events):
                 break
-            if ended(due):
-                return outcome
+            if watch.see(player, due, rounds):
+                return played
             if due >= limits.time:
-                outcome.reason = "limit of time"
-                return outcome
+                watch.stop("limit of time")
+                return played
             due = min(next(times), limits.time)
         events = next_window(clock)
 

@@ -40,8 +40,12 @@ def make_player(
     x0: np.ndarray,
     blocks: Mapping[str, np.ndarray],
     batch_size: int | None = None,
+    runs: int | None = None,
 ) -> Player:
-    """A player at time 0, its objective and its state made ready. ``x0`` is (n, d)."""
+    """A player at time 0, its objective and its state made ready. ``x0`` is (n, d).
+
+    Of a method of rounds, so many ``runs`` at once, whose constants are stacked in ``tuning``.
+    """
     nodes, dimension = problem.nodes, problem.dimension
     objective = problem.objective
     if method.needs_conjugate:
@@ -54,6 +58,8 @@ def make_player(
     values = method.initial_values(nodes, dimension, x0, blocks)
     share = shares(method, problem, batch_size)
     if isinstance(method, RoundMethod):
+        if runs is not None:
+            values = {name: np.stack([value] * runs) for name, value in values.items()}
         return RoundPlayer(
             *(method, tuning, objective, values, share),
             given=tuple(blocks),

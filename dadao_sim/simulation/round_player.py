@@ -2,6 +2,7 @@
 
 import copy
 from collections.abc import Mapping, Sequence
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -20,7 +21,11 @@ from dadao_sim.simulation.player import Player
 
 
 class RoundPlayer(Player):
-    """Plays rounds: NumPy and sparse products. ``given`` blocks keep their values at the start."""
+    """Plays rounds: NumPy and sparse products. ``given`` blocks keep their values at the start.
+
+    Of blocks (batch, n, d), and constants (batch, 1, 1) or (batch, n, 1) where they differ, it
+    plays a batch of runs, and counts one of them.
+    """
 
     def __init__(
         self,
@@ -93,13 +98,21 @@ class RoundPlayer(Player):
                     self.asked.count_resent(tally)
                 elif kinds[row] == RESET:
                     for block in vars(self.s).values():
-                        block[events.i[row]] = 0.0
+                        block[..., events.i[row], :] = 0.0
                     if self.nodes.table is not None:
                         self.nodes.table.forget(events.i[row])
                 limit = limits.reached(tally)
                 if limit:
                     return row + 1, limit
         return stop, ""
+
+    def keep(self, kept: np.ndarray) -> None:
+        """Go on with those runs of a batch that ``kept`` (batch,) says."""
+        for name, block in vars(self.s).items():
+            setattr(self.s, name, block[kept])
+        of_runs = {name: c[kept] for name, c in vars(self.c).items() if np.ndim(c) == 3}
+        self.c = SimpleNamespace(**{**vars(self.c), **of_runs})
+        self.shape = getattr(self.s, self.method.estimate).shape
 
     def _round(self, mark: np.uint64) -> None:
         self.nodes.at(self.number, int(mark))

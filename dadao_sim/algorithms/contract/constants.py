@@ -2,7 +2,7 @@
 
 import difflib
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from numbers import Real
 from types import SimpleNamespace
 from typing import Any
@@ -34,8 +34,9 @@ class Constants:
         c.nu = c.mu / 2              # is 0.1
         c.r = sqrt(c.nu / c.L)       # follows; mu and L are those of the problem
 
-    A chosen set of constants multiplies those of the paper by ``factors``, where the method asks
-    for it by ``factor`` and ``scale``.
+    A chosen set of constants multiplies those of the paper by ``factors``: the ``tunable`` ones
+    where they are first assigned (or measured), so that what is computed from them follows; others
+    where the method asks for it by ``factor`` and ``scale``.
 
     ``mu`` and ``L`` of the problem, ``chi`` (lambda_max/lambda_2 of the Laplacian with unit
     weights, on a sequence the worst), ``lambda_max``, ``lambda_2``, ``unit_chi1`` and ``unit_chi2``
@@ -55,6 +56,7 @@ class Constants:
         network: Any = None,
         measured: Mapping[str, Callable[[], float]] = {},
         factors: Mapping[str, float] = {},
+        tunable: Iterable[str] = (),
     ):
         for name, value in overrides.items():
             # A number that NumPy read from a file is an array without axes.
@@ -70,12 +72,15 @@ class Constants:
             _measured=measured,
             _factors=dict(factors),
             _scaled=set(),
+            _tunable=frozenset(tunable),
             _arrays={},
             _whole={},
             _may_be_zero=set(),
         )
 
     def __setattr__(self, name: str, value: Any) -> None:
+        if name in self._tunable and name not in self._scaled:
+            value = self.factor(name) * value
         self.values[name] = float(self._overrides.get(name, value))
         if name in self._overrides and name not in self._whole:
             self._check_range(name, float(value))
@@ -116,9 +121,12 @@ class Constants:
         return float(self._factors.get(name, 1.0))
 
     def scale(self, *names: str) -> None:
-        """Multiply constants by their factors of the chosen set; an override stays as it is."""
+        """Multiply constants by their factors of the chosen set, each once; an override stays as it
+        is.
+        """
         for name in names:
-            setattr(self, name, self.factor(name) * self.values[name])
+            if name not in self._scaled:
+                setattr(self, name, self.factor(name) * self.values[name])
 
     def may_be_zero(self, *names: str) -> None:
         """Let overrides of constants that are assigned after this be 0."""

@@ -39,7 +39,8 @@ class Gossip:
     sequence take turns; with ``chebyshev`` (of fixed graphs) it is its K rounds. ``W.again(V)``
     sends once more over the edges of the same activation, what could be known only after the first
     message had arrived. ``W.mean(V)`` is the mean over all nodes, of a method with a ``server``.
-    Several arrays given together travel in one message, and are answered together.
+    Several arrays given together travel in one message, and are answered together. V is (n, d), or
+    (batch, n, d) for a batch of runs, of which one is counted.
     """
 
     def __init__(
@@ -88,7 +89,7 @@ class Gossip:
         return self._together(self._mean, parts)
 
     def _mean(self, V: np.ndarray) -> np.ndarray:
-        return np.tile(V.mean(axis=0), (len(V), 1))
+        return np.array(np.broadcast_to(V.mean(axis=-2, keepdims=True), V.shape))
 
     @cached_property
     def server(self) -> Server:
@@ -133,15 +134,17 @@ class Gossip:
         return answers if len(answers) > 1 else answers[0]
 
     def _product(self, first: int, rounds: int, V: np.ndarray) -> np.ndarray:
-        graphs = len(self.matrices)
+        graphs, nodes = len(self.matrices), V.shape[-2]
+        if V.ndim > 2 and sparse.issparse(self.matrices[0]):
+            return np.stack([self._product(first, rounds, rows) for rows in V])
         if rounds == 1 and self.chebyshev is None:
             return self.matrices[first % graphs] @ V
-        if len(V) > PRODUCT_NODES or graphs * len(V) ** 2 > PRODUCT_NUMBERS:
+        if nodes > PRODUCT_NODES or graphs * nodes**2 > PRODUCT_NUMBERS:
             return self._one_by_one(first, rounds, V)
         place = first % graphs, rounds
         if place not in self.products:
             turns, rest = divmod(rounds, graphs)
-            power = np.eye(len(V))
+            power = np.eye(nodes)
             if turns:
                 one_turn = self._one_by_one(first, graphs, power)
                 power = np.linalg.matrix_power(one_turn, turns)

@@ -98,7 +98,9 @@ class Method(ABC):
     in such. ``same_as`` names the method whose iterates these are. ``constant_sets`` are what the
     constants of the paper may be multiplied by instead, by the name of the set; no theorem covers
     them. ``guarantee`` is what a theorem promises without a local step and with full gradients, for
-    the constants of the paper; ``theorem_leaves`` names those it leaves free.
+    the constants of the paper; ``theorem_leaves`` names those it leaves free. ``tunes`` are the
+    constants, at most two, that a search for better ones multiplies (and ``mu`` and ``L``, as the
+    method believes them to be): what follows from them follows. None stands for its ``steps``.
     """
 
     name: str
@@ -127,6 +129,7 @@ class Method(ABC):
     constant_sets: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     guarantee: Promise | None = None
     theorem_leaves: tuple[str, ...] = ()
+    tunes: tuple[str, ...] | None = None
 
     def __post_init__(self) -> None:
         if not self.name:
@@ -179,7 +182,8 @@ class Method(ABC):
         c = Constants(
             *(self.name, overrides, problem, network),
             measured=self._measured(problem, network, options),
-            factors=self._factors(options),
+            factors=self.factors(options),
+            tunable=self.tunable,
         )
         try:
             self.constants(c, problem, network)
@@ -237,7 +241,12 @@ class Method(ABC):
         if options.averaging != "none" and not self.averaging:
             raise InputError(f"{self.name} keeps no average of its iterates; leave out averaging")
 
-    def _factors(self, options: Options) -> Mapping[str, float]:
+    @property
+    def tunable(self) -> tuple[str, ...]:
+        """The constants that a search for better ones multiplies."""
+        return self.tunes or ()
+
+    def factors(self, options: Options) -> Mapping[str, float]:
         """What the chosen set multiplies constants by. InputError for an unknown set, and for a
         factor that is not finite and above 0.
         """

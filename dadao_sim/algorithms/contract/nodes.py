@@ -22,6 +22,9 @@ class Nodes:
     ``heads`` what its coin shows, the same to all nodes, of a method that has one. ``samples`` are
     those of a method that asks for their gradients, and ``table`` what its nodes remember of them
     after :meth:`tabulate`. Rows that are returned belong to the caller.
+
+    What is said of rows (n, d) holds of those of a batch of runs, (batch, n, d), too: they draw the
+    same, and what is counted is what one of them asks.
     """
 
     def __init__(
@@ -85,8 +88,10 @@ class Nodes:
         """
         assert self.samples is not None
         self.tally.gradients += self.samples.share
-        out = np.empty((*draw.shape, X.shape[1]))
-        self._sample_gradients(self.samples.node_of_drawn, draw.ravel(), X, out)
+        out = np.empty((*X.shape[:-2], *draw.shape, X.shape[-1]))
+        of_runs = zip(X, out, strict=True) if X.ndim > 2 else ((X, out),)
+        for rows, answers in of_runs:
+            self._sample_gradients(self.samples.node_of_drawn, draw.ravel(), rows, answers)
         return out
 
     def tabulate(self, X: np.ndarray) -> None:
@@ -114,8 +119,9 @@ class Nodes:
         # Not what a minibatch of the same round is drawn from.
         mark = (~self.mark + self.compressions * int(CALL_STRIDE)) & (2**64 - 1)
         self.compressions += 1
-        Q, d = self.compressor, V.shape[1]
-        return Message(Q.rows(V, mark), numbers=Q.numbers(d), bits=Q.bits(d))
+        Q, d = self.compressor, V.shape[-1]
+        rows = Q.rows(V, mark) if V.ndim == 2 else np.stack([Q.rows(rows, mark) for rows in V])
+        return Message(rows, numbers=Q.numbers(d), bits=Q.bits(d))
 
     def conjugate_gradients(self, Y: np.ndarray) -> np.ndarray:
         """grad f_i*(Y_i); (n, d) to (n, d)."""
@@ -132,9 +138,8 @@ class Nodes:
         """
         if not self.has_term:
             return X.copy()
-        steps = np.broadcast_to(np.float64(step), (self.count, 1))[:, 0].copy()
         out = np.empty(X.shape)
-        oracles.all_prox(self.objective, steps, X, out)
+        oracles.all_prox(self.objective, _of_each_row(step, X), X, out)
         return out
 
     def local_solves(
@@ -152,6 +157,13 @@ class Nodes:
         """
         self.tally.gradients += self.count
         self.tally.local_solves += self.count
-        X = np.array(start)
-        oracles.all_local_solves(self.objective, V, curvature[:, 0].copy(), step[:, 0].copy(), X)
+        X = np.array(start, order="C")
+        curvatures, steps = _of_each_row(curvature, X), _of_each_row(step, X)
+        oracles.all_local_solves(self.objective, V, curvatures, steps, X)
         return X
+
+
+def _of_each_row(constant: float | np.ndarray, X: np.ndarray) -> np.ndarray:
+    """A constant, of all or of each node (n, 1), for every row of X (n, d)."""
+    rows = np.broadcast_to(np.asarray(constant, dtype=float), (*X.shape[:-1], 1))
+    return rows.reshape(-1).copy()

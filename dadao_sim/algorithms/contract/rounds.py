@@ -60,6 +60,9 @@ class RoundMethod(Method):
     with a ``server`` takes means over all nodes, ``W.mean``, and gossips in no other way. One that
     does more in the first of every so many rounds names the constant that says how many, ``cycle``.
     ``steps`` are the constants that a schedule may multiply, in each round by another number.
+    ``broadcasts`` says that the step also plays a batch of runs at once, in blocks (batch, n, d)
+    and with the constants (batch, 1, 1) in which they differ; a step that fails at it is found out,
+    one that would mix up the runs of a batch has to say so.
     """
 
     step: Step
@@ -75,7 +78,13 @@ class RoundMethod(Method):
     server: bool = False
     cycle: str | None = None
     steps: tuple[str, ...] = ()
+    broadcasts: bool = True
     estimate: str = "x"
+
+    @property
+    def tunable(self) -> tuple[str, ...]:
+        """See :meth:`Method.tunable`."""
+        return self.steps if self.tunes is None else self.tunes
 
     def check_supported(
         self,

@@ -98,7 +98,7 @@ def test_an_override_wins_over_a_set():
         ("dadao", {"nu": 0.0}, "dadao: constants.nu: 0 is no factor"),
         ("dadao", {"nu": math.inf}, "dadao: constants.nu: inf is no factor"),
         ("dadao", {"mu": 2.0}, "dadao: constants.mu: no factor can be given (known: alpha,"),
-        ("extra", {"step": 2.0}, "extra: constants.step: no factor can be given (known: none)"),
+        ("extra", {"a": 2.0}, "extra: constants.a: no factor can be given (known: step)"),
     ],
 )
 def test_no_set_and_no_factor_is_made_up(name, constants, message):
