@@ -1,0 +1,153 @@
+"""The command that looks for better constants."""
+
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from dadao_sim.cli.group import Group
+from dadao_sim.cli.options import OverwriteOption, ScenarioArgument, SetOption, by_option
+from dadao_sim.cli.show import console, print_table, say
+from dadao_sim.errors import InputError, WorkerKilled
+
+if TYPE_CHECKING:
+    from dadao_sim.tuning.tuned import Tuned
+
+INTERRUPTED = 130  # the shell's code for Ctrl-C
+
+group = Group("Scenarios", place=0)
+
+
+@group.command()
+def tune(
+    scenario: ScenarioArgument,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder of what is found. [default: results/NAME-tuned]")
+    ] = None,
+    jobs: Annotated[int, typer.Option(min=1, help="Processes at once; no number changes.")] = 1,
+    budget: Annotated[
+        int, typer.Option(help="Points played for each method: 16, 36, 64, 100, ...")
+    ] = 64,
+    repeats: Annotated[
+        int | None, typer.Option(min=1, help="Of each point. [default: those of the scenario]")
+    ] = None,
+    accuracy: Annotated[
+        float | None, typer.Option(help="To reach. [default: the smallest of report.accuracies]")
+    ] = None,
+    by: Annotated[
+        str, typer.Option(help="What is to be small: cost, gradients, communications, time, bits.")
+    ] = "cost",
+    seed: Annotated[
+        int | None, typer.Option(min=0, help="Of the repeats to tune on, not the scenario's.")
+    ] = None,
+    sets: SetOption = None,
+    overwrite: OverwriteOption = False,
+) -> None:
+    """Tune the constants of every method of a scenario, on other seeds than its own.
+
+    Writes the scenario with the tuned constants, every evaluation, and a figure. Interrupted, the
+    same command goes on.
+    """
+    from dadao_sim.plotting.style import save_figure
+    from dadao_sim.plotting.tuning import tuning_figure
+    from dadao_sim.scenario import shipped
+    from dadao_sim.scenario.reading import load_scenario
+    from dadao_sim.tuning.tune import SCENARIO
+    from dadao_sim.tuning.tune import tune as search
+
+    loaded = load_scenario(shipped.scenario_path(scenario), sets or [])
+    folder = out or Path("results") / f"{loaded.name}-tuned"
+    options = {name: f"--{name}" for name in ("budget", "repeats", "accuracy", "by", "seed", "out")}
+    try:
+        with by_option(**options), _Bar(loaded.name) as bar:
+            tuned = search(
+                loaded,
+                out=folder,
+                jobs=jobs,
+                budget=budget,
+                repeats=repeats,
+                accuracy=accuracy,
+                by=by,
+                seed=seed,
+                overwrite=overwrite,
+                tick=bar.tick,
+            )
+    except KeyboardInterrupt:
+        say(f"interrupted: what was played is in {folder}; the same command goes on")
+        raise typer.Exit(INTERRUPTED) from None
+    except WorkerKilled as error:
+        kept = f"what was played is in {folder}; the same command goes on, perhaps with fewer"
+        raise WorkerKilled(f"{error}; {kept} --jobs") from None
+    _print(tuned)
+    try:
+        figure = tuning_figure(
+            *(tuned.evaluations, tuned.best, tuned.titles, tuned.looks),
+            by=tuned.goal.by,
+            accuracy=tuned.goal.accuracy,
+        )
+    except InputError as error:
+        say(f"no figure: {error}")
+    else:
+        for suffix in ("png", "pdf"):
+            save_figure(figure, folder / "figures" / f"tuning.{suffix}", overwrite=True)
+    say(f"tuned on seed {tuned.seed}; reported: dadao-sim run {folder / SCENARIO}")
+
+
+def _print(tuned: "Tuned") -> None:
+    """What was found for each method, a line for each."""
+    from dadao_sim.text.labels import printed_name
+
+    rows = []
+    for row in tuned.best.to_dict("records"):
+        name = printed_name(row["algorithm"], row["method"], tuned.titles[row["method"]])
+        if not isinstance(row["first_constant"], str):
+            found = "nothing to tune"
+        else:
+            factors = (
+                f"{row[f'{k}_constant']} x {row[f'{k}_factor']:.3g}"
+                for k in ("first", "second")
+                if isinstance(row[f"{k}_constant"], str)
+            )
+            found = ", ".join(factors)
+        costs = (_cost(row["default_cost"]), _cost(row["cost"]))
+        gain = f"{row['gain']:.3g}" if math.isfinite(row["gain"]) else "-"
+        ends = f"{row['accuracy']:.0e}" if math.isfinite(row["accuracy"]) else "diverged"
+        unstable = f"{row['unstable_from']:.3g}" if math.isfinite(row["unstable_from"]) else "-"
+        reached = f"{row['reached']}/{row['repeats']}"
+        rows.append([name, found, reached, *costs, gain, ends, unstable, row["edge"]])
+    by = f"{tuned.goal.by} to {tuned.goal.accuracy:g}"
+    titles = ("algorithm", "best factors", "reached", f"{by}: paper", "tuned", "gain")
+    print_table((*titles, "accuracy", "unstable from", "grid"), rows, words=2)
+
+
+def _cost(value: float) -> str:
+    return f"{value:,.0f}" if math.isfinite(value) else "not reached"
+
+
+class _Bar:
+    """A bar for each stage of the search."""
+
+    def __init__(self, name: str):
+        from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+        self.progress = Progress(
+            TextColumn("{task.description:36.36}", markup=False),
+            BarColumn(),
+            TextColumn("{task.completed:.0f}/{task.total:.0f} of a stage", markup=False),
+            TimeElapsedColumn(),
+            console=console(),
+            transient=True,
+        )
+        self.task = self.progress.add_task(name, total=1)
+
+    def __enter__(self) -> "_Bar":
+        self.progress.start()
+        return self
+
+    def __exit__(self, *_: Any) -> None:
+        self.progress.stop()
+
+    def tick(self, what: str, done: int, of: int) -> None:
+        """So many of a stage have been played."""
+        self.progress.update(self.task, description=what, completed=done, total=of)
