@@ -44,6 +44,7 @@ def finished_run(
     samples: int = 401,
     status: str | None = None,
     experimental: bool = False,
+    constants: str = "paper",
 ) -> FinishedRun:
     """A run with accuracy exp(-rate t), sampled at evenly spaced times and stopped at TARGET.
 
@@ -82,6 +83,7 @@ def finished_run(
         "algorithm": label,
         "method": method,
         "experimental": experimental,
+        "constants": constants,
         "repeat": repeat,
         "status": status,
         "reason": f"rate {rate}, as asked",

@@ -83,7 +83,8 @@ def print_costs(summary: "DataFrame", titles: Mapping[str, str]) -> None:
     for row in summary.to_dict("records"):
         label, method = row["algorithm"], row["method"]
         cells = [row["scenario"]] if "scenario" in row else []
-        cells.append(printed_name(label, method, titles[method], row["experimental"]))
+        flags = row["experimental"], row["constants"]
+        cells.append(printed_name(label, method, titles[method], *flags))
         tried = not math.isnan(row[f"{QUANTITIES[0]}_median"])
         reached = f"{row['reached']}/{row['repeats']}" if tried else "-"
         cells += [accuracy_text(row["accuracy"]), reached]

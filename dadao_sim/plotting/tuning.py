@@ -56,8 +56,8 @@ def tuning_figure(
 ) -> Figure:
     """Two panels, one line per algorithm whose constants were multiplied.
 
-    A ring is at the constants that were there before, a star at the best found; a best one at the edge of the grid
-    is a triangle that points beyond it.
+    A ring is at the constants that were there before, a star at the best found; a best one at the
+    edge of the grid is a triangle that points beyond it.
 
     Args:
         evaluations: one row per algorithm, factors and repeat, as `Tuned.evaluations`.

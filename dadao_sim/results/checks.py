@@ -142,6 +142,7 @@ class RunRow(StrictModel):
     algorithm: Text
     method: Text
     experimental: bool
+    constants: Text
     repeat: Repeat
     status: Literal["converged", "stopped", "diverged"]
     reason: str

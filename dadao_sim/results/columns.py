@@ -22,6 +22,7 @@ RUN_COLUMNS = (
     "algorithm",
     "method",
     "experimental",
+    "constants",
     "repeat",
     "status",
     "reason",
@@ -30,6 +31,8 @@ RUN_COLUMNS = (
     "gradients",
     "communications",
 )
+UNKNOWN = "unknown"
+"""The constants of a run of an older result, which does not say whose they are."""
 STATUSES = CONVERGED, STOPPED, DIVERGED = "converged", "stopped", "diverged"
 COUNT_COLUMNS = CURVE_COLUMNS[3:12]  # what never decreases in a run
 ERROR_COLUMNS = CURVE_COLUMNS[12:]

@@ -16,18 +16,29 @@ if TYPE_CHECKING:
 def printed_names(table: DataFrame, titles: Mapping[str, str]) -> dict[str, str]:
     """What to print for each label of a table, marked where any of its rows is experimental.
 
+    A label whose rows have constants of several kinds, of the paper and tuned, says so.
+
     Args:
-        table: with columns algorithm, method, experimental: `Result.runs`, a summary, a comparison.
+        table: with columns algorithm, method, experimental, constants: `Result.runs`, a summary, a
+            comparison.
         titles: method -> its name in print.
 
     """
-    columns = (table[name] for name in ("algorithm", "method", "experimental"))
+    columns = (table[name] for name in ("algorithm", "method", "experimental", "constants"))
     rows = list(zip(*columns, strict=True))
-    marked = {label for label, _, experimental in rows if experimental}
-    return {
-        label: printed_name(label, method, titles[method], label in marked)
-        for label, method, _ in rows
-    }
+    marked = {label for label, _, experimental, _ in rows if experimental}
+    constants: dict[str, dict[str, None]] = {}  # kinds in their order
+    for label, *_, kind in rows:
+        constants.setdefault(label, {})[kind] = None
+    names = {}
+    for label, method, *_ in rows:
+        kinds = list(constants[label])
+        if len(kinds) == 1:
+            names[label] = printed_name(label, method, titles[method], label in marked, *kinds)
+        else:
+            name = f"{printed_name(label, method, titles[method])}, {' and '.join(kinds)} constants"
+            names[label] = printed_name(name, method, "", label in marked)
+    return names
 
 
 def label_called(text: str, methods: Mapping[str, str], titles: Mapping[str, str]) -> str:

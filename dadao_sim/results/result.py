@@ -39,7 +39,7 @@ from dadao_sim.files import (
 )
 from dadao_sim.metrics import METRICS, Metric
 from dadao_sim.results.checks import check_tables, read_manifest, rows_of_curves
-from dadao_sim.results.columns import CURVE_COLUMNS, RUN_COLUMNS
+from dadao_sim.results.columns import CURVE_COLUMNS, RUN_COLUMNS, UNKNOWN
 from dadao_sim.results.folder import (
     MANIFEST,
     NEW,
@@ -61,7 +61,7 @@ if TYPE_CHECKING:
 RunKey = tuple[str, int]
 Blocks = Mapping[str, NDArray[np.float64]]
 
-_TEXT_COLUMNS = ("algorithm", "method", "status", "reason")
+_TEXT_COLUMNS = ("algorithm", "method", "constants", "status", "reason")
 _FLAG_COLUMNS = ("experimental",)
 _COLUMN_TYPES = ("double", "int64", "string", "large_string", "null")  # null: of a table of no rows
 _ATTEMPTS = 3  # to read a result that another process replaces meanwhile
@@ -102,7 +102,8 @@ class Result:
         curves: one row per sample, columns CURVE_COLUMNS and those metrics, by algorithm, repeat
             and time.
         runs: one row per run, columns RUN_COLUMNS; `status` is one of STATUSES, `experimental`
-            whether no theorem covers the run.
+            whether no theorem covers the run, `constants` whose it has: "paper", a set of the
+            method by name, "tuned" (multiplied), "own" (overridden).
         states: (label, repeat) -> block name -> array (n, d); read from disk when asked if loaded.
         timing: wall-clock figures.
 
@@ -359,6 +360,9 @@ def _read_runs(path: Path) -> DataFrame:
             table[name] = [bool(("False", "True").index(text)) for text in table[name]]
     except (OSError, OverflowError, ValueError, Warning) as error:
         raise unreadable(path, error) from error
+    if "constants" not in table and "experimental" in table:  # older results have none
+        place = RUN_COLUMNS.index("constants")
+        table.insert(min(place, len(table.columns)), "constants", UNKNOWN)
     return table
 
 

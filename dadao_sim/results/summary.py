@@ -67,10 +67,10 @@ def costs_to_accuracy(
         stop_accuracy: where the runs were to end; what lies below it was not tried.
 
     Returns:
-        One row per accuracy and run: algorithm, method, experimental, repeat, status, accuracy and
-        QUANTITIES, inf where the run never got there, nan where it was not to: an accuracy below
-        `stop_accuracy` that its last step did not happen to reach. No interpolation between
-        samples.
+        One row per accuracy and run: algorithm, method, experimental, constants, repeat, status,
+        accuracy and QUANTITIES, inf where the run never got there, nan where it was not to: an
+        accuracy below `stop_accuracy` that its last step did not happen to reach. No interpolation
+        between samples.
 
     Raises:
         InputError: an accuracy is not positive and finite.
@@ -84,10 +84,10 @@ def costs_to_accuracy(
             raise InputError("accuracies", f"{target:g} given", "all must be positive and finite")
     weighted = with_cost(curves, gradient_cost, communication_cost)
     samples = dict(list(weighted.groupby(["algorithm", "repeat"], sort=False)))
-    names = ["algorithm", "method", "experimental", "repeat", "status"]
+    names = ["algorithm", "method", "experimental", "constants", "repeat", "status"]
     rows: list[dict[str, Any]] = []
     for run in zip(*(runs[name] for name in names), strict=True):
-        label, _, _, repeat, _ = run
+        label, _, _, _, repeat, _ = run
         group = samples.get((label, repeat))
         for target in targets:
             tried = stop_accuracy is None or target >= stop_accuracy
@@ -113,9 +113,9 @@ def summarise(
 
     Returns:
         One row per algorithm (in the order of `runs`) and accuracy (loosest first):
-        algorithm, method, experimental (whether any repeat is), accuracy, repeats, reached (how
-        many repeats got to the accuracy), status, and for each of QUANTITIES its median, 10th and
-        90th percentile, e.g. `communications_p90`.
+        algorithm, method, experimental (whether any repeat is), constants (whose: see `Result`),
+        accuracy, repeats, reached (how many repeats got to the accuracy), status, and for each of
+        QUANTITIES its median, 10th and 90th percentile, e.g. `communications_p90`.
         A repeat that never got there counts as inf and is never dropped, so a median is inf as
         soon as half of the repeats failed. Where one was not to get there (nan), nothing is known.
         `status` is how the runs ended ("converged" when they reached the accuracy the scenario
@@ -135,6 +135,7 @@ def summarise(
             "algorithm": label,
             "method": group["method"].iloc[0],
             "experimental": bool(group["experimental"].any()),
+            "constants": group["constants"].iloc[0],
             "accuracy": accuracy,
             "repeats": len(group),
             "reached": int(np.isfinite(group["time"]).sum()),
@@ -151,6 +152,7 @@ SUMMARY_COLUMNS = (
     "algorithm",
     "method",
     "experimental",
+    "constants",
     "accuracy",
     "repeats",
     "reached",

@@ -12,7 +12,7 @@ from dadao_sim.results.columns import CURVE_COLUMNS
 from dadao_sim.results.result import FinishedRun, RunKey
 from dadao_sim.simulation.loop import run
 from dadao_sim.simulation.metrics import ErrorsAndMetrics
-from dadao_sim.simulation.plan import Plan
+from dadao_sim.simulation.plan import Plan, constants_of
 from dadao_sim.simulation.replay import make_player
 
 Tick: TypeAlias = Callable[[RunKey, float, float], None]
@@ -53,6 +53,7 @@ def _played(plan: Plan, tick: Tick | None) -> FinishedRun:
         "algorithm": label,
         "method": plan.method.name,
         "experimental": plan.experimental,
+        "constants": constants_of(plan.spec),
         "repeat": repeat,
         "status": outcome.status,
         "reason": outcome.reason,

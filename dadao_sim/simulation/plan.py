@@ -270,6 +270,15 @@ def options_of(spec: AlgorithmSpec) -> Options:
     )
 
 
+def constants_of(spec: AlgorithmSpec) -> str:
+    """Whose constants the algorithm has: those of the paper, or of a set of the method by its name,
+    ``tuned`` where they are multiplied, ``own`` where some are overridden.
+    """
+    if overrides_of(spec):
+        return "own"
+    return spec.constants if isinstance(spec.constants, str) else "tuned"
+
+
 def overrides_of(spec: AlgorithmSpec) -> dict[str, float]:
     """What the scenario sets of a method's constants. InputError for one that is set twice."""
     if spec.rate_factor == 1.0:

@@ -13,11 +13,19 @@ FONTS = ("STIXGeneral", "DejaVu Sans")
 EXPERIMENTAL = " (experimental)"
 
 
-def printed_name(label: str, method: str, title: str, experimental: bool = False) -> str:
+ITS_OWN = ("paper", "own", "unknown")
+"""Whose constants a method has where its name in print says nothing of them."""
+
+
+def printed_name(
+    label: str, method: str, title: str, experimental: bool = False, constants: str = ITS_OWN[0]
+) -> str:
     """What to print for an algorithm: the user's label, or its method's ``title`` if none was
-    given; marked where no theorem covers the run.
+    given, with the set of its ``constants``; marked where no theorem covers the run.
     """
-    return (title if label == method else label) + EXPERIMENTAL * experimental
+    if label == method:
+        label = title if constants in ITS_OWN else f"{title}, {constants}"
+    return label + EXPERIMENTAL * experimental
 
 
 def cannot_be_shown(text: str) -> str:

@@ -89,9 +89,12 @@ def play_batch(plans: Sequence[Plan]) -> list[End] | None:
     first = plans[0]
     if not all(alike(first, plan) for plan in plans) or not agrees(plans):
         return None
-    player = batch_player(plans)
     watch = BatchWatch(Accuracies(first.parts.problem, first.x0), first.limits, len(plans))
-    play_to_the_end(player, first.source, watch, first.limits, first.sample_times())
+    clock = make_clock(first)  # the source of the plan is for its run, if it is played alone
+    try:
+        play_to_the_end(batch_player(plans), clock, watch, first.limits, first.sample_times())
+    except Exception:  # what a later round makes of several runs; of one, its run will tell
+        return None
     return watch.ends
 
 
@@ -159,24 +162,24 @@ def single_player(plan: Plan) -> Player:
 
 
 def agrees(plans: Sequence[Plan]) -> bool:
-    """Whether the first rounds of a batch of its first and last run are those of the two, played
-    one by one.
-    """
-    two = [plans[0], plans[-1]]
+    """Whether the first rounds of a batch are those of its first, middle and last run by itself."""
+    some = sorted({0, len(plans) // 2, len(plans) - 1})
     try:
-        batch, singles = batch_player(two), [single_player(plan) for plan in two]
-        events = next_window(make_clock(two[0]))
+        batch, singles = batch_player(plans), [single_player(plans[k]) for k in some]
+        events = next_window(make_clock(plans[0]))
         stop = int(np.flatnonzero(events.kind == ROUND)[:TRIAL][-1]) + 1
         for player in (batch, *singles):
             player.begin(events)
             player.play(events, 0, stop)
         if any(player.tally != batch.tally for player in singles):
             return False
-        names = two[0].method.blocks
+        names = plans[0].method.blocks
         apart = [player.blocks(names) for player in singles]
         together = batch.blocks(names)
         return all(
-            _same(together[name][k], apart[k][name]) for name in names for k in range(len(two))
+            _same(together[name][k], blocks[name])
+            for name in names
+            for k, blocks in zip(some, apart, strict=True)
         )
     except Exception:  # whatever a step that was written for one run makes of several
         return False

@@ -1,9 +1,11 @@
 """What an algorithm is called in print."""
 
+import pandas as pd
 import pytest
 from synthetic import finished_run, result
 
 from dadao_sim.errors import InputError
+from dadao_sim.results.names import printed_names
 from dadao_sim.text.labels import printed_name
 
 
@@ -36,3 +38,19 @@ def test_a_manifest_without_methods_is_not_one_of_a_result():
     del made.manifest["methods"]
     with pytest.raises(InputError, match="manifest: a section 'methods' is missing"):
         _ = made.titles
+
+
+def test_constants_that_are_not_the_papers_are_named_where_no_label_says_so():
+    assert printed_name("dadao", "dadao", "DADAO", True, "fast") == "DADAO, fast (experimental)"
+    assert printed_name("DADAO, tuned", "dadao", "DADAO", True, "tuned").count("tuned") == 1
+    assert printed_name("dadao", "dadao", "DADAO", False, "own") == "DADAO"
+
+
+def test_a_label_of_paper_and_tuned_constants_says_so():
+    made = result(finished_run("dadao"), finished_run("nids"))
+    tuned = made.runs.assign(constants="tuned", experimental=True)
+    both = pd.concat([made.runs, tuned[tuned["algorithm"] == "dadao"]])
+    assert printed_names(both, made.titles) == {
+        "dadao": "DADAO, paper and tuned constants (experimental)",
+        "nids": "NIDS",
+    }
