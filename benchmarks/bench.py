@@ -7,6 +7,7 @@ machine and in the same run.
     python benchmarks/bench.py rounds        cost of a synchronous round against the edges
     python benchmarks/bench.py synchronous   gradient tracking, n = 20 to 10 000
     python benchmarks/bench.py field         five methods of rounds beside plain NumPy
+    python benchmarks/bench.py tuning        a grid of steps as one batch beside one by one
 
 Runs alternate, the best of 5 counts. Every figure is a ratio: absolute times belong to one machine.
 """
@@ -29,11 +30,14 @@ from dadao_sim.events.poisson import PoissonClock
 from dadao_sim.events.rounds import RoundClock
 from dadao_sim.networks import Network
 from dadao_sim.networks.graphs import build
+from dadao_sim.scenario.reading import scenario_from_mapping
 from dadao_sim.simulation.limits import Limits
 from dadao_sim.simulation.loop import run
 from dadao_sim.simulation.measures import Errors
 from dadao_sim.simulation.replay import make_player
 from dadao_sim.simulation.sampling import sample_times
+from dadao_sim.simulation.study import Study
+from dadao_sim.tuning.evaluate import Task, evaluate
 
 RUNS = 5
 NEVER = 2**60
@@ -301,13 +305,55 @@ def field():
             )
 
 
+TUNING_TARGET = 4.0
+
+
+def tuning():
+    """12 steps x 5 repeats of gradient tracking on 20 nodes: as batches, and one run by one."""
+    print("12 steps x 5 repeats, n = 20, d = 10; ratio to the same runs one by one, plans included")
+    data = {"kind": "synthetic", "dim": 10, "samples_per_node": 20, "condition_number": 100.0}
+    for method in ("gradient_tracking", "extra", "exact_diffusion"):
+        scenario = scenario_from_mapping(
+            {
+                "name": "tuning",
+                "problem": {"kind": "least_squares", "data": data},
+                "network": {"graph": "random_geometric", "nodes": 20},
+                "algorithms": [method],
+                "stop": {"time": 1500, "accuracy": 1e-12},
+            }
+        )
+        study = Study(scenario)
+        points = tuple((k / 2,) for k in range(-8, 4))
+        parts = [study.parts(repeat) for repeat in range(5)]
+
+        def seconds(*, alone, scenario=scenario, points=points, parts=parts):
+            begun = time.perf_counter()
+            ends = [
+                evaluate(Task(scenario, scenario.algorithms[0], r, of_r, ("step",), points, alone))
+                for r, of_r in enumerate(parts)
+            ]
+            return time.perf_counter() - begun, ends
+
+        (_, batched), (_, single) = seconds(alone=False), seconds(alone=True)  # compiled
+        rows = [(seconds(alone=False)[0], seconds(alone=True)[0]) for _ in range(RUNS)]
+        target = f" (target {TUNING_TARGET:.0f})" if method == "gradient_tracking" else ""
+        ratio = min(alone for _, alone in rows) / min(batch for batch, _ in rows)
+        print(
+            f"  {method:18} {ratio:.1f} times faster{target}; "
+            f"{'the same' if batched == single else 'NOT the same'} evaluations",
+            flush=True,
+        )
+
+
 PARTS = {
     "small": small,
     "million": million,
     "rounds": rounds,
     "synchronous": synchronous,
     "field": field,
+    "tuning": tuning,
 }
+
 
 if __name__ == "__main__":
     arguments = sys.argv[1:]

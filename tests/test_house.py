@@ -8,7 +8,7 @@ FLOORS = (
     ("__main__",),
     ("cli",),
     ("plotting",),
-    ("reports", "testing"),
+    ("reports", "testing", "tuning"),
     ("simulation",),
     ("results", "scenario"),
     ("learning", "plugins", "theory"),

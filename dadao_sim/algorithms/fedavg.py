@@ -91,7 +91,6 @@ SCAFFOLD = RoundMethod(
     steps=("a",),
     server=True,
     constants=constants_of_scaffold,
-    tunes=("a", "b"),
     step=step_of_scaffold,
     fixed_point=fixed_point,
 )

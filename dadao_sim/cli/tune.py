@@ -27,7 +27,7 @@ def tune(
     ] = None,
     jobs: Annotated[int, typer.Option(min=1, help="Processes at once; no number changes.")] = 1,
     budget: Annotated[
-        int, typer.Option(help="Points played for each method: 16, 36, 64, 100, ...")
+        int, typer.Option(help="Points played for each method: 16, 64, 144, 256, ...")
     ] = 64,
     repeats: Annotated[
         int | None, typer.Option(min=1, help="Of each point. [default: those of the scenario]")
@@ -126,7 +126,7 @@ def _cost(value: float) -> str:
 
 
 class _Bar:
-    """A bar for each stage of the search."""
+    """A bar for the grids that are known to be needed."""
 
     def __init__(self, name: str):
         from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
@@ -134,7 +134,7 @@ class _Bar:
         self.progress = Progress(
             TextColumn("{task.description:36.36}", markup=False),
             BarColumn(),
-            TextColumn("{task.completed:.0f}/{task.total:.0f} of a stage", markup=False),
+            TextColumn("{task.completed:.0f} grids of {task.total:.0f} so far", markup=False),
             TimeElapsedColumn(),
             console=console(),
             transient=True,
@@ -149,5 +149,5 @@ class _Bar:
         self.progress.stop()
 
     def tick(self, what: str, done: int, of: int) -> None:
-        """So many of a stage have been played."""
+        """So many grids have been played."""
         self.progress.update(self.task, description=what, completed=done, total=of)

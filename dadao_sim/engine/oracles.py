@@ -125,9 +125,9 @@ gradient_mapping.register(object, _stay)
 @kernel
 def _compiled_gradients(objective, X, marks, out):
     n = marks.shape[0]
-    for row in range(X.shape[0]):
-        i = row % n
-        gradient(objective, i, X[row], marks[i], out[row])
+    for first in range(0, X.shape[0], n):
+        for i in range(n):
+            gradient(objective, i, X[first + i], marks[i], out[first + i])
 
 
 @kernel

@@ -18,7 +18,13 @@ import cloudpickle
 
 from dadao_sim.errors import WorkerKilled
 
-Tasks: TypeAlias = Iterable[tuple[str, tuple[Any, ...]]]
+
+class Later:
+    """In the place of a task: none is ready before one that is under way has finished."""
+
+
+LATER = Later()
+Tasks: TypeAlias = Iterable[tuple[str, tuple[Any, ...]] | Later]
 
 # Another process has all cores already.
 ONE_THREAD = {f"{kind}_NUM_THREADS": "1" for kind in ("OMP", "OPENBLAS", "MKL")}
@@ -32,10 +38,11 @@ def elsewhere(
     """The name and ``function(*arguments)`` of each task (name, arguments), in the order in which
     they finish, in ``jobs`` processes.
 
-    A task is taken from ``tasks`` when a process will soon be free for it. What the function raises
-    is raised here, after what others have finished. Where a process is killed, no more tasks are
-    begun, those under way in others are finished, and WorkerKilled names what it was doing. The
-    processes end with the iterator, which has to be closed, and with this process, however it ends.
+    A task is taken from ``tasks`` when a process will soon be free for it; those that need what
+    others give may come ``LATER``. What the function raises is raised here, after what others have
+    finished. Where a process is killed, no more tasks are begun, those under way in others are
+    finished, and WorkerKilled names what it was doing. The processes end with the iterator, which
+    has to be closed, and with this process, however it ends.
     """
     busy: dict[Connection, _Worker] = {}
     finished: list[tuple[str, Any]] = []
@@ -47,13 +54,17 @@ def elsewhere(
         waiting = iter(tasks)
         task = next(waiting, None)
         while True:
-            while task is not None and idle and not killed and not failed:
+            while isinstance(task, tuple) and idle and not killed and not failed:
                 worker = idle.pop()
                 busy[worker.channel] = worker
                 worker.begin(function, *task)
                 task = next(waiting, None)
             yield from finished
             finished = []
+            if task is LATER:
+                task = next(waiting, None)
+                if isinstance(task, tuple):
+                    continue
             if failed or not busy:
                 break
             for channel in wait(list(busy)):

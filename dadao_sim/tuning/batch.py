@@ -5,7 +5,7 @@ that is not broadcast, and a trial of a few rounds has to agree with single runs
 """
 
 from collections.abc import Sequence
-from dataclasses import astuple, dataclass, replace
+from dataclasses import dataclass, replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -85,9 +85,9 @@ class BatchWatch:
 
 
 def play_batch(plans: Sequence[Plan]) -> list[End] | None:
-    """The ends of runs that differ in constants only, played at once; None where they cannot be."""
+    """The ends of runs of one :func:`structure`, played at once; None where they cannot be."""
     first = plans[0]
-    if not all(alike(first, plan) for plan in plans) or not agrees(plans):
+    if not agrees(plans):
         return None
     watch = BatchWatch(Accuracies(first.parts.problem, first.x0), first.limits, len(plans))
     clock = make_clock(first)  # the source of the plan is for its run, if it is played alone
@@ -98,35 +98,19 @@ def play_batch(plans: Sequence[Plan]) -> list[End] | None:
     return watch.ends
 
 
-def alike(one: Plan, other: Plan) -> bool:
-    """Whether two runs ask the same of the same nodes, round by round, and say they broadcast."""
-    method = one.method
-    return (
-        isinstance(method, RoundMethod)
-        and method.broadcasts
-        and not method.table
-        and other.method is method
-        and other.parts is one.parts
-        and not any(has_its_own_optimum(plan) for plan in (one, other))
-        and _structure(one) == _structure(other)
-    )
-
-
-def has_its_own_optimum(plan: Plan) -> bool:
-    """Whether x* depends on the step, as that of a local step that is not exact does."""
-    problem = plan.parts.problem
-    return problem.with_step(plan.tuning.prox_step) is not problem
-
-
-def _structure(plan: Plan) -> Any:
-    """All of a plan that is no constant which broadcasts."""
-    tuning, asked = plan.tuning, plan.tuning.asked
+def structure(plan: Plan) -> Any:
+    """All of a plan that does not broadcast: what is equal in two plans of the same parts may be
+    played at once. None of one that has to be played alone.
+    """
+    method, tuning, asked = plan.method, plan.tuning, plan.tuning.asked
+    if not (isinstance(method, RoundMethod) and method.broadcasts) or method.table:
+        return None
+    if plan.parts.problem.with_step(tuning.prox_step) is not plan.parts.problem:
+        return None  # x* depends on the step
     constants = vars(tuning.params)
-    kinds = {
-        name: type(c) if isinstance(c, float) else np.shape(c) for name, c in constants.items()
-    }
-    whole = {name: value for name, value in constants.items() if isinstance(value, int)}
-    costs = [astuple(tally) for tally in (asked.start, asked.per_round, asked.with_heads)]
+    kinds = {name: np.shape(c) for name, c in constants.items()}
+    whole = {name: c for name, c in constants.items() if isinstance(c, int)}
+    costs = [vars(tally) for tally in (asked.start, asked.per_round, asked.with_heads)]
     rest = (tuning.chebyshev, repr(tuning.compressor), repr(tuning.schedule), tuning.weights)
     return kinds, whole, costs, asked.chance, rest, plan.limits, plan.horizon, plan.unit
 

@@ -15,7 +15,7 @@ from dadao_sim.scenario.model import AlgorithmSpec, Scenario
 from dadao_sim.simulation.loop import run
 from dadao_sim.simulation.parts import Parts
 from dadao_sim.simulation.plan import Plan, make_plan, options_of
-from dadao_sim.tuning.batch import Accuracies, End, alike, play_batch, single_player
+from dadao_sim.tuning.batch import Accuracies, End, play_batch, single_player, structure
 from dadao_sim.tuning.search import Point, factors
 
 REFUSED = "refused"
@@ -77,15 +77,16 @@ def evaluate(task: Task) -> list[Evaluation]:
 
 def groups(plans: Mapping[Point, Plan], *, alone: bool = False) -> list[list[Point]]:
     """The points whose runs may be played at once."""
-    together: list[list[Point]] = []
+    together: list[tuple[Any, list[Point]]] = []
     for point, plan in plans.items():
-        for group in () if alone else together:
-            if alike(plans[group[0]], plan):
+        kind = None if alone else structure(plan)
+        for known, group in together:
+            if kind is not None and known == kind:
                 group.append(point)
                 break
         else:
-            together.append([point])
-    return together
+            together.append((kind, [point]))
+    return [group for _, group in together]
 
 
 def _played(plans: list[Plan]) -> list[End]:

@@ -22,7 +22,8 @@ Keys: TypeAlias = Mapping[Point, tuple[Any, ...]]
 SPAN, BELOW = 15.5, 0.4  # octaves of one constant, and the share of them below the paper's
 SPAN_OF_TWO = 6.0  # of each of two
 ROUNDS_OF_TWO = 4
-BUDGETS = tuple(ROUNDS_OF_TWO * side**2 for side in range(2, 17))
+# Grids of an even side: between two neighbours they have no point that was played before.
+BUDGETS = tuple(ROUNDS_OF_TWO * side**2 for side in range(2, 17, 2))
 REVERSED = frozenset({"L"})
 """What makes a method bolder where it is smaller: its coarse grid reaches farther down than up."""
 
@@ -41,10 +42,10 @@ class Found:
 
 
 def check_budget(budget: int) -> int:
-    """InputError for a number of points that is not four times a square."""
+    """InputError for a number of points that is none of ``BUDGETS``."""
     if budget not in BUDGETS:
         near = sorted(sorted(BUDGETS, key=lambda known: abs(known - budget))[:3])
-        right = f"use four times a square, such as {', '.join(map(str, near))}"
+        right = f"use the square of a multiple of four, such as {', '.join(map(str, near))}"
         raise InputError("budget", f"{budget} points given", right)
     return budget
 

@@ -1,8 +1,9 @@
-"""The search: stage by stage, every method at once, in other processes; and what is kept of it."""
+"""The search: every method stage by stage, side by side; and the folder of what it played."""
 
 import hashlib
 import json
 import math
+from collections import deque
 from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import closing
 from pathlib import Path
@@ -21,7 +22,7 @@ from dadao_sim.scenario.model import AlgorithmSpec, RecordSpec, ReportSpec, Scen
 from dadao_sim.simulation.interrupts import Interrupts
 from dadao_sim.simulation.parts import Parts
 from dadao_sim.simulation.study import Study
-from dadao_sim.simulation.workers import elsewhere
+from dadao_sim.simulation.workers import LATER, Later, elsewhere
 from dadao_sim.tuning.evaluate import Evaluation, Task, evaluate, evaluate_elsewhere
 from dadao_sim.tuning.search import Found, Keys, Point, check_budget, search
 from dadao_sim.tuning.tuned import Goal, OneTuned, Tuned
@@ -30,7 +31,6 @@ BUDGET = 64
 EVALUATIONS, BEST, SCENARIO, SUMMARY = "evaluations.csv", "best.csv", "scenario.yaml", "tuning.json"
 KEPT = "evaluations"  # the folder of what was played, by content
 FILES = (EVALUATIONS, BEST, SCENARIO, SUMMARY)
-# (what was played, its share of what is known to come).
 Tick: TypeAlias = Callable[[str, int, int], None]
 
 
@@ -54,15 +54,15 @@ def tune(
         out: a folder for what is found, and for every evaluation as it comes: interrupted, or
             asked again, the search goes on with what is there.
         jobs: processes at once; their number changes no byte.
-        budget: points that are played for each method, four times a square.
+        budget: points that are played for each method, the square of a multiple of four.
         repeats: of each point; those of the scenario by default.
         accuracy: to be reached; the smallest of `report.accuracies` by default.
         by: what is to be small: cost (weighted as `report.cost` says), gradients, communications,
             time or bits.
         seed: of the repeats that are tuned on; one that follows from the scenario's by default.
         overwrite: whether the findings of another search in `out` may be replaced.
-        tick: hears of each method and repeat of a stage, how many there are of it, and how many
-            have been played.
+        tick: hears of each grid that was played in a repeat: whose, how many those are, and how
+            many are known to be needed.
 
     Raises:
         InputError: what cannot be run at the constants it has; an argument that is none; a folder
@@ -179,7 +179,7 @@ def _check_folder(folder: Path, identity: str, *, overwrite: bool) -> None:
 
 
 class _Method:
-    """The search of one algorithm, under way."""
+    """The search of one algorithm, under way: its ``points`` are played, in every repeat."""
 
     def __init__(self, spec: AlgorithmSpec, budget: int):
         method = get_method(spec.name)
@@ -188,30 +188,49 @@ class _Method:
         self.evaluations: dict[Point, list[Evaluation]] = {}
         self.steps: Generator[list[Point], Keys, Found] = search(self.names, budget)
         self.points = tuple(next(self.steps))
+        self.answers: dict[int, list[Evaluation]] = {}  # by repeat, of the points
         self.found: Found | None = None
+        self.is_confirmed = False
 
-    def heard(self, goal: Goal, repeats: list[list[Evaluation]]) -> None:
-        """The evaluations of the points, of each repeat: on to the next stage."""
-        played = dict(zip(self.points, map(list, zip(*repeats, strict=True)), strict=True))
+    def heard(self, goal: Goal) -> None:
+        """All repeats have answered: on to the next points."""
+        of_repeats = [rows for _, rows in sorted(self.answers.items())]
+        played = dict(zip(self.points, map(list, zip(*of_repeats, strict=True)), strict=True))
+        if self.found is not None:
+            self._confirm(played[self.found.best])
+            return
         self.evaluations |= played
         try:
             points = self.steps.send({point: goal.key(runs) for point, runs in played.items()})
             self.points = tuple(points)
         except StopIteration as end:
             self.found = end.value
+            self.points = (self.found.best,)  # once more, by itself
+
+    def _confirm(self, alone: list[Evaluation]) -> None:
+        """InputError where the best of a batch does otherwise by itself."""
+        assert self.found is not None
+        self.is_confirmed = True
+        batched = self.evaluations[self.found.best]
+        if not all(_agree(one, other) for one, other in zip(alone, batched, strict=True)):
+            raise InputError(
+                f"{self.spec.label}: its step plays several runs at once otherwise than one by "
+                "one; declare broadcasts=False"
+            )
 
 
 class _Search:
-    """All algorithms, stage by stage; ``kept`` is where evaluations are kept, and found again."""
+    """All algorithms side by side; ``kept`` is where evaluations are kept, and found again."""
 
     def __init__(self, told: _Told, kept: Path | None, jobs: int, tick: Tick | None):
         if jobs < 1:
             raise InputError("jobs", f"{jobs} given", "at least 1 is needed")
         self.told, self.kept, self.jobs, self.tick = told, kept, jobs, tick
         self.study = Study(told.tuned_on)
-        self.files = [plugins.loaded(path).file for path in told.scenario.plugins]
         self.interrupts = Interrupts()
         self.parts: dict[int, Parts] = {}
+        self.todo: deque[tuple[_Method, Task]] = deque()
+        self.asked = self.done = 0
 
     def found(self) -> Tuned:
         """Search to the end."""
@@ -220,9 +239,16 @@ class _Search:
             self.study.require_room(self.jobs)
             self.study.check()
             methods = [_Method(spec, told.budget) for spec in told.scenario.algorithms]
-            while under_way := [method for method in methods if method.found is None]:
-                self._play_a_stage(under_way)
-            self._confirm(methods)
+            for method in methods:
+                self._ask(method)
+            with closing(self._played()) as played:
+                for method, task, rows in played:
+                    self._keep(task, rows)
+                    self.done += 1
+                    self.interrupts.check()
+                    if self.tick is not None:
+                        self.tick(_called(task), self.done, self.asked)
+                    self._hear(method, task.repeat, rows)
         return Tuned(
             *(told.scenario, told.goal, told.seed, told.repeats, told.budget),
             tuple(
@@ -232,81 +258,60 @@ class _Search:
             ),
         )
 
-    def _play_a_stage(self, methods: list[_Method]) -> None:
-        keys = [(m, r) for r in range(self.told.repeats) for m in range(len(methods))]
-        tasks = {(m, r): self._task(methods[m], r, methods[m].points) for m, r in keys}
-        answers = self._played(tasks)
-        for m, method in enumerate(methods):
-            method.heard(self.told.goal, [answers[m, r] for r in range(self.told.repeats)])
-
-    def _confirm(self, methods: list[_Method]) -> None:
-        """InputError where the best of a batch does otherwise by itself."""
-        found = {m: one.found.best for m, one in enumerate(methods) if one.found and one.names}
-        tasks = {
-            (m, r): self._task(methods[m], r, (best,), alone=True)
-            for r in range(self.told.repeats)
-            for m, best in found.items()
-        }
-        for (m, r), (alone,) in self._played(tasks).items():
-            method = methods[m]
-            batched = method.evaluations[found[m]][r]
-            if not _agree(alone, batched):
-                raise InputError(
-                    f"{method.spec.label}: its step plays several runs at once otherwise than one "
-                    "by one; declare broadcasts=False"
-                )
-
-    def _task(
-        self, method: _Method, repeat: int, points: tuple[Point, ...], *, alone: bool = False
-    ) -> Task:
-        if repeat not in self.parts:
-            self.parts[repeat] = self.study.parts(repeat)
-        parts = self.parts[repeat]
-        scenario = self.told.tuned_on
-        return Task(scenario, method.spec, repeat, parts, method.names, points, alone)
-
-    def _played(self, tasks: dict[tuple[int, int], Task]) -> dict[tuple[int, int], Any]:
-        """The evaluations of each task: kept ones, and the others played."""
-        answers, todo, done = {}, {}, 0
-        for key, task in tasks.items():
+    def _ask(self, method: _Method) -> None:
+        """Put the points of a method on the list, but for what is known of them."""
+        method.answers = {}
+        for repeat in range(self.told.repeats):
+            task = self._task(method, repeat)
             known = self._known(task)
             if known is None:
-                todo[key] = task
+                self.todo.append((method, task))
+                self.asked += 1
             else:
-                answers[key] = known
-        with closing(self._playing(todo)) as playing:
-            for key, rows in playing:
-                self._keep(tasks[key], rows)
-                answers[key] = rows
-                done += 1
-                self.interrupts.check()
-                if self.tick is not None:
-                    task = tasks[key]
-                    self.tick(f"{task.spec.label}, repeat {task.repeat}", done, len(todo))
-        return answers
+                self._hear(method, repeat, known)
 
-    def _playing(
-        self, tasks: dict[tuple[int, int], Task]
-    ) -> Generator[tuple[tuple[int, int], list[Evaluation]], None, None]:
+    def _hear(self, method: _Method, repeat: int, rows: list[Evaluation]) -> None:
+        method.answers[repeat] = rows
+        if len(method.answers) == self.told.repeats:
+            method.heard(self.told.goal)
+            if not method.is_confirmed:
+                self._ask(method)
+
+    def _task(self, method: _Method, repeat: int) -> Task:
+        if repeat not in self.parts:
+            self.parts[repeat] = self.study.parts(repeat)
+        return Task(
+            *(self.told.tuned_on, method.spec, repeat, self.parts[repeat]),
+            *(method.names, method.points),
+            alone=method.found is not None,
+        )
+
+    def _played(self) -> Generator[tuple[_Method, Task, list[Evaluation]], None, None]:
+        """What is on the list, and comes onto it, as it is played."""
         if self.jobs == 1:
-            for key, task in tasks.items():
-                yield key, evaluate(task)
+            while self.todo:
+                method, task = self.todo.popleft()
+                yield method, task, evaluate(task)
             return
+        files = [plugins.loaded(path).file for path in self.told.scenario.plugins]
+        under_way: dict[str, tuple[_Method, Task]] = {}
 
-        keys = {f"{task.spec.label}, repeat {task.repeat}": key for key, task in tasks.items()}
-
-        def messages() -> Iterator[tuple[str, tuple[Any, ...]]]:
-            for name, key in keys.items():
-                task = tasks[key]
+        def messages() -> Iterator[tuple[str, tuple[Any, ...]] | Later]:
+            while self.todo or under_way:
+                if not self.todo:
+                    yield LATER
+                    continue
+                method, task = self.todo.popleft()
+                under_way[_called(task)] = method, task
                 _ = task.parts.problem.x_star  # once here, not in every worker
-                method = cloudpickle.dumps(get_method(task.spec.name))
-                yield name, (self.files, method, cloudpickle.dumps(task))
+                known = cloudpickle.dumps(get_method(task.spec.name))
+                yield _called(task), (files, known, cloudpickle.dumps(task))
 
-        if tasks:
-            workers = min(self.jobs, len(tasks))
+        if self.todo:
+            workers = min(self.jobs, self.told.repeats * len(self.told.scenario.algorithms))
             with closing(elsewhere(evaluate_elsewhere, messages(), workers)) as finishing:
                 for name, rows in finishing:
-                    yield keys[name], rows
+                    yield *under_way.pop(name), rows
 
     def _path(self, task: Task) -> Path | None:
         """Where the evaluations of a task are kept: named by all that they depend on."""
@@ -343,6 +348,10 @@ class _Search:
         path = self._path(task)
         if path is not None:
             atomic_write(path, json_bytes({"evaluations": rows}))
+
+
+def _called(task: Task) -> str:
+    return f"{task.spec.label}, repeat {task.repeat}"
 
 
 def _agree(one: Evaluation, other: Evaluation) -> bool:

@@ -1,0 +1,239 @@
+"""A whole search: its folder, its scenario, what interrupts it, and what it refuses."""
+
+import json
+import math
+
+import pandas as pd
+import pytest
+from exhaustive import compare, quickstart
+from tuning_cases import small
+
+from dadao_sim import simulate
+from dadao_sim.algorithms.contract.registry import METHODS
+from dadao_sim.errors import InputError
+from dadao_sim.scenario.reading import load_scenario, scenario_from_mapping
+from dadao_sim.tuning import tune as tuning
+from dadao_sim.tuning.evaluate import at
+from dadao_sim.tuning.tune import another_seed, tune
+
+FEW = ("exact_diffusion", "dadao", "scaffnew")
+
+
+def files(folder):
+    """The content of every file of a search, by its name."""
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
+
+
+@pytest.fixture(scope="module")
+def searched(tmp_path_factory):
+    """A small search, and its folder."""
+    folder = tmp_path_factory.mktemp("tuned") / "t"
+    return tune(small(*FEW, repeats=2), out=folder, budget=16), folder
+
+
+@pytest.fixture
+def played(monkeypatch):
+    """The tasks that are played, in this process."""
+    tasks, evaluate = [], tuning.evaluate
+
+    def spy(task):
+        tasks.append(task)
+        return evaluate(task)
+
+    monkeypatch.setattr(tuning, "evaluate", spy)
+    return tasks
+
+
+def test_the_same_bytes_with_any_number_of_jobs(searched, tmp_path):
+    tune(small(*FEW, repeats=2), out=tmp_path / "t", budget=16, jobs=2)
+    assert files(tmp_path / "t") == files(searched[1])
+
+
+def test_the_tuned_scenario_runs_better_on_its_own_seeds(searched):
+    tuned, folder = searched
+    scenario = load_scenario(folder / "scenario.yaml")
+    assert scenario == tuned.tuned_scenario
+    assert scenario.seed == 0 != tuned.seed
+    *better, same = scenario.algorithms
+    assert [spec.label for spec in better] == ["Exact diffusion, tuned", "DADAO, tuned"]
+    assert same == small(*FEW).algorithms[2]  # on so coarse a grid nothing is better
+    both = {**scenario.to_mapping(), "algorithms": [*FEW, *(spec.model_dump() for spec in better)]}
+    both["stop"] = {"time": 300, "accuracy": 1e-4}
+    result = simulate(scenario_from_mapping(both))
+    assert result.runs["constants"].tolist() == ["paper"] * 6 + ["tuned"] * 4
+    assert result.summary["constants"].tolist() == ["paper"] * 3 + ["tuned"] * 2
+    cost = dict(zip(result.summary["algorithm"], result.summary["cost_median"], strict=True))
+    for name, spec in zip(FEW, better, strict=False):
+        assert cost[spec.label] < cost[name]
+        assert result.names[spec.label] == f"{spec.label} (experimental)"
+
+
+def test_every_evaluation_is_in_the_table(searched):
+    tuned, folder = searched
+    table = pd.read_csv(folder / "evaluations.csv")
+    assert len(table) == 2 * sum(one.found.points for one in tuned.algorithms)
+    default = table[(table["algorithm"] == "exact_diffusion") & (table["first_factor"] == 1)]
+    paper = METHODS["exact_diffusion"]
+    assert default["first_constant"].tolist() == ["step", "step"]
+    assert paper.tunable == ("step",)
+    steps = table[table["algorithm"] == "exact_diffusion"]
+    by_repeat = steps.assign(paper=steps["first_value"] / steps["first_factor"]).groupby("repeat")
+    assert (by_repeat["paper"].std() < 1e-12).all()  # another problem in every repeat
+    assert by_repeat["paper"].mean().nunique() == 2
+    refused = table[table["status"] == "refused"]
+    assert set(refused["algorithm"]) == {"scaffnew", "dadao"}
+    of_scaffnew = refused[refused["algorithm"] == "scaffnew"]
+    assert of_scaffnew["reason"].str.contains("'p' must be at most 1").all()
+    assert refused["cost"].map(math.isinf).all()
+
+
+def test_the_best_is_that_of_the_table(searched):
+    _, folder = searched
+    best = pd.read_csv(folder / "best.csv").set_index("algorithm")
+    table = pd.read_csv(folder / "evaluations.csv")
+    points = table.groupby(["algorithm", "first_factor", "second_factor"], dropna=False)["cost"]
+    for name in FEW:
+        assert best.loc[name, "cost"] == pytest.approx(points.mean()[name].min())
+        assert best.loc[name, "gain"] == best.loc[name, "default_cost"] / best.loc[name, "cost"]
+        assert best.loc[name, "reached"] == best.loc[name, "repeats"] == 2
+    above = best.loc["exact_diffusion", "unstable_from"]
+    of_it = table[table["algorithm"] == "exact_diffusion"]
+    assert (of_it[of_it["first_factor"] < above]["status"] != "diverged").all()
+    assert (of_it[of_it["first_factor"] == above]["status"] == "diverged").any()
+
+
+def test_interrupted_it_goes_on_with_what_was_played(searched, tmp_path, played):
+    def interrupt(what, done, of):
+        if len(played) == 8:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        tune(small(*FEW, repeats=2), out=tmp_path / "t", budget=16, tick=interrupt)
+    assert not (tmp_path / "t" / "tuning.json").exists()
+    tune(small(*FEW, repeats=2), out=tmp_path / "t", budget=16)
+    assert len(played) == len(list((searched[1] / "evaluations").glob("*.json")))
+    assert files(tmp_path / "t") == files(searched[1])
+
+
+def test_nothing_is_played_twice(searched, tmp_path, played):
+    whole = files(searched[1])
+    tune(small(*FEW, repeats=2), out=searched[1], budget=16)
+    assert played == []
+    assert files(searched[1]) == whole
+    damaged = sorted((searched[1] / "evaluations").glob("*.json"))[0]
+    damaged.write_text("{")
+    tune(small(*FEW, repeats=2), out=searched[1], budget=16)
+    assert len(played) == 1
+    assert files(searched[1]) == whole
+
+
+def test_another_search_takes_the_place_only_if_told_and_keeps_what_is_the_same(tmp_path, played):
+    tune(small("extra"), out=tmp_path, budget=16)
+    with pytest.raises(InputError, match="holds another search"):
+        tune(small("extra", "dgd"), out=tmp_path, budget=16)
+    before = len(played)
+    tune(small("extra", "dgd"), out=tmp_path, budget=16, overwrite=True)
+    assert {task.spec.name for task in played[before:]} == {"dgd"}
+    assert set(pd.read_csv(tmp_path / "best.csv")["algorithm"]) == {"extra", "dgd"}
+
+
+def test_a_folder_of_something_else_is_left_alone(tmp_path):
+    (tmp_path / "mine.txt").write_text("mine")
+    with pytest.raises(InputError, match="holds other files"):
+        tune(small("extra"), out=tmp_path, budget=16, overwrite=True)
+    assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]
+
+
+def test_constants_of_the_users_own_stay_and_what_has_none_is_said(tmp_path):
+    own = {"name": "extra", "parameters": {"step": 0.05}, "label": "mine"}
+    tuned = tune(small(own, "extra"), budget=16)
+    assert tuned.best["first_constant"].fillna("none").tolist() == ["none", "step"]
+    assert (
+        tuned.tuned_scenario.algorithms[0]
+        == scenario_from_mapping(small(own).to_mapping()).algorithms[0]
+    )
+    averaging = tune(small("synchronous_gossip"), budget=16)
+    assert averaging.best["points"].tolist() == [1]
+
+
+def test_a_set_is_multiplied_in_its_place():
+    (fast_one,) = small({"name": "dadao", "constants": "fast"}).algorithms
+    assert at(fast_one, ("L", "mu"), (0.0, 0.0)) is fast_one
+    spec = at(fast_one, ("L", "mu"), (-1.0, 2.0))
+    fast = METHODS["dadao"].constant_sets["fast"]
+    assert {name: spec.constants[name] for name in fast} == dict(fast)
+    assert (spec.constants["L"], spec.constants["mu"]) == (0.5, 4.0)
+    again = at(spec, ("L", "mu"), (0.0, 1.0))
+    assert (again.constants["L"], again.constants["mu"]) == (0.5, 8.0)
+
+
+def test_where_nothing_is_better_the_paper_stays():
+    tuned = tune(small("exact_diffusion", stop={"time": 1}), budget=16, accuracy=0.9)
+    one = tuned.algorithms[0]
+    if not any(one.found.best):
+        assert tuned.tuned_scenario.algorithms == tuned.scenario.algorithms
+    assert one.evaluations[0.0,][0]["constants"]["step"] > 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"seed": 0}, "seed: 0 is that of the scenario, whose repeats are to be reported; tune on"),
+        ({"budget": 17}, "budget: 17 points given; use the square of a multiple of four"),
+        ({"by": "luck"}, "by: 'luck' given; use communications, gradients, time, cost, bits"),
+        ({"accuracy": 2.0}, "accuracy: 2 given; a number between 0 and 1 is needed"),
+        ({"repeats": 0}, "repeats: 0 given; at least 1 is needed"),
+        ({"jobs": 0}, "jobs: 0 given; at least 1 is needed"),
+    ],
+)
+def test_what_is_no_search_is_refused(arguments, message):
+    with pytest.raises(InputError) as caught:
+        tune(small("extra"), **arguments)
+    assert str(caught.value).startswith(message)
+
+
+def test_the_seed_is_another_and_follows_from_the_scenarios():
+    assert another_seed(0) == 5674169889318862064
+    assert len({another_seed(seed) for seed in range(100)} | set(range(100))) == 200
+
+
+def test_the_command(dadao_sim, tmp_path):
+    path, out = tmp_path / "s.yaml", tmp_path / "t"
+    path.write_text(json.dumps(small("extra", "d2").to_mapping()))
+    code, said, _ = dadao_sim("tune", path, "--out", out, "--budget", "16", "--repeats", "1")
+    assert code == 0
+    assert "EXTRA" in said
+    assert f"dadao-sim run {out / 'scenario.yaml'}" in said
+    assert (out / "figures" / "tuning.png").stat().st_size > 10_000
+    summary = json.loads((out / "tuning.json").read_text())
+    assert (summary["repeats"], summary["budget"]) == (1, 16)
+    code, _, error = dadao_sim("tune", path, "--out", out, "--budget", "15")
+    assert code == 2
+    assert error.count("\n") == 1
+    assert "--budget: 15 points given" in error
+    code, said, _ = dadao_sim("run", out / "scenario.yaml", "--out", tmp_path / "r")
+    assert code == 0
+    assert "EXTRA, tuned (experimental)" in said
+
+
+# ---- how good it is --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["extra", "opapc"])
+def test_within_a_tenth_of_a_finer_grid(name):
+    _, found, finer = compare(quickstart(name))
+    assert found[0] == finer[0] == 0
+    assert found[1] <= 1.1 * finer[1]
+
+
+@pytest.mark.torture
+@pytest.mark.parametrize("name", [n for n in METHODS.ours if METHODS[n].tunable and n != "apm_c"])
+def test_within_a_tenth_of_a_finer_grid_for_every_method(name):
+    one, found, finer = compare(quickstart(name))
+    if one.found.edge != "at the edge":
+        measure = 1 if math.isfinite(finer[1]) else 2
+        assert found[measure] <= 1.1 * finer[measure]
