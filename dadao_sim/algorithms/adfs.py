@@ -217,6 +217,7 @@ METHOD = AsynchronousMethod(
     no_composite="its dual has no place for r",
     params=Params,
     constants=constants,
+    tunes=("rho", "p_comp"),
     clock=clock,
     fixed_point=fixed_point,
     flow=flow,

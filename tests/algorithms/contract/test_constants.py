@@ -97,7 +97,7 @@ def test_an_override_wins_over_a_set():
         ("extra", "fast", "extra: constants: there is no set 'fast'; choose from paper"),
         ("dadao", {"nu": 0.0}, "dadao: constants.nu: 0 is no factor"),
         ("dadao", {"nu": math.inf}, "dadao: constants.nu: inf is no factor"),
-        ("dadao", {"mu": 2.0}, "dadao: constants.mu: no factor can be given (known: alpha,"),
+        ("dadao", {"chi": 2.0}, "dadao: constants.chi: no factor can be given (known: L, alpha,"),
         ("extra", {"a": 2.0}, "extra: constants.a: no factor can be given (known: step)"),
     ],
 )
@@ -111,3 +111,32 @@ def test_no_set_and_no_factor_is_made_up(name, constants, message):
 def test_an_unknown_method_is_answered_with_the_nearest():
     with pytest.raises(InputError, match="'adom_pluss' is unknown; did you mean 'adom_plus'"):
         get_method("adom_pluss")
+
+
+def test_a_tunable_constant_is_multiplied_where_it_is_assigned_and_what_follows_follows():
+    c = Constants("m", {"d": 5.0}, factors={"a": 2.0, "d": 3.0}, tunable=("a", "b", "d"))
+    c.a = 1.0
+    c.b = 2 * c.a
+    c.d = 1.0
+    c.scale("a")  # once only
+    c.a = c.a + 1
+    assert c.values == {"a": 3.0, "b": 4.0, "d": 5.0}
+    c.check()
+
+
+@pytest.mark.parametrize("name", [name for name in METHODS.ours if METHODS[name].tunable])
+def test_what_a_method_tunes_is_among_its_constants(name):
+    method, network = METHODS[name], lollipop()
+    problem = problem_of(method)
+    paper = method.tune(problem, network)
+    assert 1 <= len(method.tunable) <= 2
+    for constant in method.tunable:
+        same = method.tune(problem, network, {}, Options(constants={constant: 1.0}))
+        assert same.constants == paper.constants
+        tuned = method.tune(problem, network, {}, Options(constants={constant: 0.9}))
+        assert tuned.constants[constant] == pytest.approx(0.9 * paper.constants[constant])
+        assert method.is_experimental(problem, Options(constants={constant: 0.9}))
+
+
+def test_only_a_method_without_constants_has_nothing_to_tune():
+    assert [n for n in METHODS.ours if not METHODS[n].tunable] == ["synchronous_gossip"]
