@@ -58,6 +58,10 @@ def tune(
 
     loaded = load_scenario(shipped.scenario_path(scenario), sets or [])
     folder = out or Path("results") / f"{loaded.name}-tuned"
+    say(
+        f"{loaded.name}: {len(loaded.algorithms)} algorithms, about {budget} points each, "
+        f"{repeats or loaded.repeats} repeats"
+    )
     options = {name: f"--{name}" for name in ("budget", "repeats", "accuracy", "by", "seed", "out")}
     try:
         with by_option(**options), _Bar(loaded.name) as bar:

@@ -1,5 +1,6 @@
 """A result comes back as it was saved, from the same bytes, or says in one line why it cannot."""
 
+import json
 import os
 import shutil
 import stat
@@ -302,3 +303,17 @@ def test_a_scenario_without_a_report_fails_before_anything_is_written(tmp_path, 
         two_methods.save(tmp_path)
     assert files_of(tmp_path) == before
     shutil.rmtree(tmp_path)
+
+
+def test_an_older_result_does_not_say_whose_constants_its_runs_had(tmp_path, two_methods):
+    two_methods.save(tmp_path)
+    table = pd.read_csv(tmp_path / "runs.csv", dtype="str", keep_default_na=False)
+    assert set(table["constants"]) == {"paper"}
+    table.drop(columns="constants").to_csv(tmp_path / "runs.csv", index=False)
+    manifest = json.loads((tmp_path / "manifest.json").read_text())
+    del manifest["files"]
+    (tmp_path / "manifest.json").write_text(json.dumps(manifest))
+    older = load_result(tmp_path)
+    assert set(older.runs["constants"]) == {"unknown"}
+    assert older.names == two_methods.names
+    assert older.summary["cost_median"].tolist() == two_methods.summary["cost_median"].tolist()
