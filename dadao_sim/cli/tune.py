@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 INTERRUPTED = 130  # the shell's code for Ctrl-C
 
-group = Group("Scenarios", place=0)
+group = Group("Methods", place=4)
 
 
 @group.command()
@@ -56,7 +56,8 @@ def tune(
     from dadao_sim.tuning.tune import SCENARIO
     from dadao_sim.tuning.tune import tune as search
 
-    loaded = load_scenario(shipped.scenario_path(scenario), sets or [])
+    file = shipped.scenario_path(scenario)
+    loaded = load_scenario(file, sets or [])
     folder = out or Path("results") / f"{loaded.name}-tuned"
     say(
         f"{loaded.name}: {len(loaded.algorithms)} algorithms, about {budget} points each, "
@@ -75,6 +76,7 @@ def tune(
                 by=by,
                 seed=seed,
                 overwrite=overwrite,
+                inputs=[file],
                 tick=bar.tick,
             )
     except KeyboardInterrupt:

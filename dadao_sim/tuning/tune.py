@@ -4,7 +4,7 @@ import hashlib
 import json
 import math
 from collections import deque
-from collections.abc import Callable, Generator, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from contextlib import closing
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -15,7 +15,7 @@ import dadao_sim
 from dadao_sim import plugins
 from dadao_sim.algorithms.contract.registry import get_method
 from dadao_sim.errors import InputError
-from dadao_sim.files import atomic_write, json_bytes, read_json
+from dadao_sim.files import as_path, atomic_write, identities, json_bytes, read_json
 from dadao_sim.results.lock import FolderLock
 from dadao_sim.results.summary import QUANTITIES
 from dadao_sim.scenario.model import AlgorithmSpec, RecordSpec, ReportSpec, Scenario
@@ -23,6 +23,7 @@ from dadao_sim.simulation.interrupts import Interrupts
 from dadao_sim.simulation.parts import Parts
 from dadao_sim.simulation.study import Study
 from dadao_sim.simulation.workers import LATER, Later, elsewhere
+from dadao_sim.strict import files_named
 from dadao_sim.tuning.evaluate import Evaluation, Task, evaluate, evaluate_elsewhere
 from dadao_sim.tuning.search import Found, Keys, Point, check_budget, search
 from dadao_sim.tuning.tuned import Goal, OneTuned, Tuned
@@ -45,6 +46,7 @@ def tune(
     by: str = "cost",
     seed: int | None = None,
     overwrite: bool = False,
+    inputs: Iterable[str | Path] = (),
     tick: Tick | None = None,
 ) -> Tuned:
     """The best constants of every algorithm of a scenario, on other seeds than its own.
@@ -61,6 +63,7 @@ def tune(
             time or bits.
         seed: of the repeats that are tuned on; one that follows from the scenario's by default.
         overwrite: whether the findings of another search in `out` may be replaced.
+        inputs: files that are read and must not be replaced, beside those that the scenario names.
         tick: hears of each grid that was played in a repeat: whose, how many those are, and how
             many are known to be needed.
 
@@ -75,8 +78,14 @@ def tune(
     told = _Told(study, budget, repeats, accuracy, by, seed)
     if out is None:
         return _Search(told, None, jobs, tick).found()
-    folder = Path(out)
+    folder = as_path("out", out)
     _check_folder(folder, told.identity, overwrite=overwrite)
+    read = [*inputs, *files_named(study.scenario)]
+    places = [folder / name for name in (*FILES, KEPT)]
+    if set(identities(read)) & set(identities(places)):
+        raise InputError(
+            "out", f"what is read is in {folder}, and would be replaced", "choose another"
+        )
     with FolderLock(folder):
         _check_folder(folder, told.identity, overwrite=overwrite)
         (folder / KEPT).mkdir(exist_ok=True)

@@ -75,7 +75,7 @@ def compare(scenario):
 
 def quickstart(method, repeats=1):
     """The quickstart with one method; one that only averages has points to average."""
-    scenario = load_scenario("scenarios/quickstart.yaml").to_mapping()
+    scenario = load_scenario("quickstart").to_mapping()
     scenario |= {"algorithms": [method], "repeats": repeats}
     if METHODS[method].needs_averaging:
         data = {"kind": "synthetic", "dim": 10, "samples_per_node": 50}

@@ -215,6 +215,9 @@ def test_the_command(dadao_sim, tmp_path):
     assert code == 2
     assert error.count("\n") == 1
     assert "--budget: 15 points given" in error
+    code, _, error = dadao_sim("tune", out / "scenario.yaml", "--out", out, "--overwrite")
+    assert code == 2
+    assert f"--out: what is read is in {out}, and would be replaced" in error
     code, said, _ = dadao_sim("run", out / "scenario.yaml", "--out", tmp_path / "r")
     assert code == 0
     assert "EXTRA, tuned (experimental)" in said
