@@ -74,9 +74,12 @@ def compare(scenario):
 
 
 def quickstart(method, repeats=1):
-    """The quickstart with one method; one that only averages has points to average."""
+    """The quickstart with one method, on a problem it is for, and limits that all come to."""
     scenario = load_scenario("quickstart").to_mapping()
     scenario |= {"algorithms": [method], "repeats": repeats}
+    scenario["stop"] |= {"communications": 400_000}
+    if METHODS[method].needs_l2:
+        scenario["problem"] |= {"kind": "ridge"}
     if METHODS[method].needs_averaging:
         data = {"kind": "synthetic", "dim": 10, "samples_per_node": 50}
         scenario["problem"] = {"kind": "averaging", "data": data}

@@ -234,7 +234,7 @@ def test_within_a_tenth_of_a_finer_grid(name):
 
 
 @pytest.mark.torture
-@pytest.mark.parametrize("name", [n for n in METHODS.ours if METHODS[n].tunable and n != "apm_c"])
+@pytest.mark.parametrize("name", [n for n in METHODS.ours if METHODS[n].tunable])
 def test_within_a_tenth_of_a_finer_grid_for_every_method(name):
     one, found, finer = compare(quickstart(name))
     if one.found.edge != "at the edge":
