@@ -17,6 +17,7 @@ from dadao_sim.algorithms.contract.gossip import Gossip
 from dadao_sim.algorithms.contract.method import Method, Tuning
 from dadao_sim.algorithms.contract.nodes import Nodes
 from dadao_sim.algorithms.contract.options import NO_OPTIONS, Options
+from dadao_sim.algorithms.contract.plateau import growth
 from dadao_sim.algorithms.contract.registry import get_method
 from dadao_sim.algorithms.contract.rounds import RoundMethod
 from dadao_sim.algorithms.contract.tally import Tally
@@ -62,9 +63,9 @@ def round_rate(
 
     Exact for quadratics; for others near x*, with the Hessians there. Time grows with the cube of
     (blocks x nodes) for each axis along which Hessians that commute differ, and of (blocks x nodes
-    x d) for others. Raises InputError, with the reason, for other methods, for minibatches,
-    compressed messages and falling steps, for a step that is another in each round, and for what is
-    too large.
+    x d) for others. With ``options.batch_size`` it is that of the covariance towards its plateau,
+    on squares. Raises InputError, with the reason, for other methods, for compressed messages and
+    falling steps, for a step that is another in each round, and for what is too large.
     """
     method = method if isinstance(method, Method) else get_method(method)
     network = as_network(network)
@@ -74,12 +75,15 @@ def round_rate(
     tuning = method.tune(problem, network, overrides, options)
     for unknown, what in (
         (problem.local_step is not None, "with a local step, which is not linear"),
-        (options.batch_size is not None or method.samples, "of gradients of samples"),
+        (method.samples, "of gradients of single samples"),
         (tuning.compressor is not None, "of compressed messages"),
         (options.schedule is not None, "of steps that fall"),
     ):
         if unknown:
             raise InputError(f"{method.name}: no exact rate of rounds is known {what}")
+    if options.batch_size is not None:
+        grown = growth(method, problem, network, options.batch_size, overrides, options)
+        return RoundRate(-math.log(grown), linearised=False)
     quadratics = Quadratics.of(problem)
     if quadratics.axes is None:
         return RoundRate(_decay(method, tuning, quadratics.hessians), quadratics.linearised)
@@ -110,15 +114,15 @@ def _decay(method: RoundMethod, tuning: Tuning, hessians: np.ndarray) -> float:
         if period > 1:
             raise InputError(f"{method.name}: no exact rate of a coin on a sequence is known")
         heads, tails = (played.step(1, heads=side) for side in (True, False))
-        growth = _growth(heads, tails, chance)
+        grown = _growth(heads, tails, chance)
     else:
-        growth = float(np.abs(np.linalg.eigvals(played.step(period))).max()) ** 2
-    if abs(growth - 1) < CONSERVED:
+        grown = float(np.abs(np.linalg.eigvals(played.step(period))).max()) ** 2
+    if abs(grown - 1) < CONSERVED:
         raise InputError(
             f"{method.name}: no exact rate is known: it conserves what it does not declare, or "
             "does not decay"
         )
-    return -math.log(growth) / period if growth > 0 else math.inf
+    return -math.log(grown) / period if grown > 0 else math.inf
 
 
 class _Played:

@@ -10,6 +10,7 @@ from simulated_rounds import decay_by_restarts, decay_of_run
 
 from dadao_sim import Network, Problem
 from dadao_sim.algorithms.contract.options import Options
+from dadao_sim.algorithms.contract.plateau import plateau
 from dadao_sim.algorithms.contract.registry import METHODS
 from dadao_sim.errors import InputError
 from dadao_sim.theory.rounds import round_rate
@@ -154,7 +155,7 @@ def test_near_x_star_it_is_that_of_the_hessians_there():
     [
         ("dadao", Options(), "dadao plays events; see exact_rate"),
         ("apm_c", Options(), "its step is another in each round"),
-        ("extra", Options(batch_size=1), "of gradients of samples"),
+        ("gt_saga", Options(), "of gradients of single samples"),
         ("beer", Options(), "of compressed messages"),
         ("scaffold", Options(), "it conserves what it does not declare"),
     ],
@@ -172,3 +173,52 @@ def test_a_step_beyond_the_theorem_diverges():
     f, network = at_rest_at_zero(3, 12.0), lollipop()
     exact = round_rate("dgd", f, network, {"step": 2.5 / f.L})
     assert exact.decay < 0
+
+
+def squares(nodes=3, samples=4, d=2):
+    rng = np.random.default_rng(3)
+    A = rng.standard_normal((nodes, samples, d))
+    return A, Problem.from_arrays(A, rng.standard_normal((nodes, samples)), "least_squares")
+
+
+def of_dense_gossip(A, W, a):
+    """The spectral radius of E (W - a H_s) (x) (W - a H_s), samples s drawn at every node: of the
+    means, and what the draws of each node add.
+    """
+    n, samples, d = A.shape
+    H = 2 * np.einsum("isa,isb->isab", A, A)  # f_i is the mean of (a.x - b)^2
+    mean = np.kron(W, np.eye(d))
+    for i in range(n):
+        place = slice(d * i, d * i + d)
+        mean[place, place] -= a * H[i].mean(axis=0)
+    pair = np.kron(mean, mean)
+    for i in range(n):
+        unit = np.zeros((n, n))
+        unit[i, i] = 1.0
+        own = np.kron(unit, H[i].mean(axis=0))
+        for s in range(samples):
+            one = np.kron(unit, H[i, s])
+            pair += a**2 / samples * (np.kron(one, one) - np.kron(own, own))
+    return np.abs(np.linalg.eigvals(pair)).max()
+
+
+@pytest.mark.parametrize("share", [0.05, 0.5])
+def test_of_minibatches_it_is_that_of_the_dense_second_moment(share):
+    A, f = squares()
+    network, a = Network(3, np.array([[0, 1], [1, 2]])), share / f.L
+    found = round_rate("d_psgd", f, network, {"step": a}, Options(batch_size=1))
+    W = METHODS["d_psgd"].tune(f, network).weights(network).toarray()
+    assert found.decay == pytest.approx(-math.log(of_dense_gossip(A, W, a)), rel=1e-7)
+    full = round_rate("d_psgd", f, network, {"step": a}).decay
+    assert found.decay < full
+    batches = round_rate("d_psgd", f, network, {"step": a}, Options(batch_size=400)).decay
+    assert batches == pytest.approx(full, rel=0.02)
+
+
+def test_minibatches_that_grow_have_a_negative_decay_and_no_plateau():
+    _, f = squares()
+    network, options = Network(3, np.array([[0, 1], [1, 2]])), Options(batch_size=1)
+    step = 0.95 / f.L
+    assert round_rate("d_psgd", f, network, {"step": step}, options).decay < 0
+    with pytest.raises(InputError, match="it diverges"):
+        plateau(METHODS["d_psgd"], f, network, 1, {"step": step})

@@ -36,6 +36,7 @@ ROUNDING = 1e-8  # by which a round may miss its affine form, or what is conserv
 CONSERVED = 1e-7  # by which the modulus of an eigenvalue must be below 1, to count as decaying
 DOUBLINGS = 60  # after 2^60 rounds nothing is left of the start
 SETTLED = 1e-13  # what the last half of the rounds may add, relative
+POWERS = 100_000
 PASSES = 200  # for the covariance of the errors and that of the state to agree
 AGREED = 1e-11  # how well, relative
 
@@ -73,6 +74,53 @@ def plateau(
     Raises InputError for a method that takes no minibatches, is not affine or diverges, and for a
     problem that is not of squares.
     """
+    rounds, samples = _made_ready(method, problem, network, batch_size, overrides, options)
+    mean = rounds.limit_of_mean()
+    constant = [samples.at((E @ mean + e).reshape(rounds.shape)) for E, e in rounds.points]
+    additive = variance = rounds.limit_of_covariance(constant)
+    for _ in range(PASSES):
+        spread = rounds.errors_of_calls(variance, constant, samples)
+        before, variance = variance, rounds.limit_of_covariance(spread)
+        if np.abs(variance - before).max() <= AGREED * np.abs(variance).max():
+            break
+    else:
+        raise rounds.diverges()
+    off = rounds.estimate(mean) - problem.x_star
+    nodes = problem.nodes
+    return Plateau(
+        bias=float((off**2).sum()) / nodes,
+        variance=rounds.of_estimate(variance) / nodes,
+        additive=rounds.of_estimate(additive) / nodes,
+    )
+
+
+@one_blas_thread()
+def growth(
+    method: Method,
+    problem: "Problem",
+    network: Any,
+    batch_size: int,
+    overrides: Mapping[str, float] = {},
+    options: Options = NO_OPTIONS,
+) -> float:
+    """What the covariance of the state is multiplied by each round, apart from what is added::
+
+        M -> A M A^T + sum_k B_k S_k(M) B_k^T,  S_k the part of S_k(s, M) that is linear in M
+
+    Above 1 there is no plateau. Arguments and errors as :func:`plateau`.
+    """
+    rounds, samples = _made_ready(method, problem, network, batch_size, overrides, options)
+    return rounds.growth(samples)
+
+
+def _made_ready(
+    method: Method,
+    problem: "Problem",
+    network: Any,
+    batch_size: int,
+    overrides: Mapping[str, float],
+    options: Options,
+) -> "tuple[_AffineRounds, MinibatchErrors]":
     network = as_network(network)
     samples = MinibatchErrors.of(problem, batch_size)
     if not isinstance(method, RoundMethod) or not method.stochastic or method.samples:
@@ -88,24 +136,7 @@ def plateau(
     ):
         if unknown:
             raise InputError(f"{method.name}: no plateau is known {what}")
-    rounds = _AffineRounds(method, problem, tuning)
-    mean = rounds.limit_of_mean()
-    points = [(E @ mean + e).reshape(rounds.shape) for E, e in rounds.points]
-    additive = variance = rounds.limit_of_covariance([samples.at(X) for X in points])
-    for _ in range(PASSES):
-        spread = rounds.spread_of_points(variance, points, samples)
-        before, variance = variance, rounds.limit_of_covariance(spread)
-        if np.abs(variance - before).max() <= AGREED * np.abs(variance).max():
-            break
-    else:
-        raise rounds.diverges()
-    off = rounds.estimate(mean) - problem.x_star
-    nodes = problem.nodes
-    return Plateau(
-        bias=float((off**2).sum()) / nodes,
-        variance=rounds.of_estimate(variance) / nodes,
-        additive=rounds.of_estimate(additive) / nodes,
-    )
+    return _AffineRounds(method, problem, tuning), samples
 
 
 class _NoisyNodes(Nodes):
@@ -204,20 +235,41 @@ class _AffineRounds:
 
     def limit_of_covariance(self, errors: Any) -> np.ndarray:
         """M = A M A^T + sum_k B_k S_k B_k^T, from 0, for ``errors`` S_k (n, d, d)."""
-        M = np.zeros((len(self.T), len(self.T)))
-        for B, S in zip(self.B, errors, strict=True):
-            of_nodes = (self.Z1.T @ B).reshape(len(M), *self.shape)
-            M += np.einsum("pia,iab,qib->pq", of_nodes, S, of_nodes, optimize=True)
+        M = self._pushed(errors)
         for power in self.powers:  # the sum over twice as many rounds
             M += power @ M @ power.T
         if not np.isfinite(M).all():
             raise self.diverges()
         return self.Z1 @ M @ self.Z1.T
 
-    def spread_of_points(
-        self, M: np.ndarray, points: list[np.ndarray], samples: MinibatchErrors
+    def growth(self, samples: MinibatchErrors) -> float:
+        """See the function of this name: by powers from I."""
+        M, before = np.eye(len(self.T)) / len(self.T), 0.0
+        nothing = [np.zeros((*self.shape, self.shape[1])) for _ in self.points]
+        for _ in range(POWERS):
+            errors = self.errors_of_calls(self.Z1 @ M @ self.Z1.T, nothing, samples)
+            M = self.T @ M @ self.T.T + self._pushed(errors)
+            found = float(np.trace(M))
+            M /= found
+            if abs(found - before) <= AGREED * found:
+                return found
+            before = found
+        raise InputError(f"{self.method.name}: its growth did not settle in {POWERS:,} rounds")
+
+    def _pushed(self, errors: list[np.ndarray]) -> np.ndarray:
+        """What the errors of all calls put into the covariance of u."""
+        M = np.zeros((len(self.T), len(self.T)))
+        for B, S in zip(self.B, errors, strict=True):
+            of_nodes = (self.Z1.T @ B).reshape(len(M), *self.shape)
+            M += np.einsum("pia,iab,qib->pq", of_nodes, S, of_nodes, optimize=True)
+        return M
+
+    def errors_of_calls(
+        self, M: np.ndarray, constant: list[np.ndarray], samples: MinibatchErrors
     ) -> list[np.ndarray]:
-        """The covariances of the errors, (n, d, d) for each call, where the state has M."""
+        """The covariances of the errors, (n, d, d) for each call, where the state has M: those at
+        the mean points, ``constant``, and what is added by the spread.
+        """
         n, d = self.shape
         errors: list[np.ndarray] = []
         for k, (E, _) in enumerate(self.points):
@@ -226,7 +278,7 @@ class _AffineRounds:
             for earlier, S in enumerate(errors):
                 D = self.D[k, earlier].reshape(n, d, n, d)
                 P += np.einsum("iajc,jce,ibje->iab", D, S, D, optimize=True)
-            errors.append(samples.at(points[k]) + samples.around(P))
+            errors.append(constant[k] + samples.around(P))
         return errors
 
     @property
