@@ -10,6 +10,7 @@ from cases import lollipop, sequence, small_problem
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.optimize import brentq
 from scipy.sparse import csr_array
+from scipy.special import expit
 
 from dadao_sim import replay, simulate
 from dadao_sim.algorithms.contract.options import Options
@@ -28,7 +29,7 @@ DIMENSION = 3
 SIZES = (8, 5, 8, 9, 1, 7, 8)
 SLOPES = {
     "ridge": (2.0, lambda z, b: 2 * (z - b)),
-    "logistic_l2": (0.25, lambda z, b: -b / (1 + np.exp(b * z))),
+    "logistic_l2": (0.25, lambda z, b: -b * expit(-b * z)),
     "huber_l2": (1.0, lambda z, b: np.clip(z - b, -1, 1)),
 }
 
