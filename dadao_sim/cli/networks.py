@@ -32,6 +32,7 @@ SetOption = Annotated[
 ]
 SeedOption = Annotated[int, typer.Option(min=0, help="Of a random graph.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+KappaOption = Annotated[float, typer.Option(help="L/mu, of the critical factor.")]
 
 group = Group("Networks", place=2)
 
@@ -47,6 +48,7 @@ def network(
     rates: Annotated[
         str | None, typer.Option(help="Edge attribute of the file with relative gossip rates.")
     ] = None,
+    kappa: KappaOption = 100.0,
     as_json: JsonOption = False,
     figure: FigureOption = None,
     overwrite: OverwriteOption = False,
@@ -59,8 +61,9 @@ def network(
     read = [file, *(plugin or [])]
     check_outputs({"--figure": (figure, FIGURE)}, inputs=read, overwrite=overwrite)
     load_plugins(plugin)
-    built = _network(file, graph, nodes, sets, seed, rates)
-    report = network_report(built)
+    built = built_network(file, graph, nodes, sets, seed, rates)
+    with by_option(kappa="--kappa"):
+        report = network_report(built, kappa)
     if as_json:
         print(json.dumps(report, indent=2))
     else:
@@ -93,6 +96,7 @@ def rates(
     out: Annotated[
         Path | None, typer.Option(help="Write GraphML with the last rates as `gossip_rate`.")
     ] = None,
+    kappa: KappaOption = 100.0,
     as_json: JsonOption = False,
     figure: FigureOption = None,
     overwrite: OverwriteOption = False,
@@ -107,12 +111,13 @@ def rates(
     outputs = {"--out": (out, GRAPHML), "--figure": (figure, FIGURE)}
     check_outputs(outputs, inputs=[file, *(plugin or [])], overwrite=overwrite)
     load_plugins(plugin)
-    built = _network(file, graph, nodes, sets, seed, None)
+    built = built_network(file, graph, nodes, sets, seed, None)
     with by_option(cost="--cost"):
         found = compare_methods(
             built, method, cost=cost, solver=solver, time_limit=time_limit, prune=prune
         )
-    report = rates_report(built, found)
+    with by_option(kappa="--kappa"):
+        report = rates_report(built, found, kappa)
     if as_json:
         print(json.dumps(report, indent=2))
     else:
@@ -143,12 +148,17 @@ def print_network(report: dict[str, Any]) -> None:
         for row in report["methods"].values()
     ]
     print_table(("method", "communications per n gradients", "design rate"), rows)
+    if report["critical_left_out"]:
+        say(f"critical factor of DADAO left out: {report['critical_left_out']}")
+    else:
+        say(f"critical factor of DADAO: {report['critical_factor']:.3f} ({_meaning(report)})")
 
 
 def print_rates(report: dict[str, Any]) -> None:
     """Total rates, or costs, with their certified gaps."""
     say(f"{report['name']}: {report['n']:,} nodes, {report['edges']:,} edges")
     numbers = ["total rate", "at least", "certified gap", "chi1", "chi2", "edges", "seconds"]
+    numbers.append("critical factor")
     priced = "saved_cost" in report
     if priced:  # the bound and the gap are those of the cost
         numbers = ["cost", "at least", "certified gap", "total rate", *numbers[3:]]
@@ -163,6 +173,7 @@ def print_rates(report: dict[str, Any]) -> None:
                 *([rate] if priced else []),
                 *(f"{row['chi1']:.4g}", f"{row['chi2']:.4g}"),
                 *(f"{row['edges']:,}", f"{row['seconds']:.1f}"),
+                "-" if row["critical_factor"] is None else f"{row['critical_factor']:.3f}",
             ]
         )
     print_table(("rates", *numbers), rows)
@@ -171,6 +182,17 @@ def print_rates(report: dict[str, Any]) -> None:
     for name, row in report["methods"].items():
         if "unpruned_total" in row:
             say(f"{name} without pruning: {row['unpruned_total']:,.2f}")
+    if report["critical_left_out"]:
+        say(f"critical factor left out: {report['critical_left_out']}")
+    else:
+        say(f"critical factor: {_meaning(report)}")
+
+
+def _meaning(report: dict[str, Any]) -> str:
+    return (
+        "share of its gossip rate above which DADAO's mean square error is bounded, "
+        f"kappa {report['kappa']:g}"
+    )
 
 
 def percent(share: float) -> str:
@@ -180,7 +202,7 @@ def percent(share: float) -> str:
     return f"{100 * share:,.0f} %" if share >= 1 else f"{100 * share:.2g} %"
 
 
-def _network(
+def built_network(
     file: Path | None,
     graph: str | None,
     nodes: int | None,
@@ -205,7 +227,7 @@ def _network(
     if rates is not None:
         raise InputError("--rates goes with a file, which holds them")
     rng = np.random.default_rng(stream(seed, 0, "graph"))
-    options = _options(sets or [])
+    options = graph_options(sets or [])
     with by_option(graph="--graph", nodes="--nodes", **{name: f"--set {name}" for name in options}):
         return build(graph or "", nodes, rng, **options)
 
@@ -224,7 +246,7 @@ def _suggest_a_graph(file: Path) -> None:
         raise InputError(f"there is no file {file}; did you mean {known}?")
 
 
-def _options(sets: list[str]) -> dict[str, Any]:
+def graph_options(sets: list[str]) -> dict[str, Any]:
     """The numbers of ``OPTION=VALUE``."""
     options = {}
     for text in sets:

@@ -9,16 +9,22 @@ from dadao_sim.errors import InputError
 from dadao_sim.networks import GraphSequence, Network
 from dadao_sim.networks.convert import as_network
 from dadao_sim.problems import Problem
+from dadao_sim.reports.critical import KAPPA, Critical, critical_factor
 
 
-def network_report(network: Network | GraphSequence) -> dict[str, Any]:
+def network_report(network: Network | GraphSequence, kappa: float = KAPPA) -> dict[str, Any]:
     """Size, chi1 and chi2 (rate 1 on every edge), and per method its title and communications.
 
     ``communications_per_round`` is the number by count per n gradients; ``design_rate`` the number
     that the method's theory prints. Neither depends on the problem. On a sequence of graphs chi1
-    and chi2 are the worst over it, and methods for fixed graphs are left out.
+    and chi2 are the worst over it, and methods for fixed graphs are left out. ``critical_factor``
+    is that of ``critical.critical_factor`` at ``kappa``; None, and ``critical_left_out`` says why,
+    where it is left out.
     """
     network = as_network(network)
+    critical = Critical(None, "the graph changes")
+    if len(network.graphs) == 1:
+        critical = critical_factor(network.graphs[0], kappa)
     # Any problem will do: these numbers depend on the network alone.
     problem = Problem.averaging(np.arange(network.nodes, dtype=float)[:, None])
     methods = {}
@@ -41,5 +47,8 @@ def network_report(network: Network | GraphSequence) -> dict[str, Any]:
         "added_edges": network.added_edges,
         "chi1": max(graph.chi1() for graph in network.graphs),
         "chi2": max(graph.chi2() for graph in network.graphs),
+        "kappa": kappa,
+        "critical_factor": critical.factor,
+        "critical_left_out": critical.why,
         "methods": methods,
     }

@@ -11,6 +11,7 @@ from dadao_sim.networks.convert import as_one_network
 from dadao_sim.networks.rates import RatesFound, compare_rates, optimal_rates
 from dadao_sim.networks.rates.methods import CLOSED_FORMS
 from dadao_sim.networks.rates.optimal import OPTIMAL
+from dadao_sim.reports.critical import KAPPA, critical_factor
 
 COMPARED = (
     *("uniform", "metropolis", "degree", "effective_resistance"),
@@ -61,16 +62,21 @@ def _priced(blind: RatesFound, best: RatesFound) -> RatesFound:
     )
 
 
-def rates_report(network: Network, found: Sequence[RatesFound]) -> dict[str, Any]:
+def rates_report(
+    network: Network, found: Sequence[RatesFound], kappa: float = KAPPA
+) -> dict[str, Any]:
     """Name and size of the network; per method what it found. Rates are per unit of time.
 
     ``lower_bound`` is that of the method's own graph, which pruning makes smaller (0: unknown), and
     bounds the ``total_cost``, which is the ``total_rate`` where all edges cost 1. ``saved_cost`` is
-    the part of the cost of each other method that the last one saves.
+    the part of the cost of each other method that the last one saves. ``critical_factor`` is that
+    of ``critical.critical_factor`` at ``kappa``; None, and ``critical_left_out`` says why, where it
+    is left out.
     """
     network = as_one_network(network)
     bound = max((rates.lower_bound for rates in found if rates.kept is None), default=0.0)
     methods: dict[str, dict[str, Any]] = {}
+    left_out = ""
     for rates in found:
         lower = bound if rates.kept is None else rates.lower_bound
         methods[rates.method] = {
@@ -81,7 +87,12 @@ def rates_report(network: Network, found: Sequence[RatesFound]) -> dict[str, Any
             "chi2": rates.chi2,
             "seconds": rates.seconds,
             "edges": len(rates.rates),
+            "critical_factor": None,
         }
+        if isinstance(rates.network, Network):
+            critical = critical_factor(rates.network, kappa)
+            methods[rates.method]["critical_factor"] = critical.factor
+            left_out = left_out or critical.why
         if rates.costs is not None:
             methods[rates.method]["total_cost"] = rates.total_cost
         if rates.unpruned_total is not None:
@@ -90,6 +101,8 @@ def rates_report(network: Network, found: Sequence[RatesFound]) -> dict[str, Any
         "name": network.name,
         "n": network.nodes,
         "edges": len(network.edges),
+        "kappa": kappa,
+        "critical_left_out": left_out,
         "methods": methods,
     }
     last = found[-1] if found else None

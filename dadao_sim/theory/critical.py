@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from dadao_sim.algorithms.contract.method import Method
+from dadao_sim.algorithms.contract.options import NO_OPTIONS, Options
 from dadao_sim.compiled.threads import one_blas_thread
 from dadao_sim.errors import InputError
 from dadao_sim.given import reals
@@ -26,6 +27,7 @@ def critical_rate(
     network: Any,
     overrides: Mapping[str, float] = {},
     precision: float = PRECISION,
+    options: Options = NO_OPTIONS,
 ) -> float:
     """The ``rate_factor`` of ``method``, a multiple of its own total gossip rate, below which its
     second moment grows, and above which it decays; to a relative ``precision``.
@@ -42,7 +44,7 @@ def critical_rate(
     network = as_network(network)
     if not isinstance(problem, Problem):
         problem = _alike(network.nodes, problem)
-    setting = Setting.of(method, problem, network, overrides)
+    setting = Setting.of(method, problem, network, overrides, options)
     name = setting.method.name
     if "rate_factor" not in setting.played.tuning.constants:
         raise InputError(f"{name}: has no rate_factor; its gossip rate cannot be varied")

@@ -11,7 +11,7 @@ Everything else in this package follows from that equation.
 """
 
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 import numpy as np
 from scipy.sparse import block_diag, csc_array, csr_array, eye_array, kron
@@ -118,6 +118,7 @@ class LinearEvents:
         return np.kron(basis, np.eye(self.coordinates))
 
 
+@lru_cache(maxsize=8)  # the same of each curvature
 def reached_blocks(played: Played) -> tuple[np.ndarray, np.ndarray]:
     """Orthonormal bases, (b, r) each, of what events can move in the sum over the nodes, and in
     their differences: the spaces that their jumps and the flow span.

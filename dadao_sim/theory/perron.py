@@ -128,10 +128,14 @@ class Energies:
         root, self._start = perron(lambda C: self(C, sigma), self._start)
         return root
 
+    def is_below_one(self, sigma: float) -> bool:
+        """Whether the radius is below 1."""
+        return self.radius(sigma) < 1
+
     @cached_property
     def is_stable(self) -> bool:
         """Whether E||s||^2 decays."""
-        return self.abscissa < 0 and self.radius(0.0) < 1
+        return self.abscissa < 0 and self.is_below_one(0.0)
 
     def growth(self) -> Growth:
         """How the second moment grows."""

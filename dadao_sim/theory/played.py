@@ -7,8 +7,8 @@ that writes down what it is asked and answers what it is told, finds all of thes
 again at random proves that there is nothing else. So this holds for a user's method as well.
 """
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -79,7 +79,7 @@ class Reading(NamedTuple):
         return self.rows @ s + np.multiply.outer(self.answer, value)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Played:
     """A method on one network, with its rates: what does not depend on the f_i.
 
@@ -118,8 +118,13 @@ class Played:
         return bool(self.gradients)
 
 
-def play(method: AsynchronousMethod, tuning: Tuning, network: Network) -> Played:
-    """Find the form of ``method``, tuned for ``network``.
+def play(
+    method: AsynchronousMethod,
+    tuning: Tuning,
+    network: Network,
+    flow: np.ndarray | None = None,
+) -> Played:
+    """Find the form of ``method``, tuned for ``network``; ``flow`` is tried as its flow first.
 
     Raises InputError, with the reason, where it has none: memory of edges, solves, steps that are
     not linear, clocks that are not Poisson's.
@@ -139,7 +144,7 @@ def play(method: AsynchronousMethod, tuning: Tuning, network: Network) -> Played
             if holds:
                 raise NotLinear(reason)
         with users_code(method.name):
-            return _Player(method, tuning, network).found()
+            return _Player(method, tuning, network, flow).found()
     except NotLinear as error:
         raise InputError(
             f"{method.name} is no flow with linear events, whose rate would be known exactly: "
@@ -147,10 +152,37 @@ def play(method: AsynchronousMethod, tuning: Tuning, network: Network) -> Played
         ) from None
 
 
+def play_alike(
+    method: AsynchronousMethod, tuning: Tuning, network: Network, flow: np.ndarray
+) -> Played:
+    """As ``play``, of a method all of whose nodes are known to be alike: two of them are played.
+    ``flow`` is what its flow may be.
+    """
+    found = play(method, tuning, Network(nodes=2, edges=np.array([[0, 1]])), flow)
+    n, m = network.nodes, len(network.edges)
+    return replace(
+        found,
+        network=network,
+        directions=found.directions[:1] * n,
+        gradients=found.gradients[:1] * n,
+        steps=np.repeat(found.steps[:1], n, axis=0),
+        jumps=np.repeat(found.jumps, m, axis=0),
+        messages=found.messages[:1] * n,
+        estimates=found.estimates[:1] * n,
+    )
+
+
 class _Player:
     """Plays the functions of a method as plain Python, on the state of one node at a time."""
 
-    def __init__(self, method: AsynchronousMethod, tuning: Tuning, network: Network):
+    def __init__(
+        self,
+        method: AsynchronousMethod,
+        tuning: Tuning,
+        network: Network,
+        guess: np.ndarray | None,
+    ):
+        self.guess = guess
         self.method, self.p, self.tuning, self.network = method, tuning.params, tuning, network
         self.rng = np.random.default_rng(0)
         self.b, self.v = len(method.blocks), method.vectors
@@ -256,18 +288,24 @@ class _Player:
 
     def _flow(self) -> np.ndarray:
         """A of s' = A s, by the logarithm of the flow over a time that is short enough."""
-        h = 1.0
-        for _ in range(HALVINGS):
-            A = _logarithm(self._flowed(np.eye(self.b), 0, h)) / h
-            if all(_close(self._flowed(np.eye(self.b), 0, t), expm(t * A)) for t in TIMES):
+        played = [self._flowed(np.eye(self.b), 0, t) for t in TIMES]
+        for A in self._generators():
+            if all(_close(moved, expm(t * A)) for t, moved in zip(TIMES, played, strict=True)):
                 break
-            h /= 2
         else:
             raise NotLinear("flow is not linear")
         moved = expm(TIMES[0] * A) @ self.random
         for i in range(self.network.nodes):
             _check(self._flowed(self.random, i, TIMES[0], LATE), moved, "flow")
         return A
+
+    def _generators(self) -> Iterator[np.ndarray]:
+        """What A may be."""
+        if self.guess is not None:
+            yield self.guess
+        for halvings in range(HALVINGS):
+            h = 0.5**halvings
+            yield _logarithm(self._flowed(np.eye(self.b), 0, h)) / h
 
     def _step(self, h: float) -> np.ndarray:
         """The flow over the time h between events that are counted."""

@@ -9,6 +9,7 @@ import numpy as np
 from dadao_sim.algorithms.contract.method import Method
 from dadao_sim.algorithms.contract.options import NO_OPTIONS, Options
 from dadao_sim.compiled.threads import one_blas_thread
+from dadao_sim.theory.equal_curvature import EqualEnergies
 from dadao_sim.theory.linear_events import LinearEvents
 from dadao_sim.theory.minibatches import GradientNoise
 from dadao_sim.theory.perron import Energies
@@ -116,11 +117,17 @@ def is_stable(setting: Setting) -> bool:
     return all(energies_along(setting, c).is_stable for c in setting.coordinates)
 
 
-def energies_along(setting: Setting, coordinate: int) -> Energies | ModalEnergies:
+AnyEnergies = Energies | ModalEnergies | EqualEnergies
+
+
+def energies_along(setting: Setting, coordinate: int) -> AnyEnergies:
     """The map whose Perron root tells the growth, by modes where it can be."""
-    if setting.modes is not None and setting.quadratics.is_equal(coordinate):
+    if setting.quadratics.is_equal(coordinate):
         h = float(setting.quadratics.curvatures[0, coordinate])
-        return ModalEnergies(setting.played, setting.modes, h)
+        if setting.modes is not None:
+            return ModalEnergies(setting.played, setting.modes, h)
+        if setting.spectrum is not None:
+            return EqualEnergies(setting.played, setting.spectrum, h)
     return Energies(setting.along(coordinate))
 
 

@@ -7,17 +7,18 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from dadao_sim.algorithms.contract.method import AsynchronousMethod, Method
+from dadao_sim.algorithms.contract.method import AsynchronousMethod, Method, Tuning
 from dadao_sim.algorithms.contract.options import NO_OPTIONS, Options
 from dadao_sim.algorithms.contract.registry import get_method
 from dadao_sim.errors import InputError
 from dadao_sim.networks.convert import as_network
 from dadao_sim.networks.network import Network
+from dadao_sim.theory.equal_curvature import Spectrum
 from dadao_sim.theory.linear_events import LinearEvents
 from dadao_sim.theory.modes import Modes, modes_of
-from dadao_sim.theory.played import Played, play
+from dadao_sim.theory.played import Played, play, play_alike
 from dadao_sim.theory.quadratics import Quadratics
-from dadao_sim.theory.symmetric import is_alike
+from dadao_sim.theory.symmetric import are_nodes_alike, is_alike
 
 if TYPE_CHECKING:
     from dadao_sim.problems import Problem
@@ -35,6 +36,7 @@ class Setting:
     network: Network
     played: Played
     quadratics: Quadratics
+    options: Options = NO_OPTIONS
 
     @classmethod
     def of(
@@ -62,18 +64,40 @@ class Setting:
         method.check_supported(problem, graph, options)
         tuning = method.tune(problem, graph, overrides, options)
         played = play(method, tuning, graph)
-        return cls(method, problem, graph, played, Quadratics.of(problem))
+        return cls(method, problem, graph, played, Quadratics.of(problem), options)
 
-    def with_overrides(self, overrides: Mapping[str, float]) -> "Setting":
+    def with_overrides(
+        self, overrides: Mapping[str, float], options: Options | None = None
+    ) -> "Setting":
         """The same with other constants."""
-        tuning = self.method.tune(self.problem, self.network, overrides)
-        return replace(self, played=play(self.method, tuning, self.network))
+        chosen = self.options if options is None else options
+        tuning = self.method.tune(self.problem, self.network, overrides, chosen)
+        return replace(self, played=self._played(tuning), options=chosen)
+
+    def _played(self, tuning: Tuning) -> Played:
+        """With other constants: at one pair of nodes only, if these were alike and still are."""
+        if self.nodes_alike and not any(np.ndim(value) for value in tuning.params):
+            return play_alike(self.method, tuning, self.network, self.played.flow)
+        return play(self.method, tuning, self.network)
+
+    @cached_property
+    def nodes_alike(self) -> bool:
+        """Whether all nodes and edges have the same functions, and all nodes the same rates."""
+        return not self.played.counted and are_nodes_alike(self.played)
 
     @cached_property
     def modes(self) -> Modes | None:
         """Of a graph on which all nodes and edges are alike, as the method is."""
         alike = is_alike(self.played) and not self.played.counted
         return modes_of(self.network) if alike else None
+
+    @cached_property
+    def spectrum(self) -> Spectrum | None:
+        """Of the gossip of a method whose nodes are alike, on a graph that need not be."""
+        if not self.nodes_alike:
+            return None
+        self._require_room(1)
+        return Spectrum.of(self.played)
 
     @cached_property
     def coordinates(self) -> tuple[int, ...] | None:

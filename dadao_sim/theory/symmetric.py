@@ -31,13 +31,17 @@ class ModalGrowth:
 
 def is_alike(played: Played) -> bool:
     """Whether all nodes and all edges of a method have the same functions and rates."""
+    return are_nodes_alike(played) and _same(played.edge_rates[:, None])
+
+
+def are_nodes_alike(played: Played) -> bool:
+    """Whether all nodes have the same functions and rates, and all edges the same functions."""
     nodes = (played.messages, played.estimates, played.gradients)
     if played.has_gradients and any(d.shape[1] > 1 for d in played.directions):
         return False
     return (
         played.jumps.shape[-1] == 1
         and _same(played.jumps.reshape(-1, played.blocks))
-        and _same(played.edge_rates[:, None])
         and _same(played.node_rates[:, None])
         and (not played.has_gradients or _same(np.stack(played.directions)))
         and all(_same_readings(readings) for readings in nodes)
@@ -62,11 +66,11 @@ class ModalEnergies:
         self.modes, self.n, self.m = modes, played.network.nodes, len(played.network.edges)
         rate = played.edge_rates[0]
         u = played.jumps[0, 0, :, 0]
-        q = _row(played.messages[0], h)
-        self.x = _row(played.estimates[0], h)
+        q = row_of(played.messages[0], h)
+        self.x = row_of(played.estimates[0], h)
         self.rows, noises, drift = [q], [rate * np.outer(u, u)], played.flow
         if played.has_gradients:
-            w, g = played.directions[0][:, 0], _row(played.gradients[0], h)
+            w, g = played.directions[0][:, 0], row_of(played.gradients[0], h)
             self.rows.append(g)
             noises.append(played.node_rates[0] * np.outer(w, w))
             drift = drift + played.node_rates[0] * np.outer(w, g)
@@ -108,10 +112,14 @@ class ModalEnergies:
         root, self._start = perron(lambda C: self(C, sigma), self._start)
         return root
 
+    def is_below_one(self, sigma: float) -> bool:
+        """Whether the radius is below 1."""
+        return self.radius(sigma) < 1
+
     @property
     def is_stable(self) -> bool:
         """Whether E||s||^2 decays."""
-        return self.abscissa < 0 and self.radius(0.0) < 1
+        return self.abscissa < 0 and self.is_below_one(0.0)
 
     def growth(self) -> ModalGrowth:
         """How the second moment grows."""
@@ -138,7 +146,7 @@ class ModalEnergies:
                 return near
 
 
-def _row(reading: Reading, h: float) -> np.ndarray:
+def row_of(reading: Reading, h: float) -> np.ndarray:
     """What is read of the blocks (b,) at curvature h."""
     K = 1 / h if reading.oracle == CONJUGATE else h
     return reading.rows[0] + reading.answer[0] * K * reading.point

@@ -128,6 +128,11 @@ class Constants:
             if name not in self._scaled:
                 setattr(self, name, self.factor(name) * self.values[name])
 
+    @property
+    def scaled(self) -> tuple[str, ...]:
+        """What the method lets sets of constants multiply."""
+        return tuple(sorted(self._scaled))
+
     def may_be_zero(self, *names: str) -> None:
         """Let overrides of constants that are assigned after this be 0."""
         self._may_be_zero.update(names)

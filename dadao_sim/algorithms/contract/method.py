@@ -9,7 +9,7 @@ import math
 import traceback
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -53,7 +53,7 @@ class Tuning:
     per unit of time (n gradients), ``design_rate`` the number that the method's theory prints for
     it. ``asked`` is what it asks of nodes and edges of ``network``. ``weights`` (graph -> W),
     ``chebyshev`` and ``compressor`` are the gossip of methods of rounds, ``schedule`` what their
-    steps are multiplied by.
+    steps are multiplied by. ``scaled`` names what sets of constants may multiply.
     """
 
     params: Any
@@ -67,6 +67,7 @@ class Tuning:
     chebyshev: Chebyshev | None = None
     compressor: Compressor | None = None
     schedule: Schedule | None = None
+    scaled: tuple[str, ...] = ()
 
     @property
     def prox_step(self) -> float | None:
@@ -188,7 +189,7 @@ class Method(ABC):
         try:
             self.constants(c, problem, network)
             c.check()
-            return self._tune(c, problem, network, options)
+            return replace(self._tune(c, problem, network, options), scaled=c.scaled)
         except InputError as error:
             if str(error).startswith(f"{self.name}: "):
                 raise

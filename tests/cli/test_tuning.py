@@ -1,0 +1,171 @@
+"""tune-constants: what it prints and writes, and one line for what is wrong; critical factors."""
+
+import json
+import re
+
+import pytest
+
+from dadao_sim.scenario.reading import load_scenario
+
+SHORT = ("--budget", 22, "--kappa", "30", "--for", "communications")
+SMALL = ("--graph", "complete", "--nodes", 4)
+PROBLEM = "{kind: least_squares, data: {kind: synthetic, dim: 3, samples_per_node: 5}}"
+SCENARIO = f"""
+name: small
+problem: {PROBLEM}
+network: {{file: net.graphml}}
+algorithms: [dadao, {{name: dadao, label: "DADAO, tuned", rate_factor: 2.0}}]
+stop: {{time: 30}}
+record: {{points: 10}}
+"""
+
+
+def the_tuned(path):
+    """The last algorithm of a scenario file."""
+    return load_scenario(path).algorithms[-1]
+
+
+@pytest.mark.slow
+def test_what_is_written_is_what_is_said_and_runs(dadao_sim, tmp_path):
+    code, out, err = dadao_sim("tune-constants", *SMALL, *SHORT, "--out", "a/tuned.yaml")
+    assert (code, err) == (0, "")
+    rows = {line.split()[0]: line.split()[1:] for line in out.splitlines() if line}
+    assert rows["paper"][-1] == "1.00"
+    assert float(rows["tuned"][-1]) >= float(rows["frugal"][-1]) > float(rows["fast"][-1])
+    assert re.search(r"the tuned set is stable from 0\.\d+ of its gossip rates on", out)
+    printed = re.search(r"^  \{(.*)\}$", out, re.M).group(1)
+    factors = dict(pair.split(": ") for pair in printed.split(", "))
+    constants = the_tuned(tmp_path / "a/tuned.yaml").constants
+    if "nothing is gained" in out:
+        assert constants == "frugal"
+    else:
+        assert constants == {name: float(factor) for name, factor in factors.items()}
+    before = (tmp_path / "a/tuned.yaml").read_bytes()
+    again = dadao_sim("tune-constants", *SMALL, *SHORT, "--out", "a/tuned.yaml")
+    assert again == (code, out, err)
+    assert (tmp_path / "a/tuned.yaml").read_bytes() == before
+    code, out, _ = dadao_sim("run", "a/tuned.yaml", "--set", "stop.time=20")
+    assert code == 0
+    assert "(experimental)" in out
+    assert "diverged" not in out
+
+
+@pytest.mark.slow
+def test_a_scenario_is_tuned_for_its_network_and_condition_number(dadao_sim, tmp_path):
+    dadao_sim("rates", *SMALL, "--out", "net.graphml")
+    (tmp_path / "s.yaml").write_text(SCENARIO)
+    code, out, _ = dadao_sim("tune-constants", "s.yaml", "--budget", 1, "--out", "out/t.yaml")
+    assert code == 0
+    assert out.startswith("net: 4 nodes, 11 sets of constants tried")
+    kappa = float(re.search(r"decay, kappa ([\d.]+)", out).group(1))
+    problem = dadao_sim("validate", "s.yaml")[1]
+    assert kappa == pytest.approx(float(re.search(r"([\d.]+) at the worst", problem).group(1)), 0.1)
+    written = load_scenario(tmp_path / "out/t.yaml")
+    assert [spec.label for spec in written.algorithms] == [
+        "dadao",
+        "DADAO, tuned",
+        "DADAO, tuned 2",
+    ]
+    assert dadao_sim("run", "out/t.yaml")[0] == 0
+
+
+@pytest.mark.slow
+def test_a_file_with_rates_is_what_is_tuned_for(dadao_sim, tmp_path):
+    dadao_sim("rates", "--graph", "path", "--nodes", 4, "--out", "net.graphml")
+    given = ("net.graphml", "--rates", "gossip_rate", "--kappa", 30, "--budget", 1)
+    assert dadao_sim("tune-constants", *given, "--out", "out/t.yaml")[0] == 0
+    written = load_scenario(tmp_path / "out/t.yaml")
+    assert written.network.rates.attribute == "gossip_rate"
+    assert dadao_sim("validate", "out/t.yaml")[0] == 0
+
+
+def test_a_gain_of_nothing_names_the_set_that_is_shipped(dadao_sim, tmp_path):
+    given = ("--graph", "path", "--nodes", 3, "--budget", 1, "--kappa", 30, "--out", "t.yaml")
+    out = dadao_sim("tune-constants", *given)[1]
+    assert (
+        "nothing is gained (less than 5 % over a set that is shipped): take constants: fast" in out
+    )
+    assert the_tuned(tmp_path / "t.yaml").constants == "fast"
+
+
+CYCLE = ("tune-constants", "--graph", "cycle", "--nodes", 8)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("tune-constants",), "give either a GraphML file or --graph"),
+        (("tune-constants", "--graph", "cylce", "--nodes", 8), "did you mean 'cycle'"),
+        (("tune-constants", "quickstat"), "did you mean 'quickstart'"),
+        (("tune-constants", "no.graphml"), "there is no file no.graphml"),
+        (("tune-constants", "quickstart", "--nodes", 4), "do not go with a scenario"),
+        ((*CYCLE, "--method", "ad_psgd"), "none of its constants can be scaled"),
+        ((*CYCLE, "--method", "extra"), "extra plays rounds"),
+        ((*CYCLE, "--method", "dada"), "did you mean 'dadao'"),
+        ((*CYCLE, "--kappa", "100:10"), "--kappa: 100:10 is no range"),
+        ((*CYCLE, "--kappa", "1:2:3"), "--kappa 1:2:3: must be LOW:HIGH"),
+        ((*CYCLE, "--kappa", "nan"), "--kappa nan: must be LOW:HIGH"),
+        ((*CYCLE, "--margin", "1.5"), "--margin: 1.5 is no share"),
+        ((*CYCLE, "--gradient-price", 1), "go with --for cost"),
+        ((*CYCLE, "--for", "cost", "--gradient-price", -1), "--for cost: there is nothing to pay"),
+        ((*CYCLE, "--out", "t.json"), "--out: t.json: name a file that ends in .yaml"),
+        (("network", "--graph", "cycle", "--nodes", 8, "--kappa", 0.5), "--kappa: 0.5 is no L/mu"),
+    ],
+)
+def test_what_is_wrong_is_one_line(dadao_sim, arguments, said):
+    code, out, err = dadao_sim(*arguments)
+    assert (code, out) == (2, "")
+    assert err.count("\n") == 1
+    assert said in err
+
+
+def test_a_missing_library_is_named_with_its_extra(dadao_sim, monkeypatch):
+    monkeypatch.setattr("dadao_sim.theory.tuned_constants.find_spec", lambda name: None)
+    assert dadao_sim(*CYCLE)[::2] == (
+        2,
+        'dadao-sim: needs cmaes; install it with: pip install "dadao-sim[tune]"\n',
+    )
+
+
+def test_an_interrupt_is_one_line(dadao_sim, monkeypatch):
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("dadao_sim.theory.tuned_constants._search", interrupted)
+    assert dadao_sim(*CYCLE, "--kappa", 30) == (130, "", "dadao-sim: interrupted\n")
+
+
+# ---- the critical factor of network and rates
+
+
+def test_network_prints_the_critical_factor(dadao_sim):
+    code, out, _ = dadao_sim("network", "--graph", "cycle", "--nodes", 8)
+    assert code == 0
+    line = out.splitlines()[-1]
+    assert line.startswith("critical factor of DADAO: 0.928 (share of its gossip rate above which")
+    report = json.loads(
+        dadao_sim("network", "--graph", "path", "--nodes", 8, "--kappa", 10, "--json")[1]
+    )
+    assert report["critical_factor"] == pytest.approx(0.925, abs=6e-4)
+    assert report["critical_left_out"] == ""
+
+
+@pytest.mark.slow
+def test_a_graph_that_takes_long_is_left_out_with_the_reason(dadao_sim):
+    out = dadao_sim("network", "--graph", "path", "--nodes", 65)[1]
+    assert "critical factor of DADAO left out: 65 nodes; it is computed up to 64, or 300" in out
+    report = json.loads(dadao_sim("network", "--graph", "cycle", "--nodes", 100, "--json")[1])
+    assert 0.97 < report["critical_factor"] < 1
+
+
+@pytest.mark.slow
+def test_rates_prints_a_critical_factor_for_each(dadao_sim):
+    code, out, _ = dadao_sim("rates", "--graph", "barbell", "--nodes", 8, "--json")
+    assert code == 0
+    methods = json.loads(out)["methods"]
+    assert methods["uniform"]["critical_factor"] == pytest.approx(0.712, abs=6e-4)
+    assert methods["auto"]["critical_factor"] == pytest.approx(0.906, abs=2e-3)
+    dadao_sim("rates", "--graph", "barbell", "--nodes", 8, "--out", "b.graphml")
+    out = dadao_sim("network", "b.graphml", "--rates", "gossip_rate")[1]
+    printed = float(re.search(r"critical factor of DADAO: ([\d.]+)", out).group(1))
+    assert printed == pytest.approx(methods["auto"]["critical_factor"], abs=1e-3)
