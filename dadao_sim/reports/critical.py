@@ -8,6 +8,7 @@ from dadao_sim.errors import InputError
 from dadao_sim.networks import Network
 from dadao_sim.theory.critical import critical_rate
 from dadao_sim.theory.modes import modes_of
+from dadao_sim.theory.tuned_constants import MOST_KAPPA
 
 METHOD = "dadao"
 KAPPA = 100.0  # L/mu, where none is given
@@ -27,8 +28,8 @@ def critical_factor(network: Network, kappa: float) -> Critical:
     """The share of DADAO's own gossip rate above which it is stable in mean square, for the worst
     of the curvatures mu and L at ``kappa`` = L/mu. InputError for a kappa that is none.
     """
-    if not 1 <= kappa <= 1e12:
-        raise InputError("kappa", f"{kappa:g} is no L/mu", "give a number from 1 to 1e12")
+    if not 1 <= kappa <= MOST_KAPPA:
+        raise InputError("kappa", f"{kappa:g} is no L/mu", f"give a number from 1 to {MOST_KAPPA:g}")
     if _takes_long(network):
         most = f"{MOST_NODES}, or {MOST_NODES_ALIKE} where all nodes and edges are alike"
         return Critical(None, f"{network.nodes:,} nodes; it is computed up to {most}")

@@ -80,9 +80,11 @@ def chosen(tuned: TunedConstants) -> str | dict[str, float]:
 
 
 def scenario_for(tuned: TunedConstants, network: Mapping[str, Any], seed: int) -> dict[str, Any]:
-    """A scenario that plays the paper's constants and the tuned ones on ``network``, a section of a
-    scenario, on least squares in the middle of the kappas.
+    """A scenario that plays the paper's constants, the best shipped ones and the tuned ones on
+    ``network``, a section of a scenario, on least squares in the middle of the kappas.
     """
+    sets = [PAPER, tuned.best_shipped] if tuned.gained >= GAIN else [PAPER]
+    shipped = [{"name": tuned.method, "constants": name} for name in dict.fromkeys(sets)]
     middle = len(tuned.kappas) // 2
     time = REACHED * math.log(1 / ACCURACY) / tuned.shipped[PAPER].decays[middle]
     data = {"kind": "synthetic", "dim": 10, "samples_per_node": 20}
@@ -92,7 +94,7 @@ def scenario_for(tuned: TunedConstants, network: Mapping[str, Any], seed: int) -
         "seed": seed,
         "problem": {"kind": "least_squares", "data": data},
         "network": dict(network),
-        "algorithms": [tuned.method, _algorithm(tuned, ())],
+        "algorithms": [*shipped, _algorithm(tuned, ())],
         "stop": {"time": float(f"{time:.2g}"), "accuracy": ACCURACY},
     }
 

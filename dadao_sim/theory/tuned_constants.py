@@ -37,6 +37,7 @@ SPREAD = 0.2  # of the logarithms of the first factors
 DIGITS = 4  # of a factor that is found
 PRECISION = 3e-5  # of a decay, relative; it is no more than is found
 ALMOST = 1e-9  # growth of what grows, at least
+MOST_KAPPA = 1e6  # above it a decay is lost among the roundings
 CRITICAL = 1e-3  # of a critical factor
 # What a set of factors is worth that has no decay: worse than any that has one.
 UNSAFE, GROWS, IMPOSSIBLE = 1e2, 1e3, 1e5
@@ -136,8 +137,8 @@ def tuned_constants(
     ``kappas`` are the least and the largest condition number that count; at the end what is found
     is judged at their geometric mean, too. What counts is the worst of them, relative to the
     paper's constants there. ``margin`` is the share of its gossip rates at which a set must be
-    stable, too. ``tick`` hears of each of ``budget`` evaluations, and how many times less than the
-    paper's constants the best set costs. The same seed finds the same factors.
+    stable, too. ``tick`` hears of each of at most ``budget`` evaluations, and how many times less
+    than the paper's constants the best set costs. The same seed finds the same factors.
 
     Raises InputError as ``exact_rate``, for a method none of whose constants can be scaled, for a
     network that is too large, and where cmaes is not installed.
@@ -184,7 +185,7 @@ def _search(
     least, spent = bench.value(best), 0
     mean = np.log([best[name] for name in bench.names])
     optimiser = CMA(mean=mean, sigma=SPREAD, seed=seed)
-    while spent < budget and not optimiser.should_stop():
+    while spent + optimiser.population_size <= budget and not optimiser.should_stop():
         tried = []
         for _ in range(optimiser.population_size):
             x = optimiser.ask()
@@ -224,7 +225,8 @@ class _Bench:
         self.settings = [Setting.of(method, problem, network) for problem in problems]
         first = self.settings[0]
         self.method, self.network, tuning = first.method, first.network, first.played.tuning
-        self.names = tuning.scaled
+        # What a method tunes for a problem is what its own constants are computed from.
+        self.names = tuple(name for name in tuning.scaled if name not in (self.method.tunes or ()))
         if not self.names or "rate_factor" not in tuning.constants:
             raise InputError(
                 f"{self.method.name}: none of its constants can be scaled; choose a method with "

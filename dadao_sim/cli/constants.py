@@ -26,7 +26,9 @@ from dadao_sim.errors import InputError
 if TYPE_CHECKING:
     from dadao_sim.theory.tuned_constants import Price
 
-group = Group("Tuning", place=4)
+INTERRUPTED = 130  # the shell's code for Ctrl-C
+
+group = Group("Methods", place=4)
 
 
 class Aim(StrEnum):
@@ -106,8 +108,12 @@ def tune_constants(
         network = built_network(Path(source) if source else None, graph, nodes, sets, seed, rates)
     kappas = _kappas(kappa or "10:1000")
     named = {"kappa": "--kappa", "margin": "--margin", "method": "--method", "price": "--for cost"}
-    with by_option(**named), _bar(budget) as tick:
-        tuned = tuned_constants(method, network, price, kappas, seed, budget, margin, tick)
+    try:
+        with by_option(**named), _bar(budget) as tick:
+            tuned = tuned_constants(method, network, price, kappas, seed, budget, margin, tick)
+    except KeyboardInterrupt:
+        say("interrupted: nothing was written")
+        raise typer.Exit(INTERRUPTED) from None
     say(f"{network.name}: {network.nodes:,} nodes, {tuned.evaluations:,} sets of constants tried")
     print_table(*report.tuned_table(tuned))
     verdict = report.verdict(tuned, aim.value)
