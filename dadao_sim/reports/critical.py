@@ -29,7 +29,9 @@ def critical_factor(network: Network, kappa: float) -> Critical:
     of the curvatures mu and L at ``kappa`` = L/mu. InputError for a kappa that is none.
     """
     if not 1 <= kappa <= MOST_KAPPA:
-        raise InputError("kappa", f"{kappa:g} is no L/mu", f"give a number from 1 to {MOST_KAPPA:g}")
+        raise InputError(
+            "kappa", f"{kappa:g} is no L/mu", f"give a number from 1 to {MOST_KAPPA:g}"
+        )
     if _takes_long(network):
         most = f"{MOST_NODES}, or {MOST_NODES_ALIKE} where all nodes and edges are alike"
         return Critical(None, f"{network.nodes:,} nodes; it is computed up to {most}")

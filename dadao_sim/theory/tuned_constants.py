@@ -36,6 +36,7 @@ UNEQUAL_NODES = 20  # up to which curvatures that differ from node to node are t
 SPREAD = 0.2  # of the logarithms of the first factors
 DIGITS = 4  # of a factor that is found
 PRECISION = 3e-5  # of a decay, relative; it is no more than is found
+SAID = 6  # digits of what is said of a set: the last bits are another machine's
 ALMOST = 1e-9  # growth of what grows, at least
 MOST_KAPPA = 1e6  # above it a decay is lost among the roundings
 CRITICAL = 1e-3  # of a critical factor
@@ -144,7 +145,7 @@ def tuned_constants(
     network that is too large, and where cmaes is not installed.
     """
     low, high = kappas
-    if not 1 <= low <= high < math.inf:
+    if not 1 <= low <= high <= MOST_KAPPA:
         raise InputError(
             "kappa", f"{low:g}:{high:g} is no range", "give LOW:HIGH, 1 <= LOW <= HIGH"
         )
@@ -265,7 +266,7 @@ class _Bench:
                 value = max(value, self._value(settings, safe, price, equal=False))
         except (InputError, np.linalg.LinAlgError, FloatingPointError, ValueError):
             return IMPOSSIBLE  # there is no such flow
-        return value
+        return round(value, SAID)
 
     def _value(
         self, settings: list[Setting], safe: list[Setting], price: float, equal: bool
@@ -294,7 +295,8 @@ class _Bench:
         for kappa in self.kappas:
             problem = _quadratic(n, kappa, FINE, self.unequal)
             setting = Setting.of(self.method, problem, network, {}, options)
-            decays.append(_decay(energies_along(setting, c) for c in range(problem.dimension)))
+            decay = _decay(energies_along(setting, c) for c in range(problem.dimension))
+            decays.append(float(f"{decay:.{SAID}g}"))
         critical = math.inf
         if min(decays) > 0:
             critical = max(

@@ -51,9 +51,9 @@ def tuned(cycle):
 def test_a_short_search_beats_the_shipped_sets(tuned):
     paper, fast = tuned.shipped["paper"], tuned.shipped["fast"]
     assert tuned.best_shipped == "fast"
-    assert tuned.gain(fast, paper) == pytest.approx(4.04, abs=0.02)
+    assert tuned.gain(fast, paper) == pytest.approx(3.74, abs=0.01)
     assert tuned.gained >= 1
-    assert tuned.gain(tuned.found, paper) >= 4.1
+    assert tuned.gain(tuned.found, paper) >= 3.9
 
 
 @pytest.mark.slow
@@ -145,6 +145,7 @@ def test_what_has_no_decay_is_worse_than_all_that_has(cycle):
         ({"method": "ad_psgd"}, "none of its constants can be scaled"),
         ({"method": "gradient_tracking"}, "plays rounds"),
         ({"kappas": (100.0, 10.0)}, "kappa: 100:10 is no range"),
+        ({"kappas": (10.0, 1e9)}, r"kappa: 10:1e\+09 is no range"),
         ({"kappas": (0.5, 10.0)}, "kappa: 0.5:10 is no range"),
         ({"margin": 0.0}, "margin: 0 is no share"),
         ({"price": Price(0.0, 0.0)}, "price: there is nothing to pay"),
@@ -192,7 +193,7 @@ def test_modes_of_any_graph_make_the_map_of_all_states(graph, name, rates):
 def test_the_critical_rate_of_a_set_of_constants(cycle):
     options = Options(constants="fast")
     factor = critical_rate("dadao", [1.0, 1000.0], cycle, options=options)
-    assert factor == pytest.approx(0.860, abs=2e-3)
+    assert factor == pytest.approx(0.794, abs=1e-3)
     problem = alike(8, [1.0, 1000.0])
     for shift, grows in ((-1e-3, True), (1e-3, False)):
         overrides = {"rate_factor": factor + shift}
