@@ -146,9 +146,8 @@ def tuned_constants(
     """
     low, high = kappas
     if not 1 <= low <= high <= MOST_KAPPA:
-        raise InputError(
-            "kappa", f"{low:g}:{high:g} is no range", "give LOW:HIGH, 1 <= LOW <= HIGH"
-        )
+        right = f"give LOW:HIGH, 1 <= LOW <= HIGH <= {MOST_KAPPA:g}"
+        raise InputError("kappa", f"{low:g}:{high:g} is no range", right)
     if not 0 < margin <= 1:
         raise InputError("margin", f"{margin:g} is no share of the rates", "give 0 < M <= 1")
     if not (price.gradient >= 0 and price.communication >= 0 and sum(vars(price).values()) > 0):
