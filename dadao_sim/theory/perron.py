@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from scipy.linalg import schur
+from scipy.linalg import matrix_balance, schur
 from scipy.linalg.lapack import dtrsyl
 from scipy.optimize import brentq
 from scipy.sparse import csc_array, hstack
@@ -252,7 +252,16 @@ Form = Diagonal | Triangular
 
 
 def best_form(drift: np.ndarray) -> Form:
-    """The faster one, unless its eigenvectors are nearly dependent."""
+    """The faster one, unless its eigenvectors are nearly dependent; of the drift in balanced units,
+    as the blocks of a method may be of sizes far apart.
+    """
+    balanced, (units, _) = matrix_balance(drift, permute=False, separate=True)
+    form = _form_of(balanced)
+    form.vectors, form.inverse = units[:, None] * form.vectors, form.inverse / units
+    return form
+
+
+def _form_of(drift: np.ndarray) -> Form:
     try:
         form = Diagonal(drift)
     except np.linalg.LinAlgError:

@@ -14,10 +14,10 @@ from scipy.sparse import csr_array, eye_array, kron
 
 from dadao_sim.errors import InputError
 from dadao_sim.theory.linear_events import LinearEvents
-from dadao_sim.theory.perron import Growth, perron
+from dadao_sim.theory.perron import Growth
 from dadao_sim.theory.second_moment import products
 
-MOST_STATES = 40  # of their square, whose map is applied as many times at once
+MOST_STATES = 40  # of half their square, of whose map all eigenvalues are found
 
 
 def step_map(events: LinearEvents) -> csr_array:
@@ -32,22 +32,35 @@ def step_map(events: LinearEvents) -> csr_array:
 
 
 def growth_of_steps(events: LinearEvents) -> Growth:
-    """As ``Energies.growth``, per unit of time."""
-    T, whole = events.reached, step_map(events)
-    onto, size = T @ T.T, len(events.push)
+    """As ``Energies.growth``, per unit of time.
+
+    By all eigenvalues of the map: a step hardly tells the slowest part from the next, so that
+    powers of it seem to settle long before they do.
+    """
+    size = len(events.push)
     if size > MOST_STATES:
         raise InputError(
             "network",
             f"{size} numbers in the state of a method whose steps are counted",
             f"at most {MOST_STATES} are possible",
         )
-
-    def apply(M: np.ndarray) -> np.ndarray:
-        for _ in range(size):  # one step hardly tells the slowest from the next
-            M = onto @ (whole @ M.ravel()).reshape(size, size) @ onto
-        return M
-
-    root, moment = perron(lambda M: apply(M[0])[None], onto[None])
+    T = events.reached
+    symmetric = _symmetric(T)
+    values, vectors = np.linalg.eig(symmetric.T @ (step_map(events) @ symmetric))
+    largest = int(np.abs(values).argmax())
+    moment = (symmetric @ vectors[:, largest].real).reshape(size, size)
     mean = np.linalg.eigvals(np.eye(T.shape[1]) + T.T @ (events.drift @ T))
-    slowest = 2 * math.log(np.abs(mean).max())
-    return Growth(math.log(root) / size / events.duration, slowest / events.duration, moment[0])
+    return Growth(
+        math.log(np.abs(values[largest])) / events.duration,
+        2 * math.log(np.abs(mean).max()) / events.duration,
+        moment / np.trace(moment),
+    )
+
+
+def _symmetric(T: np.ndarray) -> np.ndarray:
+    """An orthonormal basis, by columns, of the symmetric matrices T S T^T, (N^2, r (r + 1)/2)."""
+    r = T.shape[1]
+    pairs = np.kron(T, T)
+    a, b = np.triu_indices(r)
+    found = pairs[:, a * r + b] + pairs[:, b * r + a]
+    return np.asarray(found / np.where(a == b, 2.0, math.sqrt(2)))

@@ -51,6 +51,21 @@ def test_hessians_that_do_not_commute_are_taken_whole(name):
     assert found.limit.curvatures is None
 
 
+@pytest.mark.parametrize("name", ["dadao", "continuized", "esdacd"])
+def test_blocks_of_sizes_far_apart_cost_no_digits_that_matter(name):
+    def scaled(kappa):
+        rng = np.random.default_rng(0)
+        turns = np.linalg.qr(rng.standard_normal((6, 2, 2)))[0]
+        H = (turns * np.array([1.0, kappa])) @ turns.transpose(0, 2, 1)
+        H = (H + H.transpose(0, 2, 1)) / 2
+        found = exact_rate(name, Problem.quadratic(H, np.ones((6, 2))), network("cycle", 6))
+        assert found.drift * (1 + 1e-9) <= found.sigma < 0
+        return found.sigma * math.sqrt(kappa)
+
+    # Of order sqrt(mu/L) each, and so the same at both.
+    assert scaled(1e8) == pytest.approx(scaled(1e5), rel=0.01)
+
+
 def test_commuting_hessians_decouple():
     setting = system("dadao", "path", 3, 2)
     assert setting.coordinates == (0, 1)
