@@ -18,6 +18,7 @@ from dadao_sim.theory.setting import Setting
 
 LEAST, LARGEST = 2.0**-20, 2.0**10  # factors that are tried
 PRECISION = 1e-5  # of the factor, relative
+FINEST = 1e-12  # below which rounding decides
 
 
 @one_blas_thread()
@@ -41,6 +42,8 @@ def critical_rate(
     Raises InputError as ``exact_rate``, for a method without a ``rate_factor``, and where no rate
     is enough.
     """
+    if not FINEST <= precision < 1:
+        raise InputError("precision", f"{precision:g} given", f"give one from {FINEST:g}, below 1")
     network = as_network(network)
     if not isinstance(problem, Problem):
         problem = _alike(network.nodes, problem)

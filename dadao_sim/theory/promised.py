@@ -12,11 +12,13 @@ from dadao_sim.algorithms.contract.guarantee import Gaps, Guarantee
 from dadao_sim.algorithms.contract.method import AsynchronousMethod, Method, Tuning
 from dadao_sim.algorithms.contract.nodes import Nodes
 from dadao_sim.algorithms.contract.options import NO_OPTIONS, PAPER, Options
+from dadao_sim.algorithms.contract.registry import get_method
 from dadao_sim.algorithms.contract.rounds import RoundMethod
 from dadao_sim.algorithms.contract.tally import Tally
 from dadao_sim.compiled.threads import one_blas_thread
-from dadao_sim.errors import within
+from dadao_sim.errors import InputError, within
 from dadao_sim.networks.convert import as_network
+from dadao_sim.theory.setting import check_nodes
 
 if TYPE_CHECKING:
     from dadao_sim.problems import Problem
@@ -27,7 +29,7 @@ SAFE = frozenset({"mu", "L", "rate_factor", "total_rate"})
 
 @one_blas_thread()
 def promised(
-    method: Method,
+    method: str | Method,
     problem: "Problem",
     network: Any,
     x0: np.ndarray,
@@ -41,13 +43,18 @@ def promised(
     overridden constants that the theorem does not leave free. Raises InputError for what the method
     cannot do, and above ``guarantee.MOST_NODES`` nodes.
     """
+    method = method if isinstance(method, Method) else get_method(method)
     network = as_network(network)
+    check_nodes(problem, network)
     method.check_supported(problem, network, options)
     tuning = method.tune(problem, network, overrides, options)
     if method.guarantee is None or not covers(method, problem, overrides, options):
         return None
     star = method.optimum(problem, network, tuning)
-    assert star is not None  # of a method with a guarantee
+    if star is None:
+        raise InputError(
+            method.name, "a guarantee, but no fixed point to start from", "give fixed_point too"
+        )
     with within(method.name):
         return method.guarantee(
             constants(problem, network, tuning),

@@ -26,6 +26,7 @@ from dadao_sim.errors import InputError
 from dadao_sim.networks.convert import as_network
 from dadao_sim.problems.kinds.problem import Problem
 from dadao_sim.theory.quadratics import Quadratics
+from dadao_sim.theory.setting import check_nodes
 
 MOST_STATES = 4000  # numbers in the state of what is played at once
 ROUNDING = 1e-7  # by which a step may miss its linear form, or what is conserved move, relative
@@ -69,6 +70,7 @@ def round_rate(
     """
     method = method if isinstance(method, Method) else get_method(method)
     network = as_network(network)
+    check_nodes(problem, network)
     method.check_supported(problem, network, options)
     if not isinstance(method, RoundMethod):
         raise InputError(f"{method.name} plays events; see exact_rate")

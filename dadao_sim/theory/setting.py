@@ -13,6 +13,7 @@ from dadao_sim.algorithms.contract.registry import get_method
 from dadao_sim.errors import InputError
 from dadao_sim.networks.convert import as_network
 from dadao_sim.networks.network import Network
+from dadao_sim.networks.sequence import GraphSequence
 from dadao_sim.theory.equal_curvature import Spectrum
 from dadao_sim.theory.linear_events import LinearEvents
 from dadao_sim.theory.modes import Modes, modes_of
@@ -25,6 +26,12 @@ if TYPE_CHECKING:
 
 MOST_STATES = 4000  # numbers in the state of what is solved at once: dense matrices of this side
 DIGITS = 12  # to which curvatures along two axes must agree to be worked out once
+
+
+def check_nodes(problem: "Problem", network: Network | GraphSequence) -> None:
+    """InputError for a network that has not the nodes of the problem."""
+    if network.nodes != problem.nodes:
+        raise InputError(f"network: has {network.nodes} nodes, but the problem has {problem.nodes}")
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,10 +64,7 @@ class Setting:
         if len(network.graphs) > 1:
             raise InputError("network", "a sequence of graphs given", "give one graph")
         (graph,) = network.graphs
-        if graph.nodes != problem.nodes:
-            raise InputError(
-                f"network: has {graph.nodes} nodes, but the problem has {problem.nodes}"
-            )
+        check_nodes(problem, graph)
         method.check_supported(problem, graph, options)
         tuning = method.tune(problem, graph, overrides, options)
         played = play(method, tuning, graph)

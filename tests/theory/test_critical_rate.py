@@ -124,6 +124,8 @@ def test_what_is_refused():
         critical_rate("ad_psgd", [1.0, 10.0], net, {"step": 1.0})
     with pytest.raises(InputError, match="positive numbers"):
         critical_rate("dadao", [1.0, -10.0], net)
+    with pytest.raises(InputError, match="precision: 0 given"):
+        critical_rate("dadao", [1.0, 10.0], net, precision=0)
 
     def constants(c, problem, network):
         c.step, c.alpha, c.total_rate = 0.01, 0.5, 2.0

@@ -7,15 +7,18 @@ import math
 from dataclasses import replace
 from types import SimpleNamespace
 
+import networkx as nx
 import numpy as np
 import pytest
 from cases import lollipop, sequence
 
 from dadao_sim import Problem
+from dadao_sim.algorithms.contract.guarantee import Guarantee
 from dadao_sim.algorithms.contract.options import Options
 from dadao_sim.algorithms.contract.registry import METHODS
 from dadao_sim.algorithms.contract.rounds import RoundMethod
 from dadao_sim.compression.sparsifiers import TopK
+from dadao_sim.errors import InputError
 from dadao_sim.events.rounds import RoundClock
 from dadao_sim.simulation.plan import clock_of_the_paper
 from dadao_sim.simulation.replay import make_player
@@ -305,3 +308,19 @@ def test_what_no_theorem_covers_has_no_guarantee():
     assert promised(METHODS["exact_diffusion"], f, network, x0, {"step": 2.1 * step}) is None
     falling = replace(METHODS["extra"], guarantee=lambda c, start, star, P: None)
     assert promised(falling, f, network, x0) is None
+
+
+def test_a_guarantee_needs_a_fixed_point_and_the_nodes_of_the_problem():
+    f, x0 = quadratic(0, 10.0), np.zeros((NODES, DIMENSION))
+    nowhere = replace(METHODS["extra"], name="nowhere", fixed_point=None)
+    with pytest.raises(InputError, match="nowhere: a guarantee, but no fixed point"):
+        promised(nowhere, f, lollipop(), x0)
+    for name in ("dadao", "nids"):
+        with pytest.raises(InputError, match="network: has 4 nodes, but the problem has 7"):
+            promised(name, f, nx.path_graph(4), x0)
+
+
+def test_an_error_of_0_at_the_start_has_no_accuracies():
+    from_x_star = Guarantee("a theorem", 0.1, 2.0)
+    assert math.isnan(from_x_star.time(1e-3, 0.0))
+    assert Guarantee("a theorem", 0.1, 0.0).time(1e-3, 1.0) == 0

@@ -33,7 +33,13 @@ class Guarantee:
         return cls(theorem, -math.log(factor), start) if 0 < factor < 1 else None
 
     def time(self, accuracy: float, distance: float) -> float:
-        """When sum_i ||x_i - x*||^2 is at most ``accuracy`` times ``distance``, its value of x0."""
+        """When sum_i ||x_i - x*||^2 is at most ``accuracy`` times ``distance``, its value of x0;
+        nan where that is 0.
+        """
+        if distance == 0:
+            return math.nan
+        if self.start == 0:
+            return 0.0
         return max(0.0, math.log(self.start / (accuracy * distance)) / self.decay)
 
 
