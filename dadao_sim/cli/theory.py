@@ -95,7 +95,9 @@ def print_theory(report: "TheoryReport", quantity: str) -> None:
         first = method.predicted[0]
         says = [method.theorem or "no theorem"]
         if first.decay is not None:
-            exactly = "the expected curve" if first.curve is not None else "the slope, from 1"
+            exactly = "the slope, from 1" if first.x_star else "the slope, to where it hovers"
+            if first.curve is not None:
+                exactly = "the expected curve"
             says.append(f"exact: {exactly}{', near x*' if first.linearised else ''}")
         if first.why:
             says.append(first.why)

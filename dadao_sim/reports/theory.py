@@ -25,10 +25,12 @@ if TYPE_CHECKING:
     from dadao_sim.results.result import Result
     from dadao_sim.simulation.study import Study
 
+TINY = np.finfo(float).tiny
 COUNTS = ("communications", "gradients", "time")
 POINTS = 60  # of an expected curve
 PAST = 1.3  # times the time at which the slope alone says that an accuracy is reached
 CURVE_STATES = 100  # numbers in what is worked out at once, up to which a whole expected curve is
+CURVE_EVENTS = 50_000  # that happen until its end, up to which it takes seconds
 QUICK_STATES = 400  # and the slope alone; above, it takes from seconds to minutes
 
 
@@ -39,14 +41,35 @@ class Curve:
     times: np.ndarray
     accuracies: np.ndarray
 
+    def reached(self, accuracy: float) -> float | None:
+        """From when on they are at most ``accuracy``; None where they end above it."""
+        above = np.flatnonzero(self.accuracies > accuracy)
+        after = int(above[-1]) + 1 if above.size else 0
+        if after == len(self.times):
+            return None
+        if after == 0:
+            return 0.0
+        t, y = (v[after - 1 : after + 1] for v in (self.times, self.accuracies))
+        return float(np.interp(-math.log(accuracy), -np.log(np.maximum(y, TINY)), t))
+
+    def beyond(self, accuracy: float, decay: float) -> float:
+        """When an ``accuracy`` below its end is reached at this rate from there."""
+        return float(self.times[-1]) + math.log(self.accuracies[-1] / accuracy) / decay
+
+    def is_flat(self, decay: float) -> bool:
+        """Whether its last quarter falls by less than half of what this rate has."""
+        late = 3 * len(self.times) // 4
+        fallen = math.log(self.accuracies[late] / self.accuracies[-1])
+        return fallen < decay / 2 * float(self.times[-1] - self.times[late])
+
 
 @dataclass(frozen=True)
 class Predicted:
     """Of one run: what its theorem promises and what is exact; ``why`` says what is missing.
 
-    Methods without ``x_star`` for a fixed point end elsewhere. ``decay`` is the exact exponent of
-    the squared error per unit of time, ``curve`` the exact expected curve where it is small enough.
-    ``per_time`` are the counts per unit of time, ``start`` what is spent before.
+    Methods without ``x_star`` for a fixed point end elsewhere, and minibatches hover around it.
+    ``decay`` is the exact exponent of the squared error per unit of time, ``curve`` the exact
+    expected curve where it is small enough. ``per_time`` are the counts per unit of time, ``start`` what is spent before.
     """
 
     guarantee: Guarantee | None
@@ -72,19 +95,15 @@ class Predicted:
             return dict.fromkeys(COUNTS, math.nan)
         if self.decay <= 0:
             return dict.fromkeys(COUNTS, math.inf)
-        if self.curve is not None and (reached := self.curve.accuracies <= accuracy).any():
-            after = int(np.flatnonzero(~reached)[-1]) + 1 if not reached.all() else 0
-            if after < len(self.curve.times):
-                return self._counts(self._crossing(after, accuracy))
-        if not self.x_star:
-            return dict.fromkeys(COUNTS, math.inf if self.curve is not None else math.nan)
-        return self._counts(-math.log(accuracy) / self.decay)
-
-    def _crossing(self, after: int, accuracy: float) -> float:
-        if after == 0:
-            return 0.0
-        t, y = (v[after - 1 : after + 1] for v in (self.curve.times, self.curve.accuracies))  # type: ignore[union-attr]
-        return float(np.interp(-math.log(accuracy), -np.log(y), t))
+        if self.curve is None:
+            time = -math.log(accuracy) / self.decay if self.x_star else math.nan
+        elif (reached := self.curve.reached(accuracy)) is not None:
+            time = reached
+        elif self.x_star:
+            time = self.curve.beyond(accuracy, self.decay)
+        else:
+            time = math.inf if self.curve.is_flat(self.decay) else math.nan
+        return self._counts(time) if math.isfinite(time) else dict.fromkeys(COUNTS, time)
 
     def _counts(self, time: float) -> dict[str, float]:
         if self.rounds:
@@ -217,10 +236,13 @@ def predict(plan: Plan, least: float, *, patient: bool = False, exact: bool = Tr
         guarantee = promised(*args, plan.x0, overrides, options)
     except InputError as error:
         why = str(error)
-    if exact:
+    if distance == 0:
+        why = "x0 is x*, and no accuracy is relative to an error of 0"
+    elif exact:
         try:
             decay, linearised = _exact(plan, patient)
-            curve = None if linearised or decay <= 0 else _curve(plan, least, decay, distance)
+            if not linearised and decay > 0:
+                curve = _curve(plan, least, decay, distance, patient)
         except InputError as error:
             why = why or str(error)
     return Predicted(
@@ -228,7 +250,8 @@ def predict(plan: Plan, least: float, *, patient: bool = False, exact: bool = Tr
         decay=decay,
         curve=curve,
         linearised=linearised,
-        x_star=method.optimum(problem, plan.network, plan.tuning) is not None,
+        x_star=options.batch_size is None
+        and method.optimum(problem, plan.network, plan.tuning) is not None,
         why=why,
         distance=distance,
         per_time={
@@ -250,21 +273,27 @@ def _exact(plan: Plan, patient: bool) -> tuple[float, bool]:
     size = _at_once(plan)
     if size > QUICK_STATES and not patient:
         raise InputError(
-            f"{size:,} numbers at once: what is exact takes up to minutes; ask patiently"
+            f"{size:,} numbers at once: what is exact takes up to minutes; ask for it by --patient"
         )
     found = exact_rate(*args, *changed)
     return -found.sigma, found.linearised
 
 
-def _curve(plan: Plan, least: float, decay: float, distance: float) -> Curve | None:
-    """The expected curve down to ``least``; None of methods of rounds, and where it is large."""
+def _curve(plan: Plan, least: float, decay: float, distance: float, patient: bool) -> Curve | None:
+    """The expected curve down to ``least``; None of methods of rounds, and where it is large or,
+    unless ``patient``, long.
+    """
     if isinstance(plan.method, RoundMethod) or _at_once(plan) > CURVE_STATES:
         return None
     problem = plan.parts.problem
     times = np.linspace(0, -PAST * math.log(least) / decay, POINTS)
+    events = times[-1] * (plan.tuning.communications + problem.nodes)
+    if events > CURVE_EVENTS and not patient:
+        return None
     errors = expected_curve(
         *(plan.method, problem, plan.network, times),
-        *(overrides_of(plan.spec), options_of(plan.spec), plan.x0),
+        *(overrides_of(plan.spec), options_of(plan.spec)),
+        None if plan.method.needs_averaging else plan.x0,
     )
     return Curve(times, errors * problem.nodes / distance)
 

@@ -54,7 +54,7 @@ def expected_curve(
     errors = np.zeros(len(t))
     for part in parts_of(setting, x0, options.batch_size):
         errors += _curve(part, t)
-    return errors / problem.nodes
+    return np.asarray(np.maximum(errors, 0.0) / problem.nodes)  # below rounding they have no sign
 
 
 def _curve(part: Part, times: np.ndarray) -> np.ndarray:
@@ -115,6 +115,8 @@ class _Steps:
         s = part.start - part.rest
         self.part, self.steps, self.M = part, 0, np.kron(s, s)
         self.map = step_map(part.events)
+        T = part.events.reached
+        self.onto = T @ T.T
 
     def error_at(self, t: float) -> float:
         """E of the squared errors of all estimates, at a time that is not before the last."""
@@ -123,4 +125,6 @@ class _Steps:
             self.M = self.map @ self.M
         self.steps = steps
         size, estimate = len(self.part.start), self.part.events.estimate
-        return float(np.trace(estimate @ self.M.reshape(size, size) @ estimate.T))
+        M = self.onto @ self.M.reshape(size, size) @ self.onto  # as in _Moment
+        self.M = M.ravel()
+        return float(np.trace(estimate @ M @ estimate.T))

@@ -2,6 +2,7 @@
 
 import json
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -80,6 +81,57 @@ def test_the_exact_count_is_where_the_expected_curve_crosses(report):
     assert math.exp(at) == pytest.approx(1e-2, rel=1e-6)
     per_time = first.per_time["communications"]
     assert first.exact(1e-2)["communications"] == pytest.approx(time * per_time)
+
+
+def of_one(algorithm, **changed):
+    """What the theory says of the first run of a scenario with one algorithm."""
+    study = Study({**SCENARIO, "repeats": 1, "algorithms": [algorithm], **changed})
+    (method,) = theory_report(study).methods
+    return method.predicted[0]
+
+
+def test_an_accuracy_past_the_end_of_the_curve_is_on_its_slope():
+    # Dual methods start with an error that first grows by the condition number.
+    data = {**SCENARIO["problem"]["data"], "condition_number": 100}
+    first = of_one("continuized", problem={**SCENARIO["problem"], "data": data})
+    end, last = first.curve.times[-1], first.curve.accuracies[-1]
+    slope = math.log(10) / first.decay
+    assert first.exact(last / 10)["time"] == pytest.approx(end + slope)
+    alone = replace(first, curve=None)
+    assert alone.exact(1e-3)["time"] == pytest.approx(3 * slope)
+
+
+def test_minibatches_are_not_said_to_get_where_they_hover():
+    small = {**SCENARIO["problem"]["data"], "samples_per_node": 4}
+    problem = {**SCENARIO["problem"], "data": small}
+    network = {"graph": "cycle", "nodes": 4}
+    hovers = of_one({"name": "dadao", "batch_size": 1}, problem=problem, network=network)
+    assert hovers.exact(1e-6)["time"] == math.inf
+    alone = replace(hovers, curve=None)
+    assert math.isnan(alone.exact(1e-6)["time"])
+
+
+def test_gossip_has_its_curve_from_the_points_it_averages():
+    problem = {"kind": "averaging", "data": {"kind": "synthetic", "dim": 2}}
+    first = of_one("accelerated_gossip", problem=problem)
+    assert first.curve.accuracies[0] == pytest.approx(1)
+    assert first.why == ""
+
+
+def test_a_long_curve_is_left_to_the_patient():
+    study = Study(
+        {
+            **SCENARIO,
+            "algorithms": ["continuized"],
+            "problem": {
+                "kind": "least_squares",
+                "data": {**SCENARIO["problem"]["data"], "condition_number": 1e8},
+            },
+        }
+    )
+    (method,) = theory_report(study).methods
+    assert method.predicted[0].curve is None
+    assert method.predicted[0].decay > 0
 
 
 def test_its_plain_data_has_no_numbers_that_json_has_not(report):
