@@ -4,6 +4,7 @@ These classes are the reference of the scenario file: every field says what it m
 Time is in mean gradient intervals of a node. ``reading`` reads YAML into a ``Scenario``.
 """
 
+import math
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
@@ -65,6 +66,11 @@ def _rounds_or_auto(given: Any) -> Any:
 
 
 def _set_or_factors(given: Any) -> Any:
+    if isinstance(given, Mapping):
+        for name, factor in given.items():
+            number = isinstance(factor, int | float) and not isinstance(factor, bool)
+            if not number or not 0 < factor < math.inf:
+                raise misuse(f"must be a finite number above 0, got {shown(factor)}", name)
     if isinstance(given, str | Mapping):
         return given
     raise misuse(f"must be the name of a set, or a mapping of factors, got {shown(given)}")

@@ -186,6 +186,11 @@ def test_loads(folder: Path):
             "star.yaml:14: algorithms.0: must be a name or a mapping, got 3",
         ),
         (
+            "  - dadao\n",
+            "  - {name: dadao, constants: {eta: .nan}}\n",
+            "star.yaml:14: algorithms.0.constants.eta: must be a finite number above 0, got nan",
+        ),
+        (
             "  - msda\n",
             "  - dadao\n",
             "star.yaml:18: algorithms.2.label: 'dadao' is the label of algorithms.0",
