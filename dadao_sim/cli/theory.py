@@ -18,6 +18,7 @@ from dadao_sim.cli.options import (
 from dadao_sim.cli.results import XAxis
 from dadao_sim.cli.show import accuracy_text, print_table, say
 from dadao_sim.errors import InputError
+from dadao_sim.results.summary import NOT_REACHED
 from dadao_sim.text.labels import printed_name
 
 if TYPE_CHECKING:
@@ -86,7 +87,7 @@ def print_theory(report: "TheoryReport", quantity: str) -> None:
             promised, exact, measured = (
                 ways[way][quantity] for way in ("promised", "exact", "measured")
             )
-            cells = [_count(value) for value in (promised, exact, measured)]
+            cells = [_count(promised), _count(exact), _count(measured, NOT_REACHED)]
             cells += [_ratio(measured, promised), _ratio(measured, exact)]
             rows.append([name, accuracy_text(accuracy), *cells])
     titles = ("promised", "exact", "measured", "of promised", "of exact")
@@ -111,10 +112,10 @@ def print_theory(report: "TheoryReport", quantity: str) -> None:
             )
 
 
-def _count(value: float) -> str:
+def _count(value: float, unreached: str = "never") -> str:
     if math.isnan(value):
         return "-"
-    return "never" if value == math.inf else f"{value:,.0f}"
+    return unreached if value == math.inf else f"{value:,.0f}"
 
 
 def _ratio(measured: float, predicted: float) -> str:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from dadao_sim.results.result import Result
 
 DOTS: dict[str, Any] = {"color": "black", "linestyle": (0, (1, 2)), "linewidth": 1, "zorder": 6}
+HUGE = 700.0  # log of a number that no axis shows
 
 
 def theory_figure(
@@ -54,5 +55,9 @@ def exact_line(method: MethodTheory, result: Result, x: str) -> tuple[np.ndarray
     if first.decay is None or band.x.size < 2 or per_time == 0:
         return np.empty(0), np.empty(0)
     middle = len(band.x) // 2
+    if not band.median[middle] > 0:
+        return np.empty(0), np.empty(0)
     times = (band.x - band.x[middle]) / per_time
-    return band.x, band.median[middle] * np.exp(-first.decay * times)
+    logs = np.log(band.median[middle]) - first.decay * times
+    seen = np.abs(logs) < HUGE
+    return band.x[seen], np.exp(logs[seen])

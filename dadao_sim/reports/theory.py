@@ -5,14 +5,16 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from dadao_sim.algorithms.contract.guarantee import Guarantee
 from dadao_sim.algorithms.contract.rounds import RoundMethod
-from dadao_sim.errors import InputError
+from dadao_sim.errors import InputError, within
 from dadao_sim.results.summary import percentile, summarise
+from dadao_sim.scenario.reading import scenario_from_mapping
 from dadao_sim.simulation.counts import shares
 from dadao_sim.simulation.plan import Plan, gradient_rate, options_of, overrides_of
 from dadao_sim.theory import exact_rate, expected_curve
@@ -69,7 +71,8 @@ class Predicted:
 
     Methods without ``x_star`` for a fixed point end elsewhere, and minibatches hover around it.
     ``decay`` is the exact exponent of the squared error per unit of time, ``curve`` the exact
-    expected curve where it is small enough. ``per_time`` are the counts per unit of time, ``start`` what is spent before.
+    expected curve where it is small enough. ``per_time`` are the counts per unit of time, ``start``
+    what is spent before.
     """
 
     guarantee: Guarantee | None
@@ -204,9 +207,8 @@ def theory_report(
     wanted = tuple(accuracies or scenario.report.accuracies)
     if not all(0 < accuracy < 1 for accuracy in wanted):
         raise InputError("accuracies", f"{wanted} given", "give some between 0 and 1")
-    if result is not None and set(study.labels) - set(result.methods):
-        missing = ", ".join(sorted(set(study.labels) - set(result.methods)))
-        raise InputError("result", f"it has no {missing}", "give a result of this scenario")
+    if result is not None:
+        _check_same(study, result)
     predicted: dict[str, list[Predicted]] = {label: [] for label in study.labels}
     plans: dict[str, Plan] = {}
     for label, repeat in study.keys:
@@ -220,6 +222,32 @@ def theory_report(
     if len(graphs) == 1 and problem.is_strongly_convex:
         least = {a: lower_bound(problem.mu, problem.L, graphs[0], a) for a in wanted}
     return TheoryReport(tuple(methods), least, len(graphs[0].edges))
+
+
+def _check_same(study: Study, result: Result) -> None:
+    """InputError for a result of other problems, networks, starts or methods."""
+    if set(study.labels) - set(result.methods):
+        missing = ", ".join(sorted(set(study.labels) - set(result.methods)))
+        raise InputError("result", f"it has no {missing}", "give a result of this scenario")
+    with within("result"):
+        ran = scenario_from_mapping(result.manifest["scenario"]).to_mapping()
+    asked = study.scenario.to_mapping()
+    parts = "seed", "problem", "network", "start"
+    others = [name for name in parts if _differ(asked.get(name), ran.get(name))]
+    of = {algorithm["label"]: algorithm for algorithm in ran["algorithms"]}
+    others += [a["label"] for a in asked["algorithms"] if _differ(a, of[a["label"]])]
+    if others:
+        wrong = f"it has another {', '.join(others)}"
+        raise InputError("result", wrong, "give a result of this scenario")
+
+
+def _differ(one: Any, other: Any) -> bool:
+    """Whether plain data do, but for the folders that files lie in."""
+    if isinstance(one, dict) and isinstance(other, dict):
+        return any(_differ(one.get(key), other.get(key)) for key in one.keys() | other.keys())
+    if isinstance(one, str) and isinstance(other, str):
+        return Path(one).name != Path(other).name
+    return bool(one != other)
 
 
 def predict(plan: Plan, least: float, *, patient: bool = False, exact: bool = True) -> Predicted:

@@ -176,6 +176,34 @@ def test_a_result_of_another_scenario(study, result):
         theory_report(other, result)
 
 
+@pytest.mark.parametrize(
+    ("changed", "what"),
+    [
+        ({"seed": 1}, "seed"),
+        ({"network": {"graph": "cycle", "nodes": 6}}, "network"),
+        ({"algorithms": [{"name": "dadao", "parameters": {"rate_factor": 2.0}}]}, "dadao"),
+    ],
+)
+def test_a_result_of_other_runs_of_the_same_names(result, changed, what):
+    with pytest.raises(InputError, match=f"it has another {what}; give a result of this"):
+        theory_report(Study({**SCENARIO, **changed}), result)
+
+
+def test_a_run_that_was_ended_is_not_one_that_never_gets_there(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    extra = {"name": "extra", "parameters": {"step": 100.0}}
+    short = {**SCENARIO, "algorithms": ["dadao", extra], "stop": {"time": 20}, "repeats": 1}
+    (tmp_path / "s.yaml").write_text(json.dumps(short))
+    simulate(Study(short)).save(tmp_path / "out")
+    arguments = ["theory", "s.yaml", "--result", "out", "--accuracy", "1e-6", "--figure", "f.png"]
+    ran = CliRunner().invoke(app, arguments)
+    assert ran.exception is None
+    rows = {line.split()[0]: line for line in ran.output.splitlines()}
+    assert "never" not in rows["DADAO"]
+    assert "not reached" in rows["DADAO"]
+    assert "never" in rows["EXTRA"]
+
+
 def test_the_command(tmp_path, monkeypatch, result):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "s.yaml").write_text(json.dumps(SCENARIO))
