@@ -10,7 +10,7 @@ import numpy as np
 
 from dadao_sim.errors import InputError
 
-ONE_THEOREM = "one theorem for five methods (docs/exact-rates.md)"
+ONE_THEOREM = "one theorem for six methods (docs/exact-rates.md)"
 MOST_NODES = 3000
 """Of a matrix whose eigenvectors are computed."""
 
