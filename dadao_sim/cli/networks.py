@@ -199,7 +199,7 @@ def percent(share: float) -> str:
     """With two digits, or whole where that is more."""
     if not math.isfinite(share):
         return "unknown"
-    return f"{100 * share:,.0f} %" if share >= 1 else f"{100 * share:.2g} %"
+    return f"{100 * share:,.0f} %" if share >= 0.1 else f"{100 * share:.2g} %"
 
 
 def built_network(

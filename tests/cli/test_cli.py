@@ -108,7 +108,9 @@ def test_network_prints_the_rates_of_the_papers(dadao_sim, graph, nodes, expecte
     assert report["methods"]["continuized"]["communications_per_round"] == nodes / 2
 
 
-@pytest.mark.parametrize(("share", "text"), [(2.832, "283 %"), (0.18, "18 %"), (8e-8, "8e-06 %")])
+@pytest.mark.parametrize(
+    ("share", "text"), [(2.832, "283 %"), (0.9999, "100 %"), (0.18, "18 %"), (8e-8, "8e-06 %")]
+)
 def test_a_gap_is_a_percentage_in_two_digits_or_more(share, text):
     assert percent(share) == text
 

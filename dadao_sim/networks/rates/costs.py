@@ -11,6 +11,8 @@ from dadao_sim.networks.ids import in_quotes
 from dadao_sim.networks.network import Network, real_numbers
 from dadao_sim.networks.sequence import GraphSequence
 
+FARTHEST = 1e12
+"""By which costs may differ: beyond it rounding decides."""
 Costs = tuple[np.ndarray, ...]  # per graph, (|E|,) > 0
 
 
@@ -18,8 +20,8 @@ def costs_of(network: Network | GraphSequence, cost: str | ArrayLike) -> Costs:
     """The cost of every edge of each graph: of the edge attribute ``cost``, or ``cost`` itself as
     (|E|,) numbers in the order of ``network.edges``.
 
-    Raises InputError for edges without one, for costs that are not finite and > 0, and for a wrong
-    number of them.
+    Raises InputError for edges without one, for costs that are not finite and > 0 or differ by
+    more than ``FARTHEST``, and for a wrong number of them.
     """
     if isinstance(cost, str):
         costs = tuple(_attribute(graph, cost) for graph in network.graphs)
@@ -90,3 +92,10 @@ def _check_positive(graph: Network, values: np.ndarray) -> None:
     if len(bad):
         edge = graph.edge_called(*graph.edges[bad[0]])
         raise InputError(f"edge {edge}", f"it costs {values[bad[0]]:g}", "costs are finite and > 0")
+    dear, cheap = int(values.argmax()), int(values.argmin())
+    if values[dear] / FARTHEST > values[cheap]:
+        raise InputError(
+            f"edge {graph.edge_called(*graph.edges[dear])}",
+            f"it costs {values[dear]:g}, and another {values[cheap]:g}",
+            f"costs differ by a factor of {FARTHEST:g} at most",
+        )

@@ -262,6 +262,11 @@ def with_prices(**changed):
         (with_prices(_01=0), "price", r"cost.edge 0-1: it costs 0; costs are finite and > 0"),
         (with_prices(_12=-2), "price", r"cost.edge 1-2: it costs -2; "),
         (with_prices(_23=np.inf), "price", r"cost.edge 2-3: it costs inf; "),
+        (
+            with_prices(),
+            [1e300, 1e-300, 1.0],
+            r"cost.edge 0-1: it costs 1e\+300, and another 1e-300",
+        ),
         (with_prices(), [1.0, np.nan, 1.0], r"cost.edge 1-2: it costs nan; "),
         (with_prices(), [1.0, 1.0], r"cost: one per edge is needed, shape \(3,\), not \(2,\)"),
         (with_prices(), 1.0, r"cost: one per edge is needed"),
