@@ -58,7 +58,8 @@ def lower_bound(mu: float, L: float, network: Network, accuracy: float) -> Lower
         raise InputError(
             "network", f"{network.nodes:,} nodes", f"distances are computed up to {MOST_NODES:,}"
         )
-    gradients = max(coordinates(L / mu, 1, 2, accuracy), 0)  # both sets all over the graph
+    # Wherever the sets are: in two halves of the graph.
+    gradients = coordinates(L / mu, network.nodes // 2, network.nodes, accuracy)
     best = LowerBound(gradients, 0, network.nodes // 2, 0)
     for distance, size in apart(network):
         count = coordinates(L / mu, size, network.nodes, accuracy)
