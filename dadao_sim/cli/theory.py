@@ -18,7 +18,6 @@ from dadao_sim.cli.options import (
 from dadao_sim.cli.results import XAxis
 from dadao_sim.cli.show import accuracy_text, print_table, say
 from dadao_sim.errors import InputError
-from dadao_sim.results.summary import NOT_REACHED
 from dadao_sim.text.labels import printed_name
 
 if TYPE_CHECKING:
@@ -80,6 +79,8 @@ def theory(
 
 def print_theory(report: "TheoryReport", quantity: str) -> None:
     """The three counts of each method at each accuracy, their ratios, and what is missing."""
+    from dadao_sim.results.summary import NOT_REACHED
+
     rows = []
     for method in report.methods:
         name = printed_name(method.algorithm, method.method, method.title, method.experimental)
