@@ -1,7 +1,7 @@
 """Which of DADAO's sets of constants converges at which latency on which graph, drawn.
 
     python benchmarks/patient_set.py --map > map.tsv        # some ten minutes
-    python benchmarks/stability_map.py map.tsv plots/stability-map.png
+    python benchmarks/stability_map.py map.tsv docs/stability-map.png
 
 Time above, communications below; a cross where not every one of the three repeats got there.
 """
