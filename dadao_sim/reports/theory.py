@@ -205,8 +205,9 @@ def theory_report(
     if scenario.world is not None:
         raise InputError("world", "no theorem is about delays and losses", "leave it out")
     wanted = tuple(accuracies or scenario.report.accuracies)
-    if not all(0 < accuracy < 1 for accuracy in wanted):
-        raise InputError("accuracies", f"{wanted} given", "give some between 0 and 1")
+    for accuracy in wanted:
+        if not 0 < accuracy < 1:
+            raise InputError("accuracies", f"{accuracy:g} given", "give one between 0 and 1")
     if result is not None:
         _check_same(study, result)
     predicted: dict[str, list[Predicted]] = {label: [] for label in study.labels}
