@@ -75,13 +75,6 @@ class LinearProblem(Problem):
         """See :meth:`Problem.sample_objective`."""
         return self.model
 
-    @cached_property
-    def sample_L(self) -> float:
-        """See :meth:`Problem.sample_L`."""
-        terms = self.sample_terms()
-        of_all = np.repeat(self.samples, self.samples) * terms.curvatures * terms.squares
-        return float(of_all.max() + self.l2)
-
     @property
     def l2(self) -> float:
         """See :attr:`Problem.l2`."""

@@ -130,7 +130,10 @@ class Problem(ABC):
     @cached_property
     def sample_L(self) -> float:
         """Smoothness of single samples: the largest of all. InputError where the f_i have none."""
-        raise self._no_samples()
+        terms, counts = self.sample_terms(), self.samples
+        assert counts is not None  # of what is known as sums over samples
+        of_all = np.repeat(counts, counts) * terms.curvatures * terms.squares
+        return float(of_all.max() + self.l2)
 
     @property
     def l2(self) -> float:

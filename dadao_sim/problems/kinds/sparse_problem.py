@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
@@ -88,13 +87,6 @@ class SparseProblem(Problem):
     def sample_objective(self) -> SparseLeastSquares:
         """See :meth:`Problem.sample_objective`."""
         return self.model
-
-    @cached_property
-    def sample_L(self) -> float:
-        """See :meth:`Problem.sample_L`."""
-        terms = self.sample_terms()
-        of_all = np.repeat(self.samples, self.samples) * terms.curvatures * terms.squares
-        return float(of_all.max() + self.l2)
 
     @property
     def l2(self) -> float:
