@@ -31,14 +31,16 @@ def run(
     repeats: Annotated[int | None, typer.Option(min=1, help="Instead of the scenario's.")] = None,
     jobs: Annotated[int, typer.Option(min=1, help="Processes at once; no number changes.")] = 1,
     sets: SetOption = None,
-    resume: Annotated[bool, typer.Option(help="Go on with what an interrupted run left.")] = False,
+    resume: Annotated[
+        bool, typer.Option(help="Go on with what is there; only what is new is run.")
+    ] = False,
     overwrite: Annotated[bool, typer.Option(help="Replace an earlier result.")] = False,
 ) -> None:
     """Run a scenario: curves, a table of costs, figures."""
     from dadao_sim.files import check_outputs
     from dadao_sim.plotting.style import FIGURE
     from dadao_sim.results.columns import DIVERGED
-    from dadao_sim.results.folder import check_folder, is_unfinished, is_whole
+    from dadao_sim.results.folder import check_folder
     from dadao_sim.scenario import shipped
     from dadao_sim.scenario.reading import load_scenario
     from dadao_sim.simulation.simulate import simulate
@@ -55,7 +57,6 @@ def run(
     folder = out or Path("results") / loaded.name
     check_folder(folder, resume=resume, overwrite=overwrite, inputs=[file, *files_named(loaded)])
     check_outputs({path.name: (path, FIGURE) for path in _figures(folder)}, overwrite=overwrite)
-    complete = resume and is_whole(folder) and not is_unfinished(folder)
     study = Study(loaded)
     say(_announcement(study, jobs))
     _say_added_edges(study)
@@ -76,7 +77,11 @@ def run(
             say(
                 f"{row.algorithm}, repeat {row.repeat}: diverged at time {row.time:g}: {row.reason}"
             )
-    say(f"result: {folder}" + (", complete before: nothing was left to run" if complete else ""))
+    there = len(result.runs) - len(bars.finished)
+    if not bars.finished:
+        say(f"result: {folder}, complete before: nothing was left to run")
+    else:
+        say(f"result: {folder}" + (f"; {there} of its runs were there before" if there else ""))
     _draw(result, folder)
 
 

@@ -10,6 +10,7 @@ from dadao_sim.compiled.threads import one_blas_thread
 from dadao_sim.errors import during
 from dadao_sim.results.columns import CURVE_COLUMNS
 from dadao_sim.results.result import FinishedRun, RunKey
+from dadao_sim.simulation.identity import asked_of
 from dadao_sim.simulation.loop import run
 from dadao_sim.simulation.metrics import ErrorsAndMetrics
 from dadao_sim.simulation.plan import Plan, constants_of
@@ -59,6 +60,7 @@ def _played(plan: Plan, tick: Tick | None) -> FinishedRun:
         "reason": outcome.reason,
         "events": outcome.events,
         **{name: float(end[name]) for name in ("time", "gradients", "communications")},
+        "asked": asked_of(plan.spec),
         "added_edges": parts.network.added_edges,
         **({"costs": dict(plan.costs)} if plan.costs else {}),
         "conditions": parts.conditions.to_mapping(),

@@ -18,6 +18,7 @@ from dadao_sim.scenario.model import Scenario
 from dadao_sim.scenario.reading import load_scenario, scenario_from_mapping
 from dadao_sim.simulation.effort import takes_long
 from dadao_sim.simulation.estimate import Estimate, estimate
+from dadao_sim.simulation.identity import asked_of, ground_of
 from dadao_sim.simulation.manifest import input_digest
 from dadao_sim.simulation.parts import Parts, build_parts
 from dadao_sim.simulation.plan import Plan, make_plan
@@ -102,6 +103,16 @@ class Study:
         mapping = {**self.scenario.to_mapping(), "files": self.input_digest}
         mapping |= {"given": self.given} if self.given else {}
         return fingerprint(mapping, dadao_sim.__version__)
+
+    @cached_property
+    def ground(self) -> str:
+        """What tells a run from others beside its algorithm and repeat; see `identity`."""
+        return ground_of(self.scenario)
+
+    @cached_property
+    def asked(self) -> dict[str, str]:
+        """By label, what tells an algorithm from others."""
+        return {spec.label: asked_of(spec) for spec in self.scenario.algorithms}
 
     def parts(self, repeat: int) -> Parts:
         """What the algorithms of a repeat share. InputError for what cannot be built."""
