@@ -32,9 +32,7 @@ def ratios(study):
         for accuracy in accuracies:
             promised[label, accuracy].append(predicted.promised(accuracy))
     result = simulate(study)
-    table = summarise(
-        result.curves, result.runs, accuracies, *result.cost_weights, result.stop_accuracy
-    )
+    table = summarise(result.curves, result.runs, accuracies, result.terms, result.stop_accuracy)
     for row in table.to_dict("records"):
         if METHODS[row["method"]].guarantee is not None:
             counts = promised[row["algorithm"], row["accuracy"]]

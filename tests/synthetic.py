@@ -72,6 +72,7 @@ def finished_run(
         "floats_sent": 0,
         "bytes_sent": 16 * np.round(communications * time).astype(np.int64),
         "rounds": 0,
+        "events": np.round(gradients * time) + np.round(communications * time),
         "mean_squared_distance": 7.0 * accuracy,
         "accuracy": accuracy,
         "suboptimality": 3.0 * accuracy,

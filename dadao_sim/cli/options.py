@@ -2,12 +2,14 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from dadao_sim.errors import InputError
+from dadao_sim.results.axes import AXES, PRICED
 
 ScenarioArgument = Annotated[
     str, typer.Argument(metavar="SCENARIO", help="A YAML file, or the name of a shipped scenario.")
@@ -24,7 +26,33 @@ ResultArgument = Annotated[Path, typer.Argument(metavar="DIR", help="Folder of a
 OverwriteOption = Annotated[
     bool, typer.Option(help="Replace what is there and is no such file of ours.")
 ]
+if TYPE_CHECKING:
+    AxisName = str
+else:  # whose values the help lists, and the shell completes
+    AxisName = StrEnum("AxisName", {name: name for name in AXES})
+COMMUNICATIONS = AxisName("communications")
+
+PriceOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--price",
+        metavar="WHAT=NUMBER",
+        help=f"For the cost: {', '.join(PRICED)}. May be repeated. [default: the scenario's]",
+    ),
+]
 FigureOption = Annotated[Path | None, typer.Option(help="Draw it to this file.")]
+
+
+def prices_of(given: list[str] | None) -> dict[str, float]:
+    """Those of the option --price. InputError for what is no price."""
+    prices = {}
+    for text in given or []:
+        name, _, value = text.partition("=")
+        try:
+            prices[name.strip()] = float(value)
+        except ValueError:
+            raise InputError("--price", f"{text!r} given", "WHAT=NUMBER, as byte=1e-9") from None
+    return prices
 
 
 def load_plugins(files: list[Path] | None) -> None:

@@ -7,21 +7,20 @@ from typing import Annotated
 import typer
 
 from dadao_sim.cli.group import Group
-from dadao_sim.cli.options import FigureOption, OverwriteOption, ResultArgument, by_option
+from dadao_sim.cli.options import (
+    COMMUNICATIONS,
+    AxisName,
+    FigureOption,
+    OverwriteOption,
+    PriceOption,
+    ResultArgument,
+    by_option,
+    prices_of,
+)
 from dadao_sim.cli.show import print_costs, say
 from dadao_sim.errors import InputError
 
 group = Group("Results", place=1)
-
-
-class XAxis(StrEnum):
-    """What a figure puts on its x axis."""
-
-    communications = "communications"
-    gradients = "gradients"
-    time = "time"
-    cost = "cost"
-    bits = "bits"
 
 
 class Format(StrEnum):
@@ -36,7 +35,17 @@ class Format(StrEnum):
 def compare(
     folders: Annotated[list[Path], typer.Argument(metavar="DIR...", help="Folders of results.")],
     accuracy: Annotated[float, typer.Option(help="The accuracy whose cost is compared.")] = 1e-6,
-    quantity: Annotated[XAxis, typer.Option(help="What the figure shows.")] = XAxis.communications,
+    x: Annotated[
+        AxisName | None,
+        typer.Option(
+            "--x",
+            "--quantity",
+            help="What the figure shows, and the table beside what it shows anyway. "
+            "[default: communications]",
+        ),
+    ] = None,
+    rank: Annotated[bool, typer.Option(help="The least along --x first.")] = False,
+    price: PriceOption = None,
     figure: FigureOption = None,
     overwrite: OverwriteOption = False,
 ) -> None:
@@ -44,7 +53,8 @@ def compare(
     from dadao_sim.files import check_outputs
     from dadao_sim.plotting.comparison import comparison_figure
     from dadao_sim.plotting.style import FIGURE, save_figure
-    from dadao_sim.reports.comparison import comparison_table, titles_of
+    from dadao_sim.reports.comparison import comparison_table, ranked, titles_of
+    from dadao_sim.results.axes import TABLED
     from dadao_sim.results.folder import files_read
     from dadao_sim.results.result import load_result
 
@@ -52,9 +62,16 @@ def compare(
     check_outputs({"--figure": (figure, FIGURE)}, inputs=read, overwrite=overwrite)
     names = _told_apart(folders)
     results = {name: load_result(folder) for name, folder in zip(names, folders, strict=True)}
-    with by_option(accuracies="--accuracy", accuracy="--accuracy"):
-        print_costs(comparison_table(results, accuracy), titles_of(results))
-        drawn = figure and comparison_figure(results, accuracy, quantity)
+    along, prices = str(x or "communications"), prices_of(price)
+    quantities = [*TABLED, *([along] if along not in TABLED else [])]
+    with by_option(
+        **dict.fromkeys(("accuracies", "accuracy"), "--accuracy"),
+        **dict.fromkeys(("quantity", "quantities"), "--x"),
+        price="--price",
+    ):
+        table = comparison_table(results, accuracy, quantities, prices)
+        print_costs(ranked(table, along) if rank else table, titles_of(results))
+        drawn = figure and comparison_figure(results, accuracy, along, prices=prices)
     if figure and drawn:
         save_figure(drawn, figure, overwrite=overwrite)
         say(f"figure: {figure}")
@@ -88,7 +105,7 @@ def _errors(incomplete: str) -> list[str]:
 @group.command()
 def plot(
     folder: ResultArgument,
-    x: Annotated[XAxis, typer.Option(help="The cost.")] = XAxis.communications,
+    x: Annotated[AxisName, typer.Option(help="The cost.")] = COMMUNICATIONS,
     y: Annotated[
         str,
         typer.Option(help="The error, or a metric of the scenario's.", autocompletion=_errors),

@@ -73,11 +73,14 @@ def print_costs(summary: "DataFrame", titles: Mapping[str, str]) -> None:
 
     ``summary`` is one of ``summarise``, or a comparison; ``titles`` are those of its methods.
     """
-    from dadao_sim.results.summary import QUANTITIES, cost_text
+    from dadao_sim.results.axes import AXES
+    from dadao_sim.results.summary import cost_text, quantities_of
 
     def median(row: Mapping[Any, Any], name: str) -> str:
-        return cost_text(row[f"{name}_median"], "{:,.0f}".format)
+        number = "{:,.0f}".format if AXES[name].whole else _three_digits
+        return cost_text(row[f"{name}_median"], number)
 
+    quantities = quantities_of(summary)
     words = ("scenario", "algorithm") if "scenario" in summary else ("algorithm",)
     rows = []
     for row in summary.to_dict("records"):
@@ -85,11 +88,15 @@ def print_costs(summary: "DataFrame", titles: Mapping[str, str]) -> None:
         cells = [row["scenario"]] if "scenario" in row else []
         flags = row["experimental"], row["constants"]
         cells.append(printed_name(label, method, titles[method], *flags))
-        tried = not math.isnan(row[f"{QUANTITIES[0]}_median"])
+        tried = not math.isnan(row[f"{quantities[0]}_median"])
         reached = f"{row['reached']}/{row['repeats']}" if tried else "-"
         cells += [accuracy_text(row["accuracy"]), reached]
-        rows.append([*cells, *(median(row, name) for name in QUANTITIES)])
-    print_table((*words, "accuracy", "reached", *QUANTITIES), rows, words=len(words))
+        rows.append([*cells, *(median(row, name) for name in quantities)])
+    print_table((*words, "accuracy", "reached", *quantities), rows, words=len(words))
+
+
+def _three_digits(number: float) -> str:
+    return f"{number:,.0f}" if number >= 100 or number == round(number) else f"{number:.3g}"
 
 
 def accuracy_text(accuracy: float) -> str:

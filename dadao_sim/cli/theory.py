@@ -9,13 +9,14 @@ import typer
 
 from dadao_sim.cli.group import Group
 from dadao_sim.cli.options import (
+    COMMUNICATIONS,
+    AxisName,
     FigureOption,
     OverwriteOption,
     ScenarioArgument,
     SetOption,
     by_option,
 )
-from dadao_sim.cli.results import XAxis
 from dadao_sim.cli.show import accuracy_text, print_table, say
 from dadao_sim.errors import InputError
 from dadao_sim.text.labels import printed_name
@@ -36,7 +37,7 @@ def theory(
         list[float] | None,
         typer.Option(help="May be repeated. [default: those of the scenario's report]"),
     ] = None,
-    quantity: Annotated[XAxis, typer.Option(help="What is counted.")] = XAxis.communications,
+    quantity: Annotated[AxisName, typer.Option(help="What is counted.")] = COMMUNICATIONS,
     patient: Annotated[bool, typer.Option(help="Also what is exact but takes minutes.")] = False,
     sets: SetOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,

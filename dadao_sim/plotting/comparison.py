@@ -20,10 +20,11 @@ from dadao_sim.plotting.style import (
     styles,
 )
 from dadao_sim.reports.comparison import comparison_table, titles_of
+from dadao_sim.results.axes import axis_named
 from dadao_sim.results.latex import power
 from dadao_sim.results.names import printed_names
 from dadao_sim.results.result import Result
-from dadao_sim.results.summary import NOT_REACHED, NOT_TRIED, QUANTITIES
+from dadao_sim.results.summary import NOT_REACHED, NOT_TRIED
 from dadao_sim.text.labels import drawable
 
 if TYPE_CHECKING:
@@ -32,20 +33,13 @@ if TYPE_CHECKING:
 
 NAME_LENGTH = 24  # characters in a line beside a row
 
-_LABELS = {
-    "communications": "Communications",
-    "gradients": "Local gradients",
-    "time": "Time (mean gradient intervals)",
-    "cost": "Cost",
-    "bits": "Bits sent",
-}
-
 
 def comparison_figure(
     results: Mapping[str, Result],
     accuracy: float,
     quantity: str = "communications",
     width: float = COLUMN_WIDTH,
+    prices: Mapping[str, float] | None = None,
 ) -> Figure:
     """One row per scenario, one mark per algorithm: the median and the 10-90 % range.
 
@@ -56,16 +50,16 @@ def comparison_figure(
     Args:
         results: name of a scenario -> its result.
         accuracy: as in `comparison_table`.
-        quantity: "communications", "gradients", "time", "cost" or "bits".
+        quantity: the x axis, a name of `results.axes.AXES`.
         width: in inches.
+        prices: as in `comparison_table`.
 
     Raises:
         InputError: as `comparison_table`; another quantity; nothing reached the accuracy.
 
     """
-    if quantity not in QUANTITIES:
-        raise InputError("quantity", f"{quantity!r} given", f"use {', '.join(QUANTITIES)}")
-    table = comparison_table(results, accuracy)
+    axis = axis_named(quantity, "quantity")
+    table = comparison_table(results, accuracy, [quantity], prices)
     costs = table[[f"{quantity}_p10", f"{quantity}_median", f"{quantity}_p90"]]
     finite = [cost for cost in costs.to_numpy().ravel().tolist() if 0 < cost < math.inf]
     if not finite:
@@ -102,7 +96,7 @@ def comparison_figure(
                 _say_not_tried(axes, height, look[label])
             else:
                 _draw_range(axes, height, cost, never, look[label])
-        axes.set_xlabel(f"{_LABELS[quantity]} to accuracy {power(accuracy)}")
+        axes.set_xlabel(f"{axis.short_label} to accuracy {power(accuracy)}")
         finish_ticks(axes)
         axes.tick_params(axis="y", length=0)
         marks = [_mark(look[label], label=shown[label]) for label in labels]

@@ -31,9 +31,10 @@ from dadao_sim.plotting.style import (
     paper,
     styles,
 )
+from dadao_sim.results.axes import axis_named
 from dadao_sim.results.columns import DIVERGED
 from dadao_sim.results.result import Result
-from dadao_sim.results.summary import percentile, with_cost
+from dadao_sim.results.summary import percentile
 from dadao_sim.text.labels import drawable
 
 if TYPE_CHECKING:
@@ -43,13 +44,6 @@ if TYPE_CHECKING:
 
 Array = NDArray[np.float64]
 
-X_LABELS = {
-    "communications": "Communications (edge activations)",
-    "gradients": "Local gradients (all nodes)",
-    "time": "Time (mean gradient intervals)",
-    "cost": "Cost",
-    "bits": "Bits sent (all nodes)",
-}
 PANELS = ("communications", "gradients", "time")
 LOG_RATIO = 30.0  # methods whose costs differ by more than this share a logarithmic axis
 RISE = 100.0  # the axis ends this far above the highest start: a diverging run leaves it
@@ -82,12 +76,11 @@ def runs_of(result: Result, label: str, x: str, y: str) -> list[Run]:
     """
     log = result.metrics[y].log
     curves = result.curves[result.curves["algorithm"] == label]
-    if x not in curves:
-        curves = with_cost(curves, *result.cost_weights)
+    along = axis_named(x).spent(curves, result.terms)
     runs = []
     for row in result.runs[result.runs["algorithm"] == label].to_dict("records"):
-        samples = curves[curves["repeat"] == row["repeat"]]
-        spent, error = samples[x].to_numpy(dtype=float), samples[y].to_numpy(dtype=float)
+        of_run = curves["repeat"].to_numpy() == row["repeat"]
+        spent, error = along[of_run], curves[y].to_numpy(dtype=float)[of_run]
         held = (np.abs(error) <= LARGEST) & (np.isfinite(spent))
         held &= (error >= 1 / LARGEST) | (not log)
         runs.append(Run(spent[held], error[held], row["status"]))
@@ -136,7 +129,7 @@ def curve_figure(
 
     Args:
         result: the runs to draw.
-        x: "communications", "gradients", "time", "cost" or "bits".
+        x: a name of `results.axes.AXES`.
         y: "accuracy", "mean_squared_distance", "suboptimality", "consensus_error", or a metric
             that the scenario asked for (`Result.metrics`).
         width: in inches; COLUMN_WIDTH or WIDE.
@@ -146,7 +139,8 @@ def curve_figure(
     that diverged aside).
 
     Raises:
-        InputError: x or y is none of these, or there is nothing to draw.
+        InputError: x or y is none of these, the result does not have it, or there is nothing to
+            draw.
 
     """
     return _figure(result, (x,), y, width, axes_height=0.58 * min(width, 4.5))
@@ -162,8 +156,7 @@ def panel_figure(result: Result, y: str = "accuracy", width: float = WIDE) -> Fi
 
 def _figure(result: Result, xs: Sequence[str], y: str, width: float, axes_height: float) -> Figure:
     for x in xs:
-        if x not in X_LABELS:
-            raise InputError("x", f"{x!r} given", f"use {', '.join(X_LABELS)}")
+        axis_named(x)
     if y not in result.metrics:
         raise InputError("y", f"{y!r} given", f"use {', '.join(result.metrics)}")
     with paper():
@@ -216,7 +209,7 @@ def _draw_curves(axes: Axes, result: Result, x: str, y: str) -> None:
         if crosses[label]:
             cross_x, cross_y = zip(*crosses[label], strict=True)
             axes.plot(cross_x, cross_y, color=style.colour, label=f"{label}: diverged", **_CROSS)
-    axes.set_xlabel(_x_label(result, x))
+    axes.set_xlabel(axis_named(x).label(result.terms))
     axes.set_ylabel(metric.label)
     axes.grid(True, which="major")
     finish_ticks(axes)
@@ -294,13 +287,6 @@ def _legend_handles(result: Result) -> list[Line2D]:
             name += f" ({diverged} of {len(statuses)} diverged)"
         handles.append(Line2D([], [], label=name, **style.line))
     return handles
-
-
-def _x_label(result: Result, x: str) -> str:
-    if x != "cost":
-        return X_LABELS[x]
-    gradient, communication = result.cost_weights
-    return f"Cost (gradient {gradient:g}, communication {communication:g})"
 
 
 _CROSS: dict[str, Any] = {

@@ -24,6 +24,7 @@ from dadao_sim.plotting.style import (
     paper,
     styles,
 )
+from dadao_sim.results.axes import AXES
 from dadao_sim.results.latex import power
 from dadao_sim.results.summary import percentile
 from dadao_sim.text.labels import drawable, printed_name
@@ -33,13 +34,6 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from pandas import DataFrame
 
-QUANTITIES = {
-    "communications": "Communications",
-    "gradients": "Local gradients",
-    "time": "Time",
-    "cost": "Cost",
-    "bits": "Bits sent",
-}
 WORST = 10.0  # accuracies above are left out
 AT_THE_EDGE = "at the edge"
 
@@ -92,7 +86,7 @@ def tuning_figure(
             _draw(right, medians(runs, "accuracy"), row, "accuracy", style, WORST)
             _cross(right, runs, style)
         for axes, title in (
-            (left, f"{QUANTITIES[by]} to accuracy {power(accuracy)}"),
+            (left, f"{AXES[by].title} to accuracy {power(accuracy)}"),
             (right, "Accuracy at the end"),
         ):
             axes.set_xscale("log")

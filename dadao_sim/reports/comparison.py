@@ -2,30 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from dadao_sim.errors import InputError
+from dadao_sim.results.axes import TABLED
 from dadao_sim.results.result import Result
-from dadao_sim.results.summary import summarise
 
 if TYPE_CHECKING:
     from pandas import DataFrame
 
 
-def comparison_table(results: Mapping[str, Result], accuracy: float) -> DataFrame:
+def comparison_table(
+    results: Mapping[str, Result],
+    accuracy: float,
+    quantities: Sequence[str] = TABLED,
+    prices: Mapping[str, float] | None = None,
+) -> DataFrame:
     """The summaries of several results at one accuracy, each with its own prices.
 
     Args:
         results: name of a scenario -> its result.
         accuracy: any; it need not be among `report.accuracies`.
+        quantities: what is compared, names of `results.axes.AXES`.
+        prices: those of all results, instead of their own; see `results.axes.PRICED`.
 
     Returns:
         A column `scenario`, then those of `results.summary.summarise`; one row per scenario and
         algorithm, in their orders.
 
     Raises:
-        InputError: no results, or an accuracy that is not positive and finite.
+        InputError: no results, an accuracy that is not positive and finite, a price that is none,
+            or a quantity that a result does not have.
 
     """
     import pandas as pd
@@ -34,12 +42,22 @@ def comparison_table(results: Mapping[str, Result], accuracy: float) -> DataFram
         raise InputError("results", "none given", "give at least one")
     tables = []
     for name, result in results.items():
-        table = summarise(
-            result.curves, result.runs, [accuracy], *result.cost_weights, result.stop_accuracy
-        )
+        terms = result.terms.priced(**(prices or {}))
+        table = result.summary_of([accuracy], quantities, terms)
         table.insert(0, "scenario", name)
         tables.append(table)
     return pd.concat(tables, ignore_index=True)
+
+
+def ranked(table: DataFrame, quantity: str) -> DataFrame:
+    """A comparison, in each scenario the algorithm first whose median is least; those that did not
+    get there come last, in their order.
+    """
+    import pandas as pd
+
+    parts = [part for _, part in table.groupby("scenario", sort=False)]
+    ordered = [part.sort_values(f"{quantity}_median", kind="stable") for part in parts]
+    return pd.concat(ordered, ignore_index=True)
 
 
 def titles_of(results: Mapping[str, Result]) -> dict[str, str]:

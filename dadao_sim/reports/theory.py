@@ -361,8 +361,6 @@ def _of_method(
 def _measured(result: Result | None, label: str, accuracy: float) -> dict[str, float]:
     if result is None:
         return dict.fromkeys(COUNTS, math.nan)
-    table = summarise(
-        result.curves, result.runs, [accuracy], *result.cost_weights, result.stop_accuracy
-    )
+    table = summarise(result.curves, result.runs, [accuracy], result.terms, result.stop_accuracy)
     (row,) = table[table["algorithm"] == label].to_dict("records")
     return {name: float(row[f"{name}_median"]) for name in COUNTS}

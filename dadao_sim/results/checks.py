@@ -24,12 +24,14 @@ from dadao_sim.results.columns import (
     CURVE_COLUMNS,
     DIVERGED,
     ERROR_COLUMNS,
+    LATER_COLUMNS,
     RUN_COLUMNS,
 )
 from dadao_sim.strict import (
     BelowOne,
     Count,
     NotNegative,
+    Positive,
     StrictModel,
     Text,
     checked,
@@ -61,6 +63,18 @@ class Cost(StrictModel):
 
     gradient: NotNegative
     communication: NotNegative
+    byte: NotNegative | None = None
+    second: NotNegative | None = None
+    joule: NotNegative | None = None
+
+
+class Energy(StrictModel):
+    """Of the scenario: what takes how many joules."""
+
+    gradient: NotNegative | None = None
+    communication: NotNegative | None = None
+    byte: NotNegative | None = None
+    second: NotNegative | None = None
 
 
 class Report(StrictModel):
@@ -68,6 +82,14 @@ class Report(StrictModel):
 
     accuracies: Annotated[tuple[BelowOne, ...], Strict(False), Field(min_length=1)]
     cost: Cost
+    energy: Energy | None = None
+    quantities: Annotated[tuple[Text, ...], Strict(False)] | None = None
+
+
+class World(StrictModel):
+    """Of the scenario: how many seconds a mean gradient interval has."""
+
+    gradient_seconds: Positive
 
 
 class Record(StrictModel):
@@ -92,6 +114,7 @@ class Drawn(StrictModel):
     stop: Stop
     record: Record
     report: Report
+    world: World | None = None
 
 
 class MethodInPrint(StrictModel):
@@ -184,6 +207,14 @@ class Manifest(StrictModel):
         return [(label, repeat) for label in labels for repeat in range(self.scenario.repeats)]
 
 
+_SECTIONS: tuple[tuple[str, type[StrictModel]], ...] = (
+    ("report", Report),
+    ("record", Record),
+    ("stop", Stop),
+    ("world", World),
+)
+
+
 def read_manifest(manifest: Mapping[str, Any]) -> Manifest:
     """The manifest, checked; InputError names the key at fault.
 
@@ -201,7 +232,7 @@ def read_manifest(manifest: Mapping[str, Any]) -> Manifest:
     scenario = known.get("scenario")
     if isinstance(scenario, Mapping):
         scenario = _only(scenario, Drawn)
-        for name, model in (("report", Report), ("record", Record), ("stop", Stop)):
+        for name, model in _SECTIONS:
             if isinstance(scenario.get(name), Mapping):
                 scenario[name] = _only(scenario[name], model)
         if isinstance(scenario.get("algorithms"), list | tuple):
@@ -291,7 +322,9 @@ def check_tables(manifest: Manifest, runs: DataFrame, curves: DataFrame, folder:
             if row.method != methods[row.algorithm]:
                 raise InputError(f"{row.algorithm!r} is not of the method {row.method!r}")
     with within(str(folder / "curves.parquet")):
-        _check_columns(curves, [*CURVE_COLUMNS, *manifest.metrics])
+        older = [name for name in LATER_COLUMNS if name not in curves]
+        known = [name for name in CURVE_COLUMNS if name not in older]
+        _check_columns(curves, [*known, *manifest.metrics])
         _check_numbers(curves)
         groups = dict(iter(curves.groupby(["algorithm", "repeat"], sort=False)))
         for found, should_be in zip_longest(groups, keys):
@@ -359,16 +392,17 @@ def _check_samples(run: RunRow, curves: DataFrame, accuracy: float | None) -> No
         ):
             if (curves[name] != value).any():
                 raise InputError(name, "is another one in some samples")
-        for name in COUNT_COLUMNS:
+        for name in filter(curves.columns.__contains__, COUNT_COLUMNS):
             values = curves[name].to_numpy(dtype=float)
             if not np.isfinite(values).all() or values[0] < 0 or (np.diff(values) < 0).any():
                 raise InputError(name, "must be finite and not negative, and must not decrease")
-        for name in ("time", "gradients", "communications"):
+        ends = ("time", "gradients", "communications", *LATER_COLUMNS)
+        for name in filter(curves.columns.__contains__, ends):
             if curves[name].iloc[-1] != getattr(run, name):
                 raise InputError(
                     name, f"ends at {curves[name].iloc[-1]}, but runs.csv has {getattr(run, name)}"
                 )
-        for name in curves.columns[len(CURVE_COLUMNS) - len(ERROR_COLUMNS) :]:
+        for name in curves.columns[list(curves.columns).index(ERROR_COLUMNS[0]) :]:
             values = curves[name].to_numpy(dtype=float)
             # nan: a term whose value is not known.
             if name != "suboptimality" and run.status != DIVERGED and np.isnan(values).any():

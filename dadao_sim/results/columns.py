@@ -13,6 +13,7 @@ CURVE_COLUMNS = (
     "floats_sent",
     "bytes_sent",
     "rounds",
+    "events",
     "mean_squared_distance",
     "accuracy",
     "suboptimality",
@@ -34,5 +35,7 @@ RUN_COLUMNS = (
 UNKNOWN = "unknown"
 """The constants of a run of an older result, which does not say whose they are."""
 STATUSES = CONVERGED, STOPPED, DIVERGED = "converged", "stopped", "diverged"
-COUNT_COLUMNS = CURVE_COLUMNS[3:12]  # what never decreases in a run
-ERROR_COLUMNS = CURVE_COLUMNS[12:]
+COUNT_COLUMNS = CURVE_COLUMNS[3:13]  # what never decreases in a run
+ERROR_COLUMNS = CURVE_COLUMNS[13:]
+LATER_COLUMNS = ("events",)
+"""Of the curves, those that older results do not have."""

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from dadao_sim.files import slug
+from dadao_sim.results.axes import AXES
 from dadao_sim.results.summary import NOT_TRIED, cost_text
 
 if TYPE_CHECKING:
     from pandas import DataFrame
 
-_COLUMNS = {"communications": "Communications", "gradients": "Gradients"}
+LATEX = ("communications", "gradients")
+"""What is tabulated where nothing else is asked for."""
 _ESCAPES = str.maketrans(
     {
         "\\": r"\textbackslash{}",
@@ -27,6 +29,8 @@ _ESCAPES = str.maketrans(
 )
 
 
+ONE_COLUMN = 3
+"""Columns of numbers that fit in one column of a paper that has two."""
 # Two characters that LaTeX would join to another one, such as -- to a dash.
 _LIGATURES = re.compile(r"(?<=-)(?=-)|(?<=')(?=')|(?<=[`!?])(?=`)|(?<=,)(?=,)")
 
@@ -60,8 +64,13 @@ def power(value: float) -> str:
     return f"${_scientific(f'{mantissa}e{exponent}')}$"
 
 
-def summary_table(summary: DataFrame, names: Mapping[str, str], title: str = "") -> str:
-    """A booktabs table: methods as rows; communications and gradients to each accuracy.
+def summary_table(
+    summary: DataFrame,
+    names: Mapping[str, str],
+    title: str = "",
+    quantities: Sequence[str] = LATEX,
+) -> str:
+    """A booktabs table: methods as rows; what each spent to each accuracy.
 
     Under each median stands the 10-90 % range over the repeats, and how many repeats reached the
     accuracy when not all of them did. An algorithm with runs that diverged says so.
@@ -70,18 +79,22 @@ def summary_table(summary: DataFrame, names: Mapping[str, str], title: str = "")
         summary: what `dadao_sim.results.summary.summarise` returns.
         names: what to print for each label, such as `Result.names`.
         title: of the scenario; ends up in the caption and in the label (`tab:<title>`).
+        quantities: what is tabulated, among those of the summary.
 
     """
     if summary.empty:
         return "% No run has finished: there is nothing to tabulate.\n"
     accuracies = list(dict.fromkeys(summary["accuracy"]))
-    groups = [rf"\multicolumn{{2}}{{c}}{{to accuracy {power(a)}}}" for a in accuracies]
-    rules = [rf"\cmidrule(lr){{{2 + 2 * k}-{3 + 2 * k}}}" for k in range(len(accuracies))]
-    heads = ["Method", *(name for _ in accuracies for name in _COLUMNS.values())]
-    environment = "table*" if len(accuracies) > 1 else "table"  # both columns of a paper
+    wide = len(quantities)
+    groups = [rf"\multicolumn{{{wide}}}{{c}}{{to accuracy {power(a)}}}" for a in accuracies]
+    firsts = [2 + wide * k for k in range(len(accuracies))]
+    rules = [rf"\cmidrule(lr){{{first}-{first + wide - 1}}}" for first in firsts]
+    heads = ["Method", *(_head(name) for _ in accuracies for name in quantities)]
+    columns = wide * len(accuracies)
+    environment = "table*" if columns > ONE_COLUMN else "table"  # both columns of a paper
     repeats = int(summary["repeats"].max())
     caption = (f"{escape(title)}. " if title else "") + _caption(repeats)
-    if summary["communications_median"].isna().any():
+    if summary[f"{quantities[0]}_median"].isna().any():
         caption += f" What is {NOT_TRIED} lies below the accuracy at which the runs end."
     foreign = "".join(dict.fromkeys(c for name in names.values() for c in name if c > "\u017f"))
     lines = [
@@ -92,7 +105,7 @@ def summary_table(summary: DataFrame, names: Mapping[str, str], title: str = "")
         r"\setlength{\tabcolsep}{4pt}",
         rf"\caption{{{caption}}}",
         rf"\label{{tab:{slug(title) if title else 'summary'}}}",
-        rf"\begin{{tabular}}{{l{'rr' * len(accuracies)}}}",
+        rf"\begin{{tabular}}{{l{'r' * columns}}}",
         r"\toprule",
         " & ".join(["", *groups]).strip() + r" \\",
         " ".join(rules),
@@ -100,15 +113,23 @@ def summary_table(summary: DataFrame, names: Mapping[str, str], title: str = "")
         r"\midrule",
     ]
     for label, rows in summary.groupby("algorithm", sort=False):
-        lines += _method_rows(names[str(label)], rows.to_dict("records"))
+        lines += _method_rows(names[str(label)], rows.to_dict("records"), quantities)
     return "\n".join([*lines, r"\bottomrule", r"\end{tabular}", rf"\end{{{environment}}}", ""])
 
 
-def _method_rows(name: str, rows: list[dict[Hashable, Any]]) -> list[str]:
+def _head(name: str) -> str:
+    """Of a column: the name of the quantity, its unit if it has one that is short."""
+    unit = AXES[name].unit
+    return name.capitalize() if " " in unit or not unit else f"{AXES[name].title} ({unit})"
+
+
+def _method_rows(
+    name: str, rows: list[dict[Hashable, Any]], quantities: Sequence[str]
+) -> list[str]:
     note = {"diverged": "diverged", "mixed": "mixed endings"}.get(rows[0]["status"], "")
     medians, ranges = [escape(name)], [_small(f"({note})") if note else ""]
     for row in rows:
-        for quantity in _COLUMNS:
+        for quantity in quantities:
             median = row[f"{quantity}_median"]
             medians.append(cost_text(median, number))
             ranges.append(_range(row, quantity))

@@ -38,6 +38,7 @@ from dadao_sim.files import (
     unreadable,
 )
 from dadao_sim.metrics import METRICS, Metric
+from dadao_sim.results.axes import TABLED, Terms, axis_named
 from dadao_sim.results.checks import check_tables, read_manifest, rows_of_curves
 from dadao_sim.results.columns import CURVE_COLUMNS, RUN_COLUMNS, UNKNOWN
 from dadao_sim.results.folder import (
@@ -50,7 +51,7 @@ from dadao_sim.results.folder import (
     take_place,
     tidy,
 )
-from dadao_sim.results.latex import summary_table
+from dadao_sim.results.latex import LATEX, summary_table
 from dadao_sim.results.lock import FolderLock
 from dadao_sim.results.names import printed_names
 from dadao_sim.results.summary import summarise, summary_csv
@@ -141,10 +142,16 @@ class Result:
         )
 
     @property
-    def cost_weights(self) -> tuple[float, float]:
-        """The cost of one gradient and of one communication (`report.cost` in the scenario)."""
-        cost = _section(_report(self.manifest), "cost")
-        return float(cost["gradient"]), float(cost["communication"])
+    def terms(self) -> Terms:
+        """What costs are computed with: prices, joules, and how long a gradient interval is."""
+        _section(_report(self.manifest), "cost")
+        return Terms.of(_section(self.manifest, "scenario"))
+
+    @property
+    def quantities(self) -> tuple[str, ...] | None:
+        """What the tables show (`report.quantities` in the scenario); None: what they always do."""
+        asked = _report(self.manifest).get("quantities")
+        return None if asked is None else tuple(asked)
 
     @property
     def stop_accuracy(self) -> float | None:
@@ -191,8 +198,34 @@ class Result:
     @property
     def summary(self) -> DataFrame:
         """Cost to each accuracy of `report.accuracies`: see `results.summary.summarise`."""
-        accuracies = _report(self.manifest)["accuracies"]
-        return summarise(self.curves, self.runs, accuracies, *self.cost_weights, self.stop_accuracy)
+        return self.summary_of()
+
+    def summary_of(
+        self,
+        accuracies: Iterable[float] | None = None,
+        quantities: Sequence[str] | None = None,
+        terms: Terms | None = None,
+    ) -> DataFrame:
+        """The summary to other accuracies, in other quantities (names of `results.axes.AXES`), on
+        other terms (such as `result.terms.priced(byte=1e-9)`) than the scenario says.
+
+        Raises InputError as `results.summary.costs_to_accuracy`.
+        """
+        return summarise(
+            self.curves,
+            self.runs,
+            _report(self.manifest)["accuracies"] if accuracies is None else accuracies,
+            self.terms if terms is None else terms,
+            self.stop_accuracy,
+            quantities or self.quantities or TABLED,
+        )
+
+    def spent(self, x: str, terms: Terms | None = None) -> NDArray[np.float64]:
+        """What had been spent at each row of the curves, along an axis of `results.axes.AXES`.
+
+        Raises InputError for an axis that is unknown, or that the result does not have.
+        """
+        return axis_named(x).spent(self.curves, self.terms if terms is None else terms)
 
     def save(self, folder: str | Path) -> None:
         """Write the result to `folder`, replacing an earlier one there.
@@ -228,7 +261,7 @@ class Result:
         listed = [{"algorithm": k[0], "repeat": k[1], "file": f} for k, f in names.items()]
         timing = json_bytes(self.timing)
         title = str(_section(self.manifest, "scenario").get("name") or "")
-        latex = summary_table(summary, self.names, title=title).encode()
+        latex = summary_table(summary, self.names, title, self.quantities or LATEX).encode()
 
         new = folder / NEW
         try:

@@ -9,14 +9,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from dadao_sim.errors import InputError
+from dadao_sim.results.axes import TABLED, Axis, Terms, axis_named
 
 if TYPE_CHECKING:
     from pandas import DataFrame
 
-QUANTITIES = ("communications", "gradients", "time", "cost", "bits")
 STATISTICS = {"median": 50, "p10": 10, "p90": 90}
 NOT_REACHED = "not reached"
 NOT_TRIED = "not tried"
+TERMS = Terms()
 
 
 def percentile(values: Sequence[float], percent: int) -> float:
@@ -40,21 +41,13 @@ def percentile(values: Sequence[float], percent: int) -> float:
     return low + (high - low) * (hundredths / 100)
 
 
-def with_cost(curves: DataFrame, gradient_cost: float, communication_cost: float) -> DataFrame:
-    """The curves with a column `cost`, gradients and communications weighted and added, and `bits`,
-    those of all messages.
-    """
-    weighted = gradient_cost * curves["gradients"] + communication_cost * curves["communications"]
-    return curves.assign(cost=weighted, bits=8 * curves["bytes_sent"])
-
-
 def costs_to_accuracy(
     curves: DataFrame,
     runs: DataFrame,
     accuracies: Iterable[float],
-    gradient_cost: float = 1.0,
-    communication_cost: float = 1.0,
+    terms: Terms = TERMS,
     stop_accuracy: float | None = None,
+    quantities: Sequence[str] = TABLED,
 ) -> DataFrame:
     """What every run had spent at its first sample with an accuracy at or below each target.
 
@@ -62,18 +55,19 @@ def costs_to_accuracy(
         curves: as in `Result`.
         runs: as in `Result`; every row counts, with or without samples.
         accuracies: targets, relative mean squared distances to the optimum.
-        gradient_cost: what a gradient adds to `cost`.
-        communication_cost: what a communication adds to `cost`.
+        terms: prices and what else the costs are computed with (`Result.terms`).
         stop_accuracy: where the runs were to end; what lies below it was not tried.
+        quantities: what is counted, names of `results.axes.AXES`.
 
     Returns:
         One row per accuracy and run: algorithm, method, experimental, constants, repeat, status,
-        accuracy and QUANTITIES, inf where the run never got there, nan where it was not to: an
+        accuracy and the quantities, inf where the run never got there, nan where it was not to: an
         accuracy below `stop_accuracy` that its last step did not happen to reach. No interpolation
         between samples.
 
     Raises:
-        InputError: an accuracy is not positive and finite.
+        InputError: an accuracy is not positive and finite; a quantity is unknown, or the result
+            does not have it.
 
     """
     import pandas as pd
@@ -82,8 +76,10 @@ def costs_to_accuracy(
     for target in targets:
         if not 0 < target < math.inf:
             raise InputError("accuracies", f"{target:g} given", "all must be positive and finite")
-    weighted = with_cost(curves, gradient_cost, communication_cost)
-    samples = dict(list(weighted.groupby(["algorithm", "repeat"], sort=False)))
+    axes = checked_quantities(quantities)
+    spent_there = {axis.name: axis.spent(curves, terms, "quantities") for axis in axes}
+    wanted = curves[["algorithm", "repeat", "accuracy"]].assign(**spent_there)
+    samples = dict(list(wanted.groupby(["algorithm", "repeat"], sort=False)))
     names = ["algorithm", "method", "experimental", "constants", "repeat", "status"]
     rows: list[dict[str, Any]] = []
     for run in zip(*(runs[name] for name in names), strict=True):
@@ -91,23 +87,32 @@ def costs_to_accuracy(
         group = samples.get((label, repeat))
         for target in targets:
             tried = stop_accuracy is None or target >= stop_accuracy
-            spent = dict.fromkeys(QUANTITIES, math.inf if tried else math.nan)
+            spent = dict.fromkeys(spent_there, math.inf if tried else math.nan)
             if group is not None:
                 reached = np.flatnonzero(group["accuracy"].to_numpy() <= target)
                 if reached.size:
                     first = group.iloc[int(reached[0])]
-                    spent = {name: float(first[name]) for name in QUANTITIES}
+                    spent = {name: float(first[name]) for name in spent_there}
             rows.append({**dict(zip(names, run, strict=True)), "accuracy": target, **spent})
-    return pd.DataFrame(rows, columns=[*names, "accuracy", *QUANTITIES])
+    return pd.DataFrame(rows, columns=[*names, "accuracy", *spent_there])
+
+
+def checked_quantities(names: Sequence[str]) -> list[Axis]:
+    """The axes of those names. InputError where one is unknown or there twice, or there is none."""
+    if not names:
+        raise InputError("quantities", "none given", "give at least one")
+    if len(set(names)) < len(names):
+        raise InputError("quantities", f"{', '.join(names)} given", "each once is needed")
+    return [axis_named(name, "quantities") for name in names]
 
 
 def summarise(
     curves: DataFrame,
     runs: DataFrame,
     accuracies: Iterable[float],
-    gradient_cost: float = 1.0,
-    communication_cost: float = 1.0,
+    terms: Terms = TERMS,
     stop_accuracy: float | None = None,
+    quantities: Sequence[str] = TABLED,
 ) -> DataFrame:
     """The cost to each accuracy over the repeats. Arguments and errors of `costs_to_accuracy`.
 
@@ -115,7 +120,7 @@ def summarise(
         One row per algorithm (in the order of `runs`) and accuracy (loosest first):
         algorithm, method, experimental (whether any repeat is), constants (whose: see `Result`),
         accuracy, repeats, reached (how many repeats got to the accuracy), status, and for each of
-        QUANTITIES its median, 10th and 90th percentile, e.g. `communications_p90`.
+        the quantities its median, 10th and 90th percentile, e.g. `communications_p90`.
         A repeat that never got there counts as inf and is never dropped, so a median is inf as
         soon as half of the repeats failed. Where one was not to get there (nan), nothing is known.
         `status` is how the runs ended ("converged" when they reached the accuracy the scenario
@@ -125,9 +130,7 @@ def summarise(
     """
     import pandas as pd
 
-    costs = costs_to_accuracy(
-        curves, runs, accuracies, gradient_cost, communication_cost, stop_accuracy
-    )
+    costs = costs_to_accuracy(curves, runs, accuracies, terms, stop_accuracy, quantities)
     rows: list[dict[str, Any]] = []
     for (label, accuracy), group in costs.groupby(["algorithm", "accuracy"], sort=False):
         endings = set(group["status"])
@@ -138,33 +141,33 @@ def summarise(
             "constants": group["constants"].iloc[0],
             "accuracy": accuracy,
             "repeats": len(group),
-            "reached": int(np.isfinite(group["time"]).sum()),
+            "reached": int(np.isfinite(group[quantities[0]]).sum()),
             "status": endings.pop() if len(endings) == 1 else "mixed",
         }
-        for quantity in QUANTITIES:
+        for quantity in quantities:
             for statistic, percent in STATISTICS.items():
                 row[f"{quantity}_{statistic}"] = percentile(group[quantity].tolist(), percent)
         rows.append(row)
-    return pd.DataFrame(rows, columns=list(SUMMARY_COLUMNS))
+    return pd.DataFrame(rows, columns=list(summary_columns(quantities)))
 
 
-SUMMARY_COLUMNS = (
-    "algorithm",
-    "method",
-    "experimental",
-    "constants",
-    "accuracy",
-    "repeats",
-    "reached",
-    "status",
-    *(f"{quantity}_{statistic}" for quantity in QUANTITIES for statistic in STATISTICS),
-)
+def summary_columns(quantities: Sequence[str] = TABLED) -> tuple[str, ...]:
+    """The columns of a summary."""
+    of_runs = ("algorithm", "method", "experimental", "constants")
+    costs = (f"{quantity}_{statistic}" for quantity in quantities for statistic in STATISTICS)
+    return (*of_runs, "accuracy", "repeats", "reached", "status", *costs)
+
+
+def quantities_of(summary: DataFrame) -> list[str]:
+    """What a summary counts, in its order."""
+    ending = "_median"
+    return [str(name).removesuffix(ending) for name in summary if str(name).endswith(ending)]
 
 
 def summary_csv(summary: DataFrame) -> bytes:
     """The summary as CSV, numbers in full; "not reached" for inf, "not tried" for nan."""
     text = summary.copy()
-    for quantity in QUANTITIES:
+    for quantity in quantities_of(summary):
         for statistic in STATISTICS:
             name = f"{quantity}_{statistic}"
             text[name] = [cost_text(value, _in_full) for value in summary[name]]

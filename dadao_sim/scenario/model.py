@@ -32,6 +32,7 @@ from dadao_sim.networks.mixing import MIXINGS
 from dadao_sim.networks.rates.spec import EdgeAttribute, Rates
 from dadao_sim.networks.section.spec import NetworkSpec
 from dadao_sim.problems.kinds.kind import PROBLEMS, ProblemKind
+from dadao_sim.results.axes import AXES, Terms
 from dadao_sim.strict import (
     BelowOne,
     ByKind,
@@ -247,6 +248,27 @@ class CostSpec(StrictModel):
 
     gradient: NotNegative = Field(default=1.0, description="cost of a gradient of one node")
     communication: NotNegative = Field(default=1.0, description="cost of an activation of one edge")
+    byte: NotNegative | None = Field(default=None, description="cost of a byte sent; 0 if absent")
+    second: NotNegative | None = Field(
+        default=None, description="cost of a second of a world; 0 if absent"
+    )
+    joule: NotNegative | None = Field(
+        default=None, description="cost of a joule of report.energy; 0 if absent"
+    )
+
+
+class EnergySpec(StrictModel):
+    """What takes how many joules; nothing if absent."""
+
+    gradient: NotNegative | None = Field(default=None, description="a gradient of one node")
+    communication: NotNegative | None = Field(default=None, description="an activation of an edge")
+    byte: NotNegative | None = Field(default=None, description="a byte sent")
+    second: NotNegative | None = Field(
+        default=None, description="a second of a world, all nodes together, whatever they do"
+    )
+
+
+Quantity = Annotated[Text, NameIn(AXES)]
 
 
 class ReportSpec(StrictModel):
@@ -256,6 +278,20 @@ class ReportSpec(StrictModel):
         default=(1e-2, 1e-4, 1e-6), description="accuracies whose cost is reported, decreasing"
     )
     cost: CostSpec = Field(default=CostSpec(), description="prices of the total cost")
+    energy: EnergySpec | None = Field(default=None, description="what takes how many joules")
+    quantities: Annotated[tuple[Quantity, ...], Strict(False), Field(min_length=1)] | None = Field(
+        default=None,
+        description="what the tables show of each accuracy, in order; if absent communications, "
+        "gradients, time, cost and bits",
+    )
+
+    @field_validator("quantities")
+    @classmethod
+    def _each_once(cls, names: tuple[str, ...] | None) -> tuple[str, ...] | None:
+        for k, name in enumerate(names or ()):
+            if name in (names or ())[:k]:
+                raise misuse(f"{name!r} is named before; leave it out", k)
+        return names
 
     @field_validator("accuracies")
     @classmethod
@@ -340,6 +376,17 @@ class Scenario(StrictModel):
         for number, algorithm in enumerate(self.algorithms):
             if self.world is None and algorithm.time_unit is not None:
                 raise misuse("needs a world", "algorithms", number, "time_unit")
+        return self
+
+    @model_validator(mode="after")
+    def _can_be_computed(self) -> "Scenario":
+        world = None if self.world is None else {"gradient_seconds": self.world.gradient_seconds}
+        terms = Terms.of({"report": self.report.model_dump(), "world": world})
+        if why := AXES["cost"].lacks(terms):
+            raise misuse(why, "report", "cost", "joule" if terms.prices.joule else "second")
+        for number, name in enumerate(self.report.quantities or ()):
+            if why := AXES[name].lacks(terms):
+                raise misuse(f"{name}: {why}", "report", "quantities", number)
         return self
 
     def to_mapping(self) -> dict[str, Any]:

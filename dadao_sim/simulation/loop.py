@@ -38,13 +38,13 @@ class Watch:
         self.errors, self.limits, self.tick = errors, limits, tick
         self.outcome = Outcome()
 
-    def see(self, player: Player, time: float, rounds: int) -> bool:
+    def see(self, player: Player, time: float, rounds: int, events: int) -> bool:
         """Take a sample, and say whether it ends the run."""
         outcome, estimates = self.outcome, np.empty(player.shape)
         with during(f"sample at time {time:g}"):
             player.observe(time, estimates)
             measured = self.errors(estimates)
-        sample = {"time": float(time), **counts(player.tally, rounds), **measured}
+        sample = {"time": float(time), **counts(player.tally, rounds, events), **measured}
         outcome.samples.append(sample)
         if self.tick is not None:
             self.tick(time, sample["accuracy"])
@@ -96,7 +96,7 @@ def play_to_the_end(
     events = next_window(clock)
     player.begin(events)
     limit = limits.reached(player.tally)
-    if watch.see(player, 0.0, rounds):
+    if watch.see(player, 0.0, rounds, played):
         return played
     if limit:
         watch.stop(f"limit of {limit}")
@@ -111,12 +111,12 @@ def play_to_the_end(
             rounds += int(np.count_nonzero(events.kind[row:stop] == ROUND))
             row = stop
             if limit:
-                if not watch.see(player, events.time[row - 1], rounds):
+                if not watch.see(player, events.time[row - 1], rounds, played):
                     watch.stop(f"limit of {limit}")
                 return played
             if row == len(events):
                 break
-            if watch.see(player, due, rounds):
+            if watch.see(player, due, rounds, played):
                 return played
             if due >= limits.time:
                 watch.stop("limit of time")
@@ -131,7 +131,7 @@ def next_window(clock: Clock) -> Events:
         return clock.window()
 
 
-def counts(tally: Tally, rounds: int) -> dict[str, float]:
+def counts(tally: Tally, rounds: int, events: int) -> dict[str, float]:
     """The costs of a sample under the names of the curves."""
     return {
         "gradients": float(tally.gradients),
@@ -142,4 +142,5 @@ def counts(tally: Tally, rounds: int) -> dict[str, float]:
         "floats_sent": float(tally.floats_sent),
         "bytes_sent": float(tally.bytes_sent),
         "rounds": float(rounds),
+        "events": float(events),
     }

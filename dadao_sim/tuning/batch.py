@@ -58,14 +58,14 @@ class BatchWatch:
         self.first: np.ndarray = np.empty(0)
         self.ends: list[End] = [End(STOPPED, "", {})] * runs
 
-    def see(self, player: Player, time: float, rounds: int) -> bool:
+    def see(self, player: Player, time: float, rounds: int, events: int) -> bool:
         """Take a sample of each run, and say whether all have ended."""
         X = np.empty(player.shape)
         player.observe(time, X)
         accuracies = self.errors.of(X)
         if not self.first.size:
             self.first = accuracies
-        spent = {"time": float(time), **counts(player.tally, rounds)}
+        spent = {"time": float(time), **counts(player.tally, rounds, events)}
         going = np.ones(len(accuracies), dtype=bool)
         for k, run in enumerate(self.under_way.tolist()):
             accuracy = float(accuracies[k])

@@ -16,8 +16,8 @@ from dadao_sim import plugins
 from dadao_sim.algorithms.contract.registry import get_method
 from dadao_sim.errors import InputError
 from dadao_sim.files import as_path, atomic_write, identities, json_bytes, read_json
+from dadao_sim.results.axes import AXES, TABLED, Terms
 from dadao_sim.results.lock import FolderLock
-from dadao_sim.results.summary import QUANTITIES
 from dadao_sim.scenario.model import AlgorithmSpec, RecordSpec, ReportSpec, Scenario
 from dadao_sim.simulation.interrupts import Interrupts
 from dadao_sim.simulation.parts import Parts
@@ -123,8 +123,8 @@ class _Told:
         target = min(scenario.report.accuracies) if accuracy is None else accuracy
         if not 0 < target < 1:
             raise InputError("accuracy", f"{target:g} given", "a number between 0 and 1 is needed")
-        if by not in QUANTITIES:
-            raise InputError("by", f"{by!r} given", f"use {', '.join(QUANTITIES)}")
+        if by not in TABLED:
+            raise InputError("by", f"{by!r} given", f"use {', '.join(TABLED)}")
         self.seed = another_seed(scenario.seed) if seed is None else seed
         if self.seed == scenario.seed:
             raise InputError(
@@ -132,8 +132,9 @@ class _Told:
                 f"{seed} is that of the scenario, whose repeats are to be reported",
                 "tune on another",
             )
-        cost = scenario.report.cost
-        self.goal = Goal(target, by, cost.gradient, cost.communication)
+        self.goal = Goal(target, by, Terms.of(scenario.to_mapping()))
+        if why := AXES[by].lacks(self.goal.terms):
+            raise InputError("by", f"{by}: {why}")
         self.tuned_on = scenario.model_copy(
             update={
                 "seed": self.seed,

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from ruamel.yaml import YAML
 
 from dadao_sim.algorithms.contract.registry import get_method
+from dadao_sim.results.axes import AXES, Terms
 from dadao_sim.results.summary import percentile
 from dadao_sim.scenario.model import AlgorithmSpec, Scenario
 from dadao_sim.scenario.reading import scenario_from_mapping
@@ -43,21 +44,18 @@ Evaluations = Mapping[Point, list[Evaluation]]
 
 @dataclass(frozen=True)
 class Goal:
-    """To which ``accuracy``, and what is to be small: a quantity, or the weighted ``cost``."""
+    """To which ``accuracy``, and what is to be small: an axis, computed on these ``terms``."""
 
     accuracy: float
     by: str
-    gradient_cost: float
-    communication_cost: float
+    terms: Terms
 
     def cost(self, evaluation: Evaluation) -> float:
         """Of a run that reached the accuracy; infinite of one that did not."""
         if evaluation["status"] != "converged":
             return math.inf
-        if self.by == "cost":
-            weighted = self.gradient_cost * evaluation["gradients"]
-            return float(weighted + self.communication_cost * evaluation["communications"])
-        return float(evaluation[self.by])
+        spent = {**evaluation, "bytes_sent": evaluation["bits"] / 8}
+        return float(AXES[self.by].of(spent, self.terms))
 
     def key(self, evaluations: list[Evaluation]) -> tuple[float, float, float]:
         """How good constants are, small is good: repeats that did not reach the accuracy, the

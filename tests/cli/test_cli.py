@@ -13,10 +13,9 @@ import dadao_sim as dadao_sim_package
 from dadao_sim import cli
 from dadao_sim.cli.main import groups
 from dadao_sim.cli.networks import percent
-from dadao_sim.cli.results import XAxis
-from dadao_sim.plotting.curves import X_LABELS
+from dadao_sim.cli.options import AxisName
+from dadao_sim.results.axes import AXES
 from dadao_sim.results.result import load_result
-from dadao_sim.results.summary import QUANTITIES
 
 DATA = "{kind: synthetic, dim: 3, samples_per_node: 5, condition_number: 5}"
 PROBLEM = f"problem: {{kind: least_squares, data: {DATA}}}"
@@ -187,7 +186,7 @@ def test_a_command_is_found_where_it_is_defined(tmp_path, monkeypatch):
 
 
 def test_choices_are_what_figures_can_draw():
-    assert [x.value for x in XAxis] == list(X_LABELS) == list(QUANTITIES)
+    assert [name.value for name in AxisName] == list(AXES)
 
 
 # ---- bad input

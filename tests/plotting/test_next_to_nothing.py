@@ -10,7 +10,8 @@ from synthetic import finished_run, result
 
 from dadao_sim.errors import InputError
 from dadao_sim.plotting.comparison import comparison_figure
-from dadao_sim.plotting.curves import X_LABELS, curve_figure, panel_figure
+from dadao_sim.plotting.curves import curve_figure, panel_figure
+from dadao_sim.results.axes import TABLED
 from dadao_sim.results.columns import STATUSES
 from dadao_sim.results.result import Result
 
@@ -45,7 +46,7 @@ def results(draw):
 
 def figures(made: Result):
     """Every figure of a result, or why it is refused."""
-    draws = [lambda x=x: curve_figure(made, x) for x in X_LABELS]
+    draws = [lambda x=x: curve_figure(made, x) for x in TABLED]
     draws += [lambda: panel_figure(made), lambda: panel_figure(made, "consensus_error")]
     draws += [lambda a=a: comparison_figure({"one": made, "two": made}, a) for a in (0.6, 1e-9)]
     for draw in draws:

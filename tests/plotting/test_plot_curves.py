@@ -18,16 +18,22 @@ from dadao_sim.plotting.curves import (
     GRID_POINTS,
     PANELS,
     RISE,
-    X_LABELS,
     Run,
     curve_figure,
     median_and_band,
     panel_figure,
 )
 from dadao_sim.plotting.style import WIDE
-from dadao_sim.results.summary import with_cost
+from dadao_sim.results.axes import TABLED
 
 FIVE = ("dadao", "continuized", "msda", "adom_plus", "adom_plus_multi_consensus")
+
+
+LABELS = [
+    "Communications (edge activations)",
+    "Local gradients (all nodes)",
+    "Time (mean gradient intervals)",
+]
 
 
 def line_of(figure: Figure, label: str, panel: int = 0):
@@ -133,18 +139,17 @@ def five():
     )
 
 
-@pytest.mark.parametrize("x", X_LABELS)
+@pytest.mark.parametrize("x", TABLED)
 @pytest.mark.parametrize("y", METRICS.ours)
 def test_every_pair_draws_the_column_it_names(x, y):
     run = finished_run("dadao", rate=0.03)
     figure = curve_figure(result(run), x, y)
     line = line_of(figure, "dadao")
     curves = run.curves[run.curves[y] > 0]
-    expected = with_cost(curves, 1.0, 0.5)[x]
+    spent = dict(curves, cost=(10 + 0.5 * 30) * curves["time"], bits=8 * curves["bytes_sent"])
+    expected = spent[x]
     np.testing.assert_array_equal(line.get_xdata(), expected.to_numpy(dtype=float))
     np.testing.assert_allclose(line.get_ydata(), curves[y], rtol=1e-12)
-    if x == "cost":
-        np.testing.assert_array_equal(expected, (10 + 0.5 * 30) * curves["time"])
     assert figure.axes[0].get_yscale() == "log"
     assert figure.axes[0].get_ylabel() == METRICS[y].title
 
@@ -188,7 +193,7 @@ def test_panels_share_the_y_axis_and_one_legend(five):
     figure = panel_figure(five)
     assert len(figure.axes) == 3
     assert len({axes.get_ylim() for axes in figure.axes}) == 1
-    assert [axes.get_xlabel() for axes in figure.axes] == [X_LABELS[x] for x in PANELS]
+    assert [axes.get_xlabel() for axes in figure.axes] == LABELS
     assert [bool(axes.get_ylabel()) for axes in figure.axes] == [True, False, False]
     assert legend_of(figure) == ["DADAO", "Continuized", "MSDA", "ADOM+", "ADOM+ (multi-consensus)"]
     for panel, x in enumerate(PANELS):

@@ -13,14 +13,14 @@ from hypothesis import strategies as st
 from synthetic import finished_run, result
 
 from dadao_sim.errors import InputError
+from dadao_sim.results.axes import TABLED, Terms, Weights
 from dadao_sim.results.latex import escape, number, power, summary_table
 from dadao_sim.results.result import Result
 from dadao_sim.results.summary import (
-    QUANTITIES,
-    SUMMARY_COLUMNS,
     costs_to_accuracy,
     percentile,
     summarise,
+    summary_columns,
     summary_csv,
 )
 
@@ -77,7 +77,7 @@ def test_cost_of_exponential_decay_is_the_closed_form():
     run = result(
         finished_run("dadao", rate=rate, gradients=gradients, communications=communications)
     )
-    costs = costs_to_accuracy(run.curves, run.runs, [1e-2, 1e-4, 1e-6], 2.0, 0.25)
+    costs = costs_to_accuracy(run.curves, run.runs, [1e-2, 1e-4, 1e-6], Terms(Weights(2.0, 0.25)))
     for row, accuracy in zip(costs.itertuples(), [1e-2, 1e-4, 1e-6], strict=True):
         t = first_sample(rate, accuracy)
         assert row.accuracy == accuracy
@@ -100,14 +100,14 @@ def test_nothing_of_a_diverged_run_counts_as_reached():
     run.curves["accuracy"] = [1.0, 10.0, 1e6, np.inf, np.nan]
     diverged = result(run)
     costs = costs_to_accuracy(diverged.curves, diverged.runs, [0.1])
-    assert costs[list(QUANTITIES)].to_numpy().tolist() == [[math.inf] * 5]
+    assert costs[list(TABLED)].to_numpy().tolist() == [[math.inf] * 5]
 
 
 def test_summary_is_the_percentiles_of_the_runs():
     rates = [0.05, 0.07, 0.11, 0.13, 0.2]
     several = result(*(finished_run("dadao", k, rate=rate) for k, rate in enumerate(rates)))
     summary = several.summary
-    assert tuple(summary.columns) == SUMMARY_COLUMNS
+    assert tuple(summary.columns) == summary_columns()
     for row, accuracy in zip(summary.itertuples(), [1e-2, 1e-4, 1e-6], strict=True):
         times = [first_sample(rate, accuracy) for rate in rates]
         assert (row.repeats, row.reached, row.status) == (5, 5, "converged")
@@ -261,7 +261,7 @@ def test_what_lies_below_the_accuracy_that_ends_the_runs_was_not_tried():
     made.manifest["scenario"]["report"]["accuracies"] = [1e-1, 1e-2, 1e-3, 1e-200]
     summary = made.summary
     below = summary[summary.accuracy < 1e-2]
-    assert not np.isinf(below[[f"{q}_p90" for q in QUANTITIES]]).any(axis=None)
+    assert not np.isinf(below[[f"{q}_p90" for q in TABLED]]).any(axis=None)
     last = summary[summary.accuracy == 1e-200]
     assert (
         last[[c for c in last.columns if c.endswith(("median", "p10", "p90"))]]

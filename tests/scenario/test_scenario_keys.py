@@ -53,7 +53,12 @@ EVERYTHING: dict[str, Any] = {
     "clock": {},
     "stop": {"time": 1, "gradients_per_node": 2, "communications": 3, "accuracy": 0.1},
     "record": {"points": 5, "spacing": "linear", "metrics": ["accuracy"]},
-    "report": {"accuracies": [0.1], "cost": {"gradient": 1, "communication": 2}},
+    "report": {
+        "accuracies": [0.1],
+        "cost": {"gradient": 1, "communication": 2, "byte": 3, "joule": 4},
+        "energy": {"gradient": 5, "communication": 6, "byte": 7},
+        "quantities": ["bytes"],
+    },
 }
 LAWS = (
     {"kind": "lognormal", "mean": 1, "sigma": 0.5},
@@ -176,6 +181,10 @@ VARIANTS: list[dict[str, Any]] = [
     {"world": WORLD, "algorithms": [{"name": "dadao", "time_unit": "given"}]},
     *({"world": {"preset": "ideal", "nodes": {"gradient": law}}} for law in LAWS),
     {"world": {"preset": "edge_devices"}},
+    {
+        "world": {"preset": "datacenter"},
+        "report": {"cost": {"second": 2}, "energy": {"second": 3}, "quantities": ["seconds"]},
+    },
 ]
 
 
