@@ -89,7 +89,7 @@ EXACT_DIFFUSION = replace(
     PROX_ED,
     name="exact_diffusion",
     title="Exact diffusion",
-    look="green dashed s",
+    look="green dash-dot-dot s",
     reference="yuan2019exact",
     composite="none",
     no_composite="its form with one is the method prox_ed",

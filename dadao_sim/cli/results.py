@@ -7,10 +7,23 @@ from typing import Annotated
 import typer
 
 from dadao_sim.cli.group import Group
+from dadao_sim.cli.looks import (
+    AlgorithmOption,
+    ColourOption,
+    FontOption,
+    HeightOption,
+    LabelOption,
+    LegendOption,
+    LimitsOption,
+    ScaleOption,
+    TitleOption,
+    WidthOption,
+    by_look_option,
+    look_of,
+)
 from dadao_sim.cli.options import (
     COMMUNICATIONS,
     AxisName,
-    FigureOption,
     OverwriteOption,
     PriceOption,
     ResultArgument,
@@ -46,7 +59,16 @@ def compare(
     ] = None,
     rank: Annotated[bool, typer.Option(help="The least along --x first.")] = False,
     price: PriceOption = None,
-    figure: FigureOption = None,
+    algorithm: AlgorithmOption = None,
+    label: LabelOption = None,
+    colour: ColourOption = None,
+    x_limits: LimitsOption = None,
+    width: WidthOption = None,
+    height: HeightOption = None,
+    title: TitleOption = None,
+    legend: LegendOption = "above",
+    font: FontOption = "serif",
+    figure: Annotated[Path | None, typer.Option(help="Draw it to this file.")] = None,
     overwrite: OverwriteOption = False,
 ) -> None:
     """Put several results side by side: what each method spent to reach an accuracy."""
@@ -60,18 +82,21 @@ def compare(
 
     read = [file for folder in folders for file in files_read(folder)]
     check_outputs({"--figure": (figure, FIGURE)}, inputs=read, overwrite=overwrite)
+    along, prices = str(x or COMMUNICATIONS), prices_of(price)
     names = _told_apart(folders)
     results = {name: load_result(folder) for name, folder in zip(names, folders, strict=True)}
-    along, prices = str(x or "communications"), prices_of(price)
+    look = look_of(
+        results,
+        **{"algorithms": algorithm, "labels": label, "colours": colour, "x_limits": x_limits},
+        **{"width": width, "height": height, "title": title, "legend": legend, "font": font},
+    )
+    options = {"accuracies": "--accuracy", "accuracy": "--accuracy", "price": "--price"}
+    options |= {"quantity": "--x", "quantities": "--x"}
     quantities = [*TABLED, *([along] if along not in TABLED else [])]
-    with by_option(
-        **dict.fromkeys(("accuracies", "accuracy"), "--accuracy"),
-        **dict.fromkeys(("quantity", "quantities"), "--x"),
-        price="--price",
-    ):
-        table = comparison_table(results, accuracy, quantities, prices)
+    with by_option(**options), by_look_option():
+        table = comparison_table(results, accuracy, quantities, prices, look.algorithms)
         print_costs(ranked(table, along) if rank else table, titles_of(results))
-        drawn = figure and comparison_figure(results, accuracy, along, prices=prices)
+        drawn = figure and comparison_figure(results, accuracy, along, prices=prices, look=look)
     if figure and drawn:
         save_figure(drawn, figure, overwrite=overwrite)
         say(f"figure: {figure}")
@@ -105,25 +130,71 @@ def _errors(incomplete: str) -> list[str]:
 @group.command()
 def plot(
     folder: ResultArgument,
-    x: Annotated[AxisName, typer.Option(help="The cost.")] = COMMUNICATIONS,
+    x: Annotated[
+        list[AxisName] | None,
+        typer.Option(help="The cost. May be repeated: a panel for each. [default: communications]"),
+    ] = None,
     y: Annotated[
         str,
         typer.Option(help="The error, or a metric of the scenario's.", autocompletion=_errors),
     ] = "accuracy",
-    format: Annotated[Format, typer.Option(help="File format.")] = Format.png,
+    price: PriceOption = None,
+    algorithm: AlgorithmOption = None,
+    label: LabelOption = None,
+    colour: ColourOption = None,
+    x_scale: ScaleOption = "auto",
+    y_scale: ScaleOption = "auto",
+    x_limits: LimitsOption = None,
+    y_limits: LimitsOption = None,
+    width: WidthOption = None,
+    height: HeightOption = None,
+    title: TitleOption = None,
+    legend: LegendOption = "above",
+    font: FontOption = "serif",
+    figures: Annotated[
+        str | None,
+        typer.Option(metavar="SCENARIO", help="Draw what its section figures asks for, instead."),
+    ] = None,
+    format: Annotated[Format, typer.Option(help="File format, without --out.")] = Format.png,
+    out: Annotated[
+        Path | None, typer.Option(help="Draw it to this file. [default: DIR/figures/Y-X.png]")
+    ] = None,
     overwrite: OverwriteOption = False,
 ) -> None:
-    """Draw one error against one cost, into DIR/figures."""
+    """Draw one error against one cost, or several, into DIR/figures."""
+    from dadao_sim.cli.run import draw_figures
     from dadao_sim.files import check_outputs
-    from dadao_sim.plotting.curves import curve_figure
+    from dadao_sim.plotting.curves import curve_figure, panel_figure
     from dadao_sim.plotting.style import FIGURE, save_figure
+    from dadao_sim.results.folder import files_read
     from dadao_sim.results.result import load_result
+    from dadao_sim.scenario.reading import load_scenario
 
-    path = folder / "figures" / f"{y}-{x}.{format}"
+    if figures is not None:
+        asked = load_scenario(figures).figures
+        if not asked:
+            raise InputError("--figures", f"{figures} has no section figures")
+        draw_figures(load_result(folder), asked, folder, overwrite=overwrite)
+        return
+    xs = [str(one) for one in x or [COMMUNICATIONS]]
+    path = out or folder / "figures" / f"{y}-{'-'.join(xs)}.{format}"
+    prices = prices_of(price)
     result = load_result(folder)
-    check_outputs({"figure": (path, FIGURE)}, overwrite=overwrite)
-    with by_option(x="--x", y="--y"):
-        drawn = curve_figure(result, x, y)
+    read = files_read(folder) if out else []
+    option = "--out" if out else "figure"
+    check_outputs({option: (path, FIGURE)}, inputs=read, overwrite=overwrite)
+    look = look_of(
+        {"": result},
+        **{"algorithms": algorithm, "labels": label, "colours": colour},
+        **{"x_scale": x_scale, "y_scale": y_scale, "x_limits": x_limits, "y_limits": y_limits},
+        **{"width": width, "height": height, "title": title, "legend": legend, "font": font},
+    )
+    with by_option(x="--x", y="--y", price="--price"), by_look_option():
+        terms = result.terms.priced(**prices)
+        if len(xs) == 1:
+            drawn = curve_figure(result, xs[0], y, look=look, terms=terms)
+        else:
+            drawn = panel_figure(result, y, xs=xs, look=look, terms=terms)
     save_figure(drawn, path, overwrite=overwrite)
     say(f"figure: {path}")
 

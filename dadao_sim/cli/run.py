@@ -1,6 +1,7 @@
 """The commands that take a scenario: run it, or only check it."""
 
 import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,6 +13,7 @@ from dadao_sim.cli.show import console, print_costs, say
 from dadao_sim.errors import InputError, WorkerKilled
 
 if TYPE_CHECKING:
+    from dadao_sim.results.look import FigureSpec
     from dadao_sim.results.result import Result, RunKey
     from dadao_sim.scenario.model import Scenario
     from dadao_sim.simulation.study import Study
@@ -56,7 +58,8 @@ def run(
     loaded = load_scenario(file, changes)
     folder = out or Path("results") / loaded.name
     check_folder(folder, resume=resume, overwrite=overwrite, inputs=[file, *files_named(loaded)])
-    check_outputs({path.name: (path, FIGURE) for path in _figures(folder)}, overwrite=overwrite)
+    figures = [*_figures(folder), *(folder / "figures" / one.file for one in loaded.figures or ())]
+    check_outputs({path.name: (path, FIGURE) for path in figures}, overwrite=overwrite)
     study = Study(loaded)
     say(_announcement(study, jobs))
     _say_added_edges(study)
@@ -83,6 +86,7 @@ def run(
     else:
         say(f"result: {folder}" + (f"; {there} of its runs were there before" if there else ""))
     _draw(result, folder)
+    draw_figures(result, loaded.figures or (), folder)
 
 
 @group.command()
@@ -121,6 +125,22 @@ def _draw(result: "Result", folder: Path) -> None:
         return
     for path in _figures(folder):
         save_figure(figure, path, overwrite=True)
+
+
+def draw_figures(
+    result: "Result", figures: "Sequence[FigureSpec]", folder: Path, *, overwrite: bool = True
+) -> None:
+    """The figures of a scenario; a line of each, and why where one has nothing to draw."""
+    from dadao_sim.plotting.curves import figure_of
+    from dadao_sim.plotting.style import save_figure
+
+    for spec in figures:
+        path = folder / "figures" / spec.file
+        try:
+            save_figure(figure_of(result, spec), path, overwrite=overwrite)
+            say(f"figure: {path}")
+        except InputError as error:
+            say(f"no figure {spec.file}: {error}")
 
 
 def _figures(folder: Path) -> list[Path]:

@@ -11,17 +11,19 @@ from dadao_sim.errors import InputError
 from dadao_sim.plotting.style import (
     COLUMN_WIDTH,
     LEGEND_ROW,
+    TITLE,
     Style,
     add_legend,
+    drawn_as,
     finish_ticks,
     legend_columns,
     new_figure,
     paper,
-    styles,
 )
 from dadao_sim.reports.comparison import comparison_table, titles_of
 from dadao_sim.results.axes import axis_named
-from dadao_sim.results.latex import power
+from dadao_sim.results.latex import escape, power
+from dadao_sim.results.look import Look
 from dadao_sim.results.names import printed_names
 from dadao_sim.results.result import Result
 from dadao_sim.results.summary import NOT_REACHED, NOT_TRIED
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+LOOK = Look()  # where nothing is asked for
 NAME_LENGTH = 24  # characters in a line beside a row
 
 
@@ -38,8 +41,9 @@ def comparison_figure(
     results: Mapping[str, Result],
     accuracy: float,
     quantity: str = "communications",
-    width: float = COLUMN_WIDTH,
+    width: float | None = None,
     prices: Mapping[str, float] | None = None,
+    look: Look = LOOK,
 ) -> Figure:
     """One row per scenario, one mark per algorithm: the median and the 10-90 % range.
 
@@ -51,15 +55,26 @@ def comparison_figure(
         results: name of a scenario -> its result.
         accuracy: as in `comparison_table`.
         quantity: the x axis, a name of `results.axes.AXES`.
-        width: in inches.
+        width: in inches; that of the look, or COLUMN_WIDTH, if None.
         prices: as in `comparison_table`.
+        look: which algorithms, in which order and colours, their names, sizes, fonts, where the x
+            axis begins and ends. It is always logarithmic, and the scenarios have no scale.
 
     Raises:
-        InputError: as `comparison_table`; another quantity; nothing reached the accuracy.
+        InputError: as `comparison_table`; another quantity; nothing reached the accuracy; a look
+            that such a figure cannot have.
 
     """
     axis = axis_named(quantity, "quantity")
-    table = comparison_table(results, accuracy, [quantity], prices)
+    _check_look(look)
+    width = look.inches(COLUMN_WIDTH) if width is None else width
+    table = comparison_table(results, accuracy, [quantity], prices, look.algorithms)
+    methods: dict[str, str] = {}
+    looks: dict[str, str | None] = {}
+    for result in results.values():  # what the look leaves out has its style all the same
+        methods |= {label: name for label, name in result.methods.items() if label not in methods}
+        looks |= result.looks
+    drawn = drawn_as(methods, looks, printed_names(table, titles_of(results)), look)
     costs = table[[f"{quantity}_p10", f"{quantity}_median", f"{quantity}_p90"]]
     finite = [cost for cost in costs.to_numpy().ravel().tolist() if 0 < cost < math.inf]
     if not finite:
@@ -68,24 +83,20 @@ def comparison_figure(
         verb = "tried" if costs.isna().all(axis=None) else "reached"
         raise InputError("accuracy", f"no algorithm {verb} {accuracy:g} in any result")
 
-    methods: dict[str, str] = {}
-    looks: dict[str, str | None] = {}
-    for result in results.values():
-        methods = {**result.methods, **methods}
-        looks |= result.looks
-    labels = list(dict.fromkeys(table["algorithm"]))
-    look = styles({label: methods[label] for label in labels}, looks)
-    printed = printed_names(table, titles_of(results))
-    shown = {label: drawable(name) for label, name in printed.items()}
-    names = [textwrap.fill(drawable(name), NAME_LENGTH) for name in results]
-    with paper():
-        columns = legend_columns(list(shown.values()), width)
+    labels = list(drawn)
+    write = escape if look.font == "tex" else drawable
+    names = [textwrap.fill(write(name), NAME_LENGTH) for name in results]
+    with paper(look.font):
+        columns = legend_columns([one.name for one in drawn.values()], width)
         rows = math.ceil(len(labels) / columns)
         lines = 1 + max(name.count("\n") for name in names)
         step = max(0.11 * len(labels), 0.12 * lines, 0.25) + 0.12
-        figure = new_figure(width, step * len(results) + 0.5 + LEGEND_ROW * (rows + 1.5))
+        height = step * len(results) + 0.5 + LEGEND_ROW * (rows + 1.5)
+        height += TITLE * (look.title is not None)
+        figure = new_figure(width, look.height or height, look.font)
         axes = figure.subplots()
-        never = _cost_axis(axes, finite, bool(costs.isin([math.inf]).any(axis=None)))
+        some_never = bool(costs.isin([math.inf]).any(axis=None))
+        never = _cost_axis(axes, finite, some_never, look.x_limits)
         _scenario_axis(axes, names)
         for name, label, cost in zip(
             table["scenario"], table["algorithm"], costs.to_numpy().tolist(), strict=True
@@ -93,23 +104,40 @@ def comparison_figure(
             slot = (labels.index(label) + 0.5) / len(labels) - 0.5
             height = list(results).index(name) + 0.8 * slot
             if math.isnan(cost[1]):
-                _say_not_tried(axes, height, look[label])
+                _say_not_tried(axes, height, drawn[label].style)
             else:
-                _draw_range(axes, height, cost, never, look[label])
+                _draw_range(axes, height, cost, never, drawn[label].style)
         axes.set_xlabel(f"{axis.short_label} to accuracy {power(accuracy)}")
         finish_ticks(axes)
         axes.tick_params(axis="y", length=0)
-        marks = [_mark(look[label], label=shown[label]) for label in labels]
-        add_legend(figure, marks, columns)
+        marks = [_mark(one.style, label=one.name) for one in drawn.values()]
+        add_legend(figure, marks, columns, look.legend, look.title)
     return figure
 
 
-def _cost_axis(axes: Axes, finite: list[float], some_never: bool) -> float:
+def _check_look(look: Look) -> None:
+    for axis in ("x", "y"):
+        if getattr(look, f"{axis}_scale") == "linear":
+            raise InputError(f"{axis}_scale", "linear given", "a comparison of costs has none")
+    if look.y_limits is not None:
+        raise InputError("y_limits", "given", "a comparison has scenarios on its y axis")
+    if look.x_limits is not None and look.x_limits[0] <= 0:
+        raise InputError("x_limits", f"begin at {look.x_limits[0]:g}", "must be above 0")
+
+
+def _cost_axis(
+    axes: Axes, finite: list[float], some_never: bool, limits: tuple[float, float] | None
+) -> float:
     """A log axis with, if needed, a strip for infinite costs; return where infinity is drawn."""
     from matplotlib.ticker import EngFormatter, FixedLocator, LogLocator, NullFormatter
 
     decades = max(math.log10(max(finite) / min(finite)), 0.5)
     left, right = min(finite) / 10 ** (0.08 * decades), max(finite) * 10 ** (0.08 * decades)
+    if limits is not None:
+        left, right = limits
+        if not left <= min(finite) <= max(finite) <= right:
+            costs = f"{min(finite):.4g} to {max(finite):.4g}"
+            raise InputError("x_limits", f"{left:g} to {right:g}", f"costs are from {costs}")
     never, edge = right * 10 ** (0.12 * decades), right * 10 ** (0.24 * decades)
     axes.set_xscale("log")
     subs = (1.0,) if decades > 1.5 else (1.0, 2.0, 5.0)

@@ -12,7 +12,7 @@ sampled. How a repeat ended decides what stands for it later:
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -22,20 +22,23 @@ from numpy.typing import NDArray
 from dadao_sim.errors import InputError
 from dadao_sim.plotting.style import (
     COLUMN_WIDTH,
-    LEGEND_ROW,
+    TITLE,
     WIDE,
+    Drawn,
     add_legend,
+    drawn_as,
     finish_ticks,
     legend_columns,
+    legend_height,
     new_figure,
     paper,
-    styles,
 )
-from dadao_sim.results.axes import axis_named
+from dadao_sim.results.axes import Terms, axis_named
 from dadao_sim.results.columns import DIVERGED
+from dadao_sim.results.look import FigureSpec, Look
 from dadao_sim.results.result import Result
 from dadao_sim.results.summary import percentile
-from dadao_sim.text.labels import drawable
+from dadao_sim.strict import checked
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -47,6 +50,7 @@ Array = NDArray[np.float64]
 PANELS = ("communications", "gradients", "time")
 LOG_RATIO = 30.0  # methods whose costs differ by more than this share a logarithmic axis
 RISE = 100.0  # the axis ends this far above the highest start: a diverging run leaves it
+LOOK = Look()  # where nothing is asked for
 GRID_POINTS = 1000
 LARGEST = 1e150  # what matplotlib can put on an axis with a margin
 
@@ -70,13 +74,21 @@ class Band:
     high: Array
 
 
-def runs_of(result: Result, label: str, x: str, y: str) -> list[Run]:
-    """The repeats of an algorithm as drawn. A zero has no logarithm: it is left out, and so is what
-    an axis cannot hold.
+def runs_of(
+    result: Result,
+    label: str,
+    x: str,
+    y: str,
+    terms: Terms | None = None,
+    *,
+    log: bool | None = None,
+) -> list[Run]:
+    """The repeats of an algorithm as drawn. On a ``log`` axis (None: if that of the metric is one)
+    a zero is left out, and so is what an axis cannot hold.
     """
-    log = result.metrics[y].log
+    log = result.metrics[y].log if log is None else log
     curves = result.curves[result.curves["algorithm"] == label]
-    along = axis_named(x).spent(curves, result.terms)
+    along = axis_named(x).spent(curves, terms or result.terms)
     runs = []
     for row in result.runs[result.runs["algorithm"] == label].to_dict("records"):
         of_run = curves["repeat"].to_numpy() == row["repeat"]
@@ -123,7 +135,13 @@ def _at(grid: Array, run: Run, log: bool) -> Array:
 
 
 def curve_figure(
-    result: Result, x: str = "communications", y: str = "accuracy", width: float = COLUMN_WIDTH
+    result: Result,
+    x: str = "communications",
+    y: str = "accuracy",
+    width: float | None = None,
+    *,
+    look: Look = LOOK,
+    terms: Terms | None = None,
 ) -> Figure:
     """One error of every algorithm against one cost, on a y axis that is as a rule logarithmic.
 
@@ -132,71 +150,124 @@ def curve_figure(
         x: a name of `results.axes.AXES`.
         y: "accuracy", "mean_squared_distance", "suboptimality", "consensus_error", or a metric
             that the scenario asked for (`Result.metrics`).
-        width: in inches; COLUMN_WIDTH or WIDE.
+        width: in inches; that of the look, or COLUMN_WIDTH, if None.
+        look: which algorithms, their colours and names, scales, limits, sizes, fonts.
+        terms: prices and the like, such as `result.terms.priced(byte=1e-9)`; the result's if None.
 
-    A run that diverged has a cross where it ended or left the axes, and the legend says so. The
-    x axis is logarithmic if what the algorithms spent differs by a factor above LOG_RATIO (those
-    that diverged aside).
+    A run that diverged has a cross where it ended or left the axes, and the legend says so. Unless
+    the look says otherwise, the x axis is logarithmic if what the algorithms spent differs by a
+    factor above LOG_RATIO (those that diverged aside).
 
     Raises:
-        InputError: x or y is none of these, the result does not have it, or there is nothing to
-            draw.
+        InputError: x or y is none of these, the result does not have it, the look names an
+            algorithm that is not there, or there is nothing to draw.
 
     """
-    return _figure(result, (x,), y, width, axes_height=0.58 * min(width, 4.5))
+    width = look.inches(COLUMN_WIDTH) if width is None else width
+    return _figure(result, (x,), y, width, 0.58 * min(width, 4.5), look, terms)
 
 
-def panel_figure(result: Result, y: str = "accuracy", width: float = WIDE) -> Figure:
+def panel_figure(
+    result: Result,
+    y: str = "accuracy",
+    width: float | None = None,
+    *,
+    xs: Sequence[str] = PANELS,
+    look: Look = LOOK,
+    terms: Terms | None = None,
+) -> Figure:
     """The standard figure of a result: the error against communications, gradients and time.
 
-    Three panels share the y axis and one legend. Arguments and errors as `curve_figure`.
+    Several panels, one for each of ``xs``, share the y axis and one legend. Other arguments and
+    errors as `curve_figure`; WIDE is the width where nothing is said.
     """
-    return _figure(result, PANELS, y, width, axes_height=0.28 * width)
+    width = look.inches(WIDE) if width is None else width
+    return _figure(result, xs, y, width, 0.28 * width, look, terms)
 
 
-def _figure(result: Result, xs: Sequence[str], y: str, width: float, axes_height: float) -> Figure:
+def draw(result: Result, **keys: Any) -> Figure:
+    """A figure of the section `figures` of a scenario, whose keys are the keywords, without file.
+
+    ``draw(result, x=["bytes", "seconds"], algorithms=["dadao", "nids"], width="icml-double")``
+
+    Raises InputError for a key that is unknown or wrong, and as `curve_figure`.
+    """
+    return figure_of(result, checked(FigureSpec, {**keys, "file": "figure.pdf"}))
+
+
+def figure_of(result: Result, spec: FigureSpec, terms: Terms | None = None) -> Figure:
+    """A figure as it is asked for. Raises InputError as `curve_figure`."""
+    if len(spec.x) == 1:
+        return curve_figure(result, spec.x[0], spec.y, look=spec, terms=terms)
+    return panel_figure(result, spec.y, xs=spec.x, look=spec, terms=terms)
+
+
+def _figure(
+    result: Result,
+    xs: Sequence[str],
+    y: str,
+    width: float,
+    axes_height: float,
+    look: Look,
+    terms: Terms | None,
+) -> Figure:
     for x in xs:
         axis_named(x)
     if y not in result.metrics:
         raise InputError("y", f"{y!r} given", f"use {', '.join(result.metrics)}")
-    with paper():
-        handles = _legend_handles(result)
+    drawn = drawn_as(result.methods, result.looks, result.names, look)
+    with paper(look.font):
+        handles = _legend_handles(result, drawn)
         columns = legend_columns([str(handle.get_label()) for handle in handles], width)
         rows = math.ceil(len(handles) / columns)
-        figure = new_figure(width, axes_height + LEGEND_ROW * (rows + 0.5))
+        height = axes_height + legend_height(rows, look.legend) + TITLE * (look.title is not None)
+        figure = new_figure(width, look.height or height, look.font)
         panels = figure.subplots(1, len(xs), sharey=True, squeeze=False)[0]
         for axes, x in zip(panels, xs, strict=True):
-            _draw_curves(axes, result, x, y)
+            _draw_curves(axes, result, x, y, drawn, look, terms or result.terms)
             axes.label_outer()
         if not any(len(line.get_xdata()) for axes in panels for line in axes.lines):
             raise InputError("y", f"the repeats have no {' or '.join(xs)} in common to draw {y} at")
-        add_legend(figure, handles, columns)
+        add_legend(figure, handles, columns, look.legend, look.title)
     return figure
 
 
-def _draw_curves(axes: Axes, result: Result, x: str, y: str) -> None:
+def _draw_curves(
+    axes: Axes,
+    result: Result,
+    x: str,
+    y: str,
+    drawn_as: Mapping[str, Drawn],
+    look: Look,
+    terms: Terms,
+) -> None:
     """Draw every algorithm on `axes`; the lines carry the labels of the algorithms."""
-    methods, metric = result.methods, result.metrics[y]
-    runs = {label: runs_of(result, label, x, y) for label in methods}
-    bands = {label: median_and_band(runs[label], log=metric.log) for label in methods}
+    metric = result.metrics[y]
+    log = metric.log if look.y_scale == "auto" else look.y_scale == "log"
+    runs = {label: runs_of(result, label, x, y, terms, log=log) for label in drawn_as}
+    bands = {label: median_and_band(runs[label], log=log) for label in drawn_as}
     drawn = [run for repeats in runs.values() for run in repeats if run.x.size]
     if not drawn:
-        kind = "positive" if metric.log else "finite"
+        kind = "positive" if log else "finite"
         raise InputError("y", f"no run has a {kind} {y} to draw")
-    top = _scale_y(axes, drawn) if metric.log else _scale_linear_y(axes, drawn)
-    crosses = {label: _divergence_points(runs[label], top, metric.log) for label in methods}
+    top = _scale_y(axes, drawn) if log else _scale_linear_y(axes, drawn)
+    if look.y_limits is not None:
+        axes.set_ylim(_limits("y", look.y_limits, log=log))
+        top = look.y_limits[1]
+    crosses = {label: _divergence_points(runs[label], top, log) for label in drawn_as}
 
     ends = [float(band.x[-1]) for band in bands.values() if band.x.size]
     lasting = [
         float(bands[label].x[-1])
-        for label in methods
+        for label in drawn_as
         if bands[label].x.size and any(run.status != DIVERGED for run in runs[label])
     ]
     furthest = max([*ends, *(x for points in crosses.values() for x, _ in points)], default=0.0)
-    _scale_x(axes, lasting or ends, furthest, drawn)
+    _scale_x(axes, lasting or ends, furthest, drawn, look)
+    shown = (*axes.get_xlim(), *axes.get_ylim())
 
-    for k, (label, style) in enumerate(styles(methods, result.looks).items()):
-        band, every = bands[label], None
+    for k, (label, asked) in enumerate(drawn_as.items()):
+        band, every, style = bands[label], None, asked.style
         if axes.get_xscale() == "log" and not (band.x > 0).any():  # no place there is its own
             band = Band(*4 * [np.empty(0)])
         if band.x.size and len(runs[label]) > 1:
@@ -204,15 +275,30 @@ def _draw_curves(axes: Axes, result: Result, x: str, y: str) -> None:
             shade: dict[str, Any] = {"color": style.colour, "alpha": 0.18, "linewidth": 0}
             axes.fill_between(band.x, band.low, high, label=f"{label}: 10-90 %", **shade)
         if band.x.size:
-            every = (0.03 + 0.13 * k / len(methods), 0.13)  # staggered, in parts of the diagonal
+            every = (0.03 + 0.13 * k / len(drawn_as), 0.13)  # staggered, in parts of the diagonal
         axes.plot(band.x, band.median, label=label, markevery=every, **style.line)
-        if crosses[label]:
-            cross_x, cross_y = zip(*crosses[label], strict=True)
+        points = crosses[label]
+        if look.x_limits or look.y_limits:  # a cross is drawn beyond the axes too
+            points = [(x, y) for x, y in points if _is_within(x, y, *shown)]
+        if points:
+            cross_x, cross_y = zip(*points, strict=True)
             axes.plot(cross_x, cross_y, color=style.colour, label=f"{label}: diverged", **_CROSS)
-    axes.set_xlabel(axis_named(x).label(result.terms))
+    axes.set_xlabel(axis_named(x).label(terms))
     axes.set_ylabel(metric.label)
     axes.grid(True, which="major")
     finish_ticks(axes)
+
+
+def _is_within(x: float, y: float, left: float, right: float, bottom: float, top: float) -> bool:
+    return left <= x <= right and bottom <= y <= top
+
+
+def _limits(axis: str, limits: tuple[float, float], *, log: bool) -> tuple[float, float]:
+    if log and limits[0] <= 0:
+        raise InputError(
+            f"{axis}_limits", f"begin at {limits[0]:g}", "a logarithmic axis is above 0"
+        )
+    return limits
 
 
 def _scale_y(axes: Axes, drawn: list[Run]) -> float:
@@ -238,20 +324,24 @@ def _scale_linear_y(axes: Axes, drawn: list[Run]) -> float:
     return highest + margin
 
 
-def _scale_x(axes: Axes, ends: list[float], furthest: float, drawn: list[Run]) -> None:
+def _scale_x(axes: Axes, ends: list[float], furthest: float, drawn: list[Run], look: Look) -> None:
     """Show all up to `furthest`; logarithmic if the `ends` of the algorithms lie far apart."""
     from matplotlib.ticker import EngFormatter, NullFormatter
 
+    limits = look.x_limits
     ends = [end for end in ends if end > 0]
     if not ends:
         return
-    if max(ends) <= LOG_RATIO * min(ends):
-        axes.set_xlim(0, 1.03 * furthest)
+    linear = max(ends) <= LOG_RATIO * min(ends) or (limits is not None and limits[0] <= 0)
+    if look.x_scale != "auto":
+        linear = look.x_scale == "linear"
+    if linear:
+        axes.set_xlim(limits or (0, 1.03 * furthest))
         axes.xaxis.set_major_formatter(EngFormatter(sep=""))
         return
     first = min(float(run.x[run.x > 0].min()) for run in drawn if run.x[-1] > 0)
     axes.set_xscale("log", nonpositive="mask")
-    axes.set_xlim(max(first, min(ends) / LOG_RATIO), 1.2 * furthest)
+    axes.set_xlim(limits or (max(first, min(ends) / LOG_RATIO), 1.2 * furthest))
     axes.xaxis.set_minor_formatter(NullFormatter())
 
 
@@ -273,19 +363,19 @@ def _divergence_points(runs: list[Run], top: float, log: bool) -> list[tuple[flo
     return points
 
 
-def _legend_handles(result: Result) -> list[Line2D]:
+def _legend_handles(result: Result, algorithms: Mapping[str, Drawn]) -> list[Line2D]:
     """One entry per algorithm, also for one without a sample; it says how many runs diverged."""
     from matplotlib.lines import Line2D
 
     handles = []
-    for label, style in styles(result.methods, result.looks).items():
+    for label, asked in algorithms.items():
         statuses = result.runs.loc[result.runs["algorithm"] == label, "status"].tolist()
-        name, diverged = drawable(result.names[label]), statuses.count(DIVERGED)
+        name, diverged = asked.name, statuses.count(DIVERGED)
         if diverged == len(statuses):
             name += " (diverged)"
         elif diverged:
             name += f" ({diverged} of {len(statuses)} diverged)"
-        handles.append(Line2D([], [], label=name, **style.line))
+        handles.append(Line2D([], [], label=name, **asked.style.line))
     return handles
 
 

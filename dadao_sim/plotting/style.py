@@ -9,37 +9,36 @@ so the figures also work in grey.
 from __future__ import annotations
 
 import math
+import shutil
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
 from dadao_sim.errors import InputError
 from dadao_sim.files import SIGNATURE, FileKind, as_path, atomic_write, check_output, is_signed
-from dadao_sim.text.labels import FONTS
+from dadao_sim.results.latex import escape
+from dadao_sim.results.look import WIDTHS, Look
+from dadao_sim.text.colours import BLACK as BLACK
+from dadao_sim.text.colours import BLUE as BLUE
+from dadao_sim.text.colours import COLOUR_NAMES, hex_colour
+from dadao_sim.text.colours import GREEN as GREEN
+from dadao_sim.text.colours import ORANGE as ORANGE
+from dadao_sim.text.colours import PURPLE as PURPLE
+from dadao_sim.text.colours import SKY as SKY
+from dadao_sim.text.colours import VERMILION as VERMILION
+from dadao_sim.text.labels import FONTS, drawable
 
 if TYPE_CHECKING:
     from matplotlib.artist import Artist
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-COLUMN_WIDTH = 3.4  # inches: one column of a two-column paper
-WIDE = 7.0  # both columns
-
-BLACK, BLUE, VERMILION, PURPLE = "#000000", "#0072B2", "#D55E00", "#CC79A7"
-ORANGE, GREEN, SKY = "#E69F00", "#009E73", "#56B4E9"  # the eighth, yellow, is lost on white
-COLOUR_NAMES = {
-    "blue": BLUE,
-    "orange": ORANGE,
-    "black": BLACK,
-    "vermilion": VERMILION,
-    "purple": PURPLE,
-    "green": GREEN,
-    "sky": SKY,
-}
+COLUMN_WIDTH, WIDE = WIDTHS["column"], WIDTHS["double"]
 COLOURS = tuple(COLOUR_NAMES.values())
 
 Dash = tuple[int, tuple[float, ...]]
@@ -153,16 +152,81 @@ def _free_style(colour: str, family: Sequence[Style], chosen: Mapping[str, Style
     )
 
 
+@dataclass(frozen=True)
+class Drawn:
+    """An algorithm in a figure: its style, and what it is called there."""
+
+    style: Style
+    name: str
+
+
+def drawn_as(
+    methods: Mapping[str, str],
+    looks: Mapping[str, str | None],
+    names: Mapping[str, str],
+    look: Look,
+) -> dict[str, Drawn]:
+    """The algorithms of a figure by label, in their order, styled among all that there are.
+
+    Args:
+        methods: as of `styles`.
+        looks: as of `styles`.
+        names: what to print for each label.
+        look: of the figure.
+
+    Raises:
+        InputError: the look names an algorithm that is not there.
+
+    """
+    if (unknown := look.unknown_label(methods)) is not None:
+        keys, wrong = unknown
+        raise InputError(str(keys[0]), wrong)
+    write = escape if look.font == "tex" else drawable
+    chosen = {}
+    every = styles(methods, looks)
+    for label in look.algorithms or methods:
+        style = every[label]
+        if label in look.colours:
+            style = replace(style, colour=hex_colour(look.colours[label]))
+        chosen[label] = Drawn(style, look.labels.get(label) or write(names[label]))
+    return chosen
+
+
+_FONTS: dict[str, Any] = {
+    "serif": {"font.family": list(FONTS), "mathtext.fontset": "stix"},
+    "sans": {"font.family": list(FONTS[::-1]), "mathtext.fontset": "dejavusans"},
+    "computer-modern": {
+        "font.family": ["cmr10", *FONTS],
+        "mathtext.fontset": "cm",
+        "axes.formatter.use_mathtext": True,  # the font has no minus
+    },
+    "tex": {"font.family": "serif", "text.usetex": True},
+}
+_font_of: WeakKeyDictionary[Any, str] = WeakKeyDictionary()
+
+
+def _require_tex() -> None:
+    missing = [name for name in ("latex", "dvipng") if shutil.which(name) is None]
+    if missing:
+        raise InputError(
+            "font", f"tex needs {' and '.join(missing)}, which cannot be found", "use another font"
+        )
+
+
 @contextmanager
-def paper() -> Iterator[None]:
-    """Fonts, sizes and line widths for figures made or saved inside; the user's come back after."""
+def paper(font: str = "serif") -> Iterator[None]:
+    """Fonts, sizes and line widths for figures made or saved inside; the user's come back after.
+
+    Raises InputError for the font tex where there is no TeX.
+    """
     import matplotlib
 
+    if font == "tex":
+        _require_tex()
     with matplotlib.rc_context(
         {
-            "font.family": list(FONTS),
             "text.usetex": False,  # labels are text
-            "mathtext.fontset": "stix",
+            **_FONTS[font],
             "font.size": 8,
             "axes.titlesize": 8,
             "axes.labelsize": 8,
@@ -190,11 +254,15 @@ def paper() -> Iterator[None]:
         yield
 
 
-def new_figure(width: float, height: float) -> Figure:
-    """An empty figure in inches, laid out so that nothing overlaps; it needs no display."""
+def new_figure(width: float, height: float, font: str = "serif") -> Figure:
+    """An empty figure in inches, laid out so that nothing overlaps; it needs no display. It will be
+    saved with the ``font``.
+    """
     from matplotlib.figure import Figure
 
-    return Figure(figsize=(width, height), layout="constrained")
+    figure = Figure(figsize=(width, height), layout="constrained")
+    _font_of[figure] = font
+    return figure
 
 
 def finish_ticks(axes: Axes) -> None:
@@ -215,6 +283,7 @@ def finish_ticks(axes: Axes) -> None:
 
 
 LEGEND_ROW = 0.15  # inches
+TITLE = 0.2
 
 
 def legend_columns(names: Sequence[str], width: float) -> int:
@@ -228,16 +297,46 @@ def legend_columns(names: Sequence[str], width: float) -> int:
     return 1
 
 
-def add_legend(figure: Figure, handles: Sequence[Artist], columns: int) -> None:
-    """One legend for the figure, above its axes and never over the data; long names in lines."""
+_PLACES = {
+    "above": "outside upper center",
+    "below": "outside lower center",
+    "right": "outside right upper",
+}
+
+
+def add_legend(
+    figure: Figure,
+    handles: Sequence[Artist],
+    columns: int,
+    place: str = "above",
+    title: str | None = None,
+) -> None:
+    """One legend for the figure, beside its axes and never over the data; long names in lines.
+
+    ``place`` may also be "inside" the first axes, where there is most room, or "none". The title of
+    the figure, if any, is above all.
+    """
+    import matplotlib
+
+    size = matplotlib.rcParams["axes.titlesize"]
+    if title is not None and place != "above":
+        figure.suptitle(title, fontsize=size)
+    if place == "none":
+        return
     most = max(round((figure.get_figwidth() - 0.55) / 0.05), 1)
-    figure.legend(
+    where: Any = figure.axes[0] if place == "inside" else figure
+    where.legend(
         handles=list(handles),
         # Given apart from the handles, for matplotlib leaves those out that begin with "_".
         labels=[_in_lines(str(handle.get_label()), most) for handle in handles],
-        loc="outside upper center",
-        ncols=columns,
-        frameon=False,
+        loc=_PLACES.get(place, "best"),
+        ncols=columns if place in ("above", "below") else 1,
+        # Two things above the axes would be laid over each other.
+        title=title if place == "above" else None,
+        title_fontsize=size,
+        frameon=place == "inside",
+        framealpha=0.8,
+        edgecolor="none",
         handlelength=2.6,
         columnspacing=1.4,
         handletextpad=0.5,
@@ -246,9 +345,16 @@ def add_legend(figure: Figure, handles: Sequence[Artist], columns: int) -> None:
     )
 
 
+def legend_height(rows: int, place: str) -> float:
+    """Inches that a legend of so many rows adds to a figure."""
+    return LEGEND_ROW * (rows + 0.5) if place in ("above", "below") else 0.0
+
+
 def _in_lines(name: str, longest: int) -> str:
-    """A name of more than so many characters in several lines."""
-    return name if len(name) <= longest else textwrap.fill(name, longest)
+    """A name of more than so many characters in several lines; maths is not broken."""
+    if len(name) <= longest or "$" in name.replace(r"\$", ""):
+        return name
+    return textwrap.fill(name, longest)
 
 
 # Files are signed, and neither dated nor of a version.
@@ -282,7 +388,7 @@ def save_figure(
         raise InputError("format", f"{kind!r} given for {path.name}", "use pdf, svg or png")
     check_output(path, FIGURE._replace(suffixes=()), overwrite=overwrite)
     buffer = BytesIO()
-    with paper():
+    with paper(_font_of.get(figure, "serif")):
         try:
             figure.savefig(buffer, format=kind, dpi=200, metadata=_METADATA[kind])
         except ValueError as error:  # "$" of a title of one's own that is no maths
@@ -298,6 +404,6 @@ def _forget_glyphs() -> None:
     from matplotlib.font_manager import fontManager, get_font
 
     for font in fontManager.ttflist:
-        if font.name.startswith(("STIX", *FONTS)):
+        if font.name.startswith(("STIX", "cm", *FONTS)):
             with suppress(OSError):  # removed since matplotlib looked
                 get_font(font.fname).clear()

@@ -18,6 +18,7 @@ def comparison_table(
     accuracy: float,
     quantities: Sequence[str] = TABLED,
     prices: Mapping[str, float] | None = None,
+    algorithms: Sequence[str] | None = None,
 ) -> DataFrame:
     """The summaries of several results at one accuracy, each with its own prices.
 
@@ -26,6 +27,7 @@ def comparison_table(
         accuracy: any; it need not be among `report.accuracies`.
         quantities: what is compared, names of `results.axes.AXES`.
         prices: those of all results, instead of their own; see `results.axes.PRICED`.
+        algorithms: labels of those compared; all if None.
 
     Returns:
         A column `scenario`, then those of `results.summary.summarise`; one row per scenario and
@@ -40,10 +42,14 @@ def comparison_table(
 
     if not results:
         raise InputError("results", "none given", "give at least one")
+    known = {label for result in results.values() for label in result.methods}
+    for label in algorithms or ():
+        if label not in known:
+            raise InputError("algorithms", f"{label!r} is in none of the results")
     tables = []
     for name, result in results.items():
         terms = result.terms.priced(**(prices or {}))
-        table = result.summary_of([accuracy], quantities, terms)
+        table = result.summary_of([accuracy], quantities, terms, algorithms)
         table.insert(0, "scenario", name)
         tables.append(table)
     return pd.concat(tables, ignore_index=True)

@@ -205,15 +205,20 @@ class Result:
         accuracies: Iterable[float] | None = None,
         quantities: Sequence[str] | None = None,
         terms: Terms | None = None,
+        algorithms: Sequence[str] | None = None,
     ) -> DataFrame:
         """The summary to other accuracies, in other quantities (names of `results.axes.AXES`), on
-        other terms (such as `result.terms.priced(byte=1e-9)`) than the scenario says.
+        other terms (such as `result.terms.priced(byte=1e-9)`) than the scenario says, of the
+        ``algorithms`` with these labels alone.
 
         Raises InputError as `results.summary.costs_to_accuracy`.
         """
+        curves, runs = self.curves, self.runs
+        if algorithms is not None:
+            curves, runs = (t[t["algorithm"].isin(list(algorithms))] for t in (curves, runs))
         return summarise(
-            self.curves,
-            self.runs,
+            curves,
+            runs,
             _report(self.manifest)["accuracies"] if accuracies is None else accuracies,
             self.terms if terms is None else terms,
             self.stop_accuracy,

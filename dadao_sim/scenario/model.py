@@ -5,7 +5,7 @@ Time is in mean gradient intervals of a node. ``reading`` reads YAML into a ``Sc
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import (
@@ -22,6 +22,7 @@ from pydantic import (
 from dadao_sim import plugins
 from dadao_sim.algorithms.contract.options import PAPER
 from dadao_sim.algorithms.contract.registry import METHODS
+from dadao_sim.algorithms.contract.rounds import RoundMethod
 from dadao_sim.algorithms.contract.schedules import StepSchedule
 from dadao_sim.compression import Compression
 from dadao_sim.errors import InputError
@@ -33,6 +34,7 @@ from dadao_sim.networks.rates.spec import EdgeAttribute, Rates
 from dadao_sim.networks.section.spec import NetworkSpec
 from dadao_sim.problems.kinds.kind import PROBLEMS, ProblemKind
 from dadao_sim.results.axes import AXES, Terms
+from dadao_sim.results.look import FigureSpec
 from dadao_sim.strict import (
     BelowOne,
     ByKind,
@@ -45,8 +47,16 @@ from dadao_sim.strict import (
     Text,
     from_the_scenario_folder,
     misuse,
+    suggestion,
 )
-from dadao_sim.text.labels import EXPERIMENTAL, LONGEST_LABEL, cannot_be_shown, looks, printed_name
+from dadao_sim.text.labels import (
+    EXPERIMENTAL,
+    LONGEST_LABEL,
+    bad_maths,
+    cannot_be_shown,
+    looks,
+    printed_name,
+)
 from dadao_sim.text.lines import shown
 
 # Every run reaches them sooner or later; an accuracy it may never reach.
@@ -233,6 +243,8 @@ class RecordSpec(StrictModel):
     @classmethod
     def _once_each(cls, metrics: tuple[str, ...]) -> tuple[str, ...]:
         for k, name in enumerate(metrics):
+            if name not in METRICS.ours and (why := bad_maths(METRICS[name].label)):
+                raise misuse(f"the title of {name!r} {why}", k)
             if name in metrics[:k]:
                 raise misuse(f"{name!r} is named before; leave it out", k)
         return metrics
@@ -335,6 +347,9 @@ class Scenario(StrictModel):
     stop: StopSpec = Field(description="when a run ends: at whichever comes first")
     record: RecordSpec = Field(default=RecordSpec(), description="what is kept of a run")
     report: ReportSpec = Field(default=ReportSpec(), description="what the tables show")
+    figures: Annotated[tuple[FigureSpec, ...], Strict(False)] | None = Field(
+        default=None, description="what is drawn beside the standard figure; see docs/figures.md"
+    )
 
     @model_validator(mode="before")
     @classmethod
@@ -385,8 +400,39 @@ class Scenario(StrictModel):
         if why := AXES["cost"].lacks(terms):
             raise misuse(why, "report", "cost", "joule" if terms.prices.joule else "second")
         for number, name in enumerate(self.report.quantities or ()):
-            if why := AXES[name].lacks(terms):
+            if why := self._lacks(name, terms, None):
                 raise misuse(f"{name}: {why}", "report", "quantities", number)
+        for number, figure in enumerate(self.figures or ()):
+            for panel, name in enumerate(figure.x):
+                if why := self._lacks(name, terms, figure.algorithms):
+                    raise misuse(f"{name}: {why}", "figures", number, "x", panel)
+        return self
+
+    def _lacks(self, axis: str, terms: Terms, labels: Collection[str] | None) -> str:
+        """Why those algorithms (None: all) cannot be put on an axis; empty if they can."""
+        if why := AXES[axis].lacks(terms):
+            return why
+        drawn = [one for one in self.algorithms if labels is None or one.label in labels]
+        without = [one.label for one in drawn if not isinstance(METHODS[one.name], RoundMethod)]
+        if axis == "rounds" and without:
+            return f"{', '.join(without)} {'has' if len(without) == 1 else 'have'} none"
+        return ""
+
+    @model_validator(mode="after")
+    def _figures_are_of_what_runs(self) -> "Scenario":
+        labels = [algorithm.label for algorithm in self.algorithms]
+        measured = {name: METRICS[name] for name in (*METRICS.ours, *self.record.metrics)}
+        files: dict[str, int] = {}
+        for number, figure in enumerate(self.figures or ()):
+            if (unknown := figure.unknown_label(labels)) is not None:
+                keys, wrong = unknown
+                raise misuse(wrong, "figures", number, *keys)
+            if figure.y not in measured:
+                hint = suggestion(figure.y, measured)
+                raise misuse(f"{shown(figure.y)} is not measured{hint}", "figures", number, "y")
+            if files.setdefault(figure.file.casefold(), number) != number:
+                other = files[figure.file.casefold()]
+                raise misuse(f"is the file of figures.{other} too", "figures", number, "file")
         return self
 
     def to_mapping(self) -> dict[str, Any]:

@@ -64,6 +64,22 @@ def drawable(text: str) -> str:
     ).replace("$", r"\$")
 
 
+def bad_maths(text: str) -> str:
+    """Why a text in which ``$`` begins and ends maths cannot be drawn, nothing if it can."""
+    if "$" not in text:
+        return ""
+    if text.count("$") % 2 != text.count(r"\$") % 2:
+        return r"has a $ that begins maths and none that ends it; \$ is a dollar"
+    from matplotlib.mathtext import MathTextParser
+
+    try:
+        MathTextParser("path").parse(text)
+    except ValueError as error:
+        *_, said = str(error).strip().splitlines() or ["it cannot be read"]
+        return f"is no maths that can be drawn: {said.rpartition('Exception: ')[2]}"
+    return ""
+
+
 def looks(text: str) -> tuple[Any, ...]:
     """What the reader sees of ``text``: two texts print alike where that is equal.
 

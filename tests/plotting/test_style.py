@@ -17,11 +17,16 @@ from dadao_sim.plotting.style import COLOURS, Style, paper, parse_look, save_fig
 FIRST = ("dadao", "continuized", "msda", "adom_plus", "adom_plus_multi_consensus")
 
 
+def luminance(colour: str) -> float:
+    """Of WCAG 2 and of CIE: the weighted sum of linear light; 1 is white."""
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in to_rgb(colour)]
+    return sum(w * c for w, c in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
+
+
 def lightness(colour: str) -> float:
     """CIE L* of a colour: what is left of it in grey."""
-    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in to_rgb(colour)]
-    luminance = sum(w * c for w, c in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
-    return 116 * luminance ** (1 / 3) - 16 if luminance > 0.008856 else 903.3 * luminance
+    light = luminance(colour)
+    return 116 * light ** (1 / 3) - 16 if light > 0.008856 else 903.3 * light
 
 
 def look_of(methods):
@@ -43,6 +48,18 @@ def test_every_colour_stands_out_from_white():
 
 def test_no_two_methods_look_alike():
     assert len({style_of(name) for name in METHODS}) == len(METHODS)
+
+
+def test_any_methods_chosen_can_be_told_apart_in_grey():
+    """By the dash or the marker; where both are the same, by a contrast of 3 to 1, which WCAG asks
+    of graphics.
+    """
+    assert luminance("#FFFFFF") == pytest.approx(1)
+    looks = {name: style_of(name) for name, method in METHODS.items() if method.look}
+    for one, other in combinations(looks, 2):
+        a, b = looks[one], looks[other]
+        dark, light = sorted([luminance(a.colour) + 0.05, luminance(b.colour) + 0.05])
+        assert (a.dash, a.marker) != (b.dash, b.marker) or light / dark >= 3, (one, other)
 
 
 def test_a_look_is_a_colour_a_dash_and_a_marker():

@@ -59,6 +59,25 @@ EVERYTHING: dict[str, Any] = {
         "energy": {"gradient": 5, "communication": 6, "byte": 7},
         "quantities": ["bytes"],
     },
+    "figures": [
+        {
+            "file": "a.pdf",
+            "x": ["bytes"],
+            "y": "accuracy",
+            "algorithms": ["a"],
+            "labels": {},
+            "colours": {},
+            "x_scale": "log",
+            "y_scale": "linear",
+            "x_limits": [1, 2],
+            "y_limits": [-1, 1],
+            "width": "icml",
+            "height": 2,
+            "title": "$x^2$",
+            "legend": "right",
+            "font": "sans",
+        }
+    ],
 }
 LAWS = (
     {"kind": "lognormal", "mean": 1, "sigma": 0.5},

@@ -1,0 +1,113 @@
+"""The options of commands that draw algorithms: what `results.look.Look` has keys for."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from dadao_sim.cli.options import by_option
+from dadao_sim.errors import InputError
+
+if TYPE_CHECKING:
+    from dadao_sim.results.look import Look
+    from dadao_sim.results.result import Result
+
+AlgorithmOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--algorithm", metavar="LABEL", help="Only this one. May be repeated: in their order."
+    ),
+]
+LabelOption = Annotated[
+    list[str] | None,
+    typer.Option("--label", metavar="LABEL=TEXT", help="Call it so. May be repeated."),
+]
+ColourOption = Annotated[
+    list[str] | None,
+    typer.Option("--colour", metavar="LABEL=COLOUR", help="Draw it so. May be repeated."),
+]
+ScaleOption = Annotated[str, typer.Option(metavar="SCALE", help="auto, linear or log.")]
+LimitsOption = Annotated[
+    str | None, typer.Option(metavar="LOW,HIGH", help="Where the axis begins and ends.")
+]
+WidthOption = Annotated[
+    str | None, typer.Option(help="Inches, column, double, or of a venue: icml, ieee-double.")
+]
+HeightOption = Annotated[float | None, typer.Option(help="Inches.")]
+TitleOption = Annotated[str | None, typer.Option(help="Above; between $ and $ is maths.")]
+LegendOption = Annotated[
+    str, typer.Option(metavar="PLACE", help="above, below, right, inside or none.")
+]
+FontOption = Annotated[
+    str, typer.Option(metavar="FONT", help="serif, sans, computer-modern or tex.")
+]
+_OPTIONS = {
+    "algorithms": "--algorithm",
+    "labels": "--label",
+    "colours": "--colour",
+    **{key: f"--{key.replace('_', '-')}" for key in ("x_scale", "y_scale", "x_limits", "y_limits")},
+    **{key: f"--{key}" for key in ("width", "height", "title", "legend", "font")},
+}
+
+
+@contextmanager
+def by_look_option() -> Iterator[None]:
+    """As `by_option`, for the keys of a look and what is below them."""
+    try:
+        yield
+    except InputError as error:
+        where, wrong, right = error.args
+        key, dot, rest = str(where).partition(".")
+        if wrong and key in _OPTIONS:
+            error.args = (_OPTIONS[key] + (f" {rest}" if dot else ""), wrong, right)
+        raise
+
+
+def look_of(results: "Mapping[str, Result]", **given: Any) -> "Look":
+    """The look that options ask for, under the names of its keys. InputError names the option."""
+    from dadao_sim.results.look import Look
+    from dadao_sim.results.names import label_called
+    from dadao_sim.strict import checked
+
+    methods = {label: name for one in results.values() for label, name in one.methods.items()}
+    titles = {name: title for one in results.values() for name, title in one.titles.items()}
+    said = {key: value for key, value in given.items() if value is not None}
+    for key in ("labels", "colours"):
+        pairs = [_pair(_OPTIONS[key], text) for text in said.pop(key, [])]
+        with by_option(algorithm=_OPTIONS[key]):
+            said[key] = {label_called(name, methods, titles): value for name, value in pairs}
+    if "algorithms" in said:
+        with by_option(algorithm="--algorithm"):
+            names = [label_called(name, methods, titles) for name in said["algorithms"]]
+        said["algorithms"] = names
+    for key in ("x_limits", "y_limits"):
+        if key in said:
+            said[key] = _numbers(_OPTIONS[key], said[key])
+    if "width" in said:
+        said["width"] = _number_or_name(said["width"])
+    with by_look_option():
+        look: Look = checked(Look, said)
+    return look
+
+
+def _pair(option: str, text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not equals or not name.strip() or not value.strip():
+        raise InputError(option, f"{text!r} given", "LABEL=TEXT is needed")
+    return name.strip(), value.strip()
+
+
+def _numbers(option: str, text: str) -> tuple[float, ...]:
+    try:
+        low, high = map(float, text.split(","))
+    except ValueError:
+        raise InputError(option, f"{text!r} given", "LOW,HIGH is needed, as 1e-6,1") from None
+    return low, high
+
+
+def _number_or_name(text: str) -> float | str:
+    try:
+        return float(text)
+    except ValueError:
+        return text
