@@ -48,13 +48,17 @@ WORLD = [
     Writing("world s.yaml --log", ".npz"),
     Writing("world s.yaml --timeline"),
     Writing("world s.yaml --load"),
+    Writing("animate s.yaml --frames 2 --out", ".gif"),
 ]
 NETWORKS = [
     Writing("rates g.graphml --method auto --out", ".graphml", "g.graphml"),
     Writing("rates g.graphml --method auto --figure", reads="g.graphml"),
     Writing("network g.graphml --figure", reads="g.graphml"),
 ]
-RESULTS = [Writing("compare r --accuracy 0.1 --figure", reads="r/curves.parquet")]
+RESULTS = [
+    Writing("compare r --accuracy 0.1 --figure", reads="r/curves.parquet"),
+    Writing("plot r --out", reads="r/manifest.json"),
+]
 LONG = [
     Writing("recovered r --figure", reads="r/manifest.json"),
     Writing("prior ./w.npz --figure", reads="w.npz"),

@@ -32,6 +32,8 @@ SetOption = Annotated[
 ]
 SeedOption = Annotated[int, typer.Option(min=0, help="Of a random graph.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+NamesOption = Annotated[bool, typer.Option(help="In the figure, the nodes by their names.")]
+MapScaleOption = Annotated[bool, typer.Option(help="In the figure, how long things are.")]
 KappaOption = Annotated[float, typer.Option(help="L/mu, of the critical factor.")]
 
 group = Group("Networks", place=2)
@@ -51,6 +53,8 @@ def network(
     kappa: KappaOption = 100.0,
     as_json: JsonOption = False,
     figure: FigureOption = None,
+    names: NamesOption = False,
+    scale: MapScaleOption = False,
     overwrite: OverwriteOption = False,
 ) -> None:
     """Size and constants of a network, and what each method communicates on it."""
@@ -69,7 +73,7 @@ def network(
     else:
         print_network(report)
     if figure is not None:
-        _draw(built, built.rates if rates else None, figure, overwrite)
+        _draw(built, built.rates if rates else None, figure, overwrite, names, scale)
 
 
 @group.command()
@@ -99,6 +103,8 @@ def rates(
     kappa: KappaOption = 100.0,
     as_json: JsonOption = False,
     figure: FigureOption = None,
+    names: NamesOption = False,
+    scale: MapScaleOption = False,
     overwrite: OverwriteOption = False,
 ) -> None:
     """The gossip rates of least total, with a certificate, against the usual ones."""
@@ -127,7 +133,7 @@ def rates(
     if out is not None:
         write_graphml(last.network, out, overwrite=overwrite)
     if figure is not None and cost is None:
-        _draw(last.network, last.rates, figure, overwrite)
+        _draw(last.network, last.rates, figure, overwrite, names, scale)
     elif figure is not None:
         from dadao_sim.plotting.savings import savings_figure
         from dadao_sim.plotting.style import save_figure
@@ -262,9 +268,13 @@ def graph_options(sets: list[str]) -> dict[str, Any]:
     return options
 
 
-def _draw(built: "Network", rates: Any, figure: Path, overwrite: bool) -> None:
+def _draw(
+    built: "Network", rates: Any, figure: Path, overwrite: bool, names: bool, scale: bool
+) -> None:
     from dadao_sim.plotting.networks import network_figure
     from dadao_sim.plotting.style import save_figure
     from dadao_sim.reports.layout import network_layout
 
-    save_figure(network_figure(network_layout(built), rates), figure, overwrite=overwrite)
+    with by_option(scale="--scale"):
+        drawn = network_figure(network_layout(built), rates, names=names, scale=scale)
+    save_figure(drawn, figure, overwrite=overwrite)

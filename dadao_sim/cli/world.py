@@ -30,6 +30,7 @@ def world(
     timeline: Annotated[Path | None, typer.Option(help="Draw the nodes' time there.")] = None,
     begin: Annotated[float, typer.Option(help="Where the timeline begins.")] = 0.0,
     load: Annotated[Path | None, typer.Option(help="Draw the bytes per link there.")] = None,
+    names: Annotated[bool, typer.Option(help="In --load, the nodes by their names.")] = False,
     overwrite: OverwriteOption = False,
 ) -> None:
     """What happens in a scenario's world: work, waiting, staleness, load, losses."""
@@ -74,7 +75,8 @@ def world(
     if load is not None:
         rates = report.link_bytes / report.end
         what = "Bytes per mean gradient interval"
-        drawn = network_figure(network_layout(report.network), rates, label=what)
+        layout = network_layout(report.network)
+        drawn = network_figure(layout, rates, label=what, names=names)
         save_figure(drawn, load, overwrite=overwrite)
         say(f"figure: {load}")
 

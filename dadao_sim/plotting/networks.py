@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from dadao_sim.errors import InputError
 from dadao_sim.plotting.style import COLUMN_WIDTH, new_figure, paper
 from dadao_sim.reports.layout import Layout
+from dadao_sim.text.labels import drawable
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -20,6 +21,10 @@ if TYPE_CHECKING:
 Array = NDArray[np.float64]
 
 NEGLIGIBLE = 1e-3  # an edge slower than this part of the fastest is drawn as unused
+NAME_SIZE = 6  # points, of the names of nodes
+_ALONG = np.linspace(0.1, 0.9, 9)  # where edges are looked at that a name may hide
+_WAYS = np.array([(1, 0), (-1, 0), (0, 1), (0, -1), (1, 1), (-1, 1), (1, -1), (-1, -1)])
+_BAR: dict[str, Any] = {"color": "0.15", "linewidth": 1.2, "solid_capstyle": "butt"}
 _LIGHT, _DARK = "#A9CBE3", "#08306B"  # grows darker with the rate, also in grey
 
 
@@ -29,6 +34,9 @@ def network_figure(
     title: str | None = None,
     width: float = COLUMN_WIDTH,
     label: str = "Rate of the edge",
+    *,
+    names: bool = False,
+    scale: bool = False,
 ) -> Figure:
     """The nodes and edges of a network, the faster edges wider and darker.
 
@@ -38,12 +46,17 @@ def network_figure(
         label: what the rates are called; they can be any load.
         title: above the figure.
         width: in inches.
+        names: whether the nodes are called by their names beside them.
+        scale: whether a bar says how long things are, in km on a map.
 
     Raises:
-        InputError: `rates` has another length, or one is negative or not finite.
+        InputError: `rates` has another length, or one is negative or not finite; a scale where no
+            length means anything.
 
     """
     values = None if rates is None else _checked(rates, len(layout.edges))
+    if scale and layout.unit is None:
+        raise InputError("scale", "the nodes have no positions of their own, and lie anywhere")
     positions, aspect = layout.positions, layout.aspect
     lower, upper = positions.min(axis=0), positions.max(axis=0)
     pad = 0.05 * np.max((upper - lower) * (1.0, aspect)) / (1.0, aspect)
@@ -65,9 +78,68 @@ def network_figure(
         edge = 0.4 if size > 2 else 0.0
         axes.plot(*positions.T, color="0.15", markersize=size, markeredgewidth=edge, **dots)
         axes.set(xlim=(lower[0], upper[0]), ylim=(lower[1], upper[1]))
+        if scale:
+            _draw_scale(axes, layout)
+        if names:
+            draw_names(axes, layout, width / float(across), size)
         if title is not None:
             axes.set_title(title)
     return figure
+
+
+def _draw_scale(axes: Axes, layout: Layout) -> None:
+    """A bar of a round length, at most a quarter of the width, below the network at the left."""
+    left, right = axes.get_xlim()
+    most = (right - left) * layout.length / 4
+    decade = 10.0 ** math.floor(math.log10(most))
+    length = max(factor * decade for factor in (1, 2, 5) if factor * decade <= most)
+    place = axes.get_xaxis_transform()
+    ends = [left, left + length / layout.length]
+    axes.plot(ends, [0, 0], transform=place, clip_on=False, label="scale", **_BAR)
+    text = f"{length:,g} {layout.unit}".strip()
+    axes.text(sum(ends) / 2, 0.01, text, transform=place, ha="center", va="bottom", fontsize=6)
+
+
+def draw_names(axes: Axes, layout: Layout, inch: float, size: float) -> None:
+    """The name of each node beside it, where it hides least of what is there already.
+
+    One step along x is ``inch`` long; the nodes are dots of ``size`` points.
+    """
+    from matplotlib.patheffects import withStroke
+
+    names = layout.ids or tuple(map(str, range(len(layout.positions))))
+    points = 72 * inch * layout.positions * (1.0, layout.aspect)
+    ends = points[layout.edges]
+    middles = np.concatenate([ends[:, 0] + t * (ends[:, 1] - ends[:, 0]) for t in _ALONG])
+    taken = np.empty((0, 4))
+    halo = [withStroke(linewidth=1.2, foreground="white")]
+    for k, name in enumerate(map(drawable, names)):
+        half = np.array([0.25 * NAME_SIZE * len(name), 0.4 * NAME_SIZE])
+        offsets = [(half + 0.6 * size) * way for way in _WAYS]
+        boxes = [np.concatenate([points[k] + o - half, points[k] + o + half]) for o in offsets]
+        hidden = [
+            10 * _overlapping(taken, box) + 3 * _within(points, box) + _within(middles, box)
+            for box in boxes
+        ]
+        best = int(np.argmin(hidden))
+        taken = np.vstack([taken, boxes[best]])
+        where: dict[str, Any] = {"textcoords": "offset points", "ha": "center", "va": "center"}
+        axes.annotate(
+            *(name, layout.positions[k], offsets[best]),
+            **where,
+            fontsize=NAME_SIZE,
+            path_effects=halo,
+            zorder=3,
+        )
+
+
+def _overlapping(boxes: Array, box: Array) -> int:
+    apart = (boxes[:, :2] > box[2:]).any(axis=1) | (boxes[:, 2:] < box[:2]).any(axis=1)
+    return int((~apart).sum())
+
+
+def _within(points: Array, box: Array) -> int:
+    return int(((points >= box[:2]) & (points <= box[2:])).all(axis=1).sum())
 
 
 def _checked(rates: ArrayLike, edges: int) -> Array:

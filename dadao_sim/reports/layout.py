@@ -10,6 +10,7 @@ from dadao_sim.networks import Network
 from dadao_sim.networks.convert import as_one_network
 
 STEEPEST = math.radians(85)  # latitude, beyond which no map is drawn
+DEGREE_KM = math.radians(6371.0088)  # of latitude: the mean radius of the earth
 FORCE_NODES = 1000  # up to here the layout is that of Kamada and Kawai: seconds at the most
 
 
@@ -18,12 +19,17 @@ class Layout:
     """A network in the plane: ``positions`` (n, 2) and ``edges`` (|E|, 2), pairs of nodes.
 
     A step along y is ``aspect`` times as long as one along x: on a map a degree of longitude is
-    shorter than one of latitude, by the cosine of the latitude.
+    shorter than one of latitude, by the cosine of the latitude. A step along x has the ``length``
+    in the ``unit``: "km" on a map, "" at positions of the network's own; None where the positions
+    were found, and no length means anything. ``ids`` are what the nodes are called; None: 0 to n-1.
     """
 
     positions: np.ndarray
     edges: np.ndarray
     aspect: float = 1.0
+    length: float = 1.0
+    unit: str | None = None
+    ids: tuple[str, ...] | None = None
 
 
 def network_layout(network: Network) -> Layout:
@@ -45,7 +51,10 @@ def network_layout(network: Network) -> Layout:
         positions = _completed(network, network.positions)
         latitude = math.radians(float(positions[:, 1].mean()))
         on_map = network.lengths_km is not None and abs(latitude) < STEEPEST
-        return Layout(positions, network.edges, 1 / math.cos(latitude) if on_map else 1.0)
+        if not on_map:
+            return Layout(positions, network.edges, unit="", ids=network.ids)
+        shrunk = math.cos(latitude)
+        return Layout(positions, network.edges, 1 / shrunk, DEGREE_KM * shrunk, "km", network.ids)
     if network.nodes <= FORCE_NODES:
         graph = network.to_networkx()
         placed = nx.kamada_kawai_layout(graph)
@@ -54,7 +63,7 @@ def network_layout(network: Network) -> Layout:
         points = _slowest_modes(network)
     points -= points.mean(axis=0)
     directions = np.linalg.svd(points, full_matrices=False)[2]
-    return Layout(points @ directions.T, network.edges)
+    return Layout(points @ directions.T, network.edges, ids=network.ids)
 
 
 def _completed(network: Network, positions: np.ndarray) -> np.ndarray:

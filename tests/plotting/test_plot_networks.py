@@ -87,3 +87,44 @@ def test_the_title_is_above_and_the_page_is_filled(square):
     bar = figure.axes[1].get_tightbbox(renderer)
     assert bar is not None
     assert not box.overlaps(bar)
+
+
+def test_nodes_are_called_by_their_names_beside_them(square):
+    named = Network(
+        4, square.edges, positions=square.positions, ids=("Oslo", "Bern", "Rome", "$x$")
+    )
+    figure = network_figure(network_layout(named), names=True)
+    texts = figure.axes[0].texts
+    assert [text.get_text() for text in texts] == ["Oslo", "Bern", "Rome", r"\$x\$"]
+    np.testing.assert_array_equal([text.xy for text in texts], square.positions)
+    renderer = FigureCanvasAgg(figure).get_renderer()
+    figure.draw_without_rendering()
+    boxes = [text.get_window_extent(renderer) for text in texts]
+    assert not any(a.overlaps(b) for k, a in enumerate(boxes) for b in boxes[:k])
+    numbers = network_figure(network_layout(square), names=True).axes[0].texts
+    assert [text.get_text() for text in numbers] == ["0", "1", "2", "3"]
+
+
+def bar_of(figure):
+    (bar,) = [line for line in figure.axes[0].lines if line.get_label() == "scale"]
+    (text,) = figure.axes[0].texts
+    return np.ptp(bar.get_xdata()), text.get_text()
+
+
+def test_the_scale_of_a_map_is_the_great_circle():
+    """Between two points on one parallel, by the haversine formula."""
+    east, latitude = 20.0, 50.0
+    half = np.sin(np.radians(east) / 2) ** 2 * np.cos(np.radians(latitude)) ** 2
+    distance = 2 * 6371.0088 * np.arcsin(np.sqrt(half))
+    places = np.array([[0.0, latitude], [east, latitude], [east / 2, latitude]])
+    network = Network(3, np.array([(0, 1), (1, 2)]), positions=places, lengths_km=np.ones(2))
+    length, text = bar_of(network_figure(network_layout(network), scale=True))
+    assert text == "200 km"
+    assert length == pytest.approx(200 / distance * east, rel=5e-3)
+
+
+def test_the_scale_of_a_plane_has_its_unit_and_elsewhere_there_is_none(square):
+    length, text = bar_of(network_figure(network_layout(square), scale=True))
+    assert (length, text) == (pytest.approx(0.5), "0.5")
+    with pytest.raises(InputError, match=r"^scale: the nodes have no positions of their own"):
+        network_figure(network_layout(Network(2, np.array([(0, 1)]))), scale=True)

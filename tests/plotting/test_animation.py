@@ -1,0 +1,88 @@
+"""A film has a picture of each moment, and is one file that needs nothing else."""
+
+import base64
+import io
+import re
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from dadao_sim.errors import InputError
+from dadao_sim.plotting.animation import film_images, save_film
+from dadao_sim.reports.layout import Layout
+from dadao_sim.reports.spread import Spread
+
+EDGES = np.array([(0, 1), (1, 2), (2, 3)])
+PLACES = np.array([[0.0, 0.0], [1.0, 0.0], [1.0, 1.0], [0.0, 1.0]])
+
+
+def made(values=None, shows="error"):
+    times = np.linspace(0, 10, 5)
+    values = np.exp(-times)[:, None] * (1 + np.arange(4)) if values is None else values
+    uses = np.array([[0, 0, 0], [1, 0, 0], [0, 2, 0], [0, 0, 1], [0, 0, 0]])
+    layout = Layout(PLACES, EDGES, ids=("Oslo", "Bern", "Rome", "Bonn"))
+    return Spread(layout, times, values, uses, "A & B", "error", shows)
+
+
+def test_a_gif_has_a_picture_of_each_moment_and_lasts_as_long_as_asked_for(tmp_path):
+    save_film(made(), tmp_path / "a.gif", seconds=2)
+    with Image.open(tmp_path / "a.gif") as film:
+        assert film.n_frames == 5
+        assert film.info["loop"] == 0
+        pauses = []
+        for frame in range(5):
+            film.seek(frame)
+            pauses.append(film.info["duration"])
+    assert pauses == [400, 400, 400, 400, 1500], "the end stays"
+
+
+def test_the_same_run_gives_the_same_bytes(tmp_path):
+    for kind in ("gif", "html"):
+        save_film(made(), tmp_path / f"a.{kind}")
+        save_film(made(), tmp_path / f"b.{kind}")
+        assert (tmp_path / f"a.{kind}").read_bytes() == (tmp_path / f"b.{kind}").read_bytes()
+
+
+def test_a_page_has_all_its_pictures_in_it_and_asks_for_nothing(tmp_path):
+    save_film(made(), tmp_path / "a.html")
+    page = (tmp_path / "a.html").read_text()
+    assert not re.search(r"https?:|src=|href=|import |fetch|url\(", page)
+    pictures = re.findall(r'^"([A-Za-z0-9+/=]+)"', page, flags=re.MULTILINE)
+    assert len(pictures) == 5
+    first = Image.open(io.BytesIO(base64.b64decode(pictures[0])))
+    assert first.size == next(film_images(made())).size
+    assert "<title>A &amp; B</title>" in page
+    assert "const times = [0,2.5,5,7.5,10];" in page
+    assert 'max="4"' in page
+
+
+def test_pictures_change_where_values_and_edges_do():
+    first, second, *_ = (np.asarray(image, dtype=int) for image in film_images(made()))
+    assert first.shape == second.shape
+    changed = np.abs(first - second).sum(axis=2) > 30
+    assert 0.001 < changed.mean() < 0.2
+
+
+def test_nodes_are_called_by_their_names():
+    with_names = np.asarray(next(film_images(made(), names=True)), dtype=int)
+    without = np.asarray(next(film_images(made())), dtype=int)
+    assert (np.abs(with_names - without).sum(axis=2) > 0).any()
+
+
+def test_what_cannot_be_filmed_is_one_line(tmp_path):
+    with pytest.raises(InputError, match=r"name a file that ends in \.gif or \.html"):
+        save_film(made(), tmp_path / "a.mp4")
+    with pytest.raises(InputError, match=r"^seconds: 0 given; 0.1 to 600 are possible"):
+        save_film(made(), tmp_path / "a.gif", seconds=0)
+    with pytest.raises(InputError, match="diverged"):
+        save_film(made(np.full((5, 4), np.inf)), tmp_path / "a.gif")
+    (tmp_path / "theirs.gif").write_bytes(b"GIF89a of somebody")
+    with pytest.raises(InputError, match="is not one of ours"):
+        save_film(made(), tmp_path / "theirs.gif")
+    assert (tmp_path / "theirs.gif").read_bytes() == b"GIF89a of somebody"
+
+
+def test_a_value_that_never_changes_can_be_filmed(tmp_path):
+    save_film(made(np.full((5, 4), 2.0), "value"), tmp_path / "a.gif")
+    assert (tmp_path / "a.gif").stat().st_size > 1000
