@@ -31,7 +31,7 @@ from dadao_sim.cli.options import (
     prices_of,
 )
 from dadao_sim.cli.show import print_costs, say
-from dadao_sim.errors import InputError
+from dadao_sim.errors import InputError, within
 
 group = Group("Results", place=1)
 
@@ -162,9 +162,8 @@ def plot(
     overwrite: OverwriteOption = False,
 ) -> None:
     """Draw one error against one cost, or several, into DIR/figures."""
-    from dadao_sim.cli.run import draw_figures
     from dadao_sim.files import check_outputs
-    from dadao_sim.plotting.curves import curve_figure, panel_figure
+    from dadao_sim.plotting.curves import curve_figure, figure_of, panel_figure
     from dadao_sim.plotting.style import FIGURE, save_figure
     from dadao_sim.results.folder import files_read
     from dadao_sim.results.result import load_result
@@ -174,15 +173,22 @@ def plot(
         asked = load_scenario(figures).figures
         if not asked:
             raise InputError("--figures", f"{figures} has no section figures")
-        draw_figures(load_result(folder), asked, folder, overwrite=overwrite)
+        paths = {one.file: folder / "figures" / one.file for one in asked}
+        kinds = {file: (path, FIGURE) for file, path in paths.items()}
+        check_outputs(kinds, overwrite=overwrite)
+        result = load_result(folder)
+        for number, one in enumerate(asked):
+            with within(f"{figures}: figures.{number}"):
+                save_figure(figure_of(result, one), paths[one.file], overwrite=overwrite)
+            say(f"figure: {paths[one.file]}")
         return
     xs = [str(one) for one in x or [COMMUNICATIONS]]
     path = out or folder / "figures" / f"{y}-{'-'.join(xs)}.{format}"
     prices = prices_of(price)
-    result = load_result(folder)
     read = files_read(folder) if out else []
     option = "--out" if out else "figure"
     check_outputs({option: (path, FIGURE)}, inputs=read, overwrite=overwrite)
+    result = load_result(folder)
     look = look_of(
         {"": result},
         **{"algorithms": algorithm, "labels": label, "colours": colour},

@@ -86,7 +86,7 @@ def run(
     else:
         say(f"result: {folder}" + (f"; {there} of its runs were there before" if there else ""))
     _draw(result, folder)
-    draw_figures(result, loaded.figures or (), folder)
+    _draw_asked(result, loaded.figures or (), folder)
 
 
 @group.command()
@@ -127,17 +127,15 @@ def _draw(result: "Result", folder: Path) -> None:
         save_figure(figure, path, overwrite=True)
 
 
-def draw_figures(
-    result: "Result", figures: "Sequence[FigureSpec]", folder: Path, *, overwrite: bool = True
-) -> None:
-    """The figures of a scenario; a line of each, and why where one has nothing to draw."""
+def _draw_asked(result: "Result", figures: "Sequence[FigureSpec]", folder: Path) -> None:
+    """The figures of the scenario; a line of each, and why where one has nothing to draw."""
     from dadao_sim.plotting.curves import figure_of
     from dadao_sim.plotting.style import save_figure
 
     for spec in figures:
         path = folder / "figures" / spec.file
         try:
-            save_figure(figure_of(result, spec), path, overwrite=overwrite)
+            save_figure(figure_of(result, spec), path, overwrite=True)
             say(f"figure: {path}")
         except InputError as error:
             say(f"no figure {spec.file}: {error}")

@@ -12,7 +12,7 @@ from dadao_sim.results.store import fingerprint
 from dadao_sim.scenario.model import AlgorithmSpec, Scenario
 from dadao_sim.strict import files_named
 
-NOT_OF_A_RUN = ("name", "repeats", "algorithms", "report")
+NOT_OF_A_RUN = ("name", "repeats", "algorithms", "report", "figures")
 """Keys of a scenario that change no run: which are made, and what is said of them."""
 
 

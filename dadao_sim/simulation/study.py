@@ -101,7 +101,6 @@ class Study:
         Parts given in Python are not told from each other, but from those of the scenario.
         """
         mapping = {**self.scenario.to_mapping(), "files": self.input_digest}
-        mapping.pop("figures", None)  # they change no run
         mapping |= {"given": self.given} if self.given else {}
         return fingerprint(mapping, dadao_sim.__version__)
 
