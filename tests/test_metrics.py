@@ -3,6 +3,7 @@
 import json
 import math
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ from dadao_sim.metrics import METRICS, Metric
 from dadao_sim.plotting.curves import curve_figure, median_and_band, runs_of
 from dadao_sim.results.columns import CURVE_COLUMNS
 from dadao_sim.results.result import load_result, read_table
+from dadao_sim.scenario.reading import scenario_from_mapping
 from dadao_sim.simulation.measures import Errors
 from dadao_sim.simulation.one_run import run_plan
 from dadao_sim.simulation.study import Study
@@ -57,6 +59,14 @@ def test_it_is_measured_at_every_sample_and_changes_no_other_byte():
             assert last.away == np.abs(more.states[key]["x"]).max()
     axis = {"title": "Largest coordinate", "unit": "m", "log": False}
     assert (plain.manifest["metrics"], more.manifest["metrics"]) == ({}, {"away": axis})
+
+
+def test_a_title_that_cannot_be_drawn_is_refused_before_the_run():
+    METRICS.register(replace(AWAY, title=r"$\max_i |x_{i|$"))
+    with pytest.raises(
+        InputError, match=r"^record.metrics.0: the title of 'away' is no maths that"
+    ):
+        scenario_from_mapping(asking("away"))
 
 
 def test_a_saved_result_can_be_drawn_where_the_metric_is_not_known(tmp_path):

@@ -49,7 +49,13 @@ def comparison_table(
     tables = []
     for name, result in results.items():
         terms = result.terms.priced(**(prices or {}))
-        table = result.summary_of([accuracy], quantities, terms, algorithms)
+        try:
+            table = result.summary_of([accuracy], quantities, terms, algorithms)
+        except InputError as error:
+            where, wrong, right = error.args
+            if where == "quantities" and len(results) > 1:  # which result it is that has it not
+                error.args = (where, f"{name}: {wrong}", right)
+            raise
         table.insert(0, "scenario", name)
         tables.append(table)
     return pd.concat(tables, ignore_index=True)

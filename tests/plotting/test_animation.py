@@ -2,7 +2,10 @@
 
 import base64
 import io
+import os
 import re
+import shutil
+import subprocess
 
 import numpy as np
 import pytest
@@ -55,6 +58,26 @@ def test_a_page_has_all_its_pictures_in_it_and_asks_for_nothing(tmp_path):
     assert "<title>A &amp; B</title>" in page
     assert "const times = [0,2.5,5,7.5,10];" in page
     assert 'max="4"' in page
+
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium")
+def test_a_browser_plays_the_page_to_its_end(tmp_path):
+    """Its own script has put the last picture and the last time in their places."""
+    save_film(made(), tmp_path / "a.html", seconds=0.2)
+    asked = ["--headless", "--no-sandbox", "--disable-gpu", "--virtual-time-budget=5000"]
+    home = {**os.environ, "HOME": str(tmp_path)}
+    command = [CHROMIUM, *asked, "--dump-dom", (tmp_path / "a.html").as_uri()]
+    dom = subprocess.run(
+        command, capture_output=True, text=True, timeout=120, env=home, check=True
+    ).stdout
+    last = re.findall(r'^"([A-Za-z0-9+/=]+)"', dom, flags=re.MULTILINE)[-1]
+    assert f'src="data:image/png;base64,{last}"' in dom
+    assert re.search(r'<output id="time">time 10</output>', dom)
+    assert ">Play</button>" in dom
 
 
 def test_pictures_change_where_values_and_edges_do():

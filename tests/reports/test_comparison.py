@@ -66,3 +66,23 @@ def test_a_label_is_marked_where_it_is_experimental_in_any_of_the_results():
     assert table["experimental"].tolist() == [False, False, True]
     names = printed_names(table, titles_of(results))
     assert names == {"dadao": "DADAO (experimental)", "nids": "NIDS"}
+
+
+def test_the_result_that_lacks_a_quantity_is_named(results):
+    with pytest.raises(InputError, match=r"^quantities: path: seconds: the scenario has no world"):
+        comparison_table(results, 1e-4, ["seconds"])
+    alone = {"path": results["path"]}
+    with pytest.raises(InputError, match=r"^quantities: seconds: the scenario has no world"):
+        comparison_table(alone, 1e-4, ["seconds"])
+
+
+def test_only_the_algorithms_asked_for_are_compared(results):
+    table = comparison_table(results, 1e-4, ["bits"], algorithms=["msda"])
+    assert table[["scenario", "algorithm"]].to_numpy().tolist() == [
+        ["path", "msda"],
+        ["grid", "msda"],
+    ]
+    whole = comparison_table(results, 1e-4, ["bits"]).query("algorithm == 'msda'")
+    assert table.equals(whole.reset_index(drop=True))
+    with pytest.raises(InputError, match=r"^algorithms: 'extra' is in none of the results"):
+        comparison_table(results, 1e-4, algorithms=["extra"])
