@@ -38,7 +38,6 @@ from dadao_sim.results.columns import DIVERGED
 from dadao_sim.results.look import FigureSpec, Look
 from dadao_sim.results.result import Result
 from dadao_sim.results.summary import percentile
-from dadao_sim.strict import checked
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -192,7 +191,7 @@ def draw(result: Result, **keys: Any) -> Figure:
 
     Raises InputError for a key that is unknown or wrong, and as `curve_figure`.
     """
-    return figure_of(result, checked(FigureSpec, {**keys, "file": "figure.pdf"}))
+    return figure_of(result, FigureSpec.of(keys))
 
 
 def figure_of(result: Result, spec: FigureSpec, terms: Terms | None = None) -> Figure:

@@ -4,7 +4,7 @@ A :class:`Look` is what every figure can be told; a :class:`FigureSpec` a figure
 ``figures`` of a scenario. The keywords of Python and the options of the command line are the same.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import (
@@ -17,7 +17,7 @@ from pydantic import (
 )
 
 from dadao_sim.results.axes import AXES
-from dadao_sim.strict import NameIn, StrictModel, Text, misuse, suggestion
+from dadao_sim.strict import NameIn, StrictModel, Text, checked, misuse, suggestion
 from dadao_sim.text.colours import COLOUR_NAMES, hex_colour
 from dadao_sim.text.labels import bad_maths, cannot_be_shown
 from dadao_sim.text.lines import shown
@@ -166,3 +166,9 @@ class FigureSpec(Look):
         if file.rpartition(".")[0] == "curves":
             raise misuse(f"{file!r} is the standard figure; choose another name")
         return file
+
+    @classmethod
+    def of(cls, keys: Mapping[str, Any]) -> "FigureSpec":
+        """That of keywords, to be saved anywhere. InputError names the key that is wrong."""
+        spec: FigureSpec = checked(cls, {**keys, "file": "figure.pdf"})
+        return spec
