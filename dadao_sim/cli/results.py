@@ -53,7 +53,7 @@ def compare(
     names = _told_apart(folders)
     results = {name: load_result(folder) for name, folder in zip(names, folders, strict=True)}
     with by_option(accuracies="--accuracy", accuracy="--accuracy"):
-        print_costs(comparison_table(results, accuracy), titles_of(results))
+        print_costs(comparison_table(results, accuracy), titles_of(results), ["scenario"])
         drawn = figure and comparison_figure(results, accuracy, quantity)
     if figure and drawn:
         save_figure(drawn, figure, overwrite=overwrite)

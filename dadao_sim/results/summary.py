@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
 QUANTITIES = ("communications", "gradients", "time", "cost", "bits")
+COST_COLUMNS = (
+    *("algorithm", "method", "experimental", "constants", "repeat", "status", "accuracy"),
+    *QUANTITIES,
+)
 STATISTICS = {"median": 50, "p10": 10, "p90": 90}
 NOT_REACHED = "not reached"
 NOT_TRIED = "not tried"
@@ -84,7 +88,7 @@ def costs_to_accuracy(
             raise InputError("accuracies", f"{target:g} given", "all must be positive and finite")
     weighted = with_cost(curves, gradient_cost, communication_cost)
     samples = dict(list(weighted.groupby(["algorithm", "repeat"], sort=False)))
-    names = ["algorithm", "method", "experimental", "constants", "repeat", "status"]
+    names = list(COST_COLUMNS[:6])
     rows: list[dict[str, Any]] = []
     for run in zip(*(runs[name] for name in names), strict=True):
         label, _, _, _, repeat, _ = run
@@ -98,7 +102,7 @@ def costs_to_accuracy(
                     first = group.iloc[int(reached[0])]
                     spent = {name: float(first[name]) for name in QUANTITIES}
             rows.append({**dict(zip(names, run, strict=True)), "accuracy": target, **spent})
-    return pd.DataFrame(rows, columns=[*names, "accuracy", *QUANTITIES])
+    return pd.DataFrame(rows, columns=list(COST_COLUMNS))
 
 
 def summarise(
@@ -123,11 +127,17 @@ def summarise(
         depend on the accuracy of the row.
 
     """
+    return over_repeats(
+        costs_to_accuracy(
+            curves, runs, accuracies, gradient_cost, communication_cost, stop_accuracy
+        )
+    )
+
+
+def over_repeats(costs: DataFrame) -> DataFrame:
+    """The table of `summarise`, from one of `costs_to_accuracy`."""
     import pandas as pd
 
-    costs = costs_to_accuracy(
-        curves, runs, accuracies, gradient_cost, communication_cost, stop_accuracy
-    )
     rows: list[dict[str, Any]] = []
     for (label, accuracy), group in costs.groupby(["algorithm", "accuracy"], sort=False):
         endings = set(group["status"])
