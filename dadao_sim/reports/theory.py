@@ -12,6 +12,7 @@ import numpy as np
 
 from dadao_sim.algorithms.contract.guarantee import Guarantee
 from dadao_sim.algorithms.contract.rounds import RoundMethod
+from dadao_sim.compression.masks import Masks
 from dadao_sim.errors import InputError, within
 from dadao_sim.results.summary import percentile, summarise
 from dadao_sim.scenario.reading import scenario_from_mapping
@@ -34,6 +35,7 @@ PAST = 1.3  # times the time at which the slope alone says that an accuracy is r
 CURVE_STATES = 100  # numbers in what is worked out at once, up to which a whole expected curve is
 CURVE_EVENTS = 50_000  # that happen until its end, up to which it takes seconds
 QUICK_STATES = 400  # and the slope alone; above, it takes from seconds to minutes
+QUICK_COMPRESSED = 250  # the same of rounds whose messages are multiplied by random masks
 
 
 @dataclass(frozen=True)
@@ -296,14 +298,14 @@ def _exact(plan: Plan, patient: bool) -> tuple[float, bool]:
     """The exact decay, and whether it is near x* only."""
     args = plan.method, plan.parts.problem, plan.network
     changed = overrides_of(plan.spec), options_of(plan.spec)
-    if isinstance(plan.method, RoundMethod):
-        rate = round_rate(*args, *changed)
-        return rate.decay, rate.linearised
-    size = _at_once(plan)
-    if size > QUICK_STATES and not patient:
+    quick = _quick(plan)
+    if not patient and quick is not None and (size := _at_once(plan)) > quick:
         raise InputError(
             f"{size:,} numbers at once: what is exact takes up to minutes; ask for it by --patient"
         )
+    if isinstance(plan.method, RoundMethod):
+        rate = round_rate(*args, *changed)
+        return rate.decay, rate.linearised
     found = exact_rate(*args, *changed)
     return -found.sigma, found.linearised
 
@@ -327,10 +329,23 @@ def _curve(plan: Plan, least: float, decay: float, distance: float, patient: boo
     return Curve(times, errors * problem.nodes / distance)
 
 
+def _quick(plan: Plan) -> int | None:
+    """Numbers in the state up to which what is exact takes seconds; None where it always does."""
+    if not isinstance(plan.method, RoundMethod):
+        return QUICK_STATES
+    return None if _masks(plan) is None else QUICK_COMPRESSED
+
+
+def _masks(plan: Plan) -> Masks | None:
+    Q = plan.tuning.compressor
+    return None if Q is None else Q.masks(plan.parts.problem.dimension)
+
+
 def _at_once(plan: Plan) -> int:
     """Numbers in the state of what does not decouple."""
     problem = plan.parts.problem
-    together = problem.dimension if Quadratics.of(problem).axes is None else 1
+    decouple = Quadratics.of(problem).curvatures_under(_masks(plan)) is not None
+    together = 1 if decouple else problem.dimension
     return problem.nodes * len(plan.method.blocks) * together
 
 
