@@ -14,6 +14,7 @@ from dadao_sim.errors import InputError
 from dadao_sim.problems.kinds.problem import Problem
 
 ROUNDING = 1e-7  # by which a step may miss its linear form, or what is conserved move, relative
+ENDED = 1e-6  # a state that counts as 0, from one of size 1
 LATER = 5  # times as many rounds after which the step must be the same
 
 
@@ -61,7 +62,7 @@ class PlayedRounds:
 
     def check(self, wanted: np.ndarray, after: np.ndarray, wrong: str) -> None:
         """InputError, with what is ``wrong``, where a round leads elsewhere than it should."""
-        if np.abs(after - wanted).max() > ROUNDING * np.abs(wanted).max():
+        if np.abs(after - wanted).max() > ROUNDING * max(np.abs(wanted).max(), ENDED):
             raise InputError(f"{self.method.name}: no exact rate is known: its step {wrong}")
 
     def play(

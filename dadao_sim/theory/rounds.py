@@ -113,7 +113,7 @@ def _masks(method: Method, tuning: Tuning, d: int) -> Masks | None:
     if masks is None:
         raise InputError(
             f"{method.name}: no exact rate of rounds is known of messages by {Q.kind}, whose "
-            "variance is not quadratic in what they say; it is of random_k and drop"
+            "variance is not quadratic in what they say; of random_k and drop it is"
         )
     return masks
 
