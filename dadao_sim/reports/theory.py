@@ -14,7 +14,7 @@ from dadao_sim.algorithms.contract.guarantee import Guarantee
 from dadao_sim.algorithms.contract.rounds import RoundMethod
 from dadao_sim.compression.masks import Masks
 from dadao_sim.errors import InputError, within
-from dadao_sim.results.summary import percentile, summarise
+from dadao_sim.results.summary import NOT_REACHED, percentile, summarise
 from dadao_sim.scenario.reading import scenario_from_mapping
 from dadao_sim.simulation.counts import shares
 from dadao_sim.simulation.plan import Plan, gradient_rate, options_of, overrides_of
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from dadao_sim.simulation.study import Study
 
 TINY = np.finfo(float).tiny
+NEVER, AT_ONCE = "never", "at once"  # counts, and decays, that are infinite
 COUNTS = ("communications", "gradients", "time")
 POINTS = 60  # of an expected curve
 PAST = 1.3  # times the time at which the slope alone says that an accuracy is reached
@@ -154,11 +155,7 @@ class TheoryReport:
     edges: int
 
     def to_mapping(self) -> dict[str, Any]:
-        """Plain data."""
-
-        def number(value: float) -> float | None:
-            return value if math.isfinite(value) else None
-
+        """Plain data: None where a number is not known, text where it is none."""
         return {
             "least": None
             if self.least is None
@@ -170,15 +167,18 @@ class TheoryReport:
                 method.algorithm: {
                     "method": method.method,
                     "theorem": method.theorem or None,
-                    "promised_decay": number(
-                        method.median(lambda p: p.guarantee.decay if p.guarantee else None)
+                    "promised_decay": _plain(
+                        method.median(lambda p: p.guarantee.decay if p.guarantee else None), AT_ONCE
                     ),
-                    "exact_decay": number(method.median(lambda p: p.decay)),
+                    "exact_decay": _plain(method.median(lambda p: p.decay), AT_ONCE),
                     "linearised": method.predicted[0].linearised,
                     "why_not": method.predicted[0].why or None,
                     "costs": {
                         f"{accuracy:g}": {
-                            way: {name: number(value) for name, value in counts.items()}
+                            way: {
+                                name: _plain(value, NOT_REACHED if way == "measured" else NEVER)
+                                for name, value in counts.items()
+                            }
                             for way, counts in ways.items()
                         }
                         for accuracy, ways in method.costs.items()
@@ -187,6 +187,13 @@ class TheoryReport:
                 for method in self.methods
             },
         }
+
+
+def _plain(value: float, infinite: str) -> float | str | None:
+    """A number; None where it is not known, and what it is called where it is ``infinite``."""
+    if math.isnan(value):
+        return None
+    return infinite if math.isinf(value) else value
 
 
 def theory_report(
