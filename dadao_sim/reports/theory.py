@@ -340,7 +340,8 @@ def _quick(plan: Plan) -> int | None:
     """Numbers in the state up to which what is exact takes seconds; None where it always does."""
     if not isinstance(plan.method, RoundMethod):
         return QUICK_STATES
-    return None if _masks(plan) is None else QUICK_COMPRESSED
+    masks = _masks(plan)
+    return QUICK_COMPRESSED if masks is not None and masks.are_drawn else None
 
 
 def _masks(plan: Plan) -> Masks | None:

@@ -32,6 +32,7 @@ MOST_STATES = 4000  # numbers in the state of what is played at once
 CONSERVED = 1e-10  # of a growth that is 1
 PRECISION = 1e-12  # of a growth of second moments, relative
 POWERS = 200_000
+DRAWN = 1  # a mark from which a mask is drawn
 DIGITS = 12  # to which curvatures along two axes must agree to be played once
 
 
@@ -105,7 +106,9 @@ def round_rate(
 
 
 def _masks(method: Method, tuning: Tuning, d: int) -> Masks | None:
-    """Of the messages; None where they are not compressed. InputError where that is not linear."""
+    """Of the messages; None where they are not compressed. InputError where these are not linear
+    once they are drawn.
+    """
     Q = tuning.compressor
     if Q is None:
         return None
@@ -115,6 +118,10 @@ def _masks(method: Method, tuning: Tuning, d: int) -> Masks | None:
             f"{method.name}: no exact rate of rounds is known of messages by {Q.kind}, whose "
             "variance is not quadratic in what they say; of random_k and drop it is"
         )
+    ones, V = np.ones((1, d)), np.random.default_rng(0).standard_normal((1, d))
+    if not np.allclose(Q.rows(V, DRAWN), Q.rows(ones, DRAWN) * V):
+        wrong = f"{Q.kind} has masks, but multiplies other vectors by other numbers"
+        raise InputError("compression", wrong, "let masks answer None")
     return masks
 
 

@@ -351,3 +351,32 @@ def test_a_step_that_is_not_linear_in_what_arrives_is_refused():
     method = replace(METHODS["lead"], step=step)
     with pytest.raises(InputError, match="its step is not linear"):
         round_rate(method, turned(3, 2), PATH, {}, Options(compression=random_k(1)))
+
+
+def test_an_operator_that_is_not_what_it_says_is_refused():
+    class Rounded(Coins):
+        def rows(self, V, mark):
+            return np.round(V)
+
+    with pytest.raises(InputError, match="compression: coins has masks, but multiplies other"):
+        round_rate("lead", turned(3, 2), PATH, {}, Options(compression=Rounded(probability=0.5)))
+
+
+@pytest.mark.parametrize("Q", [random_k(1, scaled=False), drop(0.4)])
+def test_a_message_may_tell_of_what_was_lost_of_one_before(Q):
+    """Two rounds played as one."""
+    one, f = METHODS["choco_sgd"], turned(3, 2)
+
+    def step(s, c, nodes, W):
+        one.step(s, c, nodes, W)
+        one.step(s, c, nodes, W)
+
+    overrides, options = {"gamma": 0.9, "eta": 1 / f.L}, Options(compression=Q)
+    two = round_rate(replace(one, step=step), f, PATH, overrides, options)
+    alone = round_rate(one, f, PATH, overrides, options)
+    assert two.decay == pytest.approx(2 * alone.decay, rel=1e-8)
+    # Which what is lost has a part in.
+    assert alone.decay != pytest.approx(
+        round_rate(one, f, PATH, overrides, Options(compression=Identity(kind="identity"))).decay,
+        rel=0.1,
+    )
