@@ -6,7 +6,7 @@ import math
 import exhaustive
 import pandas as pd
 import pytest
-from exhaustive import CASES, compare_on_quickstart
+from exhaustive import CASES, GOOD, compare_on_quickstart
 from tuning_cases import small
 
 from dadao_sim import simulate
@@ -269,7 +269,7 @@ def test_the_same_bytes_with_any_number_of_jobs_of_what_never_arrives_or_draws(t
 def test_within_a_tenth_of_a_finer_grid(name):
     one = compare_on_quickstart(name, None, repeats=1)
     assert one.of_found[0] == one.of_best[0] == 0
-    assert one.ratio <= 1.1
+    assert one.ratio <= GOOD
 
 
 @pytest.mark.torture
@@ -277,4 +277,4 @@ def test_within_a_tenth_of_a_finer_grid(name):
 def test_within_a_tenth_of_a_finer_grid_for_every_method(name, accuracy):
     one = compare_on_quickstart(name, accuracy)
     assert one.reaches == (accuracy is not None or name not in exhaustive.PLATEAU)
-    assert one.ratio <= 1.1
+    assert one.ratio <= GOOD
