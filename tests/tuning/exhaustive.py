@@ -14,7 +14,8 @@ Methods with a plateau never come to the accuracy of the quickstart: there the e
 gradients or communications are compared, and once more the costs to an accuracy that all reach.
 
 The best of many noisy runs is lucky. Where the search seems to be worse by more than a tenth, both
-constants are played in 60 other repeats, and what is compared is the geometric mean there.
+constants are played in 60 other repeats, and what is compared is the geometric mean there of
+those that arrive.
 """
 
 import argparse
@@ -166,15 +167,21 @@ def limited(scenario, seed, **limits):
 
 
 def in_other_repeats(scenario, goal, known):
-    """How many times as dear what was found is, and the standard error of it."""
-    study, spec, logs = Study(scenario), scenario.algorithms[0], []
+    """How many times as dear what was found is where both arrive, and the standard error of it;
+    infinite if it arrives less often.
+    """
+    study, spec, logs, missed = Study(scenario), scenario.algorithms[0], [], [0, 0]
     for r in range(FRESH):
         points = (known.found, known.best)
         rows = evaluate(Task(scenario, spec, r, study.parts(r), known.names, points))
-        one, other = (goal.cost(row) if known.reaches else row["accuracy"] for row in rows)
-        logs.append(math.log(one / other))
+        pair = [goal.cost(row) if known.reaches else row["accuracy"] for row in rows]
+        missed = [k + math.isinf(value) for k, value in zip(missed, pair, strict=True)]
+        if all(map(math.isfinite, pair)):
+            logs.append(math.log(pair[0] / pair[1]))
+    if missed[0] > missed[1]:
+        return math.inf, math.nan
     ratio = math.exp(statistics.fmean(logs))
-    return ratio, ratio * statistics.stdev(logs) / math.sqrt(FRESH)
+    return ratio, ratio * statistics.stdev(logs) / math.sqrt(len(logs))
 
 
 def quickstart(method, repeats=3, most=MOST):
