@@ -94,8 +94,8 @@ def by_first_order(problem: RateProblem, options: Options) -> Outcome:
     """The optimum, nearly, by descent on a smoothed objective; certified by a small conic problem.
 
     Of a time limit, a quarter is kept for the certificate. Above DENSE_NODES nodes, where a
-    sparse factorisation is cheap, every step brings a certificate; where it is not, and above
-    LARGEST nodes, see ``for_expanders``.
+    sparse factorisation is cheap, every step brings a certificate; where it is not, that of
+    ``spectral_gap`` counts, too, and above LARGEST nodes see ``for_expanders``.
     """
     if is_sparse(problem):
         w, bound = first_order_sparse(problem, options.deadline)
@@ -105,7 +105,10 @@ def by_first_order(problem: RateProblem, options: Options) -> Outcome:
         return for_expanders(problem, options)
     now = time.perf_counter()
     w = _better(problem, first_order(problem, now + 0.75 * (options.deadline - now)))
-    return Outcome(w, certify(problem, w, options.deadline), "L-BFGS")
+    bound = certify(problem, w, options.deadline)
+    if problem.nodes > DENSE_NODES:
+        bound = max(bound, bound_by_lambda_2(problem, widest_gap(problem, options.deadline)[1]))
+    return Outcome(w, bound, "L-BFGS")
 
 
 def for_expanders(problem: RateProblem, options: Options) -> Outcome:

@@ -40,9 +40,7 @@ def largest_lambda_2(graph, costs):
     B = np.zeros((n, m))
     B[i, range(m)], B[j, range(m)] = 1, -1
     B = np.linalg.svd(np.ones((1, n)))[2][1:] @ B  # off 1
-    task = cp.Problem(
-        cp.Maximize(t), [B @ cp.diag(w) @ B.T >> t * np.eye(n - 1), costs @ w == m]
-    )
+    task = cp.Problem(cp.Maximize(t), [B @ cp.diag(w) @ B.T >> t * np.eye(n - 1), costs @ w == m])
     task.solve(solver=cp.CLARABEL)
     return float(t.value) / m
 
@@ -138,6 +136,19 @@ def test_out_of_time_the_bound_of_any_graph_is_left(all_large):
     found = optimal_rates(graph, time_limit=1e-9)
     assert found.lower_bound == pytest.approx(bound_of_any_graph(RateProblem.of(graph)))
     assert widest_gap(RateProblem.of(graph), 0.0)[1] == math.inf
+
+
+def test_between_the_sizes_both_certificates_count(monkeypatch):
+    for module in (methods, certificate):
+        monkeypatch.setattr(module, "DENSE_NODES", 20)
+    graph = named("random_regular", 120, degree=3)
+    problem = RateProblem.of(graph)
+    bound = bound_by_lambda_2(problem, widest_gap(problem, FOREVER)[1])
+    found = optimal_rates(graph)
+    assert found.lower_bound >= bound
+    other = certificate.certify(problem, found.rates, FOREVER)
+    assert found.lower_bound >= other * (1 - 1e-9)
+    assert found.lower_bound <= found.total_rate
 
 
 @pytest.mark.slow
