@@ -161,8 +161,8 @@ def tried() -> None:
             algorithms = [*sets(["patient"]), {**sets([name])[0], "constants": constants}]
             asked = scenario(SETTINGS[number - 1], algorithms, HORIZON, world=delayed(latency))
             found = spent(simulate(asked))
-            print(f"{latency:<9g}{number:2} {SETTINGS[number - 1]!s:42}{name:14}", end="")
-            for label, width in ((name, 26), ("patient", 16)):
+            print(f"{latency:<9g}{number:2} {SETTINGS[number - 1]!s:45}{name:12}", end="")
+            for label, width in ((name, 22), ("patient", 16)):
                 its = found[label]
                 time = f"{its.time:.0f}" if math.isfinite(its.time) else "-"
                 print(f"{time} ({its.reached},{its.diverged})".rjust(width), end="")
