@@ -51,7 +51,7 @@ def tuned(cycle):
 def test_a_short_search_beats_the_shipped_sets(tuned):
     paper, fast = tuned.shipped["paper"], tuned.shipped["fast"]
     assert tuned.best_shipped == "fast"
-    assert tuned.gain(fast, paper) == pytest.approx(3.74, abs=0.01)
+    assert tuned.gain(fast, paper) == pytest.approx(3.516, abs=0.01)
     assert tuned.gained >= 1
     assert tuned.gain(tuned.found, paper) >= 3.9
 
