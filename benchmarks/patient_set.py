@@ -4,6 +4,7 @@ python benchmarks/patient_set.py                 latency 0.3 and 1, about ten mi
 python benchmarks/patient_set.py --latency 0.3   one latency, in mean gradient intervals
 python benchmarks/patient_set.py --only 12       one setting, by its number in constant_sets.py
 python benchmarks/patient_set.py --map           graph x latency x set, as tab-separated rows
+python benchmarks/patient_set.py --tried         other factors, where `patient` loses or diverges
 
 Gradients take exponential times, and are of the place where they began; every message arrives after
 the latency. Medians over three repeats to an accuracy of 1e-6. Gradient tracking, whose rounds wait
@@ -38,6 +39,40 @@ MAP_GRAPHS = (
     on("cycle", 16),
     on("barbell", 16),
     on("path", 16),
+)
+# Stable on longer cycles, larger barbells and trees at a latency of 1, and slower.
+STEADY = {
+    **{"total_rate": 0.498, "nu": 4.04, "eta": 5.56, "eta_tilde": 0.746, "alpha": 0.287},
+    **{"alpha_tilde": 0.0159, "theta": 0.413, "beta": 0.0775, "beta_tilde": 0.00435, "gamma": 1.65},
+    **{"gamma_tilde": 1.09, "delta": 0.434, "delta_tilde": 0.434},
+}
+# By CMA-ES on runs of one setting.
+ON_21 = {
+    **{"total_rate": 0.993, "nu": 2.72, "eta": 7.11, "eta_tilde": 0.218, "alpha": 0.265},
+    **{"alpha_tilde": 0.00505, "theta": 0.699, "beta": 0.103, "beta_tilde": 0.0929, "gamma": 3.85},
+    **{"gamma_tilde": 0.676, "delta": 1.01, "delta_tilde": 1.01},
+}
+ON_19 = {
+    **{"total_rate": 1.2, "nu": 1.4, "eta": 10.9, "eta_tilde": 0.169, "alpha": 0.44},
+    **{"alpha_tilde": 0.0107, "theta": 0.894, "beta": 0.0503, "beta_tilde": 0.0863, "gamma": 4.14},
+    **{"gamma_tilde": 1.79, "delta": 0.852, "delta_tilde": 0.852},
+}
+
+
+class Tried(NamedTuple):
+    """Factors that are not shipped, and where they do what ``patient`` does not."""
+
+    name: str
+    latency: float
+    numbers: tuple[int, ...]
+    constants: dict[str, float]
+
+
+TRIED = (
+    Tried("steady", 1.0, (9, 16, 25, 29, 8, 19), STEADY),
+    Tried("steady", 0.3, (17, 22, 31, 32), STEADY),
+    Tried("found on 21", 0.3, (21, 9), ON_21),
+    Tried("found on 19", 0.3, (19, 9), ON_19),
 )
 
 
@@ -116,13 +151,35 @@ def table(found: Iterable[tuple[int, Spent, Spent, float]], latency: float) -> N
     )
 
 
+def tried() -> None:
+    """Print what ``patient`` and other factors come to, where these are sooner or more stable."""
+    print(
+        f"{'latency':9}{'setting':45}{'factors':14}{'time (reached, diverged)':>26}{'patient':>16}"
+    )
+    for name, latency, numbers, constants in TRIED:
+        for number in numbers:
+            algorithms = [*sets(["patient"]), {**sets([name])[0], "constants": constants}]
+            asked = scenario(SETTINGS[number - 1], algorithms, HORIZON, world=delayed(latency))
+            found = spent(simulate(asked))
+            print(f"{latency:<9g}{number:2} {SETTINGS[number - 1]!s:45}{name:12}", end="")
+            for label, width in ((name, 22), ("patient", 16)):
+                its = found[label]
+                time = f"{its.time:.0f}" if math.isfinite(its.time) else "-"
+                print(f"{time} ({its.reached},{its.diverged})".rjust(width), end="")
+            print(flush=True)
+
+
 def main() -> None:
     options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     options.add_argument("--only", type=int, choices=NUMBERS, metavar="N", help="this setting")
     options.add_argument("--latency", type=float, metavar="L", help="this one alone")
     options.add_argument("--jobs", type=int, default=1, metavar="J", help="settings at once")
     options.add_argument("--map", action="store_true", help="graph x latency x set")
+    options.add_argument("--tried", action="store_true", help="other factors instead")
     given = options.parse_args()
+    if given.tried:
+        tried()
+        return
     latencies = LATENCIES if given.latency is None else (given.latency,)
     if given.map:
         print("\t".join(Row._fields))

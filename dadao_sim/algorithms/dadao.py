@@ -274,14 +274,14 @@ def guarantee(c, start, star, P):
 
 # Factors of the constants of the paper, found by search: see the module's docstring.
 FAST = {
-    **{"nu": 1.19, "eta": 6.6, "eta_tilde": 0.06, "alpha": 1.7, "alpha_tilde": 0.05},
-    **{"theta": 2.13, "beta": 0.86, "beta_tilde": 0.5, "delta": 0.84, "delta_tilde": 0.84},
-    **{"gamma": 2.2, "gamma_tilde": 1.3},
+    **{"nu": 0.9, "eta": 6.9, "eta_tilde": 0.092, "alpha": 1.55, "alpha_tilde": 0.046},
+    **{"theta": 2.6, "beta": 0.98, "beta_tilde": 0.57, "delta": 0.83, "delta_tilde": 0.83},
+    **{"gamma": 2.2, "gamma_tilde": 1.37},
 }
 FRUGAL = {
-    **{"total_rate": 0.3, "nu": 1.27, "eta": 7.8, "eta_tilde": 1.1, "alpha": 0.74},
-    **{"alpha_tilde": 0.011, "theta": 1.38, "beta": 0.89, "beta_tilde": 0.105},
-    **{"delta": 0.53, "delta_tilde": 0.53, "gamma": 2.6, "gamma_tilde": 1.5},
+    **{"total_rate": 0.272, "nu": 1.12, "eta": 8.4, "eta_tilde": 0.96, "alpha": 0.78},
+    **{"alpha_tilde": 0.0113, "theta": 1.43, "beta": 0.88, "beta_tilde": 0.088},
+    **{"delta": 0.55, "delta_tilde": 0.55, "gamma": 2.65, "gamma_tilde": 1.56},
 }
 PATIENT = {
     **{"total_rate": 0.96, "nu": 1.95, "eta": 10.5, "eta_tilde": 0.36, "alpha": 0.21},

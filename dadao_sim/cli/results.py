@@ -95,7 +95,7 @@ def compare(
     quantities = [*TABLED, *([along] if along not in TABLED else [])]
     with by_option(**options), by_look_option():
         table = comparison_table(results, accuracy, quantities, prices, look.algorithms)
-        print_costs(ranked(table, along) if rank else table, titles_of(results))
+        print_costs(ranked(table, along) if rank else table, titles_of(results), ["scenario"])
         drawn = figure and comparison_figure(results, accuracy, along, prices=prices, look=look)
     if figure and drawn:
         save_figure(drawn, figure, overwrite=overwrite)

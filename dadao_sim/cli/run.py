@@ -1,22 +1,25 @@
 """The commands that take a scenario: run it, or only check it."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from dadao_sim.cli.group import Group
-from dadao_sim.cli.options import ScenarioArgument, SetOption
+from dadao_sim.cli.options import ScenarioArgument, SetOption, by_option
 from dadao_sim.cli.show import console, print_costs, say
-from dadao_sim.errors import InputError, WorkerKilled
+from dadao_sim.errors import InputError, WorkerKilled, within
 
 if TYPE_CHECKING:
     from dadao_sim.results.look import FigureSpec
     from dadao_sim.results.result import Result, RunKey
     from dadao_sim.scenario.model import Scenario
+    from dadao_sim.scenario.sweep import Cell, Sweep
     from dadao_sim.simulation.study import Study
+    from dadao_sim.simulation.workers import Others
 
 INTERRUPTED = 130  # the shell's code for Ctrl-C
 
@@ -32,22 +35,27 @@ def run(
     seed: Annotated[int | None, typer.Option(min=0, help="Instead of the scenario's.")] = None,
     repeats: Annotated[int | None, typer.Option(min=1, help="Instead of the scenario's.")] = None,
     jobs: Annotated[int, typer.Option(min=1, help="Processes at once; no number changes.")] = 1,
+    dask: Annotated[
+        str | None,
+        typer.Option(
+            metavar="WHERE",
+            help="Run on a cluster: a scheduler's address or FILE.json, or local:N.",
+        ),
+    ] = None,
     sets: SetOption = None,
     resume: Annotated[
         bool, typer.Option(help="Go on with what is there; only what is new is run.")
     ] = False,
     overwrite: Annotated[bool, typer.Option(help="Replace an earlier result.")] = False,
+    reuse: Annotated[
+        list[Path] | None,
+        typer.Option(metavar="DIR", help="Of a sweep: take runs that are in here."),
+    ] = None,
 ) -> None:
-    """Run a scenario: curves, a table of costs, figures."""
-    from dadao_sim.files import check_outputs
-    from dadao_sim.plotting.style import FIGURE
-    from dadao_sim.results.columns import DIVERGED
-    from dadao_sim.results.folder import check_folder
+    """Run a scenario, or all those of a sweep: curves, a table of costs, figures."""
     from dadao_sim.scenario import shipped
-    from dadao_sim.scenario.reading import load_scenario
-    from dadao_sim.simulation.simulate import simulate
-    from dadao_sim.simulation.study import Study
-    from dadao_sim.strict import files_named
+    from dadao_sim.scenario.reading import load_file
+    from dadao_sim.scenario.sweep import Sweep
 
     if resume and overwrite:
         raise InputError("run: --resume and --overwrite exclude each other")
@@ -55,19 +63,51 @@ def run(
     changes += [f"seed={seed}"] if seed is not None else []
     changes += [f"repeats={repeats}"] if repeats is not None else []
     file = shipped.scenario_path(scenario)
-    loaded = load_scenario(file, changes)
+    loaded = load_file(file, changes)
     folder = out or Path("results") / loaded.name
+    if dask is not None and jobs > 1:
+        raise InputError("run: --dask and --jobs exclude each other")
+    if reuse and not isinstance(loaded, Sweep):
+        raise InputError("--reuse", "is for a sweep; --resume goes on with a result")
+    with by_option(dask="--dask"), _others(dask) as others:
+        how = {"jobs": jobs, "others": others, "resume": resume, "overwrite": overwrite}
+        if isinstance(loaded, Sweep):
+            _run_sweep(loaded, folder, how | {"reuse": reuse or []})
+        else:
+            _run_one(loaded, file, folder, how)
+
+
+@contextmanager
+def _others(dask: str | None) -> "Iterator[Others | None]":
+    """The workers of a cluster; none where none is asked for."""
+    if dask is None:
+        yield None
+        return
+    from dadao_sim.simulation.cluster import cluster
+
+    with cluster(dask) as others:
+        yield others
+
+
+def _run_one(loaded: "Scenario", file: Path, folder: Path, how: dict[str, Any]) -> None:
+    from dadao_sim.files import check_outputs
+    from dadao_sim.plotting.style import FIGURE
+    from dadao_sim.results.columns import DIVERGED
+    from dadao_sim.results.folder import check_folder
+    from dadao_sim.simulation.simulate import simulate
+    from dadao_sim.simulation.study import Study
+    from dadao_sim.strict import files_named
+
+    resume, overwrite = how["resume"], how["overwrite"]
     check_folder(folder, resume=resume, overwrite=overwrite, inputs=[file, *files_named(loaded)])
     figures = [*_figures(folder), *(folder / "figures" / one.file for one in loaded.figures or ())]
     check_outputs({path.name: (path, FIGURE) for path in figures}, overwrite=overwrite)
     study = Study(loaded)
-    say(_announcement(study, jobs))
+    say(_announcement(study, how["jobs"]))
     _say_added_edges(study)
     try:
-        with _Bars(loaded) as bars:
-            result = simulate(
-                study, out=folder, jobs=jobs, resume=resume, overwrite=overwrite, tick=bars.tick
-            )
+        with _Bars(loaded.name, len(study.keys)) as bars:
+            result = simulate(study, out=folder, tick=bars.tick, **how)
     except KeyboardInterrupt:
         say(f"interrupted: what was finished is in {folder}; go on with --resume")
         raise typer.Exit(INTERRUPTED) from None
@@ -89,17 +129,63 @@ def run(
     _draw_asked(result, loaded.figures or (), folder)
 
 
+def _run_sweep(asked: "Sweep", folder: Path, how: dict[str, Any]) -> None:
+    """Every cell of a sweep; a line for each that failed, and then code 1."""
+    from dadao_sim.simulation.sweep import sweep
+
+    cells, runs = len(asked.cells), sum(_runs(cell.scenario) for cell in asked.cells)
+    say(f"{asked.name}: {cells} cells, {runs} runs; swept: {', '.join(asked.keys)}")
+    try:
+        with _Bars(asked.name, runs) as bars:
+            result = sweep(asked, out=folder, tick=bars.tick_of_cell, **how)
+    except KeyboardInterrupt:
+        say(f"interrupted: what was finished is in {folder}; go on with --resume")
+        raise typer.Exit(INTERRUPTED) from None
+    except WorkerKilled as error:
+        kept = f"what was finished is in {folder}; go on with --resume, perhaps with fewer --jobs"
+        raise WorkerKilled(f"{error}; {kept}") from None
+    done = result.summary[result.summary["reason"] == ""]
+    if len(done):
+        finest = done.groupby(list(result.keys), sort=False)["accuracy"].transform("min")
+        print_costs(done[done["accuracy"] == finest], result.titles, result.keys)
+    for cell in result.failed:
+        say(f"{cell}: failed: {cell.error}")
+    say(f"sweep: {folder}")
+    if result.failed:
+        raise typer.Exit(1)
+
+
+def _runs(scenario: "Scenario") -> int:
+    return len(scenario.algorithms) * scenario.repeats
+
+
 @group.command()
 def validate(scenario: ScenarioArgument, sets: SetOption = None) -> None:
     """Check a scenario down to the constants of its methods, without running it.
 
     Of a network that takes more than seconds to tune for, only the numbers are checked; it says so.
     """
+    from dadao_sim.scenario.reading import load_file
+    from dadao_sim.scenario.sweep import Sweep
+
+    loaded = load_file(scenario, sets or [])
+    if not isinstance(loaded, Sweep):
+        _check(loaded)
+        said = f"{len(loaded.algorithms)} algorithms, {loaded.repeats} repeats"
+    else:
+        for cell in loaded.cells:
+            with within(str(cell)):
+                _check(cell.scenario)
+        said = (
+            f"{len(loaded.cells)} cells, {sum(_runs(cell.scenario) for cell in loaded.cells)} runs"
+        )
+    say(f"{scenario}: valid; {said}")
+
+
+def _check(loaded: "Scenario") -> None:
     from dadao_sim import plugins
-    from dadao_sim.scenario.reading import load_scenario
     from dadao_sim.simulation.study import Study
 
-    loaded = load_scenario(scenario, sets or [])
     study = Study(loaded)
     large = study.check_by_numbers()
     if large:
@@ -110,7 +196,6 @@ def validate(scenario: ScenarioArgument, sets: SetOption = None) -> None:
         _say_added_edges(study)
     for path in loaded.plugins:
         say(str(plugins.loaded(path)))
-    say(f"{scenario}: valid; {len(loaded.algorithms)} algorithms, {loaded.repeats} repeats")
 
 
 def _draw(result: "Result", folder: Path) -> None:
@@ -178,20 +263,27 @@ def _duration(seconds: float) -> str:
 class _Bars:
     """A bar for the whole scenario, one step per run, and the accuracy of the run under way."""
 
-    def __init__(self, scenario: "Scenario"):
-        from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+    def __init__(self, name: str, runs: int):
+        from rich.progress import (
+            BarColumn,
+            Progress,
+            TextColumn,
+            TimeElapsedColumn,
+            TimeRemainingColumn,
+        )
 
         self.progress = Progress(
             TextColumn("{task.description:32.32}", markup=False),
             BarColumn(),
             TextColumn("{task.completed:5.1f}/{task.total:.0f} runs", markup=False),
             TimeElapsedColumn(),
+            TextColumn("left:"),
+            TimeRemainingColumn(),
             console=console(),
             transient=True,
         )
-        total = len(scenario.algorithms) * scenario.repeats
-        self.task = self.progress.add_task(scenario.name, total=total)
-        self.finished: set[RunKey] = set()
+        self.task = self.progress.add_task(name, total=runs)
+        self.finished: set[Any] = set()
 
     def __enter__(self) -> "_Bars":
         self.progress.start()
@@ -202,9 +294,16 @@ class _Bars:
 
     def tick(self, key: "RunKey", share: float, accuracy: float) -> None:
         """A sample of a run, or (share 1) its end."""
+        self._show(key, key, share, accuracy)
+
+    def tick_of_cell(self, cell: "Cell", key: "RunKey", share: float, accuracy: float) -> None:
+        """The same, of a run of one cell of a sweep."""
+        self._show((str(cell), *key), key, share, accuracy)
+
+    def _show(self, which: Any, key: "RunKey", share: float, accuracy: float) -> None:
         if share >= 1:
-            self.finished.add(key)
-        part = 0.0 if key in self.finished else share
+            self.finished.add(which)
+        part = 0.0 if which in self.finished else share
         self.progress.update(
             self.task,
             completed=len(self.finished) + part,

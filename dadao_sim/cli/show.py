@@ -68,10 +68,11 @@ def print_table(
     output.print(table)
 
 
-def print_costs(summary: "DataFrame", titles: Mapping[str, str]) -> None:
+def print_costs(summary: "DataFrame", titles: Mapping[str, str], by: Sequence[str] = ()) -> None:
     """The cost to each accuracy, as medians over the repeats; summary.csv has the ranges.
 
-    ``summary`` is one of ``summarise``, or a comparison; ``titles`` are those of its methods.
+    ``summary`` is one of ``summarise``, with the columns ``by`` beside them; ``titles`` are those
+    of its methods.
     """
     from dadao_sim.results.axes import AXES
     from dadao_sim.results.summary import cost_text, quantities_of
@@ -81,11 +82,11 @@ def print_costs(summary: "DataFrame", titles: Mapping[str, str]) -> None:
         return cost_text(row[f"{name}_median"], number)
 
     quantities = quantities_of(summary)
-    words = ("scenario", "algorithm") if "scenario" in summary else ("algorithm",)
+    words = (*by, "algorithm")
     rows = []
     for row in summary.to_dict("records"):
         label, method = row["algorithm"], row["method"]
-        cells = [row["scenario"]] if "scenario" in row else []
+        cells = [str(row[name]) for name in by]
         flags = row["experimental"], row["constants"]
         cells.append(printed_name(label, method, titles[method], *flags))
         tried = not math.isnan(row[f"{quantities[0]}_median"])

@@ -80,6 +80,7 @@ def theory(
 
 def print_theory(report: "TheoryReport", quantity: str) -> None:
     """The three counts of each method at each accuracy, their ratios, and what is missing."""
+    from dadao_sim.reports.theory import NEVER
     from dadao_sim.results.summary import NOT_REACHED
 
     rows = []
@@ -89,7 +90,7 @@ def print_theory(report: "TheoryReport", quantity: str) -> None:
             promised, exact, measured = (
                 ways[way][quantity] for way in ("promised", "exact", "measured")
             )
-            cells = [_count(promised), _count(exact), _count(measured, NOT_REACHED)]
+            cells = [_count(promised, NEVER), _count(exact, NEVER), _count(measured, NOT_REACHED)]
             cells += [_ratio(measured, promised), _ratio(measured, exact)]
             rows.append([name, accuracy_text(accuracy), *cells])
     titles = ("promised", "exact", "measured", "of promised", "of exact")
@@ -114,7 +115,7 @@ def print_theory(report: "TheoryReport", quantity: str) -> None:
             )
 
 
-def _count(value: float, unreached: str = "never") -> str:
+def _count(value: float, unreached: str) -> str:
     if math.isnan(value):
         return "-"
     return unreached if value == math.inf else f"{value:,.0f}"

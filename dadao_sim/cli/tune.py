@@ -86,6 +86,7 @@ def tune(
         kept = f"what was played is in {folder}; the same command goes on, perhaps with fewer"
         raise WorkerKilled(f"{error}; {kept} --jobs") from None
     _print(tuned)
+    _say_what_is_missed(tuned)
     try:
         figure = tuning_figure(
             *(tuned.evaluations, tuned.best, tuned.titles, tuned.looks),
@@ -125,6 +126,26 @@ def _print(tuned: "Tuned") -> None:
     by = f"{tuned.goal.by} to {tuned.goal.accuracy:g}"
     titles = ("algorithm", "best factors", "reached", f"{by}: paper", "tuned", "gain")
     print_table((*titles, "accuracy", "unstable from", "grid"), rows, words=2)
+
+
+def _say_what_is_missed(tuned: "Tuned") -> None:
+    """Of which methods no point reached the accuracy, what is best there, and what they reach."""
+    from dadao_sim.text.labels import printed_name
+
+    asked, best = tuned.goal.accuracy, tuned.best
+    missed = best[(best["reached"] == 0) & best["first_constant"].notna()]
+    missed = missed[missed["accuracy"] < 1]
+    if missed.empty:
+        return
+    names = [
+        printed_name(row["algorithm"], row["method"], tuned.titles[row["method"]])
+        for row in missed.to_dict("records")
+    ]
+    nearest = "the one whose runs end nearest to x* is taken"
+    say(f"no point of {', '.join(names)} reaches {asked:g}: {nearest}")
+    reached = [a for a in tuned.scenario.report.accuracies if a >= missed["accuracy"].max()]
+    if reached:
+        say(f"for the cheapest way to an accuracy that is reached: --accuracy {min(reached):g}")
 
 
 def _cost(value: float) -> str:

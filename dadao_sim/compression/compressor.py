@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
+from dadao_sim.compression.masks import Masks
 from dadao_sim.strict import StrictModel
 
 FLOAT_BITS = 64
@@ -38,6 +39,12 @@ class Compressor(StrictModel):
     def numbers(self, d: int) -> int:
         """How many numbers the message consists of."""
         return d
+
+    def masks(self, d: int) -> Masks | None:
+        """What multiplies the numbers, where that is drawn whatever they are; None for others. It
+        is what exact rates need.
+        """
+        return None
 
     def rows(self, V: np.ndarray, mark: int) -> np.ndarray:
         """Q of each row of ``V`` (n, d). What is random is drawn from ``mark`` (uint64), each row's

@@ -7,6 +7,7 @@ import numpy as np
 from pydantic import Field
 
 from dadao_sim.compression.compressor import FLOAT_BITS, Compressor
+from dadao_sim.compression.masks import Masks
 from dadao_sim.compression.uniform import uniform
 from dadao_sim.errors import InputError
 from dadao_sim.strict import BelowOne, Count
@@ -25,6 +26,10 @@ class Identity(Compressor):
     def bits(self, d: int) -> float:
         """A float each."""
         return FLOAT_BITS * d
+
+    def masks(self, d: int) -> Masks:
+        """All 1."""
+        return Masks(1.0, np.zeros((d, d)))
 
     def rows(self, V: np.ndarray, mark: int) -> np.ndarray:
         """See :meth:`Compressor.rows`."""
@@ -92,6 +97,14 @@ class RandomK(_SomeNumbers):
         """A float each."""
         return self.k * FLOAT_BITS
 
+    def masks(self, d: int) -> Masks:
+        """The scale at k places, 0 elsewhere; two are kept with the chance k(k - 1)/(d(d - 1))."""
+        scale, k = d / self.k if self.scaled else 1.0, self.k
+        both = k * (k - 1) / (d * (d - 1)) if d > 1 else 1.0
+        second = np.full((d, d), both) + (k / d - both) * np.eye(d)
+        covariance = scale**2 * (second - (k / d) ** 2) if k < d else np.zeros((d, d))
+        return Masks(scale * k / d, covariance)
+
     def rows(self, V: np.ndarray, mark: int) -> np.ndarray:
         """See :meth:`Compressor.rows`."""
         d = V.shape[1]
@@ -114,6 +127,10 @@ class Drop(Compressor):
     def bits(self, d: int) -> float:
         """The probability times a float each, and one."""
         return self.probability * FLOAT_BITS * d + 1
+
+    def masks(self, d: int) -> Masks:
+        """All 1, or all 0."""
+        return Masks(self.probability, np.full((d, d), self.probability * (1 - self.probability)))
 
     def rows(self, V: np.ndarray, mark: int) -> np.ndarray:
         """See :meth:`Compressor.rows`."""

@@ -12,8 +12,9 @@ import numpy as np
 
 from dadao_sim.algorithms.contract.guarantee import Guarantee
 from dadao_sim.algorithms.contract.rounds import RoundMethod
+from dadao_sim.compression.masks import Masks
 from dadao_sim.errors import InputError, within
-from dadao_sim.results.summary import percentile, summarise
+from dadao_sim.results.summary import NOT_REACHED, percentile, summarise
 from dadao_sim.scenario.reading import scenario_from_mapping
 from dadao_sim.simulation.counts import shares
 from dadao_sim.simulation.plan import Plan, gradient_rate, options_of, overrides_of
@@ -28,12 +29,14 @@ if TYPE_CHECKING:
     from dadao_sim.simulation.study import Study
 
 TINY = np.finfo(float).tiny
+NEVER, AT_ONCE = "never", "at once"  # counts, and decays, that are infinite
 COUNTS = ("communications", "gradients", "time")
 POINTS = 60  # of an expected curve
 PAST = 1.3  # times the time at which the slope alone says that an accuracy is reached
 CURVE_STATES = 100  # numbers in what is worked out at once, up to which a whole expected curve is
 CURVE_EVENTS = 50_000  # that happen until its end, up to which it takes seconds
 QUICK_STATES = 400  # and the slope alone; above, it takes from seconds to minutes
+QUICK_COMPRESSED = 250  # the same of rounds whose messages are multiplied by random masks
 
 
 @dataclass(frozen=True)
@@ -152,11 +155,7 @@ class TheoryReport:
     edges: int
 
     def to_mapping(self) -> dict[str, Any]:
-        """Plain data."""
-
-        def number(value: float) -> float | None:
-            return value if math.isfinite(value) else None
-
+        """Plain data: None where a number is not known, text where it is none."""
         return {
             "least": None
             if self.least is None
@@ -168,15 +167,18 @@ class TheoryReport:
                 method.algorithm: {
                     "method": method.method,
                     "theorem": method.theorem or None,
-                    "promised_decay": number(
-                        method.median(lambda p: p.guarantee.decay if p.guarantee else None)
+                    "promised_decay": _plain(
+                        method.median(lambda p: p.guarantee.decay if p.guarantee else None), AT_ONCE
                     ),
-                    "exact_decay": number(method.median(lambda p: p.decay)),
+                    "exact_decay": _plain(method.median(lambda p: p.decay), AT_ONCE),
                     "linearised": method.predicted[0].linearised,
                     "why_not": method.predicted[0].why or None,
                     "costs": {
                         f"{accuracy:g}": {
-                            way: {name: number(value) for name, value in counts.items()}
+                            way: {
+                                name: _plain(value, NOT_REACHED if way == "measured" else NEVER)
+                                for name, value in counts.items()
+                            }
                             for way, counts in ways.items()
                         }
                         for accuracy, ways in method.costs.items()
@@ -185,6 +187,13 @@ class TheoryReport:
                 for method in self.methods
             },
         }
+
+
+def _plain(value: float, infinite: str) -> float | str | None:
+    """A number; None where it is not known, and what it is called where it is ``infinite``."""
+    if math.isnan(value):
+        return None
+    return infinite if math.isinf(value) else value
 
 
 def theory_report(
@@ -296,14 +305,14 @@ def _exact(plan: Plan, patient: bool) -> tuple[float, bool]:
     """The exact decay, and whether it is near x* only."""
     args = plan.method, plan.parts.problem, plan.network
     changed = overrides_of(plan.spec), options_of(plan.spec)
-    if isinstance(plan.method, RoundMethod):
-        rate = round_rate(*args, *changed)
-        return rate.decay, rate.linearised
-    size = _at_once(plan)
-    if size > QUICK_STATES and not patient:
+    quick = _quick(plan)
+    if not patient and quick is not None and (size := _at_once(plan)) > quick:
         raise InputError(
             f"{size:,} numbers at once: what is exact takes up to minutes; ask for it by --patient"
         )
+    if isinstance(plan.method, RoundMethod):
+        rate = round_rate(*args, *changed)
+        return rate.decay, rate.linearised
     found = exact_rate(*args, *changed)
     return -found.sigma, found.linearised
 
@@ -327,10 +336,24 @@ def _curve(plan: Plan, least: float, decay: float, distance: float, patient: boo
     return Curve(times, errors * problem.nodes / distance)
 
 
+def _quick(plan: Plan) -> int | None:
+    """Numbers in the state up to which what is exact takes seconds; None where it always does."""
+    if not isinstance(plan.method, RoundMethod):
+        return QUICK_STATES
+    masks = _masks(plan)
+    return QUICK_COMPRESSED if masks is not None and masks.are_drawn else None
+
+
+def _masks(plan: Plan) -> Masks | None:
+    Q = plan.tuning.compressor
+    return None if Q is None else Q.masks(plan.parts.problem.dimension)
+
+
 def _at_once(plan: Plan) -> int:
     """Numbers in the state of what does not decouple."""
     problem = plan.parts.problem
-    together = problem.dimension if Quadratics.of(problem).axes is None else 1
+    decouple = Quadratics.of(problem).curvatures_under(_masks(plan)) is not None
+    together = 1 if decouple else problem.dimension
     return problem.nodes * len(plan.method.blocks) * together
 
 

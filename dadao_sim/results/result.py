@@ -64,7 +64,14 @@ Blocks = Mapping[str, NDArray[np.float64]]
 
 _TEXT_COLUMNS = ("algorithm", "method", "constants", "status", "reason")
 _FLAG_COLUMNS = ("experimental",)
-_COLUMN_TYPES = ("double", "int64", "string", "large_string", "null")  # null: of a table of no rows
+_COLUMN_TYPES = (
+    "double",
+    "int64",
+    "bool",
+    "string",
+    "large_string",
+    "null",
+)  # null: of a table of no rows
 _ATTEMPTS = 3  # to read a result that another process replaces meanwhile
 
 

@@ -14,6 +14,11 @@ from dadao_sim.results.axes import TABLED, Axis, Terms, axis_named
 if TYPE_CHECKING:
     from pandas import DataFrame
 
+COST_COLUMNS = (
+    *("algorithm", "method", "experimental", "constants", "repeat"),
+    *("status", "accuracy"),
+)
+"""Of a table of costs, before what is counted."""
 STATISTICS = {"median": 50, "p10": 10, "p90": 90}
 NOT_REACHED = "not reached"
 NOT_TRIED = "not tried"
@@ -80,7 +85,7 @@ def costs_to_accuracy(
     spent_there = {axis.name: axis.spent(curves, terms, "quantities") for axis in axes}
     wanted = curves[["algorithm", "repeat", "accuracy"]].assign(**spent_there)
     samples = dict(list(wanted.groupby(["algorithm", "repeat"], sort=False)))
-    names = ["algorithm", "method", "experimental", "constants", "repeat", "status"]
+    names = list(COST_COLUMNS[:-1])
     rows: list[dict[str, Any]] = []
     for run in zip(*(runs[name] for name in names), strict=True):
         label, _, _, _, repeat, _ = run
@@ -128,9 +133,15 @@ def summarise(
         depend on the accuracy of the row.
 
     """
+    return over_repeats(
+        costs_to_accuracy(curves, runs, accuracies, terms, stop_accuracy, quantities), quantities
+    )
+
+
+def over_repeats(costs: DataFrame, quantities: Sequence[str]) -> DataFrame:
+    """The table of `summarise`, from one of `costs_to_accuracy`."""
     import pandas as pd
 
-    costs = costs_to_accuracy(curves, runs, accuracies, terms, stop_accuracy, quantities)
     rows: list[dict[str, Any]] = []
     for (label, accuracy), group in costs.groupby(["algorithm", "accuracy"], sort=False):
         endings = set(group["status"])

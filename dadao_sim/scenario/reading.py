@@ -14,6 +14,8 @@ from dadao_sim.errors import InputError
 from dadao_sim.files import as_path
 from dadao_sim.scenario import shipped, yaml_text
 from dadao_sim.scenario.model import Scenario
+from dadao_sim.scenario.sweep import SCHEMA as SWEEP_SCHEMA
+from dadao_sim.scenario.sweep import SWEEP, Cell, Setting, Sweep, in_order, settings_of
 from dadao_sim.strict import sentence, suggestion
 from dadao_sim.text.lines import shortened, shown
 
@@ -31,14 +33,34 @@ def load_scenario(path: str | Path, overrides: Sequence[str] = ()) -> Scenario:
     ``path`` may also be the name of a scenario that comes with the package, as for ``run``; a file
     of that name comes first. Paths inside are relative to the file's folder. Raises InputError, one
     line with the file's line and the key, for a file that cannot be read, is not YAML, or is not a
-    scenario.
+    scenario; and for a sweep, which is many.
     """
+    loaded = load_file(path, overrides)
+    if isinstance(loaded, Sweep):
+        raise InputError(
+            f"{path}: sweep",
+            f"{len(loaded.cells)} scenarios, of which this takes one",
+            "choose it with --set sweep=null and --set KEY=VALUE",
+        )
+    return loaded
+
+
+def load_file(path: str | Path, overrides: Sequence[str] = ()) -> Scenario | Sweep:
+    """The scenario of a file, or the sweep where it has a section `sweep`; see `load_scenario`."""
     path = shipped.scenario_path(str(as_path("path", path)))
     data, origins = _parsed(_text(path), lambda line: f"{path}:{line}")
     origins[()] = (0, str(path))
     if data is None:
         raise InputError(f"{path}: is empty; a scenario needs {_required_keys()}")
-    return _validated(data, origins, overrides, path.parent)
+    return _one_or_many(data, origins, overrides, path.parent)
+
+
+def sweep_from_mapping(
+    mapping: Mapping[str, Any], overrides: Sequence[str] = (), folder: str | Path | None = None
+) -> Scenario | Sweep:
+    """As :func:`scenario_from_mapping`, of a mapping that may have a section `sweep`."""
+    folder = None if folder is None else as_path("folder", folder)
+    return _one_or_many(mapping, {}, overrides, folder)
 
 
 def scenario_from_mapping(
@@ -49,20 +71,71 @@ def scenario_from_mapping(
     Paths inside are relative to ``folder``, and stay as they are without one. Raises InputError.
     """
     folder = None if folder is None else as_path("folder", folder)
-    return _validated(mapping, {}, overrides, folder)
+    return _validated(*_changed(mapping, {}, overrides, folder), folder)
 
 
 def schema() -> dict[str, Any]:
     """JSON Schema (draft 2020-12) of a scenario file, for editors that complete and check YAML."""
-    return {
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        **Scenario.model_json_schema(),
-    }
+    one = Scenario.model_json_schema()
+    one["properties"][SWEEP] = SWEEP_SCHEMA
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **one}
 
 
-def _validated(
+def _one_or_many(
     data: Any, origins: Origins, overrides: Sequence[str], folder: Path | None
-) -> Scenario:
+) -> Scenario | Sweep:
+    data, origins = _changed(data, origins, overrides, folder)
+    if data.get(SWEEP) is None:
+        return _validated({k: v for k, v in data.items() if k != SWEEP}, origins, folder)
+    base = {key: value for key, value in data.items() if key != SWEEP}
+    try:
+        settings = settings_of(data[SWEEP])
+    except InputError as error:
+        where, wrong, _ = error.args
+        keys = (SWEEP, where.removeprefix(f"{SWEEP}."))
+        line = origins.get(keys) or origins.get((SWEEP,)) or origins.get((), (0, ""))
+        raise InputError(f"{line[1]}: {where}" if line[1] else where, wrong) from None
+    _check_not_swept(overrides, [setting.key for setting in settings[0]])
+    cells = [_cell(base, origins, cell, folder) for cell in settings]
+    return Sweep(cells[0].scenario.name, tuple(cells[0].values), tuple(cells))
+
+
+def _cell(base: Any, origins: Origins, settings: tuple[Setting, ...], folder: Path | None) -> Cell:
+    """The scenario with the values of one cell put in, each at fault where it stands."""
+    origins = dict(origins)
+    for setting in in_order(settings):
+        keys = tuple(setting.key.split("."))
+        above = ".".join(setting.origin[:-1])
+        try:
+            base = _replaced(base, keys, setting.value)
+        except KeyError as error:
+            raise InputError(_origin(setting.origin, origins)[1], error.args[0]) from None
+        for old in [old for old in origins if old[: len(keys)] == keys]:
+            del origins[old]
+        depth = len(setting.origin)
+        within = {k[depth:]: v for k, v in origins.items() if k[:depth] == setting.origin}
+        origins |= {(*keys, *below): place for below, place in within.items()}
+        for depth in range(1, len(keys) + 1):
+            origins.setdefault(keys[:depth], (0, above))
+    values = {setting.key: setting.name for setting in settings}
+    return Cell(values, _validated(base, origins, folder))
+
+
+def _check_not_swept(overrides: Sequence[str], swept: Sequence[str]) -> None:
+    """InputError for an override that the sweep would override in its turn."""
+    for override in overrides:
+        key = override.partition("=")[0].strip()
+        for other in swept:
+            if f"{key}.".startswith(f"{other}."):
+                raise InputError(
+                    f"--set {override}", f"{other} is swept", f"set sweep={{{other}: [...]}}"
+                )
+
+
+def _changed(
+    data: Any, origins: Origins, overrides: Sequence[str], folder: Path | None
+) -> tuple[Mapping[str, Any], Origins]:
+    """The data, checked to be a mapping, after the overrides."""
     if not isinstance(data, Mapping):
         where = f"{origins[()][1]}: " if origins else ""
         raise InputError(
@@ -74,6 +147,10 @@ def _validated(
     for override in overrides:
         _check_key(data, override, folder)
         data = _overridden(data, origins, override)
+    return data, origins
+
+
+def _validated(data: Mapping[str, Any], origins: Origins, folder: Path | None) -> Scenario:
     try:
         return Scenario.model_validate(dict(data), context={"folder": folder})
     except ValidationError as error:
@@ -222,7 +299,7 @@ def _check_key(data: Mapping[str, Any], override: str, folder: Path | None) -> N
     name further down.
     """
     key = override.partition("=")[0].strip()
-    if "." in key or not key or key in Scenario.model_fields:
+    if "." in key or not key or key in Scenario.model_fields or key == SWEEP:
         return
     try:
         scenario = Scenario.model_validate(dict(data), context={"folder": folder})

@@ -2,6 +2,7 @@
 
 from collections.abc import Generator, Iterator, Mapping
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +21,7 @@ from dadao_sim.simulation.interrupts import Interrupts
 from dadao_sim.simulation.kept import Kept
 from dadao_sim.simulation.one_run import Tick, run_plan
 from dadao_sim.simulation.study import Study
-from dadao_sim.simulation.workers import elsewhere
+from dadao_sim.simulation.workers import Others, Task, elsewhere
 
 if TYPE_CHECKING:
     import networkx
@@ -34,6 +35,7 @@ def simulate(
     local_step: LocalStep | None = None,
     out: str | Path | None = None,
     jobs: int = 1,
+    others: Others | None = None,
     resume: bool = False,
     overwrite: bool = False,
     tick: Tick | None = None,
@@ -44,9 +46,10 @@ def simulate(
     ``network`` and ``local_step`` take the place of the scenario's sections, for objects made in
     Python. With ``out`` the result is saved there, and finished runs are kept as they come:
     interrupted, it can go on with ``resume``, as can a result to whose scenario repeats or
-    algorithms have been added: only these are run. ``jobs`` processes run at once; their number
-    changes no byte of the result. ``tick((label, repeat), share, accuracy)`` hears of each sample
-    when jobs is 1, and of each finished run otherwise.
+    algorithms have been added: only these are run. ``jobs`` processes run at once, or those of
+    ``others``, such as a cluster; they change no byte of the result.
+    ``tick((label, repeat), share, accuracy)`` hears of each sample when all runs here, and of each
+    finished run otherwise.
 
     However it ends, ``out`` holds the earlier result or this one, whole, and what was finished. A
     result that is complete is given back by ``resume`` as it is.
@@ -70,10 +73,14 @@ def simulate(
     with Kept(study, folder, resume=resume, overwrite=overwrite) as kept:
         if kept.complete and folder is not None:
             return load_result(folder)
-        return _simulate(study, kept, jobs, tick)
+        if others is None and jobs > 1:
+            others = partial(elsewhere, jobs=min(jobs, len(study.keys)))
+        return _simulate(study, kept, jobs, others, tick)
 
 
-def _simulate(study: Study, kept: Kept, jobs: int, tick: Tick | None) -> Result:
+def _simulate(
+    study: Study, kept: Kept, jobs: int, others: Others | None, tick: Tick | None
+) -> Result:
     """Play what is to be played, and keep it as it comes."""
     interrupts = Interrupts()
     with interrupts:
@@ -87,7 +94,7 @@ def _simulate(study: Study, kept: Kept, jobs: int, tick: Tick | None) -> Result:
             tick(key, share, accuracy)
 
     try:
-        with interrupts, closing(run_all(study, kept.todo, jobs, heard)) as finishing:
+        with interrupts, closing(run_all(study, kept.todo, others, heard)) as finishing:
             for run in finishing:
                 kept.add(run)
                 heard(run.key, 1.0, float(run.curves["accuracy"].iloc[-1]))
@@ -104,31 +111,33 @@ def _simulate(study: Study, kept: Kept, jobs: int, tick: Tick | None) -> Result:
 
 
 def run_all(
-    study: Study, keys: list[RunKey], jobs: int, tick: Tick
+    study: Study, keys: list[RunKey], others: Others | None, tick: Tick
 ) -> Generator[FinishedRun, None, None]:
-    """The runs as they finish, in this process or in ``jobs`` others.
+    """The runs as they finish, in this process or in ``others``.
 
     All are planned here, whose work the runs of a repeat share; methods and plans travel as bytes,
     for a worker has to know a user's plug-ins and methods before it can read one.
     """
-    if jobs == 1:
+    if others is None:
         for key in keys:
             yield run_plan(study.taken(key), tick)
         return
-    files = [plugins.loaded(path).file for path in study.scenario.plugins]
 
-    def tasks() -> Iterator[tuple[str, tuple[Any, ...]]]:
+    def tasks() -> Iterator[Task]:
         for key in keys:
-            plan = study.taken(key)
-            _ = plan.parts.conditions  # once here, not in every worker
-            yield (
-                f"{key[0]}, repeat {key[1]}",
-                (files, cloudpickle.dumps(plan.method), cloudpickle.dumps(plan)),
-            )
+            yield f"{key[0]}, repeat {key[1]}", packed(study, key)
 
-    with closing(elsewhere(run_elsewhere, tasks(), min(jobs, len(keys)))) as finishing:
+    with closing(others(run_elsewhere, tasks())) as finishing:
         for _, run in finishing:
             yield run
+
+
+def packed(study: Study, key: RunKey) -> tuple[list[tuple[str, bytes]], bytes, bytes]:
+    """The arguments of `run_elsewhere` for a run. InputError for what cannot be planned."""
+    plan = study.taken(key)
+    _ = plan.parts.conditions  # once here, not in every worker
+    files = [plugins.loaded(path).file for path in study.scenario.plugins]
+    return files, cloudpickle.dumps(plan.method), cloudpickle.dumps(plan)
 
 
 def run_elsewhere(files: list[tuple[str, bytes]], method: bytes, plan: bytes) -> FinishedRun:

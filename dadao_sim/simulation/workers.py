@@ -7,7 +7,7 @@ import signal
 import threading
 import time
 import traceback
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import suppress
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
@@ -24,7 +24,12 @@ class Later:
 
 
 LATER = Later()
-Tasks: TypeAlias = Iterable[tuple[str, tuple[Any, ...]] | Later]
+Task: TypeAlias = tuple[str, tuple[Any, ...]]
+Tasks: TypeAlias = Iterable[Task | Later]
+Others: TypeAlias = Callable[
+    [Callable[..., Any], Iterator[Task]], Generator[tuple[str, Any], None, None]
+]
+"""Other processes: the names of tasks, and what a function gave for each, as they finish."""
 
 # Another process has all cores already.
 ONE_THREAD = {f"{kind}_NUM_THREADS": "1" for kind in ("OMP", "OPENBLAS", "MKL")}

@@ -10,6 +10,7 @@ from dadao_sim.problems.kinds.linear_problem import LinearProblem
 from dadao_sim.problems.kinds.newton import hessian
 
 if TYPE_CHECKING:
+    from dadao_sim.compression.masks import Masks
     from dadao_sim.problems import Problem
 
 COMMUTE = 1e-9  # off-diagonals of Hessians that count as 0, relative to the largest curvature
@@ -64,6 +65,16 @@ class Quadratics:
         """The curvature of every node along every axis, (n, d); of Hessians that commute."""
         assert self.axes is not None
         return np.einsum("ac,iab,bc->ic", self.axes, self.hessians, self.axes)
+
+    def curvatures_under(self, masks: "Masks | None") -> np.ndarray | None:
+        """The same where messages are multiplied by ``masks``: of numbers that are drawn each for
+        itself along the given axes only. None where the axes do not decouple.
+        """
+        if masks is None or masks.are_of_vectors:
+            return None if self.axes is None else self.curvatures
+        diagonal = np.diagonal(self.hessians, axis1=1, axis2=2)
+        off = self.hessians - np.einsum("ia,ab->iab", diagonal, np.eye(len(self.x_star)))
+        return diagonal if np.abs(off).max() <= COMMUTE * np.abs(diagonal).max() else None
 
     def is_equal(self, coordinate: int) -> bool:
         """Whether all nodes have the same curvature along this axis."""

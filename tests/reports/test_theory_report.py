@@ -138,8 +138,52 @@ def test_its_plain_data_has_no_numbers_that_json_has_not(report):
     text = json.dumps(report.to_mapping(), allow_nan=False)
     read = json.loads(text)
     assert read["algorithms"]["dadao"]["theorem"].startswith("Nabli")
-    assert read["algorithms"]["ad_psgd"]["costs"]["1e-06"]["exact"]["time"] is None
+    # Never, and not known.
+    assert read["algorithms"]["ad_psgd"]["costs"]["1e-06"]["exact"]["time"] == "never"
+    assert read["algorithms"]["ad_psgd"]["costs"]["1e-06"]["promised"]["time"] is None
+    assert read["algorithms"]["ad_psgd"]["costs"]["1e-06"]["measured"]["time"] == "not reached"
+    assert read["algorithms"]["dgd"]["costs"]["1e-06"]["exact"]["time"] is None
     assert read["least"]["1e-06"]["rounds"] > 0
+
+
+def test_a_method_that_ends_in_one_round_has_its_rate():
+    problem = {"kind": "averaging", "data": {"kind": "synthetic", "dim": 2}}
+    first = of_one("synchronous_gossip", problem=problem, network={"graph": "complete", "nodes": 4})
+    assert first.exact(1e-6)["time"] == 1
+
+
+def test_a_decay_that_is_infinite_has_a_word_for_json(report):
+    ends = replace(report.methods[0].predicted[0], decay=math.inf)
+    method = replace(report.methods[0], predicted=(ends,))
+    read = replace(report, methods=(method,)).to_mapping()["algorithms"]["dadao"]
+    assert read["exact_decay"] == "at once"
+
+
+def compressed(**changed):
+    masked = {"kind": "random_k", "k": 1}
+    return of_one({"name": "lead", "compression": masked, **changed})
+
+
+def test_what_is_exact_of_compressed_messages():
+    slow = {"gamma": 0.2, "alpha": 0.2}
+    falls, grows = compressed(parameters=slow), compressed()
+    assert falls.exact(1e-6)["time"] > of_one("exact_diffusion").exact(1e-6)["time"]
+    assert grows.exact(1e-6)["time"] == math.inf
+    unknown = compressed(compression={"kind": "natural"})
+    assert math.isnan(unknown.exact(1e-6)["time"])
+    assert "messages by natural, whose variance is not quadratic" in unknown.why
+
+
+def test_large_second_moments_of_compressed_messages_are_left_to_the_patient():
+    data = {"kind": "synthetic", "dim": 3, "samples_per_node": 6}
+    algorithm = {"name": "lead", "compression": {"kind": "random_k", "k": 2}}
+    large = {
+        **{"problem": {"kind": "least_squares", "data": data}, "algorithms": [algorithm]},
+        **{"network": {"graph": "cycle", "nodes": 24}, "repeats": 1},
+    }
+    (method,) = theory_report(Study({**SCENARIO, **large})).methods
+    assert "288 numbers at once" in method.predicted[0].why
+    assert "--patient" in method.predicted[0].why
 
 
 def test_the_figure_has_an_exact_line_for_each_that_is_known(report, result):

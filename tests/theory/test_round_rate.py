@@ -156,7 +156,7 @@ def test_near_x_star_it_is_that_of_the_hessians_there():
         ("dadao", Options(), "dadao plays events; see exact_rate"),
         ("apm_c", Options(), "its step is another in each round"),
         ("gt_saga", Options(), "of gradients of single samples"),
-        ("beer", Options(), "of compressed messages"),
+        ("beer", Options(), "of messages by top_k, whose variance is not quadratic"),
         ("scaffold", Options(), "it conserves what it does not declare"),
     ],
 )

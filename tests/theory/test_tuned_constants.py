@@ -51,7 +51,7 @@ def tuned(cycle):
 def test_a_short_search_beats_the_shipped_sets(tuned):
     paper, fast = tuned.shipped["paper"], tuned.shipped["fast"]
     assert tuned.best_shipped == "fast"
-    assert tuned.gain(fast, paper) == pytest.approx(3.74, abs=0.01)
+    assert tuned.gain(fast, paper) == pytest.approx(3.516, abs=0.01)
     assert tuned.gained >= 1
     assert tuned.gain(tuned.found, paper) >= 3.9
 
@@ -193,7 +193,7 @@ def test_modes_of_any_graph_make_the_map_of_all_states(graph, name, rates):
 def test_the_critical_rate_of_a_set_of_constants(cycle):
     options = Options(constants="fast")
     factor = critical_rate("dadao", [1.0, 1000.0], cycle, options=options)
-    assert factor == pytest.approx(0.794, abs=1e-3)
+    assert factor == pytest.approx(0.803, abs=1e-3)
     problem = alike(8, [1.0, 1000.0])
     for shift, grows in ((-1e-3, True), (1e-3, False)):
         overrides = {"rate_factor": factor + shift}

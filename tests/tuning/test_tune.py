@@ -3,9 +3,10 @@
 import json
 import math
 
+import exhaustive
 import pandas as pd
 import pytest
-from exhaustive import compare, quickstart
+from exhaustive import CASES, GOOD, compare_on_quickstart
 from tuning_cases import small
 
 from dadao_sim import simulate
@@ -223,20 +224,63 @@ def test_the_command(dadao_sim, tmp_path):
     assert "EXTRA, tuned (experimental)" in said
 
 
+# ---- what never arrives ----------------------------------------------------------------------
+
+PLATEAU = ("d_psgd", "choco_sgd")
+DRAWING = ("destress", "gt_saga")
+
+
+def test_where_no_point_arrives_the_smallest_error_at_the_end_is_the_best(dadao_sim, tmp_path):
+    path, out = tmp_path / "s.yaml", tmp_path / "t"
+    report = {"accuracies": [0.5, 1e-4]}
+    path.write_text(json.dumps(small("d_psgd", "extra", report=report).to_mapping()))
+    code, said, _ = dadao_sim("tune", path, "--out", out, "--repeats", "1")
+    assert code == 0
+    assert "no point of D-PSGD reaches 0.0001: the one whose runs end nearest to x* is" in said
+    assert "for the cheapest way to an accuracy that is reached: --accuracy 0.5" in said
+    best = pd.read_csv(out / "best.csv").set_index("algorithm").loc["d_psgd"]
+    table = pd.read_csv(out / "evaluations.csv")
+    errors = table[table["algorithm"] == "d_psgd"]["accuracy"]
+    assert best["reached"] == 0
+    assert math.isinf(best["cost"])
+    assert 1e-4 < best["accuracy"] == errors.min() < best["default_accuracy"]
+    arguments = ("--accuracy", "0.5", "--overwrite", "--repeats", "1")
+    code, said, _ = dadao_sim("tune", path, "--out", out, *arguments)
+    assert code == 0
+    assert "no point" not in said
+    bolder = pd.read_csv(out / "best.csv").set_index("algorithm").loc["d_psgd"]
+    assert bolder["reached"] == 1
+    assert bolder["first_factor"] > best["first_factor"]
+
+
+def test_the_same_bytes_with_any_number_of_jobs_of_what_never_arrives_or_draws(tmp_path):
+    scenario = small(*PLATEAU, *DRAWING, repeats=2)
+    for jobs in (1, 2):
+        tune(scenario, out=tmp_path / f"{jobs}", budget=16, jobs=jobs)
+    assert files(tmp_path / "1") == files(tmp_path / "2")
+    best = pd.read_csv(tmp_path / "1" / "best.csv").set_index("algorithm")
+    assert (best.loc[list(PLATEAU), "reached"] == 0).all()
+
+
 # ---- how good it is --------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", ["extra", "opapc"])
+@pytest.mark.parametrize("name", ["extra", "opapc", "destress"])
 def test_within_a_tenth_of_a_finer_grid(name):
-    _, found, finer = compare(quickstart(name))
-    assert found[0] == finer[0] == 0
-    assert found[1] <= 1.1 * finer[1]
+    one = compare_on_quickstart(name, None, repeats=1)
+    assert one.of_found[0] == one.of_best[0] == 0
+    assert one.ratio <= GOOD
+
+
+MISSED = pytest.mark.xfail(reason="64 points are too few for BEER", strict=False)
 
 
 @pytest.mark.torture
-@pytest.mark.parametrize("name", [n for n in METHODS.ours if METHODS[n].tunable])
-def test_within_a_tenth_of_a_finer_grid_for_every_method(name):
-    one, found, finer = compare(quickstart(name))
-    if one.found.edge != "at the edge":
-        measure = 1 if math.isfinite(finer[1]) else 2
-        assert found[measure] <= 1.1 * finer[measure]
+@pytest.mark.parametrize(
+    ("name", "accuracy"),
+    [pytest.param(*case, marks=MISSED if case[0] == "beer" else ()) for case in CASES],
+)
+def test_within_a_tenth_of_a_finer_grid_for_every_method(name, accuracy):
+    one = compare_on_quickstart(name, accuracy)
+    assert one.reaches == (accuracy is not None or name not in exhaustive.PLATEAU)
+    assert one.ratio <= GOOD

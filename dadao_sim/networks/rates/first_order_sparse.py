@@ -6,6 +6,9 @@ over its edges, exactly, from sparse factorisations (``selected_inverse``): a hu
 for thousands of nodes. Minus the gradients are the loads of a dual point, so that every step brings
 a lower bound, and the descent ends where the two meet.
 
+An edge's load answers to its own rate the more, the more of what flows between its ends it carries:
+w_e R_e, between 0 and 1. At each exponent r the variables are scaled by what evens that.
+
 Where the descent is slow the loads of single edges swing about their costs. Loads of several dual
 points may be mixed: the best mixture of the last ones, a linear program, evens that out.
 """
@@ -20,8 +23,10 @@ from dadao_sim.networks.rates.problem import RateProblem
 from dadao_sim.networks.rates.smooth import SparsePoint, sparse_point_at
 from dadao_sim.networks.selected_inverse import selected_inverse
 
-EXPONENTS = (4, 8, 16, 32, 64, 128, 256)
-STEPS = 40  # of L-BFGS at each exponent
+# Exponents with their steps of L-BFGS: the most where the dual points are at their best. With
+# larger ones the loads are too stiff to even; what gains then are the rates.
+STAGES = ((4, 20), (8, 30), (16, 60), (32, 120), (64, 60), (128, 40), (256, 40))
+STIFFNESS = 2.0  # of an edge's load against its own rate, per exponent and w_e R_e
 GOAL = 5e-3  # relative gap at which the descent ends
 GOAL_LARGE = 2e-2  # and where a step takes seconds
 LARGE = 20_000  # nodes
@@ -64,16 +69,22 @@ def first_order_sparse(
     descent = _Descent(problem, deadline, theta)
     u = np.ones(problem.size)
     try:
-        for exponent in EXPONENTS:
+        for exponent, steps in STAGES:
             descent.exponent = exponent
+            scale = descent.scale(u)
+
+            def scaled(v: np.ndarray, scale: np.ndarray = scale) -> tuple[float, np.ndarray]:
+                value, slope = descent(scale * v)
+                return value, scale * slope
+
             found = minimize(
-                descent,
-                u,
+                scaled,
+                u / scale,
                 jac=True,
                 method="L-BFGS-B",
-                options={"maxiter": STEPS, "maxcor": 30, "ftol": 0.0, "gtol": 0.0},
+                options={"maxiter": steps, "maxcor": 30, "ftol": 0.0, "gtol": 0.0},
             )
-            u = np.maximum(np.abs(found.x), SMALLEST)
+            u = np.maximum(np.abs(scale * found.x), SMALLEST)
             u /= np.sqrt(np.mean(u**2))
             descent.mix()
     except _Enough:
@@ -130,6 +141,17 @@ class _Descent:
         slope = w * (problem.cost - (1 - theta) * x - theta * phi)
         smooth = ((1 - theta) * totals[0] + theta * totals[1]) / r
         return smooth, 2 * slope / u
+
+    def scale(self, u: np.ndarray) -> np.ndarray:
+        """(m,) of u at the present exponent, in which changes of all its edges' loads are alike."""
+        w = self.unit * u**2
+        points = sparse_points_at(self.problem, w)
+        if points is None:
+            return np.ones(len(u))
+        share = np.zeros(len(u))
+        for ids, point in zip(self.problem.members, points, strict=True):
+            share[ids] = np.maximum(share[ids], w[ids] * point.resistances)
+        return 1 / np.sqrt(1 + STIFFNESS * self.exponent * share)
 
     def mix(self) -> None:
         """The bound of the best mixture of the dual points of this exponent and of those before."""

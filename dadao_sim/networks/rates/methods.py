@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -16,6 +16,8 @@ from dadao_sim.networks.rates.first_order import LARGEST, first_order, smooth_du
 from dadao_sim.networks.rates.first_order_sparse import first_order_sparse, is_sparse
 from dadao_sim.networks.rates.interior_point import interior_point
 from dadao_sim.networks.rates.problem import RateProblem
+from dadao_sim.networks.rates.spectral_gap import MOST_NODES as LARGEST_EXPANDER
+from dadao_sim.networks.rates.spectral_gap import bound_by_lambda_2, widest_gap
 
 INTERIOR_POINT = "interior_point"
 EXACT_EDGES = 4000  # the interior-point method takes minutes: an iteration costs their cube
@@ -23,6 +25,7 @@ MOST_EXACT_EDGES = 6000
 CONIC_NODES, CONIC_EDGES = 50, 150  # up to here a conic solver needs a second or two
 ONE_SIDED = 1e-6  # theta that stands for "lambda_2 alone"
 CLOSED_FORMS = ("uniform", "metropolis", "degree", "effective_resistance")
+MIXTURES = (0.1, 0.2, 0.4, 0.8)  # of a closed form with the rates of largest lambda_2
 BOUND_TOLERANCE = 1e-5  # of a lower bound that is not the method's own
 
 
@@ -91,19 +94,45 @@ def by_first_order(problem: RateProblem, options: Options) -> Outcome:
     """The optimum, nearly, by descent on a smoothed objective; certified by a small conic problem.
 
     Of a time limit, a quarter is kept for the certificate. Above DENSE_NODES nodes, where a
-    sparse factorisation is cheap, every step brings a certificate; where it is not, it is the best
-    of the closed forms above LARGEST nodes.
+    sparse factorisation is cheap, every step brings a certificate; where it is not, that of
+    ``spectral_gap`` counts, too, and above LARGEST nodes see ``for_expanders``.
     """
     if is_sparse(problem):
         w, bound = first_order_sparse(problem, options.deadline)
         bound = max(bound, bound_of_any_graph(problem))
         return Outcome(_better(problem, w), bound, "L-BFGS")
     if problem.nodes > LARGEST:
-        closed = [RATE_METHODS[name](problem, options) for name in CLOSED_FORMS]
-        return min(closed, key=lambda outcome: problem.least_total(outcome.rates))
+        return for_expanders(problem, options)
     now = time.perf_counter()
     w = _better(problem, first_order(problem, now + 0.75 * (options.deadline - now)))
-    return Outcome(w, certify(problem, w, options.deadline), "L-BFGS")
+    bound = certify(problem, w, options.deadline)
+    if problem.nodes > DENSE_NODES:
+        bound = max(bound, bound_by_lambda_2(problem, widest_gap(problem, options.deadline)[1]))
+    return Outcome(w, bound, "L-BFGS")
+
+
+def for_expanders(problem: RateProblem, options: Options) -> Outcome:
+    """The best closed form, or its mixture with the rates of largest lambda_2, up to
+    LARGEST_EXPANDER nodes; against the bounds of lambda_2 and of the resistances.
+    """
+    closed = [RATE_METHODS[name](problem, options) for name in CLOSED_FORMS]
+    best = min(closed, key=lambda outcome: problem.least_total(outcome.rates))
+    bound = bound_of_any_graph(problem)
+    if problem.nodes > LARGEST_EXPANDER:
+        return replace(best, lower_bound=bound)
+    w, largest = widest_gap(problem, options.deadline)
+    bound = max(bound, bound_by_lambda_2(problem, largest))
+    from_here = best.rates / problem.total(best.rates)
+    least = problem.least_total(best.rates)
+    for share in MIXTURES:
+        if time.perf_counter() > options.deadline:
+            break
+        mixed = (1 - share) * from_here + share * w
+        total = problem.least_total(mixed)
+        if total >= least:
+            break
+        best, least = Outcome(mixed, None, "L-BFGS"), total
+    return replace(best, lower_bound=bound)
 
 
 def auto(problem: RateProblem, options: Options) -> Outcome:

@@ -91,9 +91,13 @@ def test_beyond_the_dense_sizes(monkeypatch):
     monkeypatch.setattr("dadao_sim.networks.rates.certificate.LARGEST", 10)
     monkeypatch.setattr(methods, "EXACT_EDGES", 10)
     found = optimal_rates(barbell())
-    assert found.solver == "closed form"
-    assert found.total_rate == optimal_rates(barbell(), "effective_resistance").total_rate
+    assert found.total_rate < optimal_rates(barbell(), "effective_resistance").total_rate
     assert found.lower_bound < 32.92
+    monkeypatch.setattr(methods, "LARGEST_EXPANDER", 10)
+    closed = optimal_rates(barbell())
+    assert closed.solver == "closed form"
+    assert closed.total_rate == optimal_rates(barbell(), "effective_resistance").total_rate
+    assert closed.lower_bound <= found.lower_bound
     with pytest.raises(InputError, match="at most 10 nodes"):
         optimal_rates(barbell(), "max_lambda2")
 

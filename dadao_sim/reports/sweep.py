@@ -1,0 +1,376 @@
+"""What a sweep says: cost against a swept key, its exponent, a map over two keys, a profile."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import product
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from dadao_sim.errors import InputError, within
+from dadao_sim.reports.theory import COUNTS, TheoryReport, theory_report
+from dadao_sim.results.summary import percentile
+from dadao_sim.scenario.reading import scenario_from_mapping
+from dadao_sim.simulation.study import Study
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+    from pandas import DataFrame
+
+    from dadao_sim.results.sweep import SweepResult, Value
+
+CONFIDENCE = 0.95
+MOST_FACETS = 2  # swept keys that are rows and columns of a figure
+
+
+@dataclass(frozen=True)
+class PowerLaw:
+    """y = factor * x ** exponent, by least squares on the logarithms of both.
+
+    ``low`` and ``high`` are the ends of the interval of the exponent (Student's t, CONFIDENCE), as
+    if the deviations of the logarithms from the line were independent and normal; -inf and inf of
+    two points, which leave no deviation.
+    """
+
+    exponent: float
+    low: float
+    high: float
+    factor: float
+
+    def __str__(self) -> str:
+        if math.isinf(self.low):
+            return f"{self.exponent:.2f}"
+        return f"{self.exponent:.2f} [{self.low:.2f}, {self.high:.2f}]"
+
+
+def power_law(x: Sequence[float], y: Sequence[float]) -> PowerLaw | None:
+    """The fit to positive, finite points; None to fewer than two different x, or where a y is none:
+    what was not reached has no exponent.
+    """
+    from scipy.stats import linregress, t
+
+    values = np.asarray(x, dtype=float), np.asarray(y, dtype=float)
+    if len(set(values[0].tolist())) < 2 or not all((v > 0).all() for v in values):
+        return None
+    if not all(np.isfinite(v).all() for v in values):
+        return None
+    found = linregress(*np.log(values))
+    free = len(values[0]) - 2
+    half = float(t.ppf((1 + CONFIDENCE) / 2, free) * found.stderr) if free else math.inf
+    exponent = float(found.slope)
+    return PowerLaw(exponent, exponent - half, exponent + half, math.exp(found.intercept))
+
+
+@dataclass(frozen=True)
+class Line:
+    """One algorithm in one facet: its cost (k,) at the values ``x`` (k,) of a swept key.
+
+    ``theory`` is what is expected exactly, else what a theorem promises (``exact`` says which);
+    nan where neither is known.
+    """
+
+    algorithm: str
+    x: NDArray[np.float64]
+    median: NDArray[np.float64]
+    p10: NDArray[np.float64]
+    p90: NDArray[np.float64]
+    theory: NDArray[np.float64]
+    exact: bool
+
+    @property
+    def fit(self) -> PowerLaw | None:
+        """Of the medians."""
+        return power_law(self.x.tolist(), self.median.tolist())
+
+    @property
+    def theory_fit(self) -> PowerLaw | None:
+        """Of theory's line, over the same x."""
+        return power_law(self.x.tolist(), self.theory.tolist())
+
+
+@dataclass(frozen=True)
+class Facet:
+    """The lines where the other swept keys have certain ``values``."""
+
+    values: dict[str, Value]
+    lines: tuple[Line, ...]
+
+    @property
+    def title(self) -> str:
+        """Its values, in words."""
+        return ", ".join(f"{short(key)} = {value}" for key, value in self.values.items())
+
+
+@dataclass(frozen=True)
+class Against:
+    """A cost to an accuracy against a swept key, by facets."""
+
+    key: str
+    quantity: str
+    accuracy: float
+    facets: tuple[Facet, ...]
+
+    def to_rows(self) -> list[dict[str, Any]]:
+        """A row per facet and algorithm: the exponents, for a table."""
+        rows = []
+        for facet in self.facets:
+            for line in facet.lines:
+                fit, theory = line.fit, line.theory_fit
+                rows.append(
+                    {
+                        **facet.values,
+                        "algorithm": line.algorithm,
+                        "exponent": math.nan if fit is None else fit.exponent,
+                        "low": math.nan if fit is None else fit.low,
+                        "high": math.nan if fit is None else fit.high,
+                        "theory": math.nan if theory is None else theory.exponent,
+                        "theory_is": "" if theory is None else ("exact", "theorem")[not line.exact],
+                    }
+                )
+        return rows
+
+
+def short(key: str) -> str:
+    """The last part of a dotted key, in words."""
+    return key.rpartition(".")[2].replace("_", " ")
+
+
+def against(
+    result: SweepResult,
+    key: str | None = None,
+    quantity: str = "communications",
+    accuracy: float | None = None,
+    at: Mapping[str, Value] | None = None,
+    *,
+    theory: bool = False,
+) -> Against:
+    """The cost to an accuracy against a swept key.
+
+    Args:
+        result: of a sweep.
+        key: one whose values are numbers; the first such key by default.
+        quantity: a cost of the table.
+        accuracy: one of the report's; the smallest by default.
+        at: values of other swept keys that are looked at; all by default, a facet for each.
+        theory: whether to work out what theory says of each cell, which may take its time.
+
+    Raises:
+        InputError: no such key, quantity, accuracy or value; a key that is not numbers; more other
+            keys than a figure has rows and columns.
+
+    """
+    costs = chosen(result, accuracy, at)
+    key = numeric_key(result, key)
+    _check_quantity(costs, quantity)
+    others = [other for other in result.keys if other != key and costs[other].nunique() > 1]
+    if len(others) > MOST_FACETS:
+        raise InputError(
+            "at",
+            f"{len(others)} swept keys are left beside {key} ({', '.join(others)})",
+            f"give values of all but {MOST_FACETS}",
+        )
+    least = float(costs["accuracy"].iloc[0])
+    predicted = predictions(result, costs, least) if theory else {}
+    facets = []
+    for values in product(*(costs[other].unique().tolist() for other in others)):
+        here = dict(zip(others, values, strict=True))
+        rows = costs
+        for other, value in here.items():
+            rows = rows[rows[other] == value]
+        lines = [
+            _line(str(label), group, key, quantity, predicted)
+            for label, group in rows.groupby("algorithm", sort=False)
+        ]
+        facets.append(Facet(here, tuple(lines)))
+    return Against(key, quantity, least, tuple(facets))
+
+
+def chosen(
+    result: SweepResult, accuracy: float | None, at: Mapping[str, Value] | None
+) -> DataFrame:
+    """The rows of the costs that a figure is of, with the number of their cell. InputError where
+    there are none.
+    """
+    costs = result.costs
+    number = {tuple(cell.values.values()): k for k, cell in enumerate(result.cells)}
+    texts = {tuple(map(str, values)): k for values, k in number.items()}
+    cells = [texts[tuple(map(str, row))] for row in costs[list(result.keys)].to_numpy().tolist()]
+    costs = costs.assign(cell=cells)
+    costs = costs[costs["reason"] == ""]
+    known = sorted(costs["accuracy"].unique().tolist(), reverse=True)
+    if not known:
+        raise InputError("sweep", "every cell failed: there is nothing to draw")
+    wanted = known[-1] if accuracy is None else accuracy
+    if wanted not in known:
+        listed = ", ".join(f"{one:g}" for one in known)
+        raise InputError("accuracy", f"{wanted:g} given", f"the report has {listed}")
+    costs = costs[costs["accuracy"] == wanted]
+    for key, value in (at or {}).items():
+        _check_key(result, key)
+        there = costs[key].unique().tolist()
+        same = [one for one in there if str(one) == str(value)]
+        if not same:
+            listed = ", ".join(map(str, there))
+            raise InputError("at", f"{key}={value} given", f"the sweep has {listed}")
+        costs = costs[costs[key] == same[0]]
+    return costs
+
+
+def numeric_key(result: SweepResult, key: str | None) -> str:
+    """The swept key itself, or the first whose values are numbers. InputError for another."""
+    if key is None:
+        numbers = [one for one in result.keys if result.is_number(one)]
+        if not numbers:
+            raise InputError("key", "no swept key has numbers", "draw a profile instead")
+        return numbers[0]
+    _check_key(result, key)
+    if not result.is_number(key):
+        raise InputError("key", f"the values of {key} are no numbers", "choose another swept key")
+    return key
+
+
+def _check_key(result: SweepResult, key: str) -> None:
+    if key not in result.keys:
+        raise InputError("key", f"{key!r} is not swept", f"use {', '.join(result.keys)}")
+
+
+def _check_quantity(costs: DataFrame, quantity: str) -> None:
+    if quantity not in costs or quantity in ("accuracy", "repeat", "cell"):
+        raise InputError("quantity", f"{quantity!r} is no cost of the table")
+
+
+def _line(
+    label: str,
+    group: DataFrame,
+    key: str,
+    quantity: str,
+    predicted: Mapping[tuple[int, str, str], tuple[float, bool]],
+) -> Line:
+    columns: dict[float, list[float]] = {}
+    theory: dict[float, float] = {}
+    exact = True
+    for x, cell, cost in zip(group[key], group["cell"], group[quantity], strict=True):
+        columns.setdefault(float(x), []).append(float(cost))
+        if (cell, label, quantity) in predicted:
+            theory[float(x)], is_exact = predicted[cell, label, quantity]
+            exact = exact and is_exact
+    order = sorted(columns)
+    spent = np.array([[percentile(columns[x], p) for p in (50, 10, 90)] for x in order])
+    return Line(
+        algorithm=label,
+        x=np.array(order),
+        median=spent[:, 0],
+        p10=spent[:, 1],
+        p90=spent[:, 2],
+        theory=np.array([theory.get(x, math.nan) for x in order]),
+        exact=exact,
+    )
+
+
+def predictions(
+    result: SweepResult, costs: DataFrame, accuracy: float
+) -> dict[tuple[int, str, str], tuple[float, bool]]:
+    """By cell, algorithm and count, what theory says it costs to reach the accuracy, and whether
+    that is exact: a line is exact in all cells or by the theorem in all.
+    """
+    reports: dict[int, TheoryReport] = {}
+    for number in costs["cell"].unique().tolist():
+        cell = result.cells[number]
+        with within(str(cell)):
+            scenario = scenario_from_mapping(cell.result.manifest["scenario"])
+            reports[number] = theory_report(Study(scenario), accuracies=[accuracy])
+    labels = {method.algorithm for report in reports.values() for method in report.methods}
+    found = {}
+    for label in labels:
+        of = {k: m for k, r in reports.items() for m in r.methods if m.algorithm == label}
+        for count in COUNTS:
+            exact = {k: m.costs[accuracy]["exact"][count] for k, m in of.items()}
+            whole = all(math.isfinite(value) for value in exact.values())
+            for k, method in of.items():
+                said = exact[k] if whole else method.costs[accuracy]["promised"][count]
+                found[k, label, count] = (said, whole)
+    return found
+
+
+@dataclass(frozen=True)
+class Profile:
+    """Of each algorithm, the share (k,) of the problems on which it costs at most so many times
+    (k,) what the best one does (Dolan and More, 2002). A problem is a cell in a repeat.
+    """
+
+    quantity: str
+    accuracy: float
+    problems: int
+    ratios: dict[str, NDArray[np.float64]]
+
+    def share(self, label: str, ratio: float) -> float:
+        """Of the problems, on which an algorithm is within a ratio of the best."""
+        return float((self.ratios[label] <= ratio).mean())
+
+
+def profile(
+    result: SweepResult, quantity: str = "communications", accuracy: float | None = None
+) -> Profile:
+    """The performance profile over all cells and repeats. A run that did not get there has no
+    ratio (inf), and where none did, none has; such problems count all the same. InputError as
+    `against`.
+    """
+    costs = chosen(result, accuracy, None)
+    _check_quantity(costs, quantity)
+    table = costs.pivot_table(
+        index=["cell", "repeat"], columns="algorithm", values=quantity, sort=False, dropna=False
+    ).fillna(math.inf)
+    best = table.min(axis=1)
+    ratios = {}
+    for label in dict.fromkeys(costs["algorithm"]):
+        spent = table[label].to_numpy(dtype=float)
+        least = best.to_numpy(dtype=float)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            ratio = np.where(spent == least, 1.0, spent / least)
+        ratios[label] = np.sort(np.where(np.isfinite(spent), ratio, math.inf))
+    return Profile(quantity, float(costs["accuracy"].iloc[0]), len(table), ratios)
+
+
+@dataclass(frozen=True)
+class HeatMap:
+    """Medians (len(rows), len(columns)) of a cost of one algorithm over two swept keys."""
+
+    keys: tuple[str, str]
+    quantity: str
+    accuracy: float
+    algorithm: str
+    rows: tuple[Value, ...]
+    columns: tuple[Value, ...]
+    median: NDArray[np.float64]
+
+
+def heat_maps(
+    result: SweepResult,
+    keys: tuple[str, str],
+    quantity: str = "communications",
+    accuracy: float | None = None,
+    at: Mapping[str, Value] | None = None,
+) -> tuple[HeatMap, ...]:
+    """A map for each algorithm. InputError as `against`, and for other keys that are left open."""
+    costs = chosen(result, accuracy, at)
+    _check_quantity(costs, quantity)
+    for key in keys:
+        _check_key(result, key)
+    if keys[0] == keys[1]:
+        raise InputError("keys", f"{keys[0]} is given twice", "two swept keys are needed")
+    left = [k for k in result.keys if k not in keys and costs[k].nunique() > 1]
+    if left:
+        raise InputError("at", f"{', '.join(left)} is left open", "give its value")
+    rows, columns = (tuple(costs[key].unique().tolist()) for key in keys)
+    maps = []
+    for label, group in costs.groupby("algorithm", sort=False):
+        median = np.full((len(rows), len(columns)), math.nan)
+        for (row, column), some in group.groupby(list(keys), sort=False):
+            place = rows.index(row), columns.index(column)
+            median[place] = percentile(some[quantity].tolist(), 50)
+        least = float(costs["accuracy"].iloc[0])
+        maps.append(HeatMap(keys, quantity, least, str(label), rows, columns, median))
+    return tuple(maps)

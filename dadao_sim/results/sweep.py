@@ -1,0 +1,297 @@
+"""What a sweep leaves: a result for every cell, and two tables over all of them.
+
+    sweep.json       the swept keys, the cells with their values, and where each failed one did
+    cells.parquet    one row per cell, run and accuracy: what it had spent
+    summary.csv      one row per cell, algorithm and accuracy: medians and ranges over the repeats
+    cells/NAME-ID/   the results; ID is of what is in them, NAME for who looks
+
+Both tables begin with a column per swept key, under its dotted name. A cell that failed has one row
+in each, with the reason. The same sweep leaves the same bytes, but for the times in cells.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from dadao_sim.errors import InputError, within
+from dadao_sim.files import (
+    as_path,
+    atomic_write,
+    check_digest,
+    file_digest,
+    json_bytes,
+    read_json,
+    slug,
+)
+from dadao_sim.results.axes import AXES
+from dadao_sim.results.folder import manifest_of
+from dadao_sim.results.result import Result, load_result, read_table, write_table
+from dadao_sim.results.summary import (
+    COST_COLUMNS,
+    SUMMARY_COLUMNS,
+    costs_to_accuracy,
+    over_repeats,
+    summary_csv,
+)
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+SWEEP_FILE, COSTS, SUMMARY, CELLS = "sweep.json", "cells.parquet", "summary.csv", "cells"
+FAILED = "failed"
+_OF_A_CELL = ("values", "folder", "ground", "error")
+Value = int | float | bool | str
+
+
+@dataclass(frozen=True)
+class CellResult:
+    """One cell: its values of the swept keys, its folder, the digest of what its runs depend on,
+    and why it failed, if it did.
+    """
+
+    values: dict[str, Value]
+    folder: Path
+    ground: str
+    error: str | None = None
+
+    @property
+    def result(self) -> Result:
+        """Its result, read. InputError for a cell that failed, and as `load_result`."""
+        if self.error is not None:
+            raise InputError(str(self), f"the cell failed: {self.error}")
+        return load_result(self.folder)
+
+    def __str__(self) -> str:
+        return ", ".join(f"{key}={value}" for key, value in self.values.items())
+
+
+@dataclass(frozen=True)
+class SweepResult:
+    """The outcome of a sweep.
+
+    Attributes:
+        name: of the scenario.
+        keys: the swept keys, dotted.
+        cells: in their order, the last key fastest.
+        costs: one row per cell, run and accuracy: the swept keys, then the columns of
+            `costs_to_accuracy`, of every axis that all cells have, and `reason`; a cell that failed
+            has one row, of status "failed".
+        summary: one row per cell, algorithm and accuracy: the swept keys, then the columns of
+            `summarise`, and `reason`.
+        methods: title and look of each, as in the manifest of a result.
+
+    """
+
+    name: str
+    keys: tuple[str, ...]
+    cells: tuple[CellResult, ...]
+    costs: DataFrame
+    summary: DataFrame
+    methods: dict[str, dict[str, Any]]
+
+    @property
+    def titles(self) -> dict[str, str]:
+        """The name in print of each method."""
+        return {name: method["title"] for name, method in self.methods.items()}
+
+    @property
+    def looks(self) -> dict[str, str | None]:
+        """The colour, dash and marker of each method; see `Result.looks`."""
+        return {name: method["look"] for name, method in self.methods.items()}
+
+    @property
+    def failed(self) -> list[CellResult]:
+        """The cells that have no result."""
+        return [cell for cell in self.cells if cell.error is not None]
+
+    def results(self) -> Iterator[tuple[CellResult, Result]]:
+        """The cells that have a result, each read when it is its turn."""
+        for cell in self.cells:
+            if cell.error is None:
+                yield cell, cell.result
+
+    def is_number(self, key: str) -> bool:
+        """Whether a swept key has numbers only."""
+        return self.costs[key].dtype.kind in "if"
+
+
+def cell_name(values: Mapping[str, Value], ground: str) -> str:
+    """The name of a cell's folder: its values for who looks, and a digest of all that is in it."""
+    last = [key.rpartition(".")[2] for key in values]
+    keys = last if len(set(last)) == len(last) else list(values)
+    said = "-".join(f"{key}-{value}" for key, value in zip(keys, values.values(), strict=True))
+    digest = hashlib.sha256(json_bytes([dict(values), ground])).hexdigest()
+    return f"{slug(said)}-{digest[:8]}"
+
+
+def grounds_in(folder: Path) -> Iterator[tuple[Path, str]]:
+    """The results in a folder, or in the sweep that it holds, and what their runs depend on."""
+    places = [folder]
+    if is_sweep(folder):
+        listed = read_json(folder / SWEEP_FILE)["cells"]
+        if listed:
+            for row in listed:
+                yield folder / row["folder"], row["ground"]
+            return
+        places = sorted((folder / CELLS).glob("*"))
+    for place in places:
+        manifest = manifest_of(place)
+        if manifest is not None and "ground" in manifest:
+            yield place, manifest["ground"]
+
+
+def is_sweep(folder: Path) -> bool:
+    """Whether a folder holds a sweep of ours, if only its beginning."""
+    place = folder / SWEEP_FILE
+    if not place.is_file():
+        return False
+    try:
+        return {"name", "keys", "cells"} <= set(read_json(place))
+    except InputError:
+        return False
+
+
+def begin_sweep(folder: Path, name: str, keys: Sequence[str]) -> None:
+    """Mark a folder as that of a sweep, unless it is."""
+    if not is_sweep(folder):
+        atomic_write(
+            folder / SWEEP_FILE, json_bytes({"name": name, "keys": list(keys), "cells": []})
+        )
+
+
+def write_sweep(
+    folder: Path, name: str, keys: Sequence[str], cells: Sequence[CellResult], said: dict[str, Any]
+) -> None:
+    """Write the tables of a sweep whose cells are there, and what makes it one; ``said`` is kept
+    beside it.
+    """
+    costs, methods = _costs(keys, cells)
+    write_table(folder / COSTS, costs)
+    atomic_write(folder / SUMMARY, summary_csv(_summary(keys, costs)))
+    listed = [
+        {
+            "values": cell.values,
+            "folder": cell.folder.relative_to(folder).as_posix(),
+            "ground": cell.ground,
+            "error": cell.error,
+        }
+        for cell in cells
+    ]
+    files = {file: file_digest(folder / file) for file in (COSTS, SUMMARY)}
+    known = {
+        "name": name,
+        "keys": list(keys),
+        "cells": listed,
+        "methods": methods,
+        "files": files,
+        **said,
+    }
+    atomic_write(folder / SWEEP_FILE, json_bytes(known))
+
+
+def load_sweep(folder: str | Path) -> SweepResult:
+    """Read a sweep.
+
+    Raises:
+        InputError: there is none, it is not finished, or a file of it is damaged.
+
+    """
+    folder = as_path("folder", folder)
+    if not is_sweep(folder):
+        raise InputError("folder", f"{folder} is no sweep: it has no {SWEEP_FILE}")
+    said = read_json(folder / SWEEP_FILE)
+    if not said["cells"]:
+        raise InputError("folder", f"the sweep in {folder} is not finished", "resume it")
+    with within(str(folder / SWEEP_FILE)):
+        cells = tuple(_cell(folder, row, said["keys"]) for row in said["cells"])
+    for file in (COSTS, SUMMARY):
+        if not (folder / file).is_file():
+            raise InputError("folder", f"{folder} is incomplete: {file} is missing", "resume it")
+        check_digest(folder / file, said.get("files", {}).get(file))
+    costs = read_table(folder / COSTS)
+    keys = tuple(said["keys"])
+    return SweepResult(said["name"], keys, cells, costs, _summary(keys, costs), said["methods"])
+
+
+def _cell(folder: Path, row: Any, keys: Sequence[str]) -> CellResult:
+    try:
+        values, place, ground, error = (row[name] for name in _OF_A_CELL)
+        right = (
+            list(values) == list(keys)
+            and isinstance(ground, str)
+            and place.startswith(f"{CELLS}/")
+            and "/" not in place.removeprefix(f"{CELLS}/")
+            and (error is None or isinstance(error, str))
+        )
+    except (AttributeError, KeyError, TypeError):
+        right = False
+    if not right:
+        raise InputError("cells", "one of them is none")
+    return CellResult(values, folder / place, ground, error)
+
+
+def _costs(
+    keys: Sequence[str], cells: Sequence[CellResult]
+) -> tuple[DataFrame, dict[str, dict[str, Any]]]:
+    """The tables of all cells, one under the other, and the methods in them. A swept key is text
+    where not all of its values are numbers. What is counted is all that every cell has.
+    """
+    import pandas as pd
+
+    tables: dict[int, DataFrame] = {}
+    methods: dict[str, dict[str, Any]] = {}
+    counted = list(AXES)
+    for number, cell in enumerate(cells):
+        if cell.error is None:
+            result = cell.result
+            methods |= result.manifest["methods"]
+            has = [q for q in counted if not AXES[q].why_not(result.curves, result.terms)]
+            accuracies = result.manifest["scenario"]["report"]["accuracies"]
+            told = (accuracies, result.terms, result.stop_accuracy, has)
+            tables[number] = costs_to_accuracy(result.curves, result.runs, *told)
+            counted = has
+    columns = [*COST_COLUMNS, *counted]
+    joined = []
+    for number, cell in enumerate(cells):
+        table = tables[number][columns] if number in tables else _failed(columns)
+        table = table.assign(reason=cell.error or "")
+        for place, key in enumerate(keys):
+            table.insert(place, key, [cell.values[key]] * len(table))
+        joined.append(table)
+    costs = pd.concat(joined, ignore_index=True)
+    for key in keys:
+        values = costs[key].tolist()
+        if not all(isinstance(v, int | float) and not isinstance(v, bool) for v in values):
+            costs[key] = [str(value) for value in values]
+    return costs, methods
+
+
+def _summary(keys: Sequence[str], costs: DataFrame) -> DataFrame:
+    import pandas as pd
+
+    counted = [name for name in AXES if name in costs]
+    tables = []
+    for values, group in costs.groupby(list(keys), sort=False, dropna=False):
+        reason = group["reason"].iloc[0]
+        table = _failed(summary_columns(counted)) if reason else over_repeats(group, counted)
+        table["reason"] = reason
+        for place, (key, value) in enumerate(zip(keys, values, strict=True)):
+            table.insert(place, key, [value] * len(table))
+        tables.append(table)
+    return pd.concat(tables, ignore_index=True)
+
+
+def _failed(columns: Sequence[str]) -> DataFrame:
+    """The one row of a cell that failed."""
+    import pandas as pd
+
+    row: dict[str, Any] = dict.fromkeys(columns, math.nan)
+    known: dict[str, Any] = dict.fromkeys(("algorithm", "method", "constants"), "")
+    known |= dict.fromkeys(("repeat", "repeats", "reached"), 0)
+    known |= {"status": FAILED, "experimental": False}
+    return pd.DataFrame([row | {name: known[name] for name in columns if name in known}])

@@ -1,0 +1,277 @@
+"""From a sweep to its folder: every cell as `simulate` plays it, side by side."""
+
+from collections import defaultdict
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from contextlib import ExitStack, closing
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import dadao_sim
+from dadao_sim.errors import InputError
+from dadao_sim.files import as_path
+from dadao_sim.results.folder import discard, manifest_of, tidy
+from dadao_sim.results.lock import FolderLock
+from dadao_sim.results.result import FinishedRun, RunKey, load_result
+from dadao_sim.results.sweep import (
+    CELLS,
+    CellResult,
+    SweepResult,
+    begin_sweep,
+    cell_name,
+    grounds_in,
+    is_sweep,
+    load_sweep,
+    write_sweep,
+)
+from dadao_sim.scenario.model import Scenario
+from dadao_sim.scenario.reading import load_file, sweep_from_mapping
+from dadao_sim.scenario.sweep import Cell, Sweep
+from dadao_sim.simulation.identity import source_digest
+from dadao_sim.simulation.interrupts import Interrupts
+from dadao_sim.simulation.kept import Kept
+from dadao_sim.simulation.one_run import run_plan
+from dadao_sim.simulation.simulate import packed, run_elsewhere
+from dadao_sim.simulation.study import Study
+from dadao_sim.simulation.workers import Others, Task, elsewhere
+
+Tick: TypeAlias = Callable[[Cell, RunKey, float, float], None]
+
+
+def sweep(
+    scenario: Sweep | Mapping[str, Any] | str | Path,
+    *,
+    out: str | Path,
+    jobs: int = 1,
+    others: Others | None = None,
+    resume: bool = False,
+    overwrite: bool = False,
+    reuse: Iterable[str | Path] = (),
+    tick: Tick | None = None,
+) -> SweepResult:
+    """Run every cell of a sweep.
+
+    Cells are kept by their content: a run that was made in a result or a sweep beside ``out``, or
+    in one of the folders ``reuse``, is taken from there. With ``resume`` what is in ``out`` is gone
+    on with: values, repeats and algorithms that have been added are run, and nothing else. However
+    it ends, and whenever it is killed, no finished run is lost. ``jobs`` processes run at once, or
+    those of ``others``, such as a cluster; they change no byte.
+
+    A cell that cannot be run, or fails, is one that failed, in the tables, and the others go on.
+    ``tick(cell, (label, repeat), share, accuracy)`` hears as that of `simulate`.
+
+    Raises InputError for anything but a sweep; for a folder that holds something else; and for what
+    is no scenario, before the first run.
+    """
+    asked = _as_sweep(scenario)
+    folder = as_path("out", out)
+    if not isinstance(jobs, int) or jobs < 1:
+        raise InputError(f"jobs: {jobs!r} given; a whole number of at least 1 is needed")
+    if resume and overwrite:
+        raise InputError("resume and overwrite exclude each other")
+    check_sweep_folder(folder, resume=resume, overwrite=overwrite)
+    with FolderLock(folder):
+        tidy(folder)
+        begin_sweep(folder, asked.name, asked.keys)
+        if others is None and jobs > 1:
+            others = partial(elsewhere, jobs=jobs)
+        found = _Found([folder.parent, *(as_path("reuse", path) for path in reuse)])
+        playing = _Playing(asked, folder, found, overwrite=overwrite, tick=tick)
+        cells = playing.play(others)
+        said = {"versions": {"dadao_sim": dadao_sim.__version__, "source": source_digest()}}
+        write_sweep(folder, asked.name, asked.keys, cells, said)
+        if overwrite:
+            kept = {cell.folder for cell in cells}
+            for path in sorted((folder / CELLS).iterdir()):
+                if path not in kept and manifest_of(path) is not None:
+                    discard(path)
+    return load_sweep(folder)
+
+
+def check_sweep_folder(folder: Path, *, resume: bool, overwrite: bool) -> None:
+    """InputError for a folder that holds something, unless told what to do with it."""
+    if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
+        return
+    if not is_sweep(folder):
+        raise InputError("folder", f"{folder} exists and is no sweep of ours", "choose another")
+    if not (resume or overwrite):
+        raise InputError("folder", f"{folder} exists", "choose another, or resume or overwrite it")
+
+
+def _as_sweep(scenario: Sweep | Mapping[str, Any] | str | Path) -> Sweep:
+    loaded: Any = scenario
+    if isinstance(scenario, Mapping):
+        loaded = sweep_from_mapping(scenario)
+    elif isinstance(scenario, str | Path):
+        loaded = load_file(scenario)
+    if isinstance(loaded, Scenario):
+        raise InputError("sweep", f"{loaded.name} has no section sweep", "simulate runs it")
+    if not isinstance(loaded, Sweep):
+        wanted = "a Sweep, a mapping or a path is needed"
+        raise InputError("scenario", f"{wanted}, not a {type(scenario).__name__}")
+    return loaded
+
+
+class _Found:
+    """Results that lie in some folders, by the digest of what their runs depend on."""
+
+    def __init__(self, places: Iterable[Path]):
+        self._by_ground: dict[str, list[Path]] = defaultdict(list)
+        for folder in dict.fromkeys(path.resolve() for path in _within(places)):
+            for place, ground in grounds_in(folder):
+                self._by_ground[ground].append(place)
+
+    def adopt(self, kept: Kept) -> None:
+        """Let what is kept have the runs that were made before; a damaged result has none."""
+        for folder in self._by_ground.get(kept.study.ground, ()):
+            if not kept.todo:
+                return
+            try:
+                result = load_result(folder)
+            except InputError:
+                continue
+            kept.adopt(result)
+
+
+def _within(places: Iterable[Path]) -> Iterator[Path]:
+    """The places, and the folders in them."""
+    for place in places:
+        yield place
+        if place.is_dir():
+            yield from sorted(path for path in place.iterdir() if path.is_dir())
+
+
+@dataclass
+class _Begun:
+    """A cell whose runs are under way."""
+
+    number: int
+    kept: Kept
+    waiting: set[RunKey]
+    held: ExitStack = field(default_factory=ExitStack)
+
+
+class _Playing:
+    """The cells of a sweep while they are played."""
+
+    def __init__(
+        self, asked: Sweep, folder: Path, found: _Found, *, overwrite: bool, tick: Tick | None
+    ):
+        self.asked, self.folder, self.found, self.overwrite = asked, folder, found, overwrite
+        self.tick = tick
+        self.errors: dict[int, str] = {}
+        self.places: dict[int, tuple[Path, str]] = {}
+        self.begun: dict[int, _Begun] = {}
+        self.tasks: dict[str, tuple[int, RunKey]] = {}
+
+    def play(self, others: Others | None) -> list[CellResult]:
+        """Play what is to be played, in this process or in others."""
+        interrupts = Interrupts()
+        try:
+            made = self._here() if others is None else self._there(others)
+            with interrupts, closing(made):
+                for number, key, answer in made:
+                    interrupts.check()
+                    self._keep(number, key, answer)
+        finally:
+            for begun in self.begun.values():
+                begun.held.close()
+        return [
+            CellResult(cell.values, *self.places[number], self.errors.get(number))
+            for number, cell in enumerate(self.asked.cells)
+        ]
+
+    def _keep(self, number: int, key: RunKey, answer: FinishedRun | InputError) -> None:
+        begun, cell = self.begun[number], self.asked.cells[number]
+        begun.waiting.discard(key)
+        if isinstance(answer, InputError):
+            self.errors.setdefault(number, str(answer))
+        else:
+            begun.kept.add(answer)
+            self._heard(cell, key, 1.0, float(answer.curves["accuracy"].iloc[-1]))
+        if not begun.waiting:
+            self._end(number)
+
+    def _heard(self, cell: Cell, key: RunKey, share: float, accuracy: float) -> None:
+        if self.tick is not None:
+            self.tick(cell, key, share, accuracy)
+
+    def _end(self, number: int) -> None:
+        """No run of the cell is under way: it has its result, or failed."""
+        begun = self.begun.pop(number)
+        with begun.held:
+            if number not in self.errors and not begun.kept.complete:
+                begun.kept.finish()
+
+    def _ready(self) -> Iterator[tuple[int, Study, RunKey]]:
+        """Every run that is to be made, cell by cell; its cell is open until it is kept."""
+        for number, cell in enumerate(self.asked.cells):
+            study = Study(cell.scenario)
+            place = self.folder / CELLS / cell_name(cell.values, study.ground)
+            self.places[number] = place, study.ground
+            try:
+                begun = self._begin(number, study, place)
+            except InputError as error:
+                self.errors[number] = str(error)
+                continue
+            self.begun[number] = begun
+            todo = [] if begun.kept.complete else begun.kept.todo
+            made = [key for key in study.keys if key not in todo]
+            begun.waiting |= set(todo)
+            for key in made:
+                self._heard(cell, key, 1.0, 0.0)
+            for key in todo:
+                if number not in self.errors:  # one that failed is not gone on with
+                    yield number, study, key
+                else:
+                    begun.waiting.discard(key)
+            if number in self.begun and not begun.waiting:
+                self._end(number)
+
+    def _begin(self, number: int, study: Study, place: Path) -> _Begun:
+        with ExitStack() as held:
+            there = place.exists()
+            kept = held.enter_context(
+                Kept(study, place, resume=there and not self.overwrite, overwrite=self.overwrite)
+            )
+            if not kept.complete:
+                study.require_room()
+                study.check()
+                kept.begin()
+                if not self.overwrite:
+                    self.found.adopt(kept)
+            return _Begun(number, kept, set(), held.pop_all())
+
+    def _here(self) -> Generator[tuple[int, RunKey, Any]]:
+        for number, study, key in self._ready():
+            heard = partial(self._heard, self.asked.cells[number])
+            try:
+                yield number, key, run_plan(study.taken(key), heard)
+            except InputError as error:
+                yield number, key, error
+
+    def _there(self, others: Others) -> Generator[tuple[int, RunKey, Any]]:
+        with closing(others(_attempt, self._packed())) as finishing:
+            for name, answer in finishing:
+                yield (*self.tasks.pop(name), answer)
+
+    def _packed(self) -> Iterator[Task]:
+        for number, study, key in self._ready():
+            cell = self.asked.cells[number]
+            name = f"{cell}: {key[0]}, repeat {key[1]}"
+            try:
+                arguments = packed(study, key)
+            except InputError as error:
+                self._keep(number, key, error)
+                continue
+            self.tasks[name] = (number, key)
+            yield name, arguments
+
+
+def _attempt(*task: Any) -> FinishedRun | InputError:
+    """What a worker does: the run, or why there is none."""
+    try:
+        return run_elsewhere(*task)
+    except InputError as error:
+        return error

@@ -1,0 +1,153 @@
+"""Exponents, profiles and maps of sweeps, against closed forms and by hand."""
+
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+
+from dadao_sim.errors import InputError
+from dadao_sim.reports.sweep import against, heat_maps, power_law, profile
+from dadao_sim.results.sweep import CellResult, SweepResult
+
+NODES, KAPPA = "network.nodes", "problem.kappa"
+
+
+def made(cost, *, nodes=(4, 8, 16), kappas=(10, 100), labels=("A", "B"), repeats=3):
+    """The outcome of a sweep whose costs are ``cost(label, n, kappa, repeat)``."""
+    cells, rows = [], []
+    for n in nodes:
+        for kappa in kappas:
+            cells.append(CellResult({NODES: n, KAPPA: kappa}, None, "0"))
+            for label in labels:
+                for repeat in range(repeats):
+                    for accuracy in (0.1, 0.01):
+                        spent = cost(label, n, kappa, repeat) * (1 if accuracy == 0.1 else 2)
+                        row = {NODES: n, KAPPA: kappa, "algorithm": label, "repeat": repeat}
+                        rows.append(
+                            row | {"accuracy": accuracy, "communications": spent, "reason": ""}
+                        )
+    return SweepResult("s", (NODES, KAPPA), tuple(cells), pd.DataFrame(rows), pd.DataFrame(), {})
+
+
+def test_an_exact_power_has_its_exponent_and_no_width():
+    x = np.array([16, 32, 64, 128])
+    law = power_law(x, 3 * x**2.5)
+    assert law.exponent == pytest.approx(2.5, abs=1e-12)
+    assert law.factor == pytest.approx(3, rel=1e-12)
+    assert law.low == pytest.approx(law.high, abs=1e-6)
+
+
+def test_the_interval_contains_the_exponent_as_often_as_it_says():
+    """95 % of 4 000 draws with normal deviations, within 3 standard errors."""
+    rng = np.random.default_rng(0)
+    x, held = np.array([4.0, 8, 16, 32, 64]), 0
+    for noise in rng.normal(0, 0.2, (4000, 5)):
+        law = power_law(x, np.exp(1.7 * np.log(x) + noise))
+        held += law.low <= 1.7 <= law.high
+    assert abs(held / 4000 - 0.95) < 3 * math.sqrt(0.95 * 0.05 / 4000)
+
+
+def test_the_interval_is_that_of_least_squares_written_out():
+    x, y = np.array([2.0, 3, 5, 9]), np.array([1.0, 4, 6, 30])
+    X = np.column_stack([np.ones(4), np.log(x)])
+    (_, slope), (rest,), *_ = np.linalg.lstsq(X, np.log(y), rcond=None)
+    error = math.sqrt(rest / 2 * np.linalg.inv(X.T @ X)[1, 1])
+    half = stats.t(2).ppf(0.975) * error
+    law = power_law(x, y)
+    assert (law.exponent, law.low, law.high) == pytest.approx((slope, slope - half, slope + half))
+    assert str(law) == f"{slope:.2f} [{slope - half:.2f}, {slope + half:.2f}]"
+
+
+@pytest.mark.parametrize("y", [[1, math.inf, 3], [1, math.nan, 3], [0, 1, 2]])
+def test_what_was_not_reached_has_no_exponent(y):
+    assert power_law([1, 2, 4], y) is None
+    assert power_law([2, 2], [1, 3]) is None
+    assert power_law([1, 2], [1, 8]).exponent == pytest.approx(3)
+    assert str(power_law([1, 2], [1, 8])) == "3.00"
+
+
+def test_against_a_key_every_other_value_is_a_facet():
+    """Medians and ranges by hand; the smallest accuracy, whose costs are twice the others'."""
+
+    def cost(label, n, kappa, repeat):
+        return (1 + repeat) * kappa * n ** (2 if label == "A" else 1)
+
+    found = against(made(cost), NODES)
+    assert (found.key, found.accuracy) == (NODES, 0.01)
+    assert [facet.values for facet in found.facets] == [{KAPPA: 10}, {KAPPA: 100}]
+    assert [facet.title for facet in found.facets] == ["kappa = 10", "kappa = 100"]
+    for facet in found.facets:
+        for line, power in zip(facet.lines, (2, 1), strict=True):
+            wanted = 2 * facet.values[KAPPA] * np.array([4, 8, 16.0]) ** power
+            np.testing.assert_allclose(line.median, 2 * wanted)
+            np.testing.assert_allclose(line.p10, 1.2 * wanted)
+            np.testing.assert_allclose(line.p90, 2.8 * wanted)
+            assert line.fit.exponent == pytest.approx(power)
+    rows = found.to_rows()
+    assert [(row["algorithm"], round(row["exponent"], 9)) for row in rows[:2]] == [
+        ("A", 2.0),
+        ("B", 1.0),
+    ]
+    (only,) = against(made(cost), NODES, at={KAPPA: "100"}, accuracy=0.1).facets
+    assert only.values == {}
+    np.testing.assert_allclose(only.lines[0].median, 200 * np.array([16, 64, 256.0]))
+
+
+def test_a_run_that_never_arrives_is_not_dropped():
+    def cost(label, n, kappa, repeat):
+        return math.inf if label == "A" and n == 16 and repeat else float(n)
+
+    (facet,) = against(made(cost), NODES, at={KAPPA: 10}).facets
+    assert facet.lines[0].median.tolist() == [8, 16, math.inf]
+    assert facet.lines[0].fit is None
+    assert facet.lines[1].fit.exponent == pytest.approx(1)
+
+
+def test_the_profile_by_hand():
+    """A is best on kappa 10, B three times as good on kappa 100 but never arrives at n = 16."""
+
+    def cost(label, n, kappa, repeat):
+        if n == 16 and label == "B":
+            return math.inf
+        return 1.0 if (label == "A") == (kappa == 10) else 3.0
+
+    found = profile(made(cost))
+    assert found.problems == 3 * 2 * 3
+    assert found.share("A", 1) == (9 + 3) / 18  # kappa 10, and where B never arrives
+    assert found.share("A", 2.9) == (9 + 3) / 18
+    assert found.share("A", 3) == 1
+    assert found.share("B", 1) == 6 / 18
+    assert found.share("B", 1e9) == 12 / 18
+    none = profile(made(lambda *_: math.inf))
+    assert none.share("A", 1e9) == 0
+
+
+def test_the_map_has_its_medians_in_their_places():
+    result = made(lambda label, n, kappa, repeat: n * kappa + repeat)
+    first, second = heat_maps(result, (NODES, KAPPA))
+    assert (first.algorithm, second.algorithm) == ("A", "B")
+    wanted = 2 * (np.outer([4, 8, 16], [10, 100]) + 1)
+    np.testing.assert_array_equal(first.median, wanted)
+    turned, _ = heat_maps(result, (KAPPA, NODES), accuracy=0.1)
+    np.testing.assert_array_equal(turned.median, wanted.T / 2)
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda r: against(r, "nodes"), "key: 'nodes' is not swept; use network.nodes, problem"),
+        (lambda r: against(r, NODES, "euros"), "quantity: 'euros' is no cost of the table"),
+        (
+            lambda r: against(r, NODES, accuracy=0.5),
+            "accuracy: 0.5 given; the report has 0.1",
+        ),
+        (lambda r: against(r, NODES, at={KAPPA: 3}), "at: problem.kappa=3 given; the sweep has 10"),
+        (lambda r: heat_maps(r, (NODES, NODES)), "keys: network.nodes is given twice"),
+    ],
+)
+def test_what_is_wrong_is_said(call, message):
+    with pytest.raises(InputError) as error:
+        call(made(lambda *_: 1.0))
+    assert str(error.value).startswith(message)

@@ -1,0 +1,231 @@
+"""A sweep: each cell is what `simulate` makes of it, none is lost, and none is run twice."""
+
+import json
+import random
+import signal
+
+import pandas as pd
+import pytest
+from kills import Process, files_of
+from matplotlib.figure import Figure
+
+from dadao_sim import simulate
+from dadao_sim.cli import main
+from dadao_sim.errors import InputError
+from dadao_sim.plotting import curves
+from dadao_sim.results.result import load_result
+from dadao_sim.results.summary import summarise
+from dadao_sim.results.sweep import load_sweep
+from dadao_sim.scenario.reading import sweep_from_mapping
+from dadao_sim.simulation.sweep import sweep
+
+BASE = {
+    "name": "swept",
+    "repeats": 3,
+    "problem": {
+        "kind": "least_squares",
+        "data": {"kind": "synthetic", "dim": 2, "samples_per_node": 4, "condition_number": 10},
+    },
+    "network": {"graph": "path", "nodes": 4},
+    "algorithms": ["dadao", "continuized", "msda", "nids", "gradient_tracking"],
+    "stop": {"time": 6.0, "accuracy": 1e-2},
+    "record": {"points": 5},
+    "report": {"accuracies": [0.5, 1e-2], "cost": {"gradient": 2.0}},
+    "sweep": {
+        "network.nodes": [3, 4, 5],
+        "network": {kind: {"graph": kind} for kind in ("path", "star", "complete")},
+    },
+}
+FEW = BASE | {
+    "repeats": 1,
+    "algorithms": ["dadao", "nids"],
+    "sweep": {"network.nodes": [3, 5], "problem.data.condition_number": [4, 10]},
+}
+
+
+def changed(**sections):
+    return FEW | sections
+
+
+@pytest.fixture(scope="module")
+def few(tmp_path_factory):
+    """A folder with nothing beside it, and the sweep in it."""
+    folder = tmp_path_factory.mktemp("few") / "s"
+    return folder, sweep(FEW, out=folder)
+
+
+def test_a_cell_is_what_simulate_makes_of_its_scenario(few, tmp_path):
+    folder, result = few
+    asked = sweep_from_mapping(FEW)
+    assert [cell.values for cell in result.cells] == [cell.values for cell in asked.cells]
+    for cell, wanted in zip(result.cells, asked.cells, strict=True):
+        simulate(wanted.scenario, out=tmp_path / cell.folder.name)
+        assert files_of(cell.folder) == files_of(tmp_path / cell.folder.name)
+    assert {path.name for path in folder.iterdir()} == {
+        *("sweep.json", "cells.parquet", "summary.csv", "cells")
+    }
+
+
+def test_the_tables_are_those_of_the_cells(few):
+    folder, result = few
+    summary = pd.read_csv(folder / "summary.csv")
+    costs = pd.read_parquet(folder / "cells.parquet")
+    assert list(summary.columns[:2]) == list(costs.columns[:2]) == list(result.keys)
+    for cell in result.cells:
+        alone = load_result(cell.folder)
+        wanted = summarise(alone.curves, alone.runs, [0.5, 1e-2], 2.0, 1.0, 1e-2)
+        rows = summary[(summary[list(cell.values)] == pd.Series(cell.values)).all(axis=1)]
+        assert len(rows) == len(wanted) == 4
+        for name in ("communications_median", "cost_p90"):
+            got = [str(float(text)) if text != "not reached" else "inf" for text in rows[name]]
+            assert got == [str(float(value)) for value in wanted[name]]
+        spent = costs[(costs[list(cell.values)] == pd.Series(cell.values)).all(axis=1)]
+        last = alone.curves.groupby("algorithm", sort=False).last()
+        reached = spent[spent["accuracy"] == 1e-2].set_index("algorithm")
+        for label, run in last[last["accuracy"] <= 1e-2].iterrows():
+            assert reached.loc[label, "cost"] == 2 * run["gradients"] + run["communications"]
+
+
+@pytest.mark.parametrize(
+    ("more", "new", "jobs"),
+    [
+        ({"sweep": FEW["sweep"] | {"network.nodes": [3, 4, 5]}}, 4, 1),
+        ({"repeats": 2}, 8, 2),
+        ({"algorithms": ["msda", "dadao", "nids"]}, 4, 1),
+        ({"report": {"accuracies": [0.1]}}, 0, 1),
+        ({"sweep": {"network.nodes": [5]}}, 0, 1),
+    ],
+)
+def test_only_what_is_new_is_run(few, tmp_path, more, new, jobs):
+    """In the folder itself and in another one beside it, byte for byte what a new one would be."""
+    before = files_of(few[0])
+    sweep(FEW, out=tmp_path / "grown", reuse=[few[0]])
+    played = []
+
+    def note(cell, key, share, accuracy):
+        if share == 1.0 and accuracy > 0:  # 0: was there
+            played.append((str(cell), *key))
+
+    sweep(changed(**more), out=tmp_path / "grown", resume=True, jobs=jobs, tick=note)
+    assert len(played) == len(set(played)) == new
+    (tmp_path / "alone").mkdir()
+    sweep(changed(**more), out=tmp_path / "alone" / "s")
+    grown, alone = files_of(tmp_path / "grown"), files_of(tmp_path / "alone" / "s")
+    if "sweep" in more and new == 0:  # nothing is lost: cells that are not asked for stay
+        grown = {name: content for name, content in grown.items() if name in alone}
+    assert grown == alone
+    again = []
+    sweep(changed(**more), out=tmp_path / "beside", tick=lambda *tick: again.append(tick[3]))
+    assert set(again) == {0.0}
+    assert files_of(tmp_path / "beside") == alone
+    assert files_of(few[0]) == before
+
+
+def test_a_result_beside_it_is_taken_too(tmp_path):
+    one = {key: value for key, value in FEW.items() if key != "sweep"}
+    simulate(one | {"network": {"graph": "path", "nodes": 5}}, out=tmp_path / "one")
+    there = []
+
+    def note(cell, key, share, accuracy):
+        if accuracy == 0:
+            there.append((cell.values["network.nodes"], key[0]))
+
+    sweep(changed(sweep={"network.nodes": [3, 5]}), out=tmp_path / "s", tick=note)
+    assert there == [(5, "dadao"), (5, "nids")]
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_a_cell_that_fails_leaves_the_others(tmp_path, jobs, monkeypatch):
+    parameters = {"paper": {}, "unknown": {"nothing": 2.0}}
+    spec = {"network.nodes": [3, 4], "algorithms.1.parameters": parameters}
+    methods = ["dadao", {"name": "nids"}]
+    result = sweep(changed(sweep=spec, algorithms=methods), out=tmp_path / "s", jobs=jobs)
+    assert [cell.error is None for cell in result.cells] == [True, False] * 2
+    assert all("nothing" in cell.error for cell in result.failed)
+    costs = pd.read_parquet(tmp_path / "s" / "cells.parquet")
+    failed = costs[costs["status"] == "failed"]
+    assert len(failed) == 2
+    assert all("nothing" in reason for reason in failed["reason"])
+    assert set(costs[costs["status"] != "failed"]["reason"]) == {""}
+    with pytest.raises(InputError, match="the cell failed"):
+        _ = result.failed[0].result
+    whole = sweep(changed(sweep={"network.nodes": [3, 4]}), out=tmp_path / "t", jobs=jobs)
+    for cell, other in zip(result.results(), whole.results(), strict=True):
+        pd.testing.assert_frame_equal(cell[1].curves, other[1].curves)
+
+
+def test_the_number_of_processes_changes_no_byte(few, tmp_path):
+    sweep(FEW, out=tmp_path / "s", jobs=2)
+    assert files_of(tmp_path / "s") == files_of(few[0])
+
+
+def test_folders_of_others_are_left_alone(few, tmp_path):
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "notes.txt").write_text("mine")
+    for rule in ({}, {"resume": True}, {"overwrite": True}):
+        with pytest.raises(InputError, match="is no sweep of ours"):
+            sweep(FEW, out=tmp_path / "mine", **rule)
+    with pytest.raises(InputError, match="exists; choose another, or resume or overwrite it"):
+        sweep(FEW, out=few[0])
+    with pytest.raises(InputError, match="has no section sweep; simulate runs it"):
+        sweep({k: v for k, v in FEW.items() if k != "sweep"}, out=tmp_path / "s")
+
+
+def test_overwritten_it_is_made_again(few, tmp_path):
+    sweep(FEW, out=tmp_path / "s", reuse=[few[0]])
+    played = []
+    result = sweep(
+        changed(sweep={"network.nodes": [3]}),
+        out=tmp_path / "s",
+        overwrite=True,
+        tick=lambda cell, key, share, accuracy: played.append(accuracy),
+    )
+    assert len(played) > 2
+    assert min(played) > 0
+    assert [path.name for path in (tmp_path / "s" / "cells").iterdir()] == [
+        cell.folder.name for cell in result.cells
+    ]
+
+
+def test_damage_is_seen(few, tmp_path):
+    sweep(FEW, out=tmp_path / "s", reuse=[few[0]])
+    file = tmp_path / "s" / "sweep.json"
+    said = json.loads(file.read_text())
+    for row in ({"folder": "../../elsewhere"}, {"values": {}}, {"ground": None}):
+        file.write_text(json.dumps(said | {"cells": [said["cells"][0] | row]}))
+        with pytest.raises(InputError, match="cells: one of them is none"):
+            load_sweep(tmp_path / "s")
+    file.write_text(json.dumps(said))
+    costs = tmp_path / "s" / "cells.parquet"
+    costs.write_bytes(costs.read_bytes()[:-9])
+    with pytest.raises(InputError, match="parquet"):
+        load_sweep(tmp_path / "s")
+    with pytest.raises(InputError, match="is no sweep"):
+        load_sweep(tmp_path)
+
+
+@pytest.mark.slow
+def test_killed_ten_times_it_loses_nothing(tmp_path, monkeypatch):
+    """Five methods, three repeats, nine cells; SIGKILL before a random change of the disk."""
+    monkeypatch.setattr(curves, "panel_figure", lambda _: Figure((1, 1)))
+    arguments = ("run", "s.json", "--out", "r", "--resume")
+    for name in ("whole", "killed"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "s.json").write_text(json.dumps(BASE))
+    monkeypatch.chdir(tmp_path / "whole")
+    monkeypatch.setattr("sys.argv", ["dadao-sim", *arguments])
+    with pytest.raises(SystemExit) as ended:
+        main.main()
+    assert not ended.value.code
+    assert len(load_sweep(tmp_path / "whole" / "r").costs) == 9 * 5 * 3 * 2
+    rng = random.Random(0)
+    kills = 0
+    while kills < 10:
+        process = Process(tmp_path / "killed", *arguments, kill_at=rng.randrange(1, 220))
+        code, _ = process.end()
+        if code != -signal.SIGKILL:
+            break
+        kills += 1
+    assert kills == 10
+    assert Process(tmp_path / "killed", *arguments).end()[0] == 0
+    assert files_of(tmp_path / "killed" / "r") == files_of(tmp_path / "whole" / "r")
