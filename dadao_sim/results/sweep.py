@@ -33,9 +33,9 @@ from dadao_sim.results.folder import manifest_of
 from dadao_sim.results.result import Result, load_result, read_table, write_table
 from dadao_sim.results.summary import (
     COST_COLUMNS,
-    SUMMARY_COLUMNS,
     costs_to_accuracy,
     over_repeats,
+    summary_columns,
     summary_csv,
 )
 
