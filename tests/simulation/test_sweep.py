@@ -73,7 +73,7 @@ def test_the_tables_are_those_of_the_cells(few):
     assert list(summary.columns[:2]) == list(costs.columns[:2]) == list(result.keys)
     for cell in result.cells:
         alone = load_result(cell.folder)
-        wanted = summarise(alone.curves, alone.runs, [0.5, 1e-2], 2.0, 1.0, 1e-2)
+        wanted = summarise(alone.curves, alone.runs, [0.5, 1e-2], alone.terms, 1e-2)
         rows = summary[(summary[list(cell.values)] == pd.Series(cell.values)).all(axis=1)]
         assert len(rows) == len(wanted) == 4
         for name in ("communications_median", "cost_p90"):
