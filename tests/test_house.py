@@ -7,6 +7,7 @@ from house import PACKAGE, read
 FLOORS = (
     ("__main__",),
     ("cli",),
+    ("plotting.page",),
     ("plotting",),
     ("reports", "testing", "tuning"),
     ("simulation",),

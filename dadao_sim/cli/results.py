@@ -83,7 +83,7 @@ def compare(
     read = [file for folder in folders for file in files_read(folder)]
     check_outputs({"--figure": (figure, FIGURE)}, inputs=read, overwrite=overwrite)
     along, prices = str(x or COMMUNICATIONS), prices_of(price)
-    names = _told_apart(folders)
+    names = _told_apart("compare", folders)
     results = {name: load_result(folder) for name, folder in zip(names, folders, strict=True)}
     look = look_of(
         results,
@@ -102,7 +102,7 @@ def compare(
         say(f"figure: {figure}")
 
 
-def _told_apart(folders: list[Path]) -> list[str]:
+def _told_apart(command: str, folders: list[Path]) -> list[str]:
     """The names of the folders wherever they were seen from, with as much of what is above them as
     tells them apart. InputError for a folder that is given twice.
     """
@@ -110,7 +110,7 @@ def _told_apart(folders: list[Path]) -> list[str]:
     for k, place in enumerate(places):
         if place in places[:k]:
             raise InputError(
-                f"compare: {folders[k]} is {folders[places.index(place)]}: give each result once"
+                f"{command}: {folders[k]} is {folders[places.index(place)]}: give each result once"
             )
     names: list[str] = []
     for depth in range(1, max(len(place.parts) for place in places) + 1):
@@ -203,6 +203,27 @@ def plot(
             drawn = panel_figure(result, y, xs=xs, look=look, terms=terms)
     save_figure(drawn, path, overwrite=overwrite)
     say(f"figure: {path}")
+
+
+@group.command()
+def report(
+    folders: Annotated[list[Path], typer.Argument(metavar="DIR...", help="Folders of results.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="The file, such as report.html.")],
+    overwrite: OverwriteOption = False,
+) -> None:
+    """One page to send: ranking, interactive curves, network, world, how to run it again."""
+    from dadao_sim.files import check_outputs
+    from dadao_sim.plotting.page.write import PAGE, require_extra, save_page
+    from dadao_sim.results.folder import files_read
+    from dadao_sim.results.result import load_result
+
+    require_extra()
+    read = [file for folder in folders for file in files_read(folder)]
+    check_outputs({"--out": (out, PAGE)}, inputs=read, overwrite=overwrite)
+    names = _told_apart("report", folders)
+    results = {name: load_result(folder) for name, folder in zip(names, folders, strict=True)}
+    save_page(results, out, overwrite=overwrite)
+    say(f"report: {out}, {out.stat().st_size / 1e6:.1f} MB")
 
 
 @group.command()

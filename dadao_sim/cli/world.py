@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -83,26 +83,7 @@ def world(
 
 def print_worlds(reports: "Sequence[WorldReport]") -> None:
     """What the world of each algorithm was like: a column each."""
-    rows = {
-        "unit of time": lambda r: f"{r.unit:.4g}",
-        "events": lambda r: f"{len(r.events):,}",
-        "computing, mean": lambda r: f"{r.utilisation.mean():.1%}",
-        "computing, least": lambda r: f"{r.utilisation.min():.1%}",
-        "waiting, mean": lambda r: f"{r.waiting.mean():.3g}",
-        "exchanges in flight": lambda r: f"{r.in_flight:.3g}",
-        "staleness of gradients": lambda r: _mean_and_tail(r.gradient_staleness),
-        "staleness of messages": lambda r: _mean_and_tail(r.message_staleness),
-        "bytes per link, mean": lambda r: f"{r.link_bytes.mean():,.0f}",
-        "bytes per link, most": lambda r: f"{r.link_bytes.max():,.0f}",
-        "exchanges lost": lambda r: f"{r.link_losses.sum():,}",
-    }
+    from dadao_sim.reports.world import world_rows
+
     names = [printed_name(r.label, r.method, r.title, r.experimental) for r in reports]
-    cells = [[title, *map(text, reports)] for title, text in rows.items()]
-    print_table(["", *names], cells, wrap=True)
-
-
-def _mean_and_tail(values: Any) -> str:
-    """The mean, and what one value in a hundred exceeds."""
-    import numpy as np
-
-    return f"{values.mean():.3g} (99 %: {np.percentile(values, 99):.0f})" if len(values) else "-"
+    print_table(["", *names], world_rows(reports), wrap=True)

@@ -5,23 +5,20 @@ is farthest from the truth: in the end every node should have the whole answer, 
 worse off than the report says.
 """
 
-import hashlib
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from dadao_sim.errors import InputError
 from dadao_sim.problems.build import picture, true_signal
 from dadao_sim.randomness import stream
+from dadao_sim.reports.origin import scenario_of
 from dadao_sim.results.columns import DIVERGED
 from dadao_sim.results.names import label_called
 from dadao_sim.results.result import Result
 from dadao_sim.scenario.model import Scenario
-from dadao_sim.scenario.reading import scenario_from_mapping
 
 
 @dataclass(frozen=True)
@@ -103,7 +100,7 @@ def _scenario(result: Result) -> Scenario:
         raise InputError("result", "its run was interrupted", "finish it with `run --resume`")
     if "problem" in manifest.get("given_in_python", ()):
         raise InputError("result", "its problem was given in Python, and its truth is not known")
-    scenario = _read_again(manifest)
+    scenario = scenario_of(manifest)
     if (kind := _data_kind(scenario)) not in ("image", "sparse_signal"):
         raise InputError(
             "result",
@@ -111,25 +108,6 @@ def _scenario(result: Result) -> Scenario:
             "image or sparse_signal is needed",
         )
     return scenario
-
-
-def _read_again(manifest: Mapping[str, Any]) -> Scenario:
-    """The scenario; InputError where its plug-ins are not those that it was run with."""
-    used = manifest.get("plugins", ())
-    for plugin in used:
-        path = Path(plugin["file"])
-        try:
-            found = hashlib.sha256(path.read_bytes()).hexdigest()
-        except OSError as error:
-            said = str(error.strerror).lower()
-            raise InputError("result", f"it needs its plug-in: {path}: {said}") from None
-        # Before it is run: a file that nobody named in a scenario is nobody's plug-in.
-        if found != plugin["sha256"]:
-            raise InputError("result", f"its plug-in {path} has changed since it was run")
-    named = manifest["scenario"].get("plugins", ())
-    if [str(Path(name).resolve()) for name in named] != [plugin["file"] for plugin in used]:
-        raise InputError("result", "its scenario names other plug-ins than it was run with")
-    return scenario_from_mapping(manifest["scenario"])
 
 
 def _estimates(result: Result, label: str) -> np.ndarray:

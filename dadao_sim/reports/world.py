@@ -3,6 +3,7 @@
 Everything comes from the event log, except the waiting, which the world itself adds up.
 """
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from numbers import Real
 
@@ -238,3 +239,26 @@ def staleness(events: Events, ends: tuple[int, ...]) -> np.ndarray:
         before = np.searchsorted(changes, rows[mine], side="left")
         found[mine] = before - np.searchsorted(changes, events.start[rows[mine]], side="right")
     return found
+
+
+def world_rows(reports: Sequence[WorldReport]) -> list[list[str]]:
+    """What the world of each algorithm was like, a row each: what it is, and a text per report."""
+    rows: dict[str, Callable[[WorldReport], str]] = {
+        "unit of time": lambda r: f"{r.unit:.4g}",
+        "events": lambda r: f"{len(r.events):,}",
+        "computing, mean": lambda r: f"{r.utilisation.mean():.1%}",
+        "computing, least": lambda r: f"{r.utilisation.min():.1%}",
+        "waiting, mean": lambda r: f"{r.waiting.mean():.3g}",
+        "exchanges in flight": lambda r: f"{r.in_flight:.3g}",
+        "staleness of gradients": lambda r: _mean_and_tail(r.gradient_staleness),
+        "staleness of messages": lambda r: _mean_and_tail(r.message_staleness),
+        "bytes per link, mean": lambda r: f"{r.link_bytes.mean():,.0f}",
+        "bytes per link, most": lambda r: f"{r.link_bytes.max():,.0f}",
+        "exchanges lost": lambda r: f"{r.link_losses.sum():,}",
+    }
+    return [[title, *map(text, reports)] for title, text in rows.items()]
+
+
+def _mean_and_tail(values: np.ndarray) -> str:
+    """The mean, and what one value in a hundred exceeds."""
+    return f"{values.mean():.3g} (99 %: {np.percentile(values, 99):.0f})" if len(values) else "-"

@@ -1,0 +1,135 @@
+"""The part of a page that is about one result."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from dadao_sim.files import json_bytes, slug
+from dadao_sim.plotting.page import curves, ranking
+from dadao_sim.plotting.page.asked import phrases
+from dadao_sim.plotting.page.axes import ranked
+from dadao_sim.plotting.page.part import Part
+from dadao_sim.plotting.page.surroundings import Surroundings, said_of_network, said_of_world
+from dadao_sim.reports.origin import scenario_text
+from dadao_sim.results.result import Result
+
+MOST_MANIFEST = 60_000  # characters of a page; of a longer one the constants of runs are left out
+
+
+def result_part(id: str, name: str, result: Result, seen: Surroundings, room: float = 1.0) -> Part:
+    """The section of one result, which has so much ``room`` on its page, of 1."""
+    data: dict[str, Any] = {f"{id}-samples": curves.samples(result, room)}
+    data[f"{id}-curves"] = curves.figure({f"{id}-samples": result})
+    accuracies = ranking.accuracies([result])
+    tables = {accuracy: ranking.table(result, accuracy) for accuracy in accuracies}
+    first = ranking.shown_first({a: [[row.cells[0] for row in rows]] for a, rows in tables.items()})
+    context = {
+        "asked": _asked(result),
+        "algorithms": _algorithms(result),
+        "quantities": ranked(result),
+        "tables": tables,
+        "shown": first,
+        "left_out": data[f"{id}-samples"]["left_out"],
+        "endings": _endings(result),
+        "runs": result.runs.to_dict("records"),
+        "names": result.names,
+        "interrupted": _interrupted(result),
+        "again": _again(name, result, room),
+        "network": said_of_network(id, seen, room, data),
+        "network_why": seen.network_why,
+        "world": said_of_world(id, seen, room, data),
+        "world_why": seen.world_why,
+    }
+    return Part(id, name, "result.html", context, data)
+
+
+def _asked(result: Result) -> list[tuple[str, str]]:
+    rows = [("scenario", str(result.manifest["scenario"]["name"]))]
+    rows += phrases(result.manifest["scenario"])
+    conditions = result.manifest.get("problem", {}).get("conditions", {}).get("0", {})
+    if conditions:
+        said = ", ".join(
+            f"{_number(value)} ({'worst node' if name == 'nodes' else name})"
+            for name, value in conditions.items()
+            if value is not None
+        )
+        rows.insert(2, ("condition number", said))
+    given = result.manifest.get("given_in_python", ())
+    if given:
+        rows.insert(1, ("given in Python", ", ".join(given)))
+    return rows
+
+
+def _number(value: Any) -> str:
+    return f"{value:.4g}" if isinstance(value, int | float) else str(value)
+
+
+def _algorithms(result: Result) -> list[dict[str, Any]]:
+    first = result.runs.drop_duplicates("algorithm")
+    return [
+        {
+            "name": result.names[row["algorithm"]],
+            "method": row["method"],
+            "constants": row["constants"],
+        }
+        for row in first.to_dict("records")
+    ]
+
+
+def _endings(result: Result) -> list[dict[str, Any]]:
+    """How the runs of each algorithm ended, those that ended alike together."""
+    columns = ["algorithm", "status", "reason"]
+    rows = []
+    for key, group in result.runs.groupby(columns, sort=False):
+        label, status, reason = (str(part) for part in key)
+        rows.append(
+            {
+                "name": result.names[label],
+                "status": status,
+                "reason": reason,
+                "repeats": ", ".join(map(str, group["repeat"])),
+                "time": _span(group["time"]),
+                "communications": _span(group["communications"]),
+                "gradients": _span(group["gradients"]),
+            }
+        )
+    return rows
+
+
+def _span(values: Iterable[float]) -> str:
+    numbers = sorted(values)
+    low, high = ranking.number(numbers[0]), ranking.number(numbers[-1])
+    return low if low == high else f"{low} to {high}"
+
+
+def _interrupted(result: Result) -> str:
+    """How much of an interrupted simulation there is; empty for a finished one."""
+    if not result.manifest.get("interrupted"):
+        return ""
+    scenario = result.manifest["scenario"]
+    whole = len(scenario["algorithms"]) * scenario["repeats"]
+    return f"interrupted: {len(result.runs)} of {whole} runs are finished"
+
+
+def _again(name: str, result: Result, room: float) -> dict[str, Any]:
+    """How to run it again: the scenario, the command, and what it came from."""
+    manifest = result.manifest
+    scenario = manifest["scenario"]
+    file = f"{slug(str(scenario['name']))}.yaml"
+    text = json_bytes(manifest).decode()
+    if len(text) > MOST_MANIFEST * room:
+        text = json_bytes({k: v for k, v in manifest.items() if k != "runs"}).decode()
+    fits = len(text) <= MOST_MANIFEST * room
+    return {
+        "file": file,
+        "scenario": scenario_text(scenario),
+        "command": f"dadao-sim run {file} --out results/{scenario['name']}",
+        "given": list(manifest.get("given_in_python", ())),
+        "plugins": [plugin["file"] for plugin in manifest.get("plugins", ())],
+        "versions": manifest["versions"],
+        "platform": manifest.get("platform", {}),
+        "manifest": text if fits else "",
+        "manifest_file": f"{Path(name).name}/manifest.json",
+    }

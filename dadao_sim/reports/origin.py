@@ -1,0 +1,130 @@
+"""Where a result came from: its scenario read again, and what it asked of the network."""
+
+import hashlib
+import io
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from dadao_sim.errors import InputError
+from dadao_sim.networks import GraphSequence, Network
+from dadao_sim.reports.world import WorldReport, world_report
+from dadao_sim.results.result import Result
+from dadao_sim.scenario.model import Scenario
+from dadao_sim.scenario.reading import scenario_from_mapping
+from dadao_sim.simulation.plan import Plan
+from dadao_sim.simulation.study import Study
+
+MOST_EVENTS = 30_000
+"""Of a world that is looked at again."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What the first repeat of a result asked of its network.
+
+    ``network`` has the union of the edges where it is a sequence; ``rates`` (|E|,) are the relative
+    ones of the scenario, None for a sequence; ``loads`` the exchanges per mean gradient interval
+    that each method asks of each edge, by label.
+    """
+
+    network: Network
+    graphs: int
+    rates: np.ndarray | None
+    loads: dict[str, np.ndarray]
+
+
+def scenario_of(manifest: Mapping[str, Any]) -> Scenario:
+    """The scenario of a result; InputError where its plug-ins are not those it was run with."""
+    used = manifest.get("plugins", ())
+    for plugin in used:
+        path = Path(plugin["file"])
+        try:
+            found = hashlib.sha256(path.read_bytes()).hexdigest()
+        except OSError as error:
+            said = str(error.strerror).lower()
+            raise InputError("result", f"it needs its plug-in: {path}: {said}") from None
+        # Before it is run: a file that nobody named in a scenario is nobody's plug-in.
+        if found != plugin["sha256"]:
+            raise InputError("result", f"its plug-in {path} has changed since it was run")
+    named = manifest["scenario"].get("plugins", ())
+    if [str(Path(name).resolve()) for name in named] != [plugin["file"] for plugin in used]:
+        raise InputError("result", "its scenario names other plug-ins than it was run with")
+    return scenario_from_mapping(manifest["scenario"])
+
+
+def study_of(result: Result) -> Study:
+    """The study of a result, its first repeat built again; InputError where it is not known, takes
+    long, or is not the one that was run: a file that it reads may have changed since.
+    """
+    given = result.manifest.get("given_in_python", ())
+    if given:
+        raise InputError("result", f"its {' and '.join(given)} came from Python")
+    study = Study(scenario_of(result.manifest))
+    if long := study.check_by_numbers():
+        raise InputError("result", f"{long} take long to build again")
+    made = {
+        row["algorithm"]: row["constants"]
+        for row in result.manifest.get("runs", ())
+        if row["repeat"] == 0
+    }
+    for plan in study.check():
+        if not _agree(made.get(plan.key[0], {}), plan):
+            raise InputError(
+                "result",
+                f"{plan.key[0]} would now have other constants than it was run with: a file that "
+                "the scenario reads has changed, or the program",
+            )
+    return study
+
+
+def _agree(made: Mapping[str, Any], plan: Plan) -> bool:
+    """Whether the constants of a run are those of the plan; another machine may round otherwise."""
+    now = plan.tuning.constants
+    return all(
+        name not in now or math.isclose(float(value), now[name], rel_tol=1e-6)
+        for name, value in made.items()
+    )
+
+
+def asked_of(study: Study) -> Asked:
+    """What the methods ask of the network, by their tunings."""
+    network = study.parts(0).network
+    loads = {}
+    for plan in study.check():
+        edges = len(plan.network.edges)
+        clock = plan.tuning.clock
+        same = np.full(edges, plan.tuning.communications / edges)  # a round asks it of all edges
+        load = same if clock is None else clock.edges
+        if len(load) == len(network.edges):  # the others pruned theirs
+            loads[plan.key[0]] = load / plan.unit
+    if isinstance(network, GraphSequence):
+        union = Network(network.nodes, network.edges, ids=network.ids, name=network.name)
+        return Asked(union, len(network.graphs), None, loads)
+    return Asked(network, 1, network.rates, loads)
+
+
+def worlds_of(study: Study, result: Result) -> list[WorldReport]:
+    """The worlds of the first repeat of a result, each up to its end, or to MOST_EVENTS."""
+    reports = []
+    for row in result.runs[result.runs["repeat"] == 0].to_dict("records"):
+        if row["time"] > 0:
+            share = min(1.0, MOST_EVENTS / max(row["events"], 1))
+            reports.append(world_report(study, row["algorithm"], end=share * row["time"]))
+    return reports
+
+
+def scenario_text(scenario: Mapping[str, Any]) -> str:
+    """The scenario of a manifest as YAML, which `dadao-sim run` takes."""
+    from ruamel.yaml import YAML
+
+    yaml, text = YAML(typ="safe", pure=True), io.StringIO()
+    yaml.default_flow_style = None
+    yaml.sort_base_mapping_type_on_output = False  # type: ignore[assignment]
+    yaml.width = 100
+    yaml.dump(dict(scenario), text)
+    return text.getvalue()
