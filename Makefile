@@ -10,7 +10,7 @@ PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadfile
 ATTACKS ?= 20
 SECONDS ?= 600
 
-.PHONY: help install demo quick test cover torture soak learned matrix lint types check house methods \
+.PHONY: help install demo quick test cover torture soak learned browser matrix lint types check house methods \
 	bench gallery clean
 
 help:  ## What can be made
@@ -49,6 +49,9 @@ $(VENV)/.learned: $(STAMP)
 
 learned: $(VENV)/.learned  ## Install torch too, and test the learned local steps
 	$(PYTEST) tests/local_steps/learned tests/learning
+
+browser: install  ## Open pages in Chromium, where there is one: light, dark, on a desk and on a phone
+	$(PYTEST) -m browser
 
 CELLS := 3.11-lowest 3.11-pinned 3.13-pinned
 matrix: $(addprefix matrix-,$(CELLS))  ## `quick` with the lowest and the pinned versions, by Python

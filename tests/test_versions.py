@@ -30,13 +30,14 @@ def pinned(name):
 
 def test_the_lowest_versions_are_those_asked_for():
     lowest = pinned("constraints-lowest.txt")
-    for name, version in bounds([*PROJECT["dependencies"], *EXTRAS["tune"], *EXTRAS["cluster"]]):
+    extras = [line for extra in ("cluster", "report", "tune") for line in EXTRAS[extra]]
+    for name, version in bounds([*PROJECT["dependencies"], *extras]):
         assert lowest[name] == version, name
 
 
 def test_the_pinned_versions_are_allowed():
     versions = pinned("constraints.txt")
-    extras = [line for extra in ("cluster", "learned", "tune") for line in EXTRAS[extra]]
+    extras = [line for extra in ("cluster", "learned", "report", "tune") for line in EXTRAS[extra]]
     for name, version in bounds([*PROJECT["dependencies"], *extras]):
         assert versions[name] >= version, name
 

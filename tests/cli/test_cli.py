@@ -159,7 +159,7 @@ def completed(words, number):
 
 
 def test_the_shell_completes_commands_and_choices():
-    assert completed("dadao-sim re", 1) == ["recovered"]
+    assert completed("dadao-sim re", 1) == ["report", "recovered"]
     assert completed("dadao-sim plot --y c", 3) == ["consensus_error"]
 
 

@@ -67,10 +67,11 @@ def _number(value: Any) -> str:
 
 
 def _algorithms(result: Result) -> list[dict[str, Any]]:
+    names = result.names
     first = result.runs.drop_duplicates("algorithm")
     return [
         {
-            "name": result.names[row["algorithm"]],
+            "name": names[row["algorithm"]],
             "method": row["method"],
             "constants": row["constants"],
         }
@@ -81,12 +82,12 @@ def _algorithms(result: Result) -> list[dict[str, Any]]:
 def _endings(result: Result) -> list[dict[str, Any]]:
     """How the runs of each algorithm ended, those that ended alike together."""
     columns = ["algorithm", "status", "reason"]
-    rows = []
+    rows, names = [], result.names
     for key, group in result.runs.groupby(columns, sort=False):
         label, status, reason = (str(part) for part in key)
         rows.append(
             {
-                "name": result.names[label],
+                "name": names[label],
                 "status": status,
                 "reason": reason,
                 "repeats": ", ".join(map(str, group["repeat"])),

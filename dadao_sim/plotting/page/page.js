@@ -15,7 +15,7 @@
 
   function interpolated(at, x, y, after) {
     if (at > x[x.length - 1]) return after;
-    if (at <= x[0]) return y[0];
+    if (at < x[0]) return y[0];
     let low = 0, high = x.length - 1;
     while (high - low > 1) {
       const middle = (low + high) >> 1;

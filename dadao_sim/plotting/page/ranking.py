@@ -75,13 +75,13 @@ def number(value: float, quantity: str = "") -> str:
 
 def table(result: Result, accuracy: float) -> list[Row]:
     """The rows of a result at an accuracy, the fewest communications first."""
-    rows = []
+    rows, names = [], result.names
     for row in costs(result, accuracy).to_dict("records"):
         cells = [cell(row, quantity) for quantity in ranked(result)]
         tried = not math.isnan(cells[0].value)
         reached = f"{row['reached']}/{row['repeats']}" if tried else "-"
         label = row["algorithm"]
-        rows.append(Row(result.names[label], label, reached, cells))
+        rows.append(Row(names[label], label, reached, cells))
     columns = marked([list(column) for column in zip(*(row.cells for row in rows), strict=True)])
     rows = [
         replace(row, cells=cells)

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 PAGE = FileKind((".html", ".htm"), is_signed)
 MOST_BYTES = 6_000_000
+ROOMS = (1.0, 0.3, 0.1)  # of what there would be room for, until it all fits
 
 
 def require_extra() -> None:
@@ -55,7 +56,7 @@ def page(results: Mapping[str, Result]) -> bytes:
     ids = {name: f"r{k}" for k, name in enumerate(results)}
     seen = {name: surroundings(result) for name, result in results.items()}
     title = " and ".join(results) if len(results) < 4 else f"{len(results)} results"
-    for room in (1, 1 / 2, 1 / 4, 1 / 8):
+    for room in ROOMS:
         parts = [
             result_part(ids[name], name, result, seen[name], room / len(results))
             for name, result in results.items()
