@@ -18,6 +18,7 @@ from dadao_sim.scenario.model import Scenario
 from dadao_sim.scenario.reading import scenario_from_mapping
 from dadao_sim.simulation.plan import Plan
 from dadao_sim.simulation.study import Study
+from dadao_sim.strict import files_named
 
 MOST_EVENTS = 30_000
 """Of a world that is looked at again."""
@@ -27,9 +28,9 @@ MOST_EVENTS = 30_000
 class Asked:
     """What the first repeat of a result asked of its network.
 
-    ``network`` has the union of the edges where it is a sequence; ``rates`` (|E|,) are the relative
-    ones of the scenario, None for a sequence; ``loads`` the exchanges per mean gradient interval
-    that each method asks of each edge, by label.
+    ``rates`` (|E|,) are the relative ones of the scenario, ``loads`` the exchanges that each method
+    asks of each edge per mean gradient interval, by label. Of a sequence of graphs ``network`` has
+    the union of the edges, and there are no rates and loads: they change with the graph.
     """
 
     network: Network
@@ -94,6 +95,9 @@ def _agree(made: Mapping[str, Any], plan: Plan) -> bool:
 def asked_of(study: Study) -> Asked:
     """What the methods ask of the network, by their tunings."""
     network = study.parts(0).network
+    if isinstance(network, GraphSequence):
+        union = Network(network.nodes, network.edges, ids=network.ids, name=network.name)
+        return Asked(union, len(network.graphs), None, {})
     loads = {}
     for plan in study.check():
         edges = len(plan.network.edges)
@@ -102,9 +106,6 @@ def asked_of(study: Study) -> Asked:
         load = same if clock is None else clock.edges
         if len(load) == len(network.edges):  # the others pruned theirs
             loads[plan.key[0]] = load / plan.unit
-    if isinstance(network, GraphSequence):
-        union = Network(network.nodes, network.edges, ids=network.ids, name=network.name)
-        return Asked(union, len(network.graphs), None, loads)
     return Asked(network, 1, network.rates, loads)
 
 
@@ -116,6 +117,15 @@ def worlds_of(study: Study, result: Result) -> list[WorldReport]:
             share = min(1.0, MOST_EVENTS / max(row["events"], 1))
             reports.append(world_report(study, row["algorithm"], end=share * row["time"]))
     return reports
+
+
+def files_read(manifest: Mapping[str, Any]) -> list[str]:
+    """The files that the scenario of a manifest names, its plug-ins among them."""
+    try:
+        scenario = scenario_of(manifest)
+    except InputError:
+        return [plugin["file"] for plugin in manifest.get("plugins", ())]
+    return list(map(str, files_named(scenario)))
 
 
 def scenario_text(scenario: Mapping[str, Any]) -> str:

@@ -18,7 +18,6 @@ from dadao_sim import load_result, simulate
 from dadao_sim.algorithms.contract.registry import METHODS
 from dadao_sim.errors import InputError
 from dadao_sim.networks import Network, write_graphml
-from dadao_sim.plotting.page.axes import AXES
 from dadao_sim.plotting.page.write import MOST_BYTES, embedded, page, save_page
 from dadao_sim.plotting.style import DASH_NAMES, styles
 from dadao_sim.reports.comparison import comparison_table
@@ -189,6 +188,12 @@ def test_several_results_are_compared_as_the_table_does(mixed, small):
 # ---- the curves -----------------------------------------------------------------------------
 
 
+COUNTED = (
+    *("communications", "gradients", "time", "messages", "rounds"),
+    *("accuracy", "mean_squared_distance", "suboptimality", "consensus_error"),
+)
+
+
 def column(columns, name):
     found = columns[name]
     if isinstance(found, list):
@@ -211,9 +216,14 @@ def test_the_curves_are_the_samples(mixed, mixed_page, small):
             for run in runs:
                 of_label = whole.curves[whole.curves["algorithm"] == label]
                 curves = of_label[of_label["repeat"] == run["repeat"]]
-                known = {axis.name: axis.of(whole, curves) for axis in AXES if axis.known(whole)}
-                known |= {name: curves[name] for name in whole.metrics}
-                assert run["columns"].keys() == known.keys()
+                known = {name: curves[name] for name in COUNTED}
+                known["bytes"], known["bits"] = curves["bytes_sent"], 8 * curves["bytes_sent"]
+                prices = whole.manifest["scenario"]["report"]["cost"]
+                known["cost"] = (
+                    prices["gradient"] * curves["gradients"]
+                    + prices["communication"] * curves["communications"]
+                )
+                assert known.keys() <= run["columns"].keys()
                 for name, values in known.items():
                     found = column(run["columns"], name)
                     np.testing.assert_allclose(found, values, rtol=6e-6, atol=0, err_msg=name)
@@ -408,6 +418,16 @@ def test_the_loads_without_a_world_are_those_asked_for(small):
     assert (rows["communications"] / rows["time"] == asked.loads["rounds"].sum()).all()
 
 
+def test_a_sequence_of_graphs_is_drawn_with_all_their_edges():
+    sequence = {"graph": "random_geometric", "nodes": 8, "length": 3}
+    whole = simulate({**SCENARIO, "network": {"sequence": sequence}, "algorithms": ["dadao"]})
+    read = Page(page({"r": whole}))
+    edges = asked_of(study_of(whole)).network.edges
+    assert f"8 nodes, {len(edges)} edges, those of 3 graphs in turn." in read.text
+    assert read.data["r0-network"]["edges"] == edges.tolist()
+    assert read.data["r0-network"]["loads"] == []  # they change with the graph
+
+
 def test_a_network_that_cannot_be_built_again_is_left_out_with_the_reason():
     cycle = [[k, (k + 1) % 9] for k in range(9)]
     given = simulate(SCENARIO, network=Network(9, cycle))
@@ -423,7 +443,9 @@ def test_a_file_that_has_changed_since_is_noticed(tmp_path):
     write_graphml(Network(6, cycle), file)
     scenario = {**SCENARIO, "network": {"file": str(file)}, "repeats": 1}
     whole = simulate(scenario)
-    assert "r0-network" in Page(page({"r": whole})).data
+    read = Page(page({"r": whole}))
+    assert "r0-network" in read.data
+    assert f"It reads what is not in this page:\n\n{file}" in read.text
     write_graphml(Network(6, [*cycle, [0, 3]]), file, overwrite=True)
     read = Page(page({"r": whole}))
     assert "a file that the scenario reads has changed" in read.text

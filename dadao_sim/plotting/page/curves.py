@@ -9,16 +9,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-from dadao_sim.plotting.page.axes import AXES, ERRORS
+from dadao_sim.plotting.page.axes import ERRORS, axis_labels, spent
 from dadao_sim.plotting.style import Style, styles
 from dadao_sim.results.result import Result
-
-if TYPE_CHECKING:
-    from pandas import DataFrame
 
 DIGITS = 6
 MOST_CHARACTERS = 450_000  # of all samples of a page
@@ -91,10 +88,7 @@ def figure(results: Mapping[str, Result]) -> dict[str, Any]:
         for name in methods
     ]
     shared = [
-        {"name": axis.name, "label": axis.label}
-        for axis in AXES
-        if all(axis.known(result) for result in results.values())
-        and any((axis.of(result, result.curves) > 0).any() for result in results.values())
+        {"name": name, "label": label} for name, label in axis_labels(results.values()).items()
     ]
     one = next(iter(results.values()))
     errors = [
@@ -106,10 +100,8 @@ def figure(results: Mapping[str, Result]) -> dict[str, Any]:
 
 
 def _columns(result: Result) -> dict[str, np.ndarray]:
-    curves: DataFrame = result.curves
-    spent = {axis.name: axis.of(result, curves) for axis in AXES if axis.known(result)}
-    found = {**spent, **{name: curves[name] for name in result.metrics}}
-    return {name: np.asarray(values, dtype=float) for name, values in found.items()}
+    measured = {name: np.asarray(result.curves[name], dtype=float) for name in result.metrics}
+    return {**spent(result), **measured}
 
 
 def _evenly(rows: np.ndarray, most: int) -> np.ndarray:

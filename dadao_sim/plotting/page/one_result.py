@@ -12,7 +12,7 @@ from dadao_sim.plotting.page.asked import phrases
 from dadao_sim.plotting.page.axes import ranked
 from dadao_sim.plotting.page.part import Part
 from dadao_sim.plotting.page.surroundings import Surroundings, said_of_network, said_of_world
-from dadao_sim.reports.origin import scenario_text
+from dadao_sim.reports.origin import files_read, scenario_text
 from dadao_sim.results.result import Result
 
 MOST_MANIFEST = 60_000  # characters of a page; of a longer one the constants of runs are left out
@@ -128,7 +128,7 @@ def _again(name: str, result: Result, room: float) -> dict[str, Any]:
         "scenario": scenario_text(scenario),
         "command": f"dadao-sim run {file} --out results/{scenario['name']}",
         "given": list(manifest.get("given_in_python", ())),
-        "plugins": [plugin["file"] for plugin in manifest.get("plugins", ())],
+        "files": files_read(manifest),
         "versions": manifest["versions"],
         "platform": manifest.get("platform", {}),
         "manifest": text if fits else "",

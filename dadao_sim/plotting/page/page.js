@@ -227,11 +227,13 @@
 
   // ---- curves --------------------------------------------------------------------------------
 
+  const MANY = 12;  // algorithms, whose bands would hide each other
+
   function curves(box) {
     const figure = data(box.dataset.source);
     const stored = figure.sources.map(id => data(id).algorithms);
     const hidden = new Set();
-    const state = { x: figure.x[0].name, y: "accuracy", band: true, runs: false };
+    const state = { x: figure.x[0].name, y: "accuracy", band: figure.algorithms.length <= MANY, runs: false };
     if (!figure.y.some(y => y.name === state.y)) state.y = figure.y[0].name;
     let xBox, yBox;
     const chosen = { x: null, y: null };  // what the user wants of log, null: what fits

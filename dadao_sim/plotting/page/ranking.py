@@ -5,14 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from dadao_sim.plotting.page.axes import Ranked, ranked
+from dadao_sim.plotting.page.axes import costs, ranked
 from dadao_sim.results.result import Result
-from dadao_sim.results.summary import cost_text, summarise
-
-if TYPE_CHECKING:
-    from pandas import DataFrame
+from dadao_sim.results.summary import cost_text
 
 PREFIXES = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
 
@@ -40,24 +37,14 @@ class Row:
     rank: str = ""
 
 
-def costs(result: Result, accuracy: float) -> DataFrame:
-    """The summary at one accuracy, which need not be among those of the scenario."""
-    return summarise(
-        result.curves, result.runs, [accuracy], *result.cost_weights, result.stop_accuracy
-    )
-
-
-def cell(row: Mapping[Any, Any], quantity: Ranked) -> Cell:
+def cell(row: Mapping[Any, Any], quantity: str) -> Cell:
     """What a row of a summary says of a quantity."""
-    median, low, high = (
-        quantity.times * row[f"{quantity.column}_{statistic}"]
-        for statistic in ("median", "p10", "p90")
-    )
+    median, low, high = (row[f"{quantity}_{which}"] for which in ("median", "p10", "p90"))
     between = ""
     if math.isfinite(median) and low != high:
-        top = "not reached" if math.isinf(high) else number(high, quantity.name)
-        between = f"{number(low, quantity.name)} to {top}"
-    text = cost_text(median, lambda value: number(value, quantity.name))
+        top = "not reached" if math.isinf(high) else number(high, quantity)
+        between = f"{number(low, quantity)} to {top}"
+    text = cost_text(median, lambda value: number(value, quantity))
     return Cell(median, text, between)
 
 
