@@ -14,7 +14,7 @@ import pytest
 from html_page import Page
 from synthetic import finished_run, result, style_of
 
-from dadao_sim import load_result, simulate
+from dadao_sim import Result, load_result, simulate
 from dadao_sim.algorithms.contract.registry import METHODS
 from dadao_sim.errors import InputError
 from dadao_sim.networks import Network, write_graphml
@@ -162,6 +162,22 @@ def test_an_interrupted_result_says_how_much_there_is():
     content = page({"r": result(*runs)})
     assert "interrupted: 4 of 6 runs are finished" in Page(content).text
     assert b"interrupted: " not in page({"r": result(*runs[:3])})
+
+
+@pytest.mark.parametrize("left", [["dadao"], []], ids=["one algorithm", "nothing"])
+def test_of_an_interrupted_result_the_rest_is_said(in_a_world, left):
+    runs, curves = (t[t["algorithm"].isin(left)] for t in (in_a_world.runs, in_a_world.curves))
+    made = [row for row in in_a_world.manifest["runs"] if row["algorithm"] in left]
+    manifest = {**in_a_world.manifest, "interrupted": True, "runs": made}
+    read = Page(page({"r": Result(manifest, curves, runs)}))
+    assert f"interrupted: {len(runs)} of 6 runs are finished" in read.text
+    assert len(read.table("runs").rows) == 1 + len(runs)
+    assert [row[1].text for row in read.table("ranking", accuracy="0.1").rows[1:]] == [
+        METHODS[name].title for name in left
+    ]
+    loads = [load["title"] for load in read.data["r0-network"]["loads"] if "Load" in load["title"]]
+    assert loads == [f"Load: {METHODS[name].title}" for name in left]
+    assert len(read.data.get("r0-timeline", [])) == len(left)
 
 
 def test_several_results_are_compared_as_the_table_does(mixed, small):

@@ -7,7 +7,7 @@ import pytest
 from chromium import CHROMIUM, Chromium
 from synthetic import finished_run, result, style_of
 
-from dadao_sim import simulate
+from dadao_sim import Result, simulate
 from dadao_sim.plotting.curves import median_and_band, runs_of
 from dadao_sim.plotting.page.write import page
 
@@ -145,6 +145,18 @@ def test_a_page_is_drawn_without_a_word_or_a_request(browser, file, width, dark)
         """[...document.querySelectorAll(".names button")].map(b => b.textContent)"""
     )
     assert NASTY in names
+
+
+def test_a_result_without_a_run_is_opened_too(browser, results, tmp_path):
+    whole = results["world"]
+    none = Result(
+        {**whole.manifest, "interrupted": True, "runs": []}, whole.curves[:0], whole.runs[:0]
+    )
+    (tmp_path / "page.html").write_bytes(page({"none": none, "some": results["mixed"]}))
+    browser.messages.clear()
+    browser.open(tmp_path / "page.html")
+    assert browser.messages == []
+    assert "No run has finished." in browser.run("document.querySelector('#r0').innerText")
 
 
 def test_colours_change_with_the_hour(opened):

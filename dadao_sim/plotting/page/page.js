@@ -232,6 +232,10 @@
   function curves(box) {
     const figure = data(box.dataset.source);
     const stored = figure.sources.map(id => data(id).algorithms);
+    if (!figure.algorithms.length) {
+      box.append(element("p", { class: "note" }, "No run has finished."));
+      return null;
+    }
     const hidden = new Set();
     const state = { x: figure.x[0].name, y: "accuracy", band: figure.algorithms.length <= MANY, runs: false };
     if (!figure.y.some(y => y.name === state.y)) state.y = figure.y[0].name;

@@ -73,7 +73,9 @@ def _loads(names: Mapping[str, str], asked: Asked, worlds: Sequence[WorldReport]
     if asked.rates is not None:
         loads["Rates of the network"] = ("relative rate", asked.rates)
     seen = {world.label: world for world in worlds}
-    for label in dict.fromkeys([*asked.loads, *seen]):
+    for label in names:  # those with a run
+        if label not in seen and label not in asked.loads:
+            continue
         if label not in seen:
             unit = "exchanges per mean gradient interval"
             loads[f"Load: {names[label]}"] = (unit, asked.loads[label])
