@@ -87,7 +87,8 @@ def _agree(made: Mapping[str, Any], plan: Plan) -> bool:
     """Whether the constants of a run are those of the plan; another machine may round otherwise."""
     now = plan.tuning.constants
     return all(
-        name not in now or math.isclose(float(value), now[name], rel_tol=1e-6)
+        name not in now
+        or (isinstance(value, int | float) and math.isclose(value, now[name], rel_tol=1e-6))
         for name, value in made.items()
     )
 

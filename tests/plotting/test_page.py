@@ -164,6 +164,25 @@ def test_an_interrupted_result_says_how_much_there_is():
     assert b"interrupted: " not in page({"r": result(*runs[:3])})
 
 
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"problem": [1]},
+        {"problem": {"conditions": {"0": {"<b>": "<i>", "mean": None}}}, "platform": 3},
+        {"scenario": {"world": "x", "network": 5, "problem": [{"a": [{}, None]}], "stop": {}}},
+        {"scenario": {"world": {"gradient_seconds": "x"}}},
+        {"runs": [{"algorithm": "dadao", "repeat": 0, "constants": {"eta": "x", "L": None}}]},
+    ],
+    ids=str,
+)
+def test_what_a_manifest_says_beside_what_was_checked_may_be_anything(small, other):
+    manifest = {**small.manifest, **other}
+    manifest["scenario"] = {**small.manifest["scenario"], **other.get("scenario", {})}
+    read = Page(page({"r": Result(manifest, small.curves, small.runs)}))
+    assert not {"b", "i"} & {tag for tag, _ in read.elements}
+    assert len(read.table("runs").rows) == 1 + len(small.runs)
+
+
 @pytest.mark.parametrize("left", [["dadao"], []], ids=["one algorithm", "nothing"])
 def test_of_an_interrupted_result_the_rest_is_said(in_a_world, left):
     runs, curves = (t[t["algorithm"].isin(left)] for t in (in_a_world.runs, in_a_world.curves))

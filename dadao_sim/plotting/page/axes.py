@@ -96,5 +96,6 @@ def costs(result: Result, accuracy: float) -> DataFrame:
 
 def _seconds(result: Result) -> float | None:
     """How long a mean gradient interval lasts; None where no world says it."""
-    world: Mapping[str, float] | None = result.manifest["scenario"].get("world")
-    return None if world is None else float(world["gradient_seconds"])
+    world = result.manifest["scenario"].get("world")
+    seconds = world.get("gradient_seconds") if isinstance(world, Mapping) else None
+    return float(seconds) if isinstance(seconds, int | float) else None

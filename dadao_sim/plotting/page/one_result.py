@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -48,8 +48,10 @@ def result_part(id: str, name: str, result: Result, seen: Surroundings, room: fl
 def _asked(result: Result) -> list[tuple[str, str]]:
     rows = [("scenario", str(result.manifest["scenario"]["name"]))]
     rows += phrases(result.manifest["scenario"])
-    conditions = result.manifest.get("problem", {}).get("conditions", {}).get("0", {})
-    if conditions:
+    conditions: Any = result.manifest
+    for key in ("problem", "conditions", "0"):  # what was not checked may be anything
+        conditions = conditions.get(key) if isinstance(conditions, Mapping) else None
+    if isinstance(conditions, Mapping) and conditions:
         said = ", ".join(
             f"{_number(value)} ({'worst node' if name == 'nodes' else name})"
             for name, value in conditions.items()
@@ -117,7 +119,7 @@ def _interrupted(result: Result) -> str:
 def _again(name: str, result: Result, room: float) -> dict[str, Any]:
     """How to run it again: the scenario, the command, and what it came from."""
     manifest = result.manifest
-    scenario = manifest["scenario"]
+    scenario, platform = manifest["scenario"], manifest.get("platform")
     file = f"{slug(str(scenario['name']))}.yaml"
     text = json_bytes(manifest).decode()
     if len(text) > MOST_MANIFEST * room:
@@ -130,7 +132,7 @@ def _again(name: str, result: Result, room: float) -> dict[str, Any]:
         "given": list(manifest.get("given_in_python", ())),
         "files": files_read(manifest),
         "versions": manifest["versions"],
-        "platform": manifest.get("platform", {}),
+        "platform": platform if isinstance(platform, Mapping) else {},
         "manifest": text if fits else "",
         "manifest_file": f"{Path(name).name}/manifest.json",
     }
