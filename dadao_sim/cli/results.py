@@ -83,7 +83,7 @@ def compare(
     read = [file for folder in folders for file in files_read(folder)]
     check_outputs({"--figure": (figure, FIGURE)}, inputs=read, overwrite=overwrite)
     along, prices = str(x or COMMUNICATIONS), prices_of(price)
-    names = _told_apart("compare", folders)
+    names = _told_apart(folders)
     results = {name: load_result(folder) for name, folder in zip(names, folders, strict=True)}
     look = look_of(
         results,
@@ -102,7 +102,7 @@ def compare(
         say(f"figure: {figure}")
 
 
-def _told_apart(command: str, folders: list[Path]) -> list[str]:
+def _told_apart(folders: list[Path], command: str = "compare") -> list[str]:
     """The names of the folders wherever they were seen from, with as much of what is above them as
     tells them apart. InputError for a folder that is given twice.
     """
@@ -220,7 +220,7 @@ def report(
     require_extra()
     read = [file for folder in folders for file in files_read(folder)]
     check_outputs({"--out": (out, PAGE)}, inputs=read, overwrite=overwrite)
-    names = _told_apart("report", folders)
+    names = _told_apart(folders, "report")
     results = {name: load_result(folder) for name, folder in zip(names, folders, strict=True)}
     save_page(results, out, overwrite=overwrite)
     say(f"report: {out}, {out.stat().st_size / 1e6:.1f} MB")
