@@ -21,7 +21,7 @@ from dadao_sim.simulation.study import Study
 from dadao_sim.strict import files_named
 
 MOST_EVENTS = 30_000
-"""Of a world that is looked at again."""
+"""Of a world that is looked at again; a round has as many as there are nodes."""
 
 
 @dataclass(frozen=True)
@@ -115,7 +115,9 @@ def worlds_of(study: Study, result: Result) -> list[WorldReport]:
     reports = []
     for row in result.runs[result.runs["repeat"] == 0].to_dict("records"):
         if row["time"] > 0:
-            share = min(1.0, MOST_EVENTS / max(row["events"], 1))
+            plan = study.plan((row["algorithm"], 0))
+            each = plan.parts.problem.nodes if plan.tuning.clock is None else 1  # in a round
+            share = min(1.0, MOST_EVENTS / max(each * row["events"], 1))
             reports.append(world_report(study, row["algorithm"], end=share * row["time"]))
     return reports
 

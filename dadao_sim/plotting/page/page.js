@@ -149,6 +149,8 @@
   }
   const clear = (colour, alpha) => `rgba(${channels(colour).join(",")},${alpha})`;
 
+  // Over few decades 2 and 5 have ticks too, not all digits.
+  const digitsOf = ([low, high]) => high - low < 3 ? { dtick: "D2" } : {};
   const title = text => ({ text: escaped(text), standoff: 8, font: { size: narrow() ? 11 : 13 } });
   const WIDTH = 2;
   const dashOf = dash => dash.length ? dash.map(d => `${d * WIDTH}px`).join(",") : "solid";
@@ -324,7 +326,7 @@
           range: width, nticks: narrow() ? 5 : 10, exponentformat: "SI" },
         yaxis: { title: title(y.label), type: logY ? "log" : "linear",
           range: logY ? height.map(Math.log10) : height, exponentformat: "power", nticks: 8,
-          automargin: true },
+          automargin: true, ...(logY ? digitsOf(height.map(Math.log10)) : {}) },
         uirevision: `${state.x} ${state.y} ${logX} ${logY}`,
       });
       return Promise.all(plots.map((plot, panel) => show(plot, figure.algorithms.flatMap(
