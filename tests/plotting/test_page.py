@@ -169,8 +169,7 @@ def test_an_interrupted_result_says_how_much_there_is():
     [
         {"problem": [1]},
         {"problem": {"conditions": {"0": {"<b>": "<i>", "mean": None}}}, "platform": 3},
-        {"scenario": {"world": "x", "network": 5, "problem": [{"a": [{}, None]}], "stop": {}}},
-        {"scenario": {"world": {"gradient_seconds": "x"}}},
+        {"scenario": {"network": 5, "problem": [{"a": [{}, None]}], "stop": {}}},
         {"runs": [{"algorithm": "dadao", "repeat": 0, "constants": {"eta": "x", "L": None}}]},
     ],
     ids=str,
@@ -318,7 +317,7 @@ def test_methods_look_as_in_every_figure(mixed, mixed_page, small):
 def test_axes_are_those_on_which_something_happens(mixed_page, small, world_page):
     names = [axis["name"] for axis in mixed_page.data["r0-curves"]["x"]]
     assert names == [
-        *("communications", "gradients", "time", "bytes", "bits", "messages", "cost")
+        *("communications", "gradients", "time", "bytes", "bits", "messages", "events", "cost")
     ]  # no rounds, and no world whose seconds are known
     assert "rounds" in [axis["name"] for axis in Page(page({"r": small})).data["r0-curves"]["x"]]
     assert "seconds" in [axis["name"] for axis in world_page.data["r0-curves"]["x"]]
@@ -435,6 +434,19 @@ def test_seconds_are_those_of_the_world(in_a_world, world_page):
     for row in table.rows[1:]:
         values = [float(row[k].attributes["data-value"]) for k in (time, seconds)]
         assert values[1] == 0.25 * values[0]
+
+
+def test_joules_are_ranked_where_they_are_known():
+    report = {"accuracies": [0.1], "energy": {"gradient": 2.0, "byte": 1e-3}}
+    whole = simulate({**SCENARIO, "report": report})
+    table = Page(page({"r": whole})).table("ranking", accuracy="0.1")
+    place = [cell.attributes.get("data-quantity") for cell in table.rows[0]].index("joules")
+    expected = whole.summary_of([0.1], ["joules"]).set_index("algorithm")["joules_median"]
+    found = {
+        of["data-algorithm"]: float(row[place].attributes["data-value"])
+        for of, row in zip(table.of_rows[1:], table.rows[1:], strict=True)
+    }
+    assert found == expected.to_dict()
 
 
 def test_the_loads_without_a_world_are_those_asked_for(small):

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from dadao_sim.plotting.page import curves, ranking
-from dadao_sim.plotting.page.axes import RANKED, costs, ranked
+from dadao_sim.plotting.page.axes import common_heading, costs, ranked
 from dadao_sim.plotting.page.part import Part
 from dadao_sim.results.result import Result
 
@@ -17,7 +17,7 @@ def comparison_part(results: Mapping[str, Result], ids: Mapping[str, str]) -> Pa
     drawn["titles"] = list(results)
     titles = [ranked(result) for result in results.values()]
     quantities = {
-        name: title if all(of.get(name) == title for of in titles) else RANKED[name]
+        name: title if all(of.get(name) == title for of in titles) else common_heading(name)
         for name, title in titles[0].items()
         if all(name in of for of in titles)
     }
