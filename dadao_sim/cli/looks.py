@@ -12,6 +12,7 @@ from dadao_sim.errors import InputError
 if TYPE_CHECKING:
     from dadao_sim.results.look import Look
     from dadao_sim.results.result import Result
+    from dadao_sim.results.sweep import SweepResult
 
 AlgorithmOption = Annotated[
     list[str] | None,
@@ -64,7 +65,7 @@ def by_look_option() -> Iterator[None]:
         raise
 
 
-def look_of(results: "Mapping[str, Result]", **given: Any) -> "Look":
+def look_of(results: "Mapping[str, Result | SweepResult]", **given: Any) -> "Look":
     """The look that options ask for, under the names of its keys. InputError names the option."""
     from dadao_sim.results.look import Look
     from dadao_sim.results.names import label_called

@@ -2,7 +2,7 @@
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -31,6 +31,15 @@ from dadao_sim.cli.options import (
     prices_of,
 )
 from dadao_sim.cli.show import print_costs, say
+from dadao_sim.cli.sweeps import (
+    AgainstOption,
+    AtOption,
+    MapOption,
+    ProfileOption,
+    SweepAccuracyOption,
+    TheoryOption,
+    draw_sweep,
+)
 from dadao_sim.errors import InputError, within
 
 group = Group("Results", place=1)
@@ -160,13 +169,23 @@ def plot(
         Path | None, typer.Option(help="Draw it to this file. [default: DIR/figures/Y-X.png]")
     ] = None,
     overwrite: OverwriteOption = False,
+    against: AgainstOption = None,
+    map: MapOption = None,
+    profile: ProfileOption = False,
+    at: AtOption = None,
+    accuracy: SweepAccuracyOption = None,
+    theory: TheoryOption = False,
 ) -> None:
-    """Draw one error against one cost, or several, into DIR/figures."""
+    """Draw one error against one cost, or several; of a sweep, a cost against a swept key.
+
+    The figure goes into DIR/figures.
+    """
     from dadao_sim.files import check_outputs
     from dadao_sim.plotting.curves import curve_figure, figure_of, panel_figure
     from dadao_sim.plotting.style import FIGURE, save_figure
     from dadao_sim.results.folder import files_read
     from dadao_sim.results.result import load_result
+    from dadao_sim.results.sweep import is_sweep
     from dadao_sim.scenario.reading import load_scenario
 
     if figures is not None:
@@ -183,18 +202,27 @@ def plot(
             say(f"figure: {paths[one.file]}")
         return
     xs = [str(one) for one in x or [COMMUNICATIONS]]
+    asked_look = {
+        **{"algorithms": algorithm, "labels": label, "colours": colour},
+        **{"x_scale": x_scale, "y_scale": y_scale, "x_limits": x_limits, "y_limits": y_limits},
+        **{"width": width, "height": height, "title": title, "legend": legend, "font": font},
+    }
+    of_sweep: dict[str, Any] = {"against": against, "map": map, "profile": profile, "at": at}
+    of_sweep |= {"accuracy": accuracy, "theory": theory}
+    if is_sweep(folder):
+        if len(xs) > 1 or y != "accuracy" or price:
+            raise InputError("plot", f"{folder} is a sweep: one --x, no --y and no --price")
+        draw_sweep(folder, of_sweep, xs[0], asked_look, out, format, overwrite=overwrite)
+        return
+    if given := [name for name, value in of_sweep.items() if value]:
+        raise InputError(f"--{given[0]}", f"{folder} is no sweep", "leave it out")
     path = out or folder / "figures" / f"{y}-{'-'.join(xs)}.{format}"
     prices = prices_of(price)
     read = files_read(folder) if out else []
     option = "--out" if out else "figure"
     check_outputs({option: (path, FIGURE)}, inputs=read, overwrite=overwrite)
     result = load_result(folder)
-    look = look_of(
-        {"": result},
-        **{"algorithms": algorithm, "labels": label, "colours": colour},
-        **{"x_scale": x_scale, "y_scale": y_scale, "x_limits": x_limits, "y_limits": y_limits},
-        **{"width": width, "height": height, "title": title, "legend": legend, "font": font},
-    )
+    look = look_of({"": result}, **asked_look)
     with by_option(x="--x", y="--y", price="--price"), by_look_option():
         terms = result.terms.priced(**prices)
         if len(xs) == 1:

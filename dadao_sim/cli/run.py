@@ -131,6 +131,8 @@ def _run_one(loaded: "Scenario", file: Path, folder: Path, how: dict[str, Any]) 
 
 def _run_sweep(asked: "Sweep", folder: Path, how: dict[str, Any]) -> None:
     """Every cell of a sweep; a line for each that failed, and then code 1."""
+    from dadao_sim.cli.sweeps import sweep_figures
+    from dadao_sim.plotting.style import save_figure
     from dadao_sim.simulation.sweep import sweep
 
     cells, runs = len(asked.cells), sum(_runs(cell.scenario) for cell in asked.cells)
@@ -150,6 +152,9 @@ def _run_sweep(asked: "Sweep", folder: Path, how: dict[str, Any]) -> None:
         print_costs(done[done["accuracy"] == finest], result.titles, result.keys)
     for cell in result.failed:
         say(f"{cell}: failed: {cell.error}")
+    for name, figure in sweep_figures(result).items():
+        for suffix in ("png", "pdf"):
+            save_figure(figure, folder / "figures" / f"{name}.{suffix}")
     say(f"sweep: {folder}")
     if result.failed:
         raise typer.Exit(1)

@@ -83,7 +83,7 @@ class SweepResult:
             has one row, of status "failed".
         summary: one row per cell, algorithm and accuracy: the swept keys, then the columns of
             `summarise`, and `reason`.
-        methods: title and look of each, as in the manifest of a result.
+        in_print: title and look of each method, as in the manifest of a result.
 
     """
 
@@ -92,17 +92,23 @@ class SweepResult:
     cells: tuple[CellResult, ...]
     costs: DataFrame
     summary: DataFrame
-    methods: dict[str, dict[str, Any]]
+    in_print: dict[str, dict[str, Any]]
+
+    @property
+    def methods(self) -> dict[str, str]:
+        """The method behind each label, in the order of the cells."""
+        made = self.costs[self.costs["reason"] == ""].drop_duplicates("algorithm")
+        return dict(zip(made["algorithm"], made["method"], strict=True))
 
     @property
     def titles(self) -> dict[str, str]:
         """The name in print of each method."""
-        return {name: method["title"] for name, method in self.methods.items()}
+        return {name: method["title"] for name, method in self.in_print.items()}
 
     @property
     def looks(self) -> dict[str, str | None]:
         """The colour, dash and marker of each method; see `Result.looks`."""
-        return {name: method["look"] for name, method in self.methods.items()}
+        return {name: method["look"] for name, method in self.in_print.items()}
 
     @property
     def failed(self) -> list[CellResult]:
@@ -143,6 +149,11 @@ def grounds_in(folder: Path) -> Iterator[tuple[Path, str]]:
         manifest = manifest_of(place)
         if manifest is not None and "ground" in manifest:
             yield place, manifest["ground"]
+
+
+def files_read(folder: Path) -> list[Path]:
+    """The files and folders of a sweep that are read where it is loaded."""
+    return [folder / name for name in (SWEEP_FILE, COSTS, SUMMARY, CELLS)]
 
 
 def is_sweep(folder: Path) -> bool:

@@ -1,0 +1,157 @@
+"""What `plot` does with the folder of a sweep, and the options that only a sweep has."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from dadao_sim.cli.looks import by_look_option, look_of
+from dadao_sim.cli.options import by_option
+from dadao_sim.cli.show import print_table, say
+from dadao_sim.errors import InputError
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from dadao_sim.reports.sweep import Against
+    from dadao_sim.results.look import Look
+    from dadao_sim.results.sweep import SweepResult
+
+PANEL = "Of a sweep"
+AgainstOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="KEY",
+        help="Cost against this swept key. [default: the first that has numbers]",
+        rich_help_panel=PANEL,
+    ),
+]
+MapOption = Annotated[
+    str | None,
+    typer.Option(metavar="KEY,KEY", help="Cost over two swept keys.", rich_help_panel=PANEL),
+]
+ProfileOption = Annotated[
+    bool, typer.Option("--profile", help="Cost over the best, all cells.", rich_help_panel=PANEL)
+]
+AtOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="KEY=VALUE", help="Of these cells only. May be repeated.", rich_help_panel=PANEL
+    ),
+]
+TheoryOption = Annotated[
+    bool,
+    typer.Option("--theory", help="What theory says of each cell, dotted.", rich_help_panel=PANEL),
+]
+SweepAccuracyOption = Annotated[
+    float | None,
+    typer.Option(
+        "--accuracy", help="One of the report's. [default: the smallest]", rich_help_panel=PANEL
+    ),
+]
+
+
+def draw_sweep(
+    folder: Path,
+    asked: dict[str, Any],
+    quantity: str,
+    look: dict[str, Any],
+    path: Path | None,
+    format: str,
+    *,
+    overwrite: bool,
+) -> None:
+    """Draw one figure of a sweep; ``asked`` are the options above, by name."""
+    from dadao_sim.files import check_outputs
+    from dadao_sim.plotting.style import FIGURE, save_figure
+    from dadao_sim.results.sweep import files_read, load_sweep
+
+    if sum(map(bool, (asked["against"], asked["map"], asked["profile"]))) > 1:
+        raise InputError("plot: --against, --map and --profile exclude each other")
+    result = load_sweep(folder)
+    style = look_of({"": result}, **look)
+    with (
+        by_option(key="--against", keys="--map", quantity="--x", at="--at", accuracy="--accuracy"),
+        by_look_option(),
+    ):
+        name, figure, found = _figure(result, asked, quantity, style)
+    path = path or folder / "figures" / f"{name}.{format}"
+    check_outputs({"--out": (path, FIGURE)}, inputs=files_read(folder), overwrite=overwrite)
+    save_figure(figure, path, overwrite=overwrite)
+    if found is not None:
+        print_exponents(found, result)
+    say(f"figure: {path}")
+
+
+def _figure(
+    result: "SweepResult", asked: dict[str, Any], quantity: str, look: "Look"
+) -> "tuple[str, Figure, Against | None]":
+    """What its file is called, the figure, and the costs against a key where it is of them."""
+    from dadao_sim.plotting.sweep import against_figure, map_figure, profile_figure
+    from dadao_sim.reports.sweep import against, heat_maps, numeric_key, profile
+
+    at, accuracy = _values(asked["at"] or []), asked["accuracy"]
+    if asked["map"]:
+        keys = tuple(key.strip() for key in asked["map"].split(","))
+        if len(keys) != 2:
+            raise InputError("--map", f"{asked['map']!r} given", "KEY,KEY is needed")
+        maps = heat_maps(result, keys, quantity, accuracy, at)
+        return f"{quantity}-map-{'-'.join(keys)}", map_figure(maps, result, look), None
+    if asked["profile"]:
+        found = profile(result, quantity, accuracy)
+        return f"{quantity}-profile", profile_figure(found, result, look), None
+    key = numeric_key(result, asked["against"])
+    costs = against(result, key, quantity, accuracy, at, theory=asked["theory"])
+    return f"{quantity}-{key}", against_figure(costs, result, look), costs
+
+
+def _values(given: Sequence[str]) -> dict[str, str]:
+    pairs = [text.partition("=") for text in given]
+    for text, (key, equals, value) in zip(given, pairs, strict=True):
+        if not (key and equals and value):
+            raise InputError("--at", f"{text!r} given", "KEY=VALUE is needed")
+    return {key.strip(): value.strip() for key, _, value in pairs}
+
+
+def print_exponents(found: "Against", result: "SweepResult") -> None:
+    """How the cost grows with the key: the fitted exponent and its interval, and theory's."""
+    from dadao_sim.results.names import printed_names
+
+    names = printed_names(result.costs.drop_duplicates("algorithm"), result.titles)
+    rows = found.to_rows()
+    others = list(found.facets[0].values)
+    theory = any(row["theory_is"] for row in rows)
+
+    def number(value: float) -> str:
+        return "-" if value != value else f"{value:.3f}"
+
+    cells = []
+    for row in rows:
+        words = [*(str(row[key]) for key in others), names[row["algorithm"]]]
+        interval = "-" if abs(row["low"]) == float("inf") else number(row["low"])
+        upper = "-" if abs(row["high"]) == float("inf") else number(row["high"])
+        told = [number(row["theory"]), row["theory_is"] or "-"] if theory else []
+        cells.append([*words, number(row["exponent"]), interval, upper, *told])
+    titles = [*others, "algorithm", "exponent", "from", "to"]
+    titles += ["theory", "which is"] if theory else []
+    say(f"{found.quantity} to {found.accuracy:g} as a power of {found.key}, 95 % intervals:")
+    print_table(titles, cells, words=len(others) + 1)
+
+
+def sweep_figures(result: "SweepResult") -> "dict[str, Figure]":
+    """The standard figures of a sweep, by name: against the first key of numbers, and a profile;
+    those that there are.
+    """
+    from dadao_sim.results.look import Look
+
+    figures = {}
+    nothing = dict.fromkeys(("against", "map", "at", "accuracy"))
+    for profile in (False, True):
+        try:
+            asked = nothing | {"profile": profile, "theory": False}
+            name, figure, _ = _figure(result, asked, "communications", Look())
+            figures[name] = figure
+        except InputError:
+            continue
+    return figures
