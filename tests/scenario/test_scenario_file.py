@@ -222,7 +222,7 @@ def test_loads(folder: Path):
             "gradient: 1.0",
             "gradeint: 1",
             "star.yaml:23: report.cost.gradeint: unknown key; did you mean 'gradient'? "
-            "(known: gradient, communication)",
+            "(known: gradient, communication, byte, second, joule)",
         ),
         (
             "report:",

@@ -59,25 +59,6 @@ EVERYTHING: dict[str, Any] = {
         "energy": {"gradient": 5, "communication": 6, "byte": 7},
         "quantities": ["bytes"],
     },
-    "figures": [
-        {
-            "file": "a.pdf",
-            "x": ["bytes"],
-            "y": "accuracy",
-            "algorithms": ["a"],
-            "labels": {},
-            "colours": {},
-            "x_scale": "log",
-            "y_scale": "linear",
-            "x_limits": [1, 2],
-            "y_limits": [-1, 1],
-            "width": "icml",
-            "height": 2,
-            "title": "$x^2$",
-            "legend": "right",
-            "font": "sans",
-        }
-    ],
 }
 LAWS = (
     {"kind": "lognormal", "mean": 1, "sigma": 0.5},
@@ -167,8 +148,28 @@ COMPRESSIONS: tuple[dict[str, Any], ...] = (
     {"kind": "qsgd", "levels": 3},
     {"kind": "dither", "bits_per_number": 3, "block": 2},
 )
+FIGURES = [
+    {
+        "file": "a.pdf",
+        "x": ["bytes"],
+        "y": "accuracy",
+        "algorithms": ["a"],
+        "labels": {},
+        "colours": {},
+        "x_scale": "log",
+        "y_scale": "linear",
+        "x_limits": [1, 2],
+        "y_limits": [-1, 1],
+        "width": "icml",
+        "height": 2,
+        "title": "$x^2$",
+        "legend": "right",
+        "font": "sans",
+    }
+]
 VARIANTS: list[dict[str, Any]] = [
     {},
+    {"figures": FIGURES},
     {"problem": {**HUBER, "data": SET, "partition": PARTITION}},
     {"problem": {**HUBER, "data": FILE, "partition": PARTITION}},
     {
