@@ -86,6 +86,12 @@ def _one_or_many(
 ) -> Scenario | Sweep:
     data, origins = _changed(data, origins, overrides, folder)
     if data.get(SWEEP) is None:
+        known = [*Scenario.model_fields, SWEEP]
+        for key in map(str, data):
+            near = "" if key in known else suggestion(key, known)
+            if f"did you mean {SWEEP!r}" in near:
+                where = _origin((key,), origins)[1]
+                raise InputError(f"{where}: {key}" if where else key, f"unknown key{near}")
         return _validated({k: v for k, v in data.items() if k != SWEEP}, origins, folder)
     base = {key: value for key, value in data.items() if key != SWEEP}
     try:

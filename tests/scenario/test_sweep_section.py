@@ -156,6 +156,12 @@ def test_a_command_that_takes_one_scenario_says_how_to_choose(tmp_path):
     assert [cell.scenario.seed for cell in again.cells] == [1, 2, 3]
 
 
+@pytest.mark.parametrize("key", ["swep", "sweeps", "sweap", "seweep"])
+def test_misspelt_it_is_suggested(key):
+    with pytest.raises(InputError, match=f"^{key}: unknown key; did you mean 'sweep'"):
+        sweep_from_mapping(BASE | {key: {"seed": [1]}})
+
+
 def test_editors_know_it():
     good = {"network.nodes": [3, 4], "zip": [{"seed": [1]}], "network": {"a": {"graph": "path"}}}
     jsonschema.validate(BASE | {"sweep": good}, schema())
