@@ -21,11 +21,15 @@ if TYPE_CHECKING:
     from dadao_sim.problems import Problem as Problem
     from dadao_sim.results.result import Result as Result
     from dadao_sim.results.result import load_result as load_result
+    from dadao_sim.results.sweep import SweepResult as SweepResult
+    from dadao_sim.results.sweep import load_sweep as load_sweep
     from dadao_sim.scenario.model import Scenario as Scenario
     from dadao_sim.scenario.reading import load_scenario as load_scenario
+    from dadao_sim.simulation.cluster import cluster as cluster
     from dadao_sim.simulation.replay import replay as replay
     from dadao_sim.simulation.simulate import simulate as simulate
     from dadao_sim.simulation.study import Study as Study
+    from dadao_sim.simulation.sweep import sweep as sweep
     from dadao_sim.testing import check_method as check_method
 
 __version__ = "0.1.0"
@@ -45,16 +49,20 @@ _HOMES = {
     "RoundMethod": "algorithms.contract.rounds",
     "Scenario": "scenario.model",
     "Study": "simulation.study",
+    "SweepResult": "results.sweep",
     "build": "networks.graphs",
     "check_method": "testing",
+    "cluster": "simulation.cluster",
     "load_events": "events.files",
     "load_result": "results.result",
     "load_scenario": "scenario.reading",
+    "load_sweep": "results.sweep",
     "make": "local_steps.terms",
     "optimal_rates": "networks.rates",
     "register": "algorithms.contract.registry",
     "replay": "simulation.replay",
     "simulate": "simulation.simulate",
+    "sweep": "simulation.sweep",
 }
 __all__ = [
     "AsynchronousMethod",
@@ -69,17 +77,21 @@ __all__ = [
     "RoundMethod",
     "Scenario",
     "Study",
+    "SweepResult",
     "__version__",
     "build",
     "check_method",
+    "cluster",
     "load_events",
     "load_result",
     "load_scenario",
+    "load_sweep",
     "make",
     "optimal_rates",
     "register",
     "replay",
     "simulate",
+    "sweep",
 ]
 
 
