@@ -10,8 +10,8 @@ PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadfile
 ATTACKS ?= 20
 SECONDS ?= 600
 
-.PHONY: help install demo quick test cover torture soak learned browser matrix lint types check house methods \
-	bench gallery clean
+.PHONY: help install demo quick test cover torture soak learned browser docs matrix lint types check house \
+	methods bench gallery clean
 
 help:  ## What can be made
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -52,6 +52,13 @@ learned: $(VENV)/.learned  ## Install torch too, and test the learned local step
 
 browser: install  ## Open pages in Chromium, where there is one: light, dark, on a desk and on a phone
 	$(PYTEST) -m browser
+
+$(VENV)/.docs: $(STAMP)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c $(CONSTRAINTS) -e '.[dev,docs]'
+	touch $@
+
+docs: $(VENV)/.docs  ## Build the site of the documentation into site/, warnings as errors
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
 
 CELLS := 3.11-lowest 3.11-pinned 3.13-pinned
 matrix: $(addprefix matrix-,$(CELLS))  ## `quick` with the lowest and the pinned versions, by Python
