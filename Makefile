@@ -58,7 +58,7 @@ $(VENV)/.docs: $(STAMP)
 	touch $@
 
 docs: $(VENV)/.docs  ## Build the site of the documentation into site/, warnings as errors
-	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 CELLS := 3.11-lowest 3.11-pinned 3.13-pinned
 matrix: $(addprefix matrix-,$(CELLS))  ## `quick` with the lowest and the pinned versions, by Python

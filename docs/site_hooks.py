@@ -135,7 +135,7 @@ def scenario_page() -> str:
     """Every key of a scenario, from its schema."""
     whole = schema()
     lines = ["# Keys of a scenario", "", whole["description"], ""]
-    lines += _table(whole)
+    lines += [*_table(whole), ""]
     for name, part in whole["$defs"].items():
         if "properties" in part:
             lines += [f"## {name}", "", _text(part.get("description")), "", *_table(part), ""]
