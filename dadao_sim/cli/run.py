@@ -152,6 +152,9 @@ def _run_sweep(asked: "Sweep", folder: Path, how: dict[str, Any]) -> None:
         print_costs(done[done["accuracy"] == finest], result.titles, result.keys)
     for cell in result.failed:
         say(f"{cell}: failed: {cell.error}")
+    for one, made in zip(asked.cells, result.cells, strict=True):
+        if one.scenario.figures and made.error is None:
+            _draw_asked(made.result, one.scenario.figures, made.folder)
     for name, figure in sweep_figures(result).items():
         for suffix in ("png", "pdf"):
             save_figure(figure, folder / "figures" / f"{name}.{suffix}")
