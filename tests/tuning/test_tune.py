@@ -272,7 +272,7 @@ def test_within_a_tenth_of_a_finer_grid(name):
     assert one.ratio <= GOOD
 
 
-MISSED = pytest.mark.xfail(reason="64 points are too few for BEER", strict=False)
+MISSED = pytest.mark.xfail(reason="BEER needs 144 points and 20 repeats", strict=False)
 
 
 @pytest.mark.torture
