@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from local_steps_pictures import LOCAL_STEP_SCENARIOS, local_steps_pictures
 from methods_pictures import methods_pictures
-from pictures import Picture, ResultOf, Run, comparison_picture, scenario_picture
+from pictures import Picture, ResultOf, Run, caption, comparison_picture, scenario_picture
 from rates_pictures import RATES_SCENARIOS, rates_pictures
 from world_pictures import WORLD_SCENARIOS, world_pictures
 
@@ -26,12 +26,15 @@ from dadao_sim.networks import read_graphml
 from dadao_sim.networks.graphs import build
 from dadao_sim.plotting.networks import network_figure
 from dadao_sim.plotting.style import save_figure
+from dadao_sim.plotting.sweep import against_figure
 from dadao_sim.randomness import stream
 from dadao_sim.reports.layout import network_layout
+from dadao_sim.reports.sweep import against
 from dadao_sim.results.result import Result, load_result
 from dadao_sim.scenario import shipped
 from dadao_sim.scenario.reading import load_scenario
 from dadao_sim.simulation.simulate import simulate
+from dadao_sim.simulation.sweep import sweep
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -74,6 +77,24 @@ def condition_numbers() -> Picture:
         "    --out results/condition-number-$k\ndone\n"
         f"dadao-sim compare results/condition-number-{{{numbers.replace(' ', ',')}}} \\\n"
         "  --accuracy 1e-6 --figure plots/condition-numbers.png",
+    )
+
+
+def scaling() -> Picture:
+    """The sweep over sizes and graphs."""
+
+    def draw(result_of: ResultOf) -> "Figure":
+        folder = RESULTS / "scaling"
+        found = sweep(shipped.scenarios()["scaling"], out=folder, jobs=2, resume=folder.exists())
+        return against_figure(against(found, "network.nodes"), found)
+
+    return Picture(
+        name="scaling",
+        title="scaling",
+        caption=caption("scaling"),
+        command="dadao-sim run scenarios/scaling.yaml\n"
+        "dadao-sim plot results/scaling --out plots/scaling.png",
+        draw=draw,
     )
 
 
@@ -143,6 +164,7 @@ def map_picture(file: str, title: str, caption: str) -> Picture:
 def sections() -> dict[str, list[Picture]]:
     """The whole gallery in its order. A scenario with no place of its own comes at the end."""
     paper = [f"paper/{graph}-{kind}" for graph in GRAPHS for kind in ("regression", "logistic")]
+    swept = ["scaling"]
     dadao = ["gossip-rate", "stochastic-averaging", "condition-number"]
     real = ["breast-cancer-geant2012", "breast-cancer-sorted"]
     placed = [
@@ -152,6 +174,7 @@ def sections() -> dict[str, list[Picture]]:
         "plateaus",
         *paper,
         *dadao,
+        *swept,
         "continuized",
         *real,
     ]
@@ -167,6 +190,7 @@ def sections() -> dict[str, list[Picture]]:
         "What the rate depends on": [
             *map(scenario_picture, dadao),
             condition_numbers(),
+            scaling(),
             scenario_picture("continuized"),
             hessians(),
         ],

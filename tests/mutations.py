@@ -57,7 +57,7 @@ def bases() -> dict[str, Any]:
     shipped_ones = {}
     for name, path in shipped.scenarios().items():
         text = path.read_text("utf-8")
-        if "learned" not in text:
+        if "learned" not in text and "\nsweep:" not in text:
             shipped_ones[name] = YAML(typ="safe", pure=True).load(text)
     small: dict[str, Any] = {
         "name": "small",

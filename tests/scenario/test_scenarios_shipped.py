@@ -10,7 +10,8 @@ import make_gallery as gallery
 import pytest
 
 from dadao_sim.scenario import shipped
-from dadao_sim.scenario.reading import load_scenario, schema
+from dadao_sim.scenario.reading import load_file, load_scenario, schema
+from dadao_sim.scenario.sweep import Sweep
 from dadao_sim.simulation.simulate import simulate
 from dadao_sim.simulation.study import Study
 
@@ -24,13 +25,19 @@ def pictures():
     return [picture for section in gallery.sections().values() for picture in section]
 
 
+def scenarios_of(name):
+    """The scenario of a file, or all those of a sweep."""
+    loaded = load_file(SCENARIOS[name])
+    return [cell.scenario for cell in loaded.cells] if isinstance(loaded, Sweep) else [loaded]
+
+
 @pytest.mark.parametrize("name", SCENARIOS)
 def test_scenario_can_be_run_in_every_method(name):
-    scenario = load_scenario(SCENARIOS[name])
-    if scenario.local_step is not None and scenario.local_step.learned is not None:
-        pytest.importorskip("torch", reason="learned local steps need torch")
-    plans = Study(scenario).check()
-    assert [plan.spec.label for plan in plans] == [spec.label for spec in scenario.algorithms]
+    for scenario in scenarios_of(name):
+        if scenario.local_step is not None and scenario.local_step.learned is not None:
+            pytest.importorskip("torch", reason="learned local steps need torch")
+        plans = Study(scenario).check()
+        assert [plan.spec.label for plan in plans] == [spec.label for spec in scenario.algorithms]
 
 
 @pytest.mark.parametrize("name", SCENARIOS)
@@ -44,8 +51,8 @@ def test_scenario_begins_with_its_schema_and_its_question(name):
 
 def test_scenarios_are_named_after_their_files():
     # So no two of them share a folder of results or a figure.
-    for name, path in SCENARIOS.items():
-        assert load_scenario(path).name == Path(name).name
+    for name in SCENARIOS:
+        assert {scenario.name for scenario in scenarios_of(name)} == {Path(name).name}
     assert len({Path(name).name for name in SCENARIOS}) == len(SCENARIOS)
 
 
