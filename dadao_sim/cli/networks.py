@@ -118,7 +118,9 @@ def rates(
     check_outputs(outputs, inputs=[file, *(plugin or [])], overwrite=overwrite)
     load_plugins(plugin)
     built = built_network(file, graph, nodes, sets, seed, None)
-    with by_option(cost="--cost"):
+    named = {"cost": "--cost", "method": "--method", "solver": "--solver"}
+    named |= {"time_limit": "--time-limit", "prune": "--prune"}
+    with by_option(**named):
         found = compare_methods(
             built, method, cost=cost, solver=solver, time_limit=time_limit, prune=prune
         )

@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike
 from dadao_sim.networks import Network
 from dadao_sim.networks.convert import as_one_network
 from dadao_sim.networks.rates import RatesFound, compare_rates, optimal_rates
+from dadao_sim.networks.rates.costs import costs_of
 from dadao_sim.networks.rates.methods import CLOSED_FORMS
 from dadao_sim.networks.rates.optimal import OPTIMAL
 from dadao_sim.reports.critical import KAPPA, critical_factor
@@ -43,21 +44,23 @@ def compare_methods(
     best = optimal_rates(network, last, cost=cost, **options)
     others = COMPARED[:-1] if method is None else tuple({"uniform"} - {last})
     found = compare_rates(network, others, cost=cost, time_limit=time_limit)
-    if best.costs is not None and last not in CLOSED_FORMS:
-        found.append(_priced(optimal_rates(network, last, **options), best))
+    if cost is not None and last not in CLOSED_FORMS:
+        found.append(_priced(optimal_rates(network, last, **options), best, network, cost))
     return [*found, best]
 
 
-def _priced(blind: RatesFound, best: RatesFound) -> RatesFound:
+def _priced(
+    blind: RatesFound, best: RatesFound, network: Network, cost: str | ArrayLike
+) -> RatesFound:
     """Rates that were chosen without the costs of ``best``, at these costs."""
-    assert best.costs is not None
-    costs = best.costs[0] if blind.kept is None else best.costs[0][blind.kept]
+    (costs,) = costs_of(network, cost)
+    costs = costs if blind.kept is None else costs[blind.kept]
     return replace(
         blind,
         method=blind.method + BLIND,
         total_cost=float(costs @ blind.rates),
         unpruned_total=None,
-        costs=best.costs,
+        costs=(costs,),
         lower_bound=best.lower_bound if blind.kept is None else 0.0,
     )
 

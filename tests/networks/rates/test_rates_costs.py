@@ -368,3 +368,12 @@ def test_the_report_and_the_figure_say_what_is_saved():
         savings_figure(without)
     pruned = rates_report(graph, compare_methods(graph, "auto", cost="length", prune=True))
     assert pruned["methods"]["auto"]["total_cost"] <= optimum.total_cost
+
+
+def test_pruned_rates_without_costs_may_keep_other_edges():
+    graph = named("random_geometric", 60)
+    blind, best = compare_methods(graph, "auto", cost="length", prune=True)[-2:]
+    assert set(blind.kept) - set(best.kept)
+    costs = graph.edge_attributes["length"]
+    assert blind.total_cost == pytest.approx(costs[blind.kept] @ blind.rates)
+    assert blind.total_cost > best.total_cost
