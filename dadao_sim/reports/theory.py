@@ -242,7 +242,7 @@ def _check_same(study: Study, result: Result) -> None:
     with within("result"):
         ran = scenario_from_mapping(result.manifest["scenario"]).to_mapping()
     asked = study.scenario.to_mapping()
-    parts = "seed", "problem", "network", "start"
+    parts = "seed", "problem", "network", "start", "world"
     others = [name for name in parts if _differ(asked.get(name), ran.get(name))]
     of = {algorithm["label"]: algorithm for algorithm in ran["algorithms"]}
     others += [a["label"] for a in asked["algorithms"] if _differ(a, of[a["label"]])]

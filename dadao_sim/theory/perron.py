@@ -22,6 +22,7 @@ from scipy.optimize import brentq
 from scipy.sparse import csc_array, hstack
 from scipy.sparse.linalg import ArpackError, ArpackNoConvergence, LinearOperator, eigs
 
+from dadao_sim.errors import InputError
 from dadao_sim.theory.linear_events import LinearEvents
 from dadao_sim.theory.minibatches import GradientNoise
 
@@ -173,7 +174,10 @@ def crossing(radius: Callable[[float], float], near: float, far: float, precisio
     def height(y: float) -> float:
         return math.log(radius(math.exp(y)))
 
-    return math.exp(brentq(height, math.log(near), math.log(far), xtol=precision / far))
+    try:
+        return math.exp(brentq(height, math.log(near), math.log(far), xtol=precision / far))
+    except ValueError:  # asked again, the radius is on the other side of 1
+        raise InputError("the rate is lost among the roundings: L/mu is too large") from None
 
 
 def perron(apply: Positive, start: np.ndarray) -> tuple[float, np.ndarray]:

@@ -187,6 +187,8 @@ class _Player:
         self.rng = np.random.default_rng(0)
         self.b, self.v = len(method.blocks), method.vectors
         self.random = self.rng.standard_normal((self.b, RANDOM))
+        # What is added is the difference of two states, however small it is.
+        self._rounded = float(8 * np.finfo(float).eps * np.abs(self.random).max())
         self.states: dict[tuple[int, float], State] = {}
 
     def found(self) -> Played:
@@ -264,7 +266,7 @@ class _Player:
         oracle, point = units.asked[0] if units.asked else (None, np.zeros(self.b))
         form = Reading(rows, answer, point, oracle)
         found = played(self.random, drawn)
-        _check(found, form.of(self.random, np.asarray(drawn.value)), what)
+        _check(found, form.of(self.random, np.asarray(drawn.value)), what, self._rounded)
         if oracle is not None:
             _check(drawn.asked[0][1], point @ self.random, what)
         return form
@@ -275,7 +277,8 @@ class _Player:
         for i in self.network.edges[e].tolist():
             added = self._exchange(np.zeros((self.b, self.v)), np.eye(self.v), e, i)
             message = self.rng.standard_normal((self.v, RANDOM))
-            _check(self._exchange(self.random, message, e, i), added @ message, "exchange")
+            moved = self._exchange(self.random, message, e, i)
+            _check(moved, added @ message, "exchange", self._rounded)
             found.append(added)
         return np.stack(found)
 
@@ -341,6 +344,7 @@ def _close(found: np.ndarray, wanted: np.ndarray) -> bool:
     return bool(np.abs(found - wanted).max() <= ROUNDING * max(np.abs(wanted).max(), 1e-300))
 
 
-def _check(found: np.ndarray, wanted: np.ndarray, what: str) -> None:
-    if not np.abs(found - wanted).max(initial=0.0) <= ROUNDING * np.abs(wanted).max(initial=0.0):
+def _check(found: np.ndarray, wanted: np.ndarray, what: str, rounded: float = 0.0) -> None:
+    most = ROUNDING * np.abs(wanted).max(initial=0.0) + rounded
+    if not np.abs(found - wanted).max(initial=0.0) <= most:
         raise NotLinear(f"{what} is not linear")

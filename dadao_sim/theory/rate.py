@@ -82,8 +82,8 @@ def exact_rate(
     (16 nodes: milliseconds, 128: half a minute) for each axis along which Hessians that commute
     differ, and of nodes x blocks x d for others; it hardly grows where all nodes have the same
     curvature and all nodes and edges of the graph are alike. Rounding grows with L/mu: a rate has
-    three digits at 1e8. With ``options.batch_size`` the
-    gradients are those of minibatches of squares, and the rate is that towards the plateau.
+    three digits at 1e7, and above it none is given. With ``options.batch_size`` the gradients are
+    those of minibatches of squares, and the rate is that towards the plateau.
 
     Raises InputError, with the reason, for other methods, sequences of graphs, local steps, and
     what is too large.

@@ -17,7 +17,7 @@ from dadao_sim.networks.sequence import GraphSequence
 from dadao_sim.theory.equal_curvature import Spectrum
 from dadao_sim.theory.linear_events import LinearEvents
 from dadao_sim.theory.modes import Modes, modes_of
-from dadao_sim.theory.played import Played, play, play_alike
+from dadao_sim.theory.played import ROUNDING, Played, play, play_alike
 from dadao_sim.theory.quadratics import Quadratics
 from dadao_sim.theory.symmetric import are_nodes_alike, is_alike
 
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from dadao_sim.problems import Problem
 
 MOST_STATES = 4000  # numbers in the state of what is solved at once: dense matrices of this side
+MOST_CONDITION = 1e7  # L/mu, above which a rate is lost among the roundings
 DIGITS = 12  # to which curvatures along two axes must agree to be worked out once
 
 
@@ -66,6 +67,12 @@ class Setting:
         (graph,) = network.graphs
         check_nodes(problem, graph)
         method.check_supported(problem, graph, options)
+        if 0 < problem.mu * MOST_CONDITION * (1 + ROUNDING) < problem.L:
+            raise InputError(
+                "problem",
+                f"L/mu is {problem.L / problem.mu:.3g}",
+                f"what is exact is lost among the roundings above {MOST_CONDITION:g}",
+            )
         tuning = method.tune(problem, graph, overrides, options)
         played = play(method, tuning, graph)
         return cls(method, problem, graph, played, Quadratics.of(problem), options)

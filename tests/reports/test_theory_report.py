@@ -125,7 +125,7 @@ def test_a_long_curve_is_left_to_the_patient():
             "algorithms": ["continuized"],
             "problem": {
                 "kind": "least_squares",
-                "data": {**SCENARIO["problem"]["data"], "condition_number": 1e8},
+                "data": {**SCENARIO["problem"]["data"], "condition_number": 1e7},
             },
         }
     )
@@ -231,6 +231,20 @@ def test_a_result_of_another_scenario(study, result):
 def test_a_result_of_other_runs_of_the_same_names(result, changed, what):
     with pytest.raises(InputError, match=f"it has another {what}; give a result of this"):
         theory_report(Study({**SCENARIO, **changed}), result)
+
+
+def test_a_result_that_was_played_in_a_world():
+    short = {**SCENARIO, "algorithms": ["dadao"], "repeats": 1, "stop": {"time": 3}}
+    delayed = simulate({**short, "world": {"preset": "datacenter"}})
+    with pytest.raises(InputError, match="it has another world"):
+        theory_report(Study(short), delayed)
+
+
+def test_the_least_accuracy_there_is(study):
+    report = theory_report(study, None, [5e-324])
+    for method in report.methods:
+        for ways in method.costs.values():
+            assert not any(map(math.isinf, ways["promised"].values()))
 
 
 def test_a_run_that_was_ended_is_not_one_that_never_gets_there(tmp_path, monkeypatch):

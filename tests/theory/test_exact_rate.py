@@ -16,7 +16,7 @@ from dadao_sim.local_steps.terms import make
 from dadao_sim.networks import GraphSequence
 from dadao_sim.theory import exact_rate
 from dadao_sim.theory.modes import modes_of
-from dadao_sim.theory.perron import Energies, Triangular, perron
+from dadao_sim.theory.perron import Energies, Triangular, crossing, perron
 from dadao_sim.theory.setting import Setting
 from dadao_sim.theory.symmetric import ModalEnergies
 
@@ -63,7 +63,7 @@ def test_blocks_of_sizes_far_apart_cost_no_digits_that_matter(name):
         return found.sigma * math.sqrt(kappa)
 
     # Of order sqrt(mu/L) each, and so the same at both.
-    assert scaled(1e8) == pytest.approx(scaled(1e5), rel=0.01)
+    assert scaled(1e7) == pytest.approx(scaled(1e5), rel=0.01)
 
 
 def test_commuting_hessians_decouple():
@@ -438,3 +438,38 @@ def test_a_drift_whose_eigenvalues_coincide():
     setting = Setting.of("dadao", f, cycle, {"L": 100 / 1.1}, options)
     whole = max(Energies(setting.along(c)).growth().sigma for c in setting.coordinates)
     assert found.sigma == pytest.approx(whole, rel=1e-4)
+
+
+# ---- What is too far apart -----------------------------------------------------------------------
+
+
+def at_condition(kappa, n=4):
+    return Problem.quadratic(np.tile(np.diag([1.0, kappa]), (n, 1, 1)), np.ones((n, 2)))
+
+
+def test_a_rate_that_is_lost_among_the_roundings_is_refused():
+    ring = network("cycle", 4)
+    found = exact_rate("dadao", at_condition(1e7), ring)
+    assert found.sigma == pytest.approx(-0.1298 * 1e7**-0.5, rel=1e-3)
+    with pytest.raises(InputError, match=r"L/mu is 1e\+10; what is exact is lost .* above 1e\+07"):
+        exact_rate("dadao", at_condition(1e10), ring)
+    with pytest.raises(InputError, match="the rate is lost among the roundings"):
+        crossing(Wavering(), 1e-3, 1.0, 1e-9)
+
+
+class Wavering:
+    """A radius that is another each time it is asked for at the same place."""
+
+    def __init__(self):
+        self.asked = 0
+
+    def __call__(self, sigma):
+        self.asked += 1
+        return 2.0 if self.asked == 1 else 0.5
+
+
+@pytest.mark.parametrize("name", ["ad_psgd", "a2cid2"])
+def test_small_steps_are_linear_too(name):
+    ring = network("cycle", 4)
+    steep = exact_rate(name, at_condition(1e6), ring).sigma
+    assert steep * 1e6 == pytest.approx(exact_rate(name, at_condition(1e4), ring).sigma * 1e4, 1e-5)

@@ -40,7 +40,9 @@ class Guarantee:
             return math.nan
         if self.start == 0:
             return 0.0
-        return max(0.0, math.log(self.start / (accuracy * distance)) / self.decay)
+        # Of logarithms: an accuracy may be the least number there is.
+        logs = math.log(self.start) - math.log(accuracy) - math.log(distance)
+        return max(0.0, logs / self.decay)
 
 
 class Gaps:
