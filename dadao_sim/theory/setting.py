@@ -35,6 +35,18 @@ def check_nodes(problem: "Problem", network: Network | GraphSequence) -> None:
         raise InputError(f"network: has {network.nodes} nodes, but the problem has {problem.nodes}")
 
 
+def _check_condition(problem: "Problem", overrides: Mapping[str, float]) -> None:
+    """InputError where L/mu, or what a method is told that it is, is too large."""
+    mu = min(problem.mu, overrides.get("mu", problem.mu))
+    L = max(problem.L, overrides.get("L", problem.L))
+    if 0 < mu * MOST_CONDITION * (1 + ROUNDING) < L:
+        raise InputError(
+            "problem",
+            f"L/mu is {L / mu:.3g}",
+            f"what is exact is lost among the roundings above {MOST_CONDITION:g}",
+        )
+
+
 @dataclass(frozen=True, eq=False)
 class Setting:
     """What a method is on a problem and a network."""
@@ -67,12 +79,7 @@ class Setting:
         (graph,) = network.graphs
         check_nodes(problem, graph)
         method.check_supported(problem, graph, options)
-        if 0 < problem.mu * MOST_CONDITION * (1 + ROUNDING) < problem.L:
-            raise InputError(
-                "problem",
-                f"L/mu is {problem.L / problem.mu:.3g}",
-                f"what is exact is lost among the roundings above {MOST_CONDITION:g}",
-            )
+        _check_condition(problem, overrides)
         tuning = method.tune(problem, graph, overrides, options)
         played = play(method, tuning, graph)
         return cls(method, problem, graph, played, Quadratics.of(problem), options)

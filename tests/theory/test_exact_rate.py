@@ -453,6 +453,8 @@ def test_a_rate_that_is_lost_among_the_roundings_is_refused():
     assert found.sigma == pytest.approx(-0.1298 * 1e7**-0.5, rel=1e-3)
     with pytest.raises(InputError, match=r"L/mu is 1e\+10; what is exact is lost .* above 1e\+07"):
         exact_rate("dadao", at_condition(1e10), ring)
+    with pytest.raises(InputError, match=r"L/mu is 1e\+08; what is exact is lost"):
+        exact_rate("dadao", at_condition(10.0), ring, {"mu": 1e-7})
     with pytest.raises(InputError, match="the rate is lost among the roundings"):
         crossing(Wavering(), 1e-3, 1.0, 1e-9)
 
