@@ -12,6 +12,8 @@ import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from dadao_sim.errors import InputError
 from dadao_sim.plotting.style import (
     LEGEND_ROW,
@@ -85,12 +87,16 @@ def tuning_figure(
             _draw(left, medians(runs, "cost"), row, "cost", style)
             _draw(right, medians(runs, "accuracy"), row, "accuracy", style, WORST)
             _cross(right, runs, style)
-        for axes, title in (
-            (left, f"{AXES[by].title} to accuracy {power(accuracy)}"),
-            (right, "Accuracy at the end"),
+        for axes, title, none in (
+            (left, f"{AXES[by].title} to accuracy {power(accuracy)}", "reached by none"),
+            (right, "Accuracy at the end", "all diverged"),
         ):
             axes.set_xscale("log")
-            axes.set_yscale("log")
+            if any(np.isfinite(np.asarray(line.get_ydata(), float)).any() for line in axes.lines):
+                axes.set_yscale("log")
+            else:
+                axes.set_yticks([])
+                axes.text(0.5, 0.5, none, transform=axes.transAxes, ha="center", va="center")
             axes.set_xlabel("Factor of the paper's constant")
             axes.set_ylabel(title)
             axes.grid(True, which="major")

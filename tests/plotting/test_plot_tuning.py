@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 
 from dadao_sim.errors import InputError
+from dadao_sim.plotting.style import save_figure
 from dadao_sim.plotting.tuning import medians, tuning_figure
 
 FACTORS = (0.25, 0.5, 1.0, 2.0, 4.0)
@@ -103,3 +104,16 @@ def test_the_legend_says_which_constants_and_leaves_out_what_has_none(evaluation
 def test_nothing_to_tune_is_nothing_to_draw(evaluations):
     with pytest.raises(InputError, match="no algorithm has a constant to tune"):
         draw(evaluations, best(first_constant=None))
+
+
+def test_an_accuracy_that_no_run_reached_is_said_where_its_costs_would_be(evaluations, tmp_path):
+    lost = best(cost=math.inf, default_cost=math.inf)
+    figure = draw(evaluations.assign(cost=math.inf, status="stopped"), lost)
+    left, right = figure.axes
+    assert [text.get_text() for text in left.texts] == ["reached by none"]
+    assert not right.texts
+    save_figure(figure, tmp_path / "f.png")  # without a warning
+    gone = best(accuracy=math.inf, default_accuracy=math.inf)
+    figure = draw(evaluations.assign(status="diverged", accuracy=math.nan), gone)
+    assert [text.get_text() for text in figure.axes[1].texts] == ["all diverged"]
+    save_figure(figure, tmp_path / "g.png")
