@@ -36,6 +36,8 @@ from dadao_sim.problems.kinds.kind import PROBLEMS, ProblemKind
 from dadao_sim.results.axes import AXES, Terms
 from dadao_sim.results.look import FigureSpec
 from dadao_sim.strict import (
+    LARGEST,
+    SMALLEST,
     BelowOne,
     ByKind,
     Count,
@@ -80,9 +82,14 @@ def _set_or_factors(given: Any) -> Any:
     if isinstance(given, Mapping):
         for name, factor in given.items():
             number = isinstance(factor, int | float) and not isinstance(factor, bool)
+            if not isinstance(name, str) or not name:
+                raise misuse(f"{shown(name)} is no name of a constant")
             if not number or not 0 < factor < math.inf:
                 raise misuse(f"must be a finite number above 0, got {shown(factor)}", name)
-    if isinstance(given, str | Mapping):
+            if not SMALLEST <= factor <= LARGEST:
+                sizes = f"of a size from {SMALLEST:g} to {LARGEST:g}"
+                raise misuse(f"must be {sizes}, got {shown(factor)}", name)
+    if isinstance(given, Mapping) or (isinstance(given, str) and given):
         return given
     raise misuse(f"must be the name of a set, or a mapping of factors, got {shown(given)}")
 

@@ -191,6 +191,23 @@ def test_loads(folder: Path):
             "star.yaml:14: algorithms.0.constants.eta: must be a finite number above 0, got nan",
         ),
         (
+            "  - dadao\n",
+            "  - {name: dadao, constants: {eta: 1.0e+200}}\n",
+            "star.yaml:14: algorithms.0.constants.eta: must be of a size from 1e-100 to 1e+100, "
+            "got 1e+200",
+        ),
+        (
+            "  - dadao\n",
+            "  - {name: dadao, constants: {3: 2}}\n",
+            "star.yaml:14: algorithms.0.constants: 3 is no name of a constant",
+        ),
+        (
+            "  - dadao\n",
+            "  - {name: dadao, constants: ''}\n",
+            "star.yaml:14: algorithms.0.constants: must be the name of a set, or a mapping of "
+            "factors, got ''",
+        ),
+        (
             "  - msda\n",
             "  - dadao\n",
             "star.yaml:18: algorithms.2.label: 'dadao' is the label of algorithms.0",
