@@ -150,8 +150,10 @@ def tuned_constants(
         raise InputError("kappa", f"{low:g}:{high:g} is no range", right)
     if not 0 < margin <= 1:
         raise InputError("margin", f"{margin:g} is no share of the rates", "give 0 < M <= 1")
-    if not (price.gradient >= 0 and price.communication >= 0 and sum(vars(price).values()) > 0):
-        raise InputError("price", "there is nothing to pay", "give prices of at least 0, one above")
+    prices = price.gradient, price.communication
+    if not (min(prices) >= 0 and 0 < sum(prices) < math.inf):
+        given = f"{price.gradient:g} of a gradient, {price.communication:g} of an exchange"
+        raise InputError("price", given, "give finite prices of at least 0, one above")
     require_cmaes()
     bench = _Bench(method, as_network(network), _between(low, high), price, margin)
     sets = {PAPER: {}, **bench.method.constant_sets}

@@ -109,7 +109,7 @@ CYCLE = ("tune-constants", "--graph", "cycle", "--nodes", 8)
         ((*CYCLE, "--kappa", "nan"), "--kappa nan: must be LOW:HIGH"),
         ((*CYCLE, "--margin", "1.5"), "--margin: 1.5 is no share"),
         ((*CYCLE, "--gradient-price", 1), "go with --for cost"),
-        ((*CYCLE, "--for", "cost", "--gradient-price", -1), "--for cost: there is nothing to pay"),
+        ((*CYCLE, "--for", "cost", "--gradient-price", -1), "--for cost: -1 of a gradient, 1 of"),
         ((*CYCLE, "--out", "t.json"), "--out: t.json: name a file that ends in .yaml"),
         (("network", "--graph", "cycle", "--nodes", 8, "--kappa", 0.5), "--kappa: 0.5 is no L/mu"),
     ],
