@@ -92,7 +92,7 @@ def tuning_figure(
             (right, "Accuracy at the end", "all diverged"),
         ):
             axes.set_xscale("log")
-            if any(np.isfinite(np.asarray(line.get_ydata(), float)).any() for line in axes.lines):
+            if _has_numbers(axes):
                 axes.set_yscale("log")
             else:
                 axes.set_yticks([])
@@ -151,6 +151,12 @@ def _draw(
             markeredgewidth=0.5 if filled else 1.0,
             zorder=4 if filled else 3,
         )
+
+
+def _has_numbers(axes: Axes) -> bool:
+    """Whether anything is drawn but crosses, which are at the top of the axes."""
+    lines = [line for line in axes.lines if line.get_transform() == axes.transData]
+    return any(np.isfinite(np.asarray(line.get_ydata(), float)).any() for line in lines)
 
 
 def _mark(row: dict[Any, Any]) -> str:
