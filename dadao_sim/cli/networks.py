@@ -36,6 +36,8 @@ NamesOption = Annotated[bool, typer.Option(help="In the figure, the nodes by the
 MapScaleOption = Annotated[bool, typer.Option(help="In the figure, how long things are.")]
 KappaOption = Annotated[float, typer.Option(help="L/mu, of the critical factor.")]
 
+ROUNDING = 1e-12  # a share below it is none
+
 group = Group("Networks", place=2)
 
 
@@ -204,9 +206,11 @@ def _meaning(report: dict[str, Any]) -> str:
 
 
 def percent(share: float) -> str:
-    """With two digits, or whole where that is more."""
+    """With two digits, or whole where that is more; 0 where it is but rounding."""
     if not math.isfinite(share):
         return "unknown"
+    if abs(share) < ROUNDING:
+        return "0 %"
     return f"{100 * share:,.0f} %" if share >= 0.1 else f"{100 * share:.2g} %"
 
 

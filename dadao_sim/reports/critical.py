@@ -13,6 +13,8 @@ from dadao_sim.theory.tuned_constants import MOST_KAPPA
 METHOD = "dadao"
 KAPPA = 100.0  # L/mu, where none is given
 PRECISION = 2e-4
+FARTHEST = 1e12  # by which rates may differ: beyond it rounding decides
+FAR_APART = "the rates of the edges are too far apart"
 MOST_NODES = 64  # of any graph: a second
 MOST_NODES_ALIKE = 300  # of one whose nodes and edges are all alike
 
@@ -35,12 +37,14 @@ def critical_factor(network: Network, kappa: float) -> Critical:
     if _takes_long(network):
         most = f"{MOST_NODES}, or {MOST_NODES_ALIKE} where all nodes and edges are alike"
         return Critical(None, f"{network.nodes:,} nodes; it is computed up to {most}")
+    if network.rates.max() / FARTHEST > network.rates.min():
+        return Critical(None, FAR_APART)
     try:
         return Critical(critical_rate(METHOD, [1.0, kappa], network, precision=PRECISION))
     except InputError as error:
         return Critical(None, str(error))
     except np.linalg.LinAlgError:
-        return Critical(None, "the rates of the edges are too far apart")
+        return Critical(None, FAR_APART)
 
 
 def _takes_long(network: Network) -> bool:

@@ -4,8 +4,12 @@ import json
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from dadao_sim.cli.networks import percent
+from dadao_sim.networks import Network
+from dadao_sim.reports.critical import critical_factor
 from dadao_sim.scenario.reading import load_scenario
 from dadao_sim.simulation.study import Study
 
@@ -192,3 +196,17 @@ def test_rates_prints_a_critical_factor_for_each(dadao_sim):
     out = dadao_sim("network", "b.graphml", "--rates", "gossip_rate")[1]
     printed = float(re.search(r"critical factor of DADAO: ([\d.]+)", out).group(1))
     assert printed == pytest.approx(methods["auto"]["critical_factor"], abs=1e-3)
+
+
+def test_rates_too_far_apart_have_no_critical_factor():
+    edges = np.array([[0, 1], [1, 2], [0, 2]])
+    far = Network(nodes=3, edges=edges, rates=np.array([1e20, 1.0, 1.0]))
+    assert critical_factor(far, 100.0) == (None, "the rates of the edges are too far apart")
+    near = Network(nodes=3, edges=edges, rates=np.array([1e9, 1.0, 1.0]))
+    assert 0.5 < critical_factor(near, 100.0).factor < 1
+
+
+def test_what_rounding_saves_is_nothing():
+    assert percent(-2.2e-16) == "0 %"
+    assert percent(1e-10) == "1e-08 %"
+    assert percent(-0.05) == "-5 %"
