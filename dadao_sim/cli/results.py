@@ -129,6 +129,15 @@ def _told_apart(folders: list[Path], command: str = "compare") -> list[str]:
     return names
 
 
+def _files_read(folder: Path) -> list[Path]:
+    """The files of a result or a sweep that are read where it is loaded."""
+    from dadao_sim.results import folder as of_a_result
+    from dadao_sim.results import sweep as of_a_sweep
+
+    one = of_a_sweep if of_a_sweep.is_sweep(folder) else of_a_result
+    return one.files_read(folder)
+
+
 def _errors(incomplete: str) -> list[str]:
     """The errors measured in every run, for the shell."""
     from dadao_sim.metrics import METRICS
@@ -239,17 +248,23 @@ def report(
     out: Annotated[Path, typer.Option("--out", "-o", help="The file, such as report.html.")],
     overwrite: OverwriteOption = False,
 ) -> None:
-    """One page to send: ranking, interactive curves, network, world, how to run it again."""
+    """One page to send: ranking, interactive curves, network, world, how to run it again.
+
+    Of a sweep: cost against its keys with exponents, profile, maps, every cell and how it ended.
+    """
     from dadao_sim.files import check_outputs
     from dadao_sim.plotting.page.write import PAGE, require_extra, save_page
-    from dadao_sim.results.folder import files_read
     from dadao_sim.results.result import load_result
+    from dadao_sim.results.sweep import is_sweep, load_sweep
 
     require_extra()
-    read = [file for folder in folders for file in files_read(folder)]
+    read = [file for folder in folders for file in _files_read(folder)]
     check_outputs({"--out": (out, PAGE)}, inputs=read, overwrite=overwrite)
     names = _told_apart(folders, "report")
-    results = {name: load_result(folder) for name, folder in zip(names, folders, strict=True)}
+    results = {
+        name: load_sweep(folder) if is_sweep(folder) else load_result(folder)
+        for name, folder in zip(names, folders, strict=True)
+    }
     save_page(results, out, overwrite=overwrite)
     say(f"report: {out}, {out.stat().st_size / 1e6:.1f} MB")
 

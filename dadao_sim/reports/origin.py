@@ -1,7 +1,6 @@
 """Where a result came from: its scenario read again, and what it asked of the network."""
 
 import hashlib
-import io
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from dadao_sim.errors import InputError
 from dadao_sim.networks import GraphSequence, Network
 from dadao_sim.reports.world import WorldReport, world_report
 from dadao_sim.results.result import Result
+from dadao_sim.scenario import yaml_text
 from dadao_sim.scenario.model import Scenario
 from dadao_sim.scenario.reading import scenario_from_mapping
 from dadao_sim.simulation.plan import Plan
@@ -133,11 +133,4 @@ def files_read(manifest: Mapping[str, Any]) -> list[str]:
 
 def scenario_text(scenario: Mapping[str, Any]) -> str:
     """The scenario of a manifest as YAML, which `dadao-sim run` takes."""
-    from ruamel.yaml import YAML
-
-    yaml, text = YAML(typ="safe", pure=True), io.StringIO()
-    yaml.default_flow_style = None
-    yaml.sort_base_mapping_type_on_output = False  # type: ignore[assignment]
-    yaml.width = 100
-    yaml.dump(dict(scenario), text)
-    return text.getvalue()
+    return yaml_text.written(scenario)

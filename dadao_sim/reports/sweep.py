@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 from typing import TYPE_CHECKING, Any
@@ -165,7 +165,7 @@ def against(
     costs = chosen(result, accuracy, at)
     key = numeric_key(result, key)
     _check_quantity(costs, quantity)
-    others = [other for other in result.keys if other != key and costs[other].nunique() > 1]
+    others = _left_open(costs, result.keys, [key])
     if len(others) > MOST_FACETS:
         raise InputError(
             "at",
@@ -194,11 +194,7 @@ def chosen(
     """The rows of the costs that a figure is of, with the number of their cell. InputError where
     there are none.
     """
-    costs = result.costs
-    number = {tuple(cell.values.values()): k for k, cell in enumerate(result.cells)}
-    texts = {tuple(map(str, values)): k for values, k in number.items()}
-    cells = [texts[tuple(map(str, row))] for row in costs[list(result.keys)].to_numpy().tolist()]
-    costs = costs.assign(cell=cells)
+    costs = numbered(result, result.costs)
     costs = costs[costs["reason"] == ""]
     known = sorted(costs["accuracy"].unique().tolist(), reverse=True)
     if not known:
@@ -219,6 +215,19 @@ def chosen(
     return costs
 
 
+def numbered(result: SweepResult, table: DataFrame) -> DataFrame:
+    """A table of the sweep with the number of each row's cell, as a column ``cell``."""
+    numbers = [result.is_number(key) for key in result.keys]
+
+    def told_apart(values: Iterable[Value]) -> tuple[float | str, ...]:
+        pairs = zip(values, numbers, strict=True)
+        return tuple(float(value) if number else str(value) for value, number in pairs)
+
+    known = {told_apart(cell.values.values()): k for k, cell in enumerate(result.cells)}
+    rows = zip(*(table[key].tolist() for key in result.keys), strict=True)
+    return table.assign(cell=[known[told_apart(row)] for row in rows])
+
+
 def numeric_key(result: SweepResult, key: str | None) -> str:
     """The swept key itself, or the first whose values are numbers. InputError for another."""
     if key is None:
@@ -230,6 +239,15 @@ def numeric_key(result: SweepResult, key: str | None) -> str:
     if not result.is_number(key):
         raise InputError("key", f"the values of {key} are no numbers", "choose another swept key")
     return key
+
+
+def _left_open(costs: DataFrame, keys: Sequence[str], given: Sequence[str]) -> list[str]:
+    """The keys that still have several values where the given ones have one, as those that move
+    with them have not.
+    """
+    rest = [key for key in keys if key not in given]
+    groups = costs.groupby(list(given), sort=False)
+    return [key for key in rest if groups[key].nunique().max() > 1]
 
 
 def _check_key(result: SweepResult, key: str) -> None:
@@ -361,7 +379,7 @@ def heat_maps(
         _check_key(result, key)
     if keys[0] == keys[1]:
         raise InputError("keys", f"{keys[0]} is given twice", "two swept keys are needed")
-    left = [k for k in result.keys if k not in keys and costs[k].nunique() > 1]
+    left = _left_open(costs, result.keys, keys)
     if left:
         raise InputError("at", f"{', '.join(left)} is left open", "give its value")
     rows, columns = (tuple(costs[key].unique().tolist()) for key in keys)

@@ -1,6 +1,7 @@
 """What a sweep leaves: a result for every cell, and two tables over all of them.
 
-    sweep.json       the swept keys, the cells with their values, and where each failed one did
+    sweep.json       the scenario, the swept keys, the cells with their values, and why each that
+                     failed did
     cells.parquet    one row per cell, run and accuracy: what it had spent
     summary.csv      one row per cell, algorithm and accuracy: medians and ranges over the repeats
     cells/NAME-ID/   the results; ID is of what is in them, NAME for who looks
@@ -14,7 +15,7 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -84,6 +85,9 @@ class SweepResult:
         summary: one row per cell, algorithm and accuracy: the swept keys, then the columns of
             `summarise`, and `reason`.
         in_print: title and look of each method, as in the manifest of a result.
+        said: what else is kept: the ``scenario`` as text, section sweep included, the ``folder``
+            that paths in it are relative to (None: there are none), and the ``versions``. Sweeps
+            of older versions do not have all of it.
 
     """
 
@@ -93,6 +97,7 @@ class SweepResult:
     costs: DataFrame
     summary: DataFrame
     in_print: dict[str, dict[str, Any]]
+    said: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def methods(self) -> dict[str, str]:
@@ -226,7 +231,12 @@ def load_sweep(folder: str | Path) -> SweepResult:
         check_digest(folder / file, said.get("files", {}).get(file))
     costs = read_table(folder / COSTS)
     keys = tuple(said["keys"])
-    return SweepResult(said["name"], keys, cells, costs, _summary(keys, costs), said["methods"])
+    also = ("scenario", "folder", "versions")
+    kept: dict[str, Any] = {name: said[name] for name in also if name in said}
+        name: said[name] for name in ("scenario", "folder", "versions") if name in said
+    }
+    summary = _summary(keys, costs)
+    return SweepResult(said["name"], keys, cells, costs, summary, said["methods"], kept)
 
 
 def _cell(folder: Path, row: Any, keys: Sequence[str]) -> CellResult:

@@ -103,7 +103,28 @@ def _one_or_many(
         raise InputError(f"{line[1]}: {where}" if line[1] else where, wrong) from None
     _check_not_swept(overrides, [setting.key for setting in settings[0]])
     cells = [_cell(base, origins, cell, folder) for cell in settings]
-    return Sweep(cells[0].scenario.name, tuple(cells[0].values), tuple(cells))
+    one, text = cells[0], yaml_text.written(_plain(data))
+    return Sweep(one.scenario.name, tuple(one.values), tuple(cells), text, folder)
+
+
+def _plain(value: Any) -> Any:
+    """What a file can hold of a scenario that was given in Python."""
+    match value:
+        case None | bool():
+            return value
+        case BaseModel():
+            return _plain(value.model_dump(mode="json", exclude_none=True))
+        case Mapping():
+            return {_plain(key): _plain(inner) for key, inner in value.items()}
+        case list() | tuple():
+            return [_plain(inner) for inner in value]
+        case int():
+            return int(value)
+        case float():
+            return float(value)
+    if hasattr(value, "tolist"):  # numbers and arrays of NumPy
+        return _plain(value.tolist())
+    return str(value)
 
 
 def _cell(base: Any, origins: Origins, settings: tuple[Setting, ...], folder: Path | None) -> Cell:

@@ -11,6 +11,7 @@ import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import product
+from pathlib import Path
 from typing import Any
 
 from dadao_sim.errors import InputError
@@ -53,11 +54,17 @@ class Cell:
 
 @dataclass(frozen=True)
 class Sweep:
-    """All of them, the last key fastest. ``keys`` are dotted, as in ``network.nodes``."""
+    """All of them, the last key fastest. ``keys`` are dotted, as in ``network.nodes``.
+
+    ``text`` is the file that asks for them, its section `sweep` and what was overridden included;
+    paths in it are relative to ``folder``, where there is one.
+    """
 
     name: str
     keys: tuple[str, ...]
     cells: tuple[Cell, ...]
+    text: str = ""
+    folder: Path | None = None
 
 
 @dataclass(frozen=True)

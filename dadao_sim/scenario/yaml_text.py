@@ -5,7 +5,9 @@ values are counted as they stand at the end, each alias for all that it stands f
 them is made. Long lists of numbers, one per node of a large network, are read at once.
 """
 
+import io
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -194,3 +196,13 @@ def _is_list_of_numbers(node: Node) -> bool:
     if not str(node.tag).endswith(":str"):  # what a scalar that is not plain has without a tag
         raise TooLarge(problem="a tag on a long list of numbers", problem_mark=node.start_mark)
     return True
+
+
+def written(data: Mapping[str, Any]) -> str:
+    """Plain data as YAML, which `parse` reads as equal to it; keys in their order."""
+    yaml, text = YAML(typ="safe", pure=True), io.StringIO()
+    yaml.default_flow_style = None
+    yaml.sort_base_mapping_type_on_output = False  # type: ignore[assignment]
+    yaml.width = 100
+    yaml.dump(dict(data), text)
+    return text.getvalue()

@@ -35,6 +35,7 @@ from dadao_sim.simulation.one_run import run_plan
 from dadao_sim.simulation.simulate import packed, run_elsewhere
 from dadao_sim.simulation.study import Study
 from dadao_sim.simulation.workers import Others, Task, elsewhere
+from dadao_sim.strict import files_named
 
 Tick: TypeAlias = Callable[[Cell, RunKey, float, float], None]
 
@@ -79,7 +80,11 @@ def sweep(
         found = _Found([folder.parent, *(as_path("reuse", path) for path in reuse)])
         playing = _Playing(asked, folder, found, overwrite=overwrite, tick=tick)
         cells = playing.play(others)
-        said = {"versions": {"dadao_sim": dadao_sim.__version__, "source": source_digest()}}
+        said = {
+            "scenario": asked.text,
+            "folder": _folder_of(asked),
+            "versions": {"dadao_sim": dadao_sim.__version__, "source": source_digest()},
+        }
         write_sweep(folder, asked.name, asked.keys, cells, said)
         if overwrite:
             kept = {cell.folder for cell in cells}
@@ -111,6 +116,13 @@ def _as_sweep(scenario: Sweep | Mapping[str, Any] | str | Path) -> Sweep:
         wanted = "a Sweep, a mapping or a path is needed"
         raise InputError("scenario", f"{wanted}, not a {type(scenario).__name__}")
     return loaded
+
+
+def _folder_of(asked: Sweep) -> str | None:
+    """Where the scenario has to be for the files that it names, if it names any."""
+    if asked.folder is None or not any(any(files_named(c.scenario)) for c in asked.cells):
+        return None
+    return str(asked.folder.resolve())
 
 
 class _Found:

@@ -225,6 +225,31 @@
     return box;
   }
 
+  // A button per algorithm, which hides it and shows it again.
+  function legendOf(box, algorithms, hidden, changed) {
+    const again = () => {
+      legendOf(box, algorithms, hidden, changed);
+      changed();
+    };
+    const buttons = algorithms.map((algorithm, k) => {
+      const button = element("button", { type: "button", "aria-pressed": !hidden.has(k) },
+        swatch(algorithm), algorithm.name);
+      button.addEventListener("click", () => {
+        if (!hidden.delete(k)) hidden.add(k);
+        again();
+      });
+      return button;
+    });
+    const all = element("button", { type: "button", class: "plain" },
+      hidden.size ? "show all" : "hide all");
+    all.addEventListener("click", () => {
+      if (hidden.size) hidden.clear();
+      else algorithms.forEach((_, k) => hidden.add(k));
+      again();
+    });
+    box.replaceChildren(...buttons, ...(buttons.length > 1 ? [all] : []));
+  }
+
   const redrawn = [];  // what draws again in other colours
 
   // ---- curves --------------------------------------------------------------------------------
@@ -270,27 +295,7 @@
         tick("every run", state.runs, pick("runs"))[0]),
       names, panels);
 
-    function legend() {
-      const buttons = figure.algorithms.map((algorithm, k) => {
-        const button = element("button", { type: "button", "aria-pressed": !hidden.has(k) },
-          swatch(algorithm), algorithm.name);
-        button.addEventListener("click", () => {
-          if (!hidden.delete(k)) hidden.add(k);
-          legend();
-          draw();
-        });
-        return button;
-      });
-      const all = element("button", { type: "button", class: "plain" },
-        hidden.size ? "show all" : "hide all");
-      all.addEventListener("click", () => {
-        if (hidden.size) hidden.clear();
-        else figure.algorithms.forEach((_, k) => hidden.add(k));
-        legend();
-        draw();
-      });
-      names.replaceChildren(...buttons, ...(buttons.length > 1 ? [all] : []));
-    }
+    const legend = () => legendOf(names, figure.algorithms, hidden, draw);
 
     function draw() {
       const y = figure.y.find(one => one.name === state.y);
@@ -585,7 +590,10 @@
 
   document.querySelectorAll("[data-tables]").forEach(choosers);
   document.querySelectorAll("table.ranking").forEach(ranking);
-  const kinds = { curves, network, timeline };
+  const kinds = { curves, network, timeline, ...sweepFigures({
+    choice, clear, dashOf, data, element, escaped, layoutOf, least, legendOf, MANY, most, narrow,
+    redrawn, seen, show, tick, title, token, WIDTH,
+  }) };
   const drawn = Object.entries(kinds).flatMap(
     ([kind, draw]) => [...document.querySelectorAll(`.${kind}[data-source]`)].map(draw));
   dark.addEventListener("change", () => redrawn.forEach(draw => draw()));

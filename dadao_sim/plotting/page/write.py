@@ -1,8 +1,8 @@
 """One file that says what was asked, what came of it, and how to have it again.
 
 A page is made of parts, each with a template of its own, in their order: a comparison where there
-are several results, then a section for each. What else takes results, such as one for the cells of
-a sweep, is one more module that returns a `Part`, and its template.
+are several results, then a section for each; that of a sweep is of all its cells. What else takes
+results is one more module that returns a `Part`, and its template.
 """
 
 from __future__ import annotations
@@ -16,16 +16,19 @@ from dadao_sim.errors import InputError
 from dadao_sim.files import SIGNATURE, FileKind, atomic_write, check_output, is_signed
 from dadao_sim.plotting.page.compared import comparison_part
 from dadao_sim.plotting.page.one_result import result_part
+from dadao_sim.plotting.page.one_sweep import sweep_part
 from dadao_sim.plotting.page.part import Part
 from dadao_sim.plotting.page.ranking import number
 from dadao_sim.plotting.page.surroundings import surroundings
 from dadao_sim.results.result import Result
+from dadao_sim.results.sweep import SweepResult
 
 if TYPE_CHECKING:
     from jinja2 import Environment
 
 PAGE = FileKind((".html", ".htm"), is_signed)
 MOST_BYTES = 6_000_000
+SCRIPTS = ("sweep.js", "page.js")  # the second draws what the first knows how to
 ROOMS = (1.0, 0.3, 0.1)  # of what there would be room for, until it all fits
 
 
@@ -41,8 +44,9 @@ def require_extra() -> None:
     _ = jinja2, plotly
 
 
-def page(results: Mapping[str, Result]) -> bytes:
-    """The page of results, by the names that they are told apart by: HTML that needs nothing else.
+def page(results: Mapping[str, Result | SweepResult]) -> bytes:
+    """The page of results and sweeps, by the names that they are told apart by: HTML that needs
+    nothing else. Results, of which there are several, are compared; sweeps have sections only.
 
     The same results give the same bytes.
 
@@ -54,15 +58,19 @@ def page(results: Mapping[str, Result]) -> bytes:
         raise InputError("results", "none given", "give at least one")
     require_extra()
     ids = {name: f"r{k}" for k, name in enumerate(results)}
-    seen = {name: surroundings(result) for name, result in results.items()}
+    single = {name: result for name, result in results.items() if isinstance(result, Result)}
+    seen = {name: surroundings(result) for name, result in single.items()}
     title = " and ".join(results) if len(results) < 4 else f"{len(results)} results"
     for room in ROOMS:
+        share = room / len(results)
         parts = [
-            result_part(ids[name], name, result, seen[name], room / len(results))
+            result_part(ids[name], name, result, seen[name], share)
+            if isinstance(result, Result)
+            else sweep_part(ids[name], name, result, share)
             for name, result in results.items()
         ]
-        if len(results) > 1:
-            parts.insert(0, comparison_part(results, ids))
+        if len(single) > 1:
+            parts.insert(0, comparison_part(single, ids))
         whole = write(title, parts)
         if len(whole) <= MOST_BYTES:
             return whole
@@ -74,7 +82,9 @@ def page(results: Mapping[str, Result]) -> bytes:
     )
 
 
-def save_page(results: Mapping[str, Result], path: Path, *, overwrite: bool = False) -> None:
+def save_page(
+    results: Mapping[str, Result | SweepResult], path: Path, *, overwrite: bool = False
+) -> None:
     """Write the page of results. InputError as `page`, or for a file that may not be replaced."""
     check_output(path, PAGE, overwrite=overwrite)
     atomic_write(path, page(results))
@@ -94,7 +104,7 @@ def write(title: str, parts: Sequence[Part]) -> bytes:
             parts=parts,
             data={name: data for part in parts for name, data in part.data.items()},
             style=(here / "page.css").read_text("utf-8"),
-            script=(here / "page.js").read_text("utf-8"),
+            scripts=[(here / name).read_text("utf-8") for name in SCRIPTS],
             plotly=get_plotlyjs(),
         )
         .encode("utf-8", "backslashreplace")
