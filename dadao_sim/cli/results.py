@@ -2,7 +2,7 @@
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -42,6 +42,9 @@ from dadao_sim.cli.sweeps import (
 )
 from dadao_sim.errors import InputError, within
 
+if TYPE_CHECKING:
+    from dadao_sim.results.result import Result
+
 group = Group("Results", place=1)
 
 
@@ -78,22 +81,31 @@ def compare(
     legend: LegendOption = "above",
     font: FontOption = "serif",
     figure: Annotated[Path | None, typer.Option(help="Draw it to this file.")] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="Write the table: .csv, .json (numbers in full) or .tex."
+        ),
+    ] = None,
     overwrite: OverwriteOption = False,
 ) -> None:
-    """Put several results side by side: what each method spent to reach an accuracy."""
+    """Put several results side by side: what each method spent to reach an accuracy.
+
+    Of a sweep each cell is a result, called by its folder and its values.
+    """
     from dadao_sim.files import check_outputs
     from dadao_sim.plotting.comparison import comparison_figure
     from dadao_sim.plotting.style import FIGURE, save_figure
     from dadao_sim.reports.comparison import comparison_table, ranked, titles_of
     from dadao_sim.results.axes import TABLED
-    from dadao_sim.results.folder import files_read
-    from dadao_sim.results.result import load_result
+    from dadao_sim.results.latex import LATEX
+    from dadao_sim.results.table_file import TABLE, save_table
 
-    read = [file for folder in folders for file in files_read(folder)]
-    check_outputs({"--figure": (figure, FIGURE)}, inputs=read, overwrite=overwrite)
+    read = [file for folder in folders for file in _files_read(folder)]
+    outputs = {"--figure": (figure, FIGURE), "--out": (out, TABLE)}
+    check_outputs(outputs, inputs=read, overwrite=overwrite)
     along, prices = str(x or COMMUNICATIONS), prices_of(price)
-    names = _told_apart(folders)
-    results = {name: load_result(folder) for name, folder in zip(names, folders, strict=True)}
+    results, failed = _each_of(folders)
     look = look_of(
         results,
         **{"algorithms": algorithm, "labels": label, "colours": colour, "x_limits": x_limits},
@@ -104,11 +116,41 @@ def compare(
     quantities = [*TABLED, *([along] if along not in TABLED else [])]
     with by_option(**options), by_look_option():
         table = comparison_table(results, accuracy, quantities, prices, look.algorithms)
-        print_costs(ranked(table, along) if rank else table, titles_of(results), ["scenario"])
+        table = ranked(table, along) if rank else table
+        print_costs(table, titles_of(results), ["scenario"])
+        for name, why in failed.items():
+            say(f"{name}: failed: {why}")
         drawn = figure and comparison_figure(results, accuracy, along, prices=prices, look=look)
     if figure and drawn:
         save_figure(drawn, figure, overwrite=overwrite)
         say(f"figure: {figure}")
+    if out:
+        shown = LATEX if x is None else (along,)
+        save_table(table, titles_of(results), out, shown, overwrite=overwrite)
+        say(f"table: {out}")
+
+
+def _each_of(folders: list[Path]) -> tuple[dict[str, "Result"], dict[str, str]]:
+    """The results in the folders by their names, those of the cells of sweeps among them, and why
+    cells have none. InputError where nothing has one.
+    """
+    from dadao_sim.results.result import load_result
+    from dadao_sim.results.sweep import is_sweep, load_sweep
+
+    results: dict[str, Result] = {}
+    failed: dict[str, str] = {}
+    for name, folder in zip(_told_apart(folders), folders, strict=True):
+        if not is_sweep(folder):
+            results[name] = load_result(folder)
+            continue
+        for cell in load_sweep(folder).cells:
+            if cell.error is None:
+                results[f"{name}: {cell}"] = cell.result
+            else:
+                failed[f"{name}: {cell}"] = cell.error
+    if not results:
+        raise InputError("compare", "every cell failed", "run the sweep again")
+    return results, failed
 
 
 def _told_apart(folders: list[Path], command: str = "compare") -> list[str]:

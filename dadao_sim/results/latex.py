@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from dadao_sim.files import slug
 from dadao_sim.results.axes import AXES
+from dadao_sim.results.names import printed_names
 from dadao_sim.results.summary import NOT_TRIED, cost_text
 
 if TYPE_CHECKING:
@@ -84,6 +85,32 @@ def summary_table(
     """
     if summary.empty:
         return "% No run has finished: there is nothing to tabulate.\n"
+    return _table(summary, {"": (summary, names)}, title, quantities)
+
+
+def comparison_latex(
+    table: DataFrame, titles: Mapping[str, str], quantities: Sequence[str] = LATEX
+) -> str:
+    """The same of a comparison (`reports.comparison`), the rows of each scenario below its name.
+
+    ``titles`` are the names in print of the methods.
+    """
+    blocks = {
+        str(name): (part, printed_names(part, titles))
+        for name, part in table.groupby("scenario", sort=False)
+    }
+    return _table(table, blocks, "", quantities)
+
+
+def _table(
+    summary: DataFrame,
+    blocks: Mapping[str, tuple[DataFrame, Mapping[str, str]]],
+    title: str,
+    quantities: Sequence[str],
+) -> str:
+    """The table of all rows, block by block: its heading, if it has one, and rows with their names
+    in print.
+    """
     accuracies = list(dict.fromkeys(summary["accuracy"]))
     wide = len(quantities)
     groups = [rf"\multicolumn{{{wide}}}{{c}}{{to accuracy {power(a)}}}" for a in accuracies]
@@ -92,11 +119,12 @@ def summary_table(
     heads = ["Method", *(_head(name) for _ in accuracies for name in quantities)]
     columns = wide * len(accuracies)
     environment = "table*" if columns > ONE_COLUMN else "table"  # both columns of a paper
-    repeats = int(summary["repeats"].max())
-    caption = (f"{escape(title)}. " if title else "") + _caption(repeats)
+    repeats = int(summary["repeats"].min()), int(summary["repeats"].max())
+    caption = (f"{escape(title)}. " if title else "") + _caption(*repeats)
     if summary[f"{quantities[0]}_median"].isna().any():
         caption += f" What is {NOT_TRIED} lies below the accuracy at which the runs end."
-    foreign = "".join(dict.fromkeys(c for name in names.values() for c in name if c > "\u017f"))
+    words = [*blocks, *(name for _, names in blocks.values() for name in names.values())]
+    foreign = "".join(dict.fromkeys(c for name in words for c in name if c > "\u017f"))
     lines = [
         "% Needs \\usepackage{booktabs}" + (f", and LuaLaTeX for {foreign}." if foreign else "."),
         rf"\begin{{{environment}}}",
@@ -112,8 +140,12 @@ def summary_table(
         " & ".join(heads) + r" \\",
         r"\midrule",
     ]
-    for label, rows in summary.groupby("algorithm", sort=False):
-        lines += _method_rows(names[str(label)], rows.to_dict("records"), quantities)
+    for number, (heading, (part, names)) in enumerate(blocks.items()):
+        if heading:
+            lines += [r"\addlinespace"] if number else []
+            lines += [rf"\multicolumn{{{1 + columns}}}{{l}}{{\textit{{{escape(heading)}}}}} \\"]
+        for label, rows in part.groupby("algorithm", sort=False):
+            lines += _method_rows(names[str(label)], rows.to_dict("records"), quantities)
     return "\n".join([*lines, r"\bottomrule", r"\end{tabular}", rf"\end{{{environment}}}", ""])
 
 
@@ -158,9 +190,10 @@ def _between(low: float, high: float) -> str:
     return f"{left}--{right}"
 
 
-def _caption(repeats: int) -> str:
-    if repeats <= 1:
+def _caption(fewest: int, most: int) -> str:
+    if most <= 1:
         return "Cost to accuracy (one run)."
+    repeats = f"{most}" if fewest == most else f"{fewest} to {most}"
     return (
         rf"Cost to accuracy: median over {repeats} repeats, with the 10--90\,\% range below it;"
         r" a repeat that did not reach the accuracy counts as infinite, and the number of those"

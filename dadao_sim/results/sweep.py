@@ -233,8 +233,6 @@ def load_sweep(folder: str | Path) -> SweepResult:
     keys = tuple(said["keys"])
     also = ("scenario", "folder", "versions")
     kept: dict[str, Any] = {name: said[name] for name in also if name in said}
-        name: said[name] for name in ("scenario", "folder", "versions") if name in said
-    }
     summary = _summary(keys, costs)
     return SweepResult(said["name"], keys, cells, costs, summary, said["methods"], kept)
 

@@ -201,7 +201,7 @@ def _asked(sweep: SweepResult, names: Mapping[str, str]) -> list[tuple[str, str]
     for key in sweep.keys:
         values = list(dict.fromkeys(cell.values[key] for cell in sweep.cells))
         rows.append((f"swept: {key}", ", ".join(phrase(value) for value in values)))
-    told = f"{cells:,} of {made:,} runs" + (f"; {failed:,} failed" if failed else "")
+    told = f"{cells:,}, with {made:,} runs" + (f"; {failed:,} failed" if failed else "")
     rows.append(("cells", told))
     return [*rows, *phrases(_common(sweep)), ("algorithms", ", ".join(names.values()))]
 

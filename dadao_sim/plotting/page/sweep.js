@@ -4,7 +4,7 @@
 const sweepFigures = (kit) => {
   const { choice, clear, dashOf, data, element, escaped, layoutOf, least, legendOf, MANY, most,
     narrow, redrawn, seen, show, tick, title, token, WIDTH } = kit;
-  const NOT_TRIED = -1, NOT_THERE = -2, MOST_PANELS = 12, MOST_ROWS = 60;
+  const NOT_TRIED = -1, NOT_THERE = -2, MOST_PANELS = 12, MOST_ROWS = 25;
 
   // A statistic of a cost by row: Infinity was not reached, NaN not tried, undefined is not there.
   const meant = new Map([[null, Infinity], [NOT_TRIED, NaN], [NOT_THERE, undefined]]);
@@ -108,7 +108,7 @@ const sweepFigures = (kit) => {
   ];
   const begin = sweep => ({ quantity: 0, accuracy: sweep.accuracies.indexOf(sweep.shown) });
   const said = (sweep, state) =>
-    `${sweep.quantities[state.quantity].label} to ${sweep.accuracies[state.accuracy]}`;
+    `${sweep.quantities[state.quantity].label} to accuracy ${sweep.accuracies[state.accuracy]}`;
 
   // As many figures as there are captions, in a box.
   function panelsIn(box, name, captions) {
@@ -186,7 +186,7 @@ const sweepFigures = (kit) => {
       const ys = lines.flatMap(line => [...line.median, ...(state.bars ? [...line.p10, ...line.p90] : [])])
         .filter(y => y < Infinity && (!state.y || y > 0));
       const range = (low, high, log) => {
-        if (!(high >= low)) return log ? [0, 1] : [0, 1];
+        if (!(high >= low)) return [0, 1];
         if (!log) { const pad = 0.06 * (high - low || Math.abs(high) || 1); return [low - pad, high + pad]; }
         const pad = 0.06 * Math.log10(high / low) || 0.3;
         return [Math.log10(low) - pad, Math.log10(high) + pad];
@@ -202,7 +202,6 @@ const sweepFigures = (kit) => {
           ...(state.y && yRange[1] - yRange[0] < 3 ? { dtick: "D2" } : {}) },
         uirevision: JSON.stringify([state, [...fixed]]),
       });
-      layout.margin = { ...layout.margin, t: 12 };
       const plots = panelsIn(panels, name, facets.map(facet => facet.title));
       showExponents(facets, shown);
       return Promise.all(plots.map((plot, panel) => show(plot, shown[panel].flatMap((line, k) =>
@@ -283,7 +282,6 @@ const sweepFigures = (kit) => {
           range: [0, 1.03], tickformat: ".0%" },
         uirevision: JSON.stringify(state),
       });
-      layout.margin = { ...layout.margin, t: 12 };
       return show(plot, traces, layout);
     }
     const all = () => { legendOf(names, sweep.algorithms, hidden, draw); return draw(); };
@@ -343,7 +341,7 @@ const sweepFigures = (kit) => {
         : ["No algorithm got there in any of these cells."]));
       const inside = texts[1].length <= (narrow() ? 6 : 10);
       const plots = panelsIn(panels, `${box.dataset.source}-maps`, there.map(k => sweep.algorithms[k].name));
-      const height = `${Math.max(9, Math.min(30, 6 + 2.2 * texts[0].length))}rem`;
+      const height = `${Math.max(10, Math.min(32, 7.5 + 2.2 * texts[0].length))}rem`;
       return Promise.all(plots.map((plot, panel) => {
         const map = found[there[panel]];
         plot.style.height = height;
@@ -363,7 +361,7 @@ const sweepFigures = (kit) => {
           dragmode: false,
           annotations: inside ? cells.filter(([value]) => value !== undefined).map(label) : [],
         });
-        layout.margin = { ...layout.margin, t: 8, l: 48 };
+        layout.margin = { ...layout.margin, t: 30, l: 48 };
         return show(plot, [{ type: "heatmap", zmin: low, zmax: high, colorscale: MAP, showscale: false,
           z: map.map(row => row.map(v => v > 0 && v < Infinity ? Math.log10(v) : null)),
           customdata: map.map(row => row.map(v => written(v, sweep.quantities[state.quantity].name))),
@@ -395,7 +393,7 @@ const sweepFigures = (kit) => {
       const columns = sweep.quantities.map((_, q) =>
         ["median", "p10", "p90"].map(which => columnOf(sweep, state.accuracy, q, which)));
       const { reached } = sweep.tables[state.accuracy], words = sweep.keys.length + 1;
-      const heads = [...sweep.keys.map(key => key.name), "Algorithm", "Reached",
+      const heads = [...called(sweep), "Algorithm", "Reached",
         ...sweep.quantities.map(one => one.label)];
       const worth = row => k => k < words - 1
         ? (sweep.keys[k].number ? sweep.keys[k].values[rows.at[k][row]] : rows.at[k][row])
