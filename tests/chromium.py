@@ -135,6 +135,24 @@ class Chromium:
             raise RuntimeError(str(answer["exceptionDetails"]))
         return answer["result"].get("value")
 
+    def choose(self, box, words, value):
+        """Choose in the control, in the box of this selector, that has these words; everything is
+        drawn when it ends.
+        """
+        self.run(
+            f"""(async () => {{
+              const box = document.querySelector({json.dumps(box)});
+              const label = [...box.querySelectorAll("label")]
+                .find(one => one.firstChild.textContent === {json.dumps(words)}
+                  || one.lastChild.textContent === {json.dumps(words)});
+              const control = label.querySelector("select, input");
+              if (control.type === "checkbox") control.checked = {json.dumps(value)};
+              else control.value = {json.dumps(value)};
+              control.dispatchEvent(new Event("change"));
+              await new Promise(resolve => setTimeout(resolve, 200));
+            }})()"""
+        )
+
     def picture(self):
         """The whole page, as PNG."""
         size = self.ask("Page.getLayoutMetrics")["cssContentSize"]

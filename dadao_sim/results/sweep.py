@@ -188,7 +188,7 @@ def write_sweep(
     """
     costs, methods = _costs(keys, cells)
     write_table(folder / COSTS, costs)
-    atomic_write(folder / SUMMARY, summary_csv(_summary(keys, costs)))
+    atomic_write(folder / SUMMARY, summary_csv(summary_of(keys, costs)))
     listed = [
         {
             "values": cell.values,
@@ -233,7 +233,7 @@ def load_sweep(folder: str | Path) -> SweepResult:
     keys = tuple(said["keys"])
     also = ("scenario", "folder", "versions")
     kept: dict[str, Any] = {name: said[name] for name in also if name in said}
-    summary = _summary(keys, costs)
+    summary = summary_of(keys, costs)
     return SweepResult(said["name"], keys, cells, costs, summary, said["methods"], kept)
 
 
@@ -290,7 +290,8 @@ def _costs(
     return costs, methods
 
 
-def _summary(keys: Sequence[str], costs: DataFrame) -> DataFrame:
+def summary_of(keys: Sequence[str], costs: DataFrame) -> DataFrame:
+    """The table `SweepResult.summary` of one `SweepResult.costs`."""
     import pandas as pd
 
     counted = [name for name in AXES if name in costs]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -20,17 +21,18 @@ _BEGIN = ("scenario", "algorithm", "method", "experimental", "constants", "accur
 
 def _is_ours(path: Path) -> bool:
     """Whether a file is a table that `save_table` wrote."""
-    match path.suffix.lower():
-        case ".csv":
-            with path.open(encoding="utf-8", errors="replace", newline="") as file:
-                return tuple(next(csv.reader(file), ()))[: len(_BEGIN)] == _BEGIN
-        case ".json":
-            try:
-                first, *_ = json.loads(path.read_text("utf-8"))
-                return tuple(first)[: len(_BEGIN)] == _BEGIN
-            except (ValueError, TypeError, RecursionError):
-                return False
-    return is_signed(path)
+    try:
+        match path.suffix.lower():
+            case ".csv":
+                with path.open(encoding="utf-8", newline="") as file:
+                    columns = next(csv.reader(file), ())
+            case ".json":
+                columns = json.loads(path.read_text("utf-8"))[0]
+            case _:
+                return is_signed(path)
+    except (csv.Error, ValueError, TypeError, LookupError, RecursionError):
+        return False
+    return tuple(columns)[: len(_BEGIN)] == _BEGIN
 
 
 TABLE = FileKind((".csv", ".json", ".tex"), _is_ours)

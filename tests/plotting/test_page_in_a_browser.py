@@ -93,20 +93,8 @@ def opened(browser, file):
 
 
 def choose(browser, figure, words, value):
-    """Choose in the control of a figure that has these words; everything is drawn when it ends."""
-    browser.run(
-        f"""(async () => {{
-          const box = document.querySelector('[data-source="{figure}"]');
-          const label = [...box.querySelectorAll("label")]
-            .find(one => one.firstChild.textContent === {json.dumps(words)}
-              || one.lastChild.textContent === {json.dumps(words)});
-          const control = label.querySelector("select, input");
-          if (control.type === "checkbox") control.checked = {json.dumps(value)};
-          else control.value = {json.dumps(value)};
-          control.dispatchEvent(new Event("change"));
-          await new Promise(resolve => setTimeout(resolve, 200));
-        }})()"""
-    )
+    """Choose in the control of a figure that has these words."""
+    browser.choose(f'[data-source="{figure}"]', words, value)
 
 
 @pytest.mark.parametrize(("width", "dark"), WINDOWS)
