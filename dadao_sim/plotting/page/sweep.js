@@ -97,18 +97,20 @@ const sweepFigures = (kit) => {
       : two >= 1e12 ? two.toExponential(1) : String(two);
   }
 
+  const power = value => value < 1e-4 ? value.toExponential().replace(/e-(\d)$/, "e-0$1") : String(value);
+
   // ---- pieces of all -------------------------------------------------------------------------
 
   const numbered = list => list.map((text, k) => [k, text]);
   const costChoice = (sweep, state, changed) => [
     choice("cost", numbered(sweep.quantities.map(one => one.label)), state.quantity,
       value => { state.quantity = Number(value); changed(); }),
-    choice("to accuracy", numbered(sweep.accuracies.map(String)), state.accuracy,
+    choice("to accuracy", numbered(sweep.accuracies.map(power)), state.accuracy,
       value => { state.accuracy = Number(value); changed(); }),
   ];
   const begin = sweep => ({ quantity: 0, accuracy: sweep.accuracies.indexOf(sweep.shown) });
   const said = (sweep, state) =>
-    `${sweep.quantities[state.quantity].label} to accuracy ${sweep.accuracies[state.accuracy]}`;
+    `${sweep.quantities[state.quantity].label} to accuracy ${power(sweep.accuracies[state.accuracy])}`;
 
   // As many figures as there are captions, in a box.
   function panelsIn(box, name, captions) {
@@ -150,7 +152,8 @@ const sweepFigures = (kit) => {
     const names = element("div", { class: "names" }), panels = element("div");
     const words = element("p", { class: "small" });
     const exponents = element("div", { class: "scroll" });
-    box.append(controls, names, panels, element("h4", {}, "Exponents"), words, exponents);
+    const table = element("details", {}, element("summary", {}, "Exponents"), words, exponents);
+    box.append(controls, names, panels, table);
     const pick = what => value => { state[what] = value; draw(); };
 
     // Keys beside the chosen one have panels of their own, as many as there is room for.
@@ -196,7 +199,8 @@ const sweepFigures = (kit) => {
       const layout = layoutOf({
         xaxis: { title: title(sweep.keys[state.key].name), type: logX ? "log" : "linear",
           range: range(xs[0], xs.at(-1), logX), exponentformat: "SI",
-          ...(few ? { tickmode: "array", tickvals: xs, ticktext: xs.map(String) } : { nticks: 6 }) },
+          ...(few ? { tickmode: "array", tickvals: xs, ticktext: xs.map(String) }
+            : logX && xs.at(-1) < 1000 * xs[0] ? { dtick: "D2" } : { nticks: 6 }) },
         yaxis: { title: title(said(sweep, state)), type: state.y ? "log" : "linear", range: yRange,
           exponentformat: "SI", nticks: 8, automargin: true,
           ...(state.y && yRange[1] - yRange[0] < 3 ? { dtick: "D2" } : {}) },
@@ -232,7 +236,7 @@ const sweepFigures = (kit) => {
 
     function showExponents(facets, shown) {
       const keys = facets.length ? facets[0].keys : [];
-      const number = value => [Number.isFinite(value) ? value.toFixed(2) : "-",
+      const number = value => [Number.isFinite(value) ? value.toFixed(2).replace(/^-(0\.00)$/, "$1") : "-",
         { "data-value": Number.isFinite(value) ? value : "" }];
       const rows = facets.flatMap((facet, f) => shown[f].flatMap((line, k) => {
         if (!line) return [];
@@ -247,10 +251,11 @@ const sweepFigures = (kit) => {
     }
 
     settle();
-    legendOf(names, sweep.algorithms, hidden, draw);
     const all = () => { legendOf(names, sweep.algorithms, hidden, draw); return draw(); };
     redrawn.push(all);
-    return draw();
+    const done = all();
+    table.open = exponents.querySelectorAll("tbody tr").length <= 20;
+    return done;
   }
 
   // ---- performance profile -------------------------------------------------------------------
@@ -382,7 +387,7 @@ const sweepFigures = (kit) => {
     const state = { accuracy: begin(sweep).accuracy, by: null, down: false, whole: false, algorithm: "" };
     const place = element("div", { class: "scroll" }), more = element("p", { class: "moves" });
     box.append(element("div", { class: "controls" },
-      choice("to accuracy", numbered(sweep.accuracies.map(String)), state.accuracy,
+      choice("to accuracy", numbered(sweep.accuracies.map(power)), state.accuracy,
         value => { state.accuracy = Number(value); draw(); }),
       choice("algorithm", [["", "all"], ...numbered(sweep.algorithms.map(one => one.name))], "",
         value => { state.algorithm = value; draw(); })), place, more);
