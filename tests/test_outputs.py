@@ -57,6 +57,7 @@ NETWORKS = [
 ]
 RESULTS = [
     Writing("compare r --accuracy 0.1 --figure", reads="r/curves.parquet"),
+    Writing("compare r --accuracy 0.1 --out", ".csv", "r/curves.parquet"),
     Writing("plot r --out", reads="r/manifest.json"),
     Writing("report r --out", ".html", "r/curves.parquet"),
 ]

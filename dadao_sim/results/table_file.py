@@ -25,14 +25,14 @@ def _is_ours(path: Path) -> bool:
         match path.suffix.lower():
             case ".csv":
                 with path.open(encoding="utf-8", newline="") as file:
-                    columns = next(csv.reader(file), ())
+                    columns = tuple(next(csv.reader(file), ()))
             case ".json":
-                columns = json.loads(path.read_text("utf-8"))[0]
+                columns = tuple(json.loads(path.read_text("utf-8"))[0])
             case _:
                 return is_signed(path)
     except (csv.Error, ValueError, TypeError, LookupError, RecursionError):
         return False
-    return tuple(columns)[: len(_BEGIN)] == _BEGIN
+    return columns[: len(_BEGIN)] == _BEGIN
 
 
 TABLE = FileKind((".csv", ".json", ".tex"), _is_ours)

@@ -95,7 +95,7 @@ def _one_or_many(
         return _validated({k: v for k, v in data.items() if k != SWEEP}, origins, folder)
     base = {key: value for key, value in data.items() if key != SWEEP}
     try:
-        settings = settings_of(data[SWEEP])
+        settings = settings_of(_plain(data[SWEEP]))
     except InputError as error:
         where, wrong, _ = error.args
         keys = (SWEEP, where.removeprefix(f"{SWEEP}."))

@@ -1,6 +1,7 @@
 """Exponents, profiles and maps of sweeps, against closed forms and by hand."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -8,7 +9,7 @@ import pytest
 from scipy import stats
 
 from dadao_sim.errors import InputError
-from dadao_sim.reports.sweep import against, heat_maps, power_law, profile
+from dadao_sim.reports.sweep import against, heat_maps, numbered, power_law, profile
 from dadao_sim.results.sweep import CellResult, SweepResult
 
 NODES, KAPPA = "network.nodes", "problem.kappa"
@@ -151,3 +152,26 @@ def test_what_is_wrong_is_said(call, message):
     with pytest.raises(InputError) as error:
         call(made(lambda *_: 1.0))
     assert str(error.value).startswith(message)
+
+
+def test_values_of_several_types_are_told_apart():
+    """Columns of a table are of one type each, and an integer beside 0.5 is a float there."""
+    result = made(lambda label, n, kappa, repeat: n**2 * kappa, kappas=(0.5, 10))
+    (low, high) = against(result, NODES, accuracy=0.1).facets
+    assert (low.values, high.values) == ({KAPPA: 0.5}, {KAPPA: 10})
+    np.testing.assert_allclose(low.lines[0].median, 0.5 * np.array([4, 8, 16]) ** 2)
+    cells = numbered(result, result.costs)["cell"]
+    assert cells.is_monotonic_increasing
+    assert cells.nunique() == 6
+
+
+def test_keys_that_move_together_make_one_line_and_one_map():
+    whole = made(lambda label, n, kappa, repeat: n**2, kappas=(8, 16, 32))
+    cells = tuple(cell for cell in whole.cells if cell.values[KAPPA] == 2 * cell.values[NODES])
+    costs = whole.costs[whole.costs[KAPPA] == 2 * whole.costs[NODES]]
+    result = replace(whole, cells=cells, costs=costs)
+    for key, x in ((NODES, [4, 8, 16]), (KAPPA, [8, 16, 32])):
+        (facet,) = against(result, key, accuracy=0.1).facets
+        assert facet.values == {}
+        assert facet.lines[0].x.tolist() == x
+        np.testing.assert_allclose(facet.lines[0].median, [16, 64, 256])

@@ -4,6 +4,7 @@ import json
 import random
 import signal
 
+import numpy as np
 import pandas as pd
 import pytest
 from kills import Process, files_of
@@ -16,7 +17,7 @@ from dadao_sim.plotting import curves
 from dadao_sim.results.result import load_result
 from dadao_sim.results.summary import summarise
 from dadao_sim.results.sweep import load_sweep
-from dadao_sim.scenario.reading import sweep_from_mapping
+from dadao_sim.scenario.reading import load_file, sweep_from_mapping
 from dadao_sim.simulation.sweep import sweep
 
 BASE = {
@@ -202,6 +203,33 @@ def test_damage_is_seen(few, tmp_path):
         load_sweep(tmp_path / "s")
     with pytest.raises(InputError, match="is no sweep"):
         load_sweep(tmp_path)
+
+
+def test_the_scenario_is_kept_as_it_was_asked_for(few, tmp_path):
+    _, result = few
+    (tmp_path / "again.yaml").write_text(result.said["scenario"])
+    again = load_file(tmp_path / "again.yaml")
+    assert again.cells == sweep_from_mapping(FEW).cells
+    assert again.text == result.said["scenario"]  # and so on
+    assert result.said["folder"] is None
+    assert set(result.said["versions"]) == {"dadao_sim", "source"}
+
+
+def test_what_python_gave_is_kept_as_a_file_has_it(tmp_path):
+    given = changed(
+        stop={"time": np.float64(6.0), "accuracy": 1e-2},
+        sweep={
+            "network.nodes": [3, 5],
+            "network": {4: {"graph": "path"}, "no": {"graph": "star"}},
+            "zip": ({"seed": (1, np.int64(2)), "record.points": [5, 6]},),
+        },
+    )
+    asked = sweep_from_mapping(given, ["repeats=2"])
+    (tmp_path / "again.yaml").write_text(asked.text)
+    again = load_file(tmp_path / "again.yaml")
+    assert again.cells == asked.cells
+    assert [cell.values["network"] for cell in again.cells[::2]] == [4, "no", 4, "no"]
+    assert again.cells[0].scenario.repeats == 2
 
 
 @pytest.mark.slow
