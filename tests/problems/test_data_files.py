@@ -82,7 +82,10 @@ AMBIGUOUS: dict[str, tuple[str | bytes, str]] = {
     "no names, below an empty line": ("\n1,2,3\n4,5,6\n", "line 2 of d.csv holds numbers"),
     "no names, decimal commas": ('"1,5","2,5"\n1,2\n', "line 1 of d.csv holds numbers"),
     "numbers of columns as names": ("0,1,y\n1,2,3\n", "line 1 of d.csv holds numbers"),
-    "an index": (",a,b,y\n0,1,2,3\n1,4,5,6\n", "column 1 of d.csv has no name; drop it if it is"),
+    "an index": (
+        ",a,b,y\n0,1,2,3\n1,4,5,6\n",
+        "column 1 of d.csv has no name; say leave_out: [1]",
+    ),
     "an index, read and written again": (
         "Unnamed: 0,a,y\n0,1,2\n",
         "column 1 of d.csv has no name",
@@ -117,6 +120,20 @@ AMBIGUOUS: dict[str, tuple[str | bytes, str]] = {
     "a comment above": ("# of 2020\na,b,y\n1,2,3\n", "line 2 of d.csv has 3 values for 1 names"),
     "text in a feature": (f"a,y\n{'red' * 999},2\n", "column 'a', line 2 of d.csv is 'redred"),
     "text as targets": ("a,y\n1,yes\n2,no\n", "the targets of d.csv are text: 'no', 'yes'; numb"),
+    "text of two classes": ("a,y\n1,M\n2,B\n", "or for two classes labels: {positive: 'M'}"),
+    "text of three": ("a,y\n1,M\n2,B\n3,C\n", "labels: {positive: ..., negative: ...}"),
+    "text to leave out": (
+        "id,a,y\nx7,1,2\n",
+        "line 2 of d.csv is 'x7', no number; give a number th",
+    ),
+    "an index with a name": (
+        "id,a,y\n0,5,2\n1,6,3\n2,7,3\n",
+        "leave_out: column 'id' of d.csv counts the rows from 0; say leave_out: [1] if it is an in",
+    ),
+    "an index from 1": (
+        "n,a,y\n1,5,2\n2,6,3\n3,7,3\n",
+        "column 'n' of d.csv counts the rows from 1",
+    ),
     "a quote that stays open": ('a,b,y\n1,"2,3\n4,5,6\n', "line 3 of d.csv: unexpected end of"),
     "a cell that is too long": (f'a,y\n"{"1" * 140_000}",2\n', "field larger than field limit"),
     "empty": ("", "d.csv is empty"),
@@ -194,6 +211,152 @@ def test_what_pandas_writes_is_read_or_refused(tmp_path):
     assert "line 1 of d.csv holds numbers" in refused(tmp_path / "d.csv")
 
 
+WITHOUT_NAMES = "5.1,3.5,0\n4.9,3.0,1\n4.7,3.2,1\n"
+
+
+@pytest.mark.parametrize(("ending", "separator"), [("csv", ","), ("tsv", "\t")])
+def test_a_table_without_names_keeps_its_first_sample(tmp_path, ending, separator):
+    path = file(tmp_path, f"d.{ending}", "\n" + WITHOUT_NAMES.replace(",", separator))
+    as_pandas_reads = pd.read_csv(path, header=None, sep=separator).to_numpy()
+    X, y = samples(path, header=False)
+    np.testing.assert_array_equal(np.column_stack([X, y]), as_pandas_reads)
+    X, y = samples(path, header=False, target=1)
+    np.testing.assert_array_equal(np.column_stack([y, X]), as_pandas_reads)
+    assert samples(path, header=False, points=True).X.shape == (3, 3)
+    assert "header: false" in refused(path)
+    said = refused(file(tmp_path, "d.csv", PLAIN), header=False)
+    assert "column '1', line 1 of d.csv is 'a', no number" in said
+
+
+@pytest.mark.parametrize("index_label", [None, "id", "Unnamed: 0"])
+@pytest.mark.parametrize("by", ["number", "name"])
+def test_an_index_is_left_out(tmp_path, index_label, by):
+    table = pd.DataFrame(np.random.default_rng(0).standard_normal((5, 3)), columns=["a", "b", "y"])
+    table.to_csv(tmp_path / "d.csv", index_label=index_label)
+    assert "leave_out: [1]" in refused(tmp_path / "d.csv")
+    if by == "name" and index_label is None:
+        return
+    X, y = samples(tmp_path / "d.csv", leave_out=[1 if by == "number" else index_label])
+    np.testing.assert_array_equal(np.column_stack([X, y]), table.to_numpy())
+
+
+def test_a_count_that_is_a_feature_is_kept_where_that_is_said(tmp_path):
+    path = file(tmp_path, "d.csv", "t,a,y\n0,5,1\n1,6,2\n2,9,3\n")
+    assert samples(path, leave_out=[]).X.tolist() == [[0, 5], [1, 6], [2, 9]]
+    for text in (
+        "t,y\n0,1\n1,2\n2,3\n",
+        "t,a,y\n0,5,1\n1,6,2\n3,9,3\n",
+        "t,a,y\n2,5,1\n3,6,2\n4,9,3\n",
+    ):
+        samples(file(tmp_path, "d.csv", text))  # the only feature; no count; not from 0 or 1
+
+
+def test_columns_are_left_out_by_name_and_by_number(tmp_path):
+    path = file(tmp_path, "d.csv", "who,a,b,note,y\nx,1,2,fine,3\ny,4,5,ill,6\n")
+    X, y = samples(path, leave_out=["who", 4])
+    assert (X.tolist(), y.tolist()) == (ROWS, TARGETS)
+    assert samples(path, leave_out=["who", 4], target="a").y.tolist() == [1, 4]
+    assert samples(path, leave_out=["who", "note", "b"], target=5).X.tolist() == [[1], [4]]
+    assert refused(path, leave_out=["whom"]).startswith("leave_out: no column 'whom' in d.csv")
+    assert refused(path, leave_out=[6]).startswith(
+        "leave_out: no column 6 in d.csv; it has columns"
+    )
+    assert refused(path, target=6).startswith("target: no column 6 in d.csv")
+    assert refused(path, leave_out=["y"], target=5).startswith("leave_out: 5 is the target")
+    for option in ({"header": False}, {"leave_out": [1]}):
+        assert refused(file(tmp_path, "d.svm", "1 1:2\n"), **option).startswith(next(iter(option)))
+        np.savez(tmp_path / "d.npz", A=[[1.0]], b=[1.0])
+        assert refused(tmp_path / "d.npz", **option).startswith(next(iter(option)))
+
+
+@pytest.mark.parametrize("column", [0, -1, "", None, True, 1.0, [1]])
+def test_what_names_no_column_is_refused(column):
+    data = {"kind": "file", "path": "d.csv", "leave_out": [column]}
+    said = cases.refusal({"kind": "ridge", "mu": 1.0, "data": data})
+    assert said.startswith("data.leave_out.0: must be the name of a column")
+
+
+# --- parquet -------------------------------------------------------------------------------------
+
+FRAME = pd.DataFrame(
+    {
+        "a": np.array([1, -2, 300], dtype=np.int16),
+        "b": np.array([0.1, np.pi, -1e300]),
+        "c": np.array([0.5, 1.5, 2.5], dtype=np.float32),
+        "d": [True, False, True],
+        "y": ["benign", "malignant", "benign"],
+    }
+)
+
+
+@pytest.mark.parametrize("index", [None, False, ["p", "q", "r"]])
+@pytest.mark.parametrize("compression", ["snappy", "zstd", None])
+def test_parquet_is_read_as_pandas_reads_it(tmp_path, index, compression):
+    frame = FRAME if not isinstance(index, list) else FRAME.set_axis(index)
+    path = tmp_path / "d.parquet"
+    frame.to_parquet(path, index=index is not False, compression=compression)
+    X, y = samples(path, labels={"positive": "malignant"})
+    np.testing.assert_array_equal(X, pd.read_parquet(path)[["a", "b", "c", "d"]].astype(float))
+    assert y.tolist() == [-1, 1, -1]
+    assert "the targets of d.parquet are text: 'benign', 'malignant'" in refused(path)
+    X, y = samples(path, target="b", leave_out=["y", 4])
+    np.testing.assert_array_equal(np.column_stack([X, y]), frame[["a", "c", "b"]].astype(float))
+
+
+def test_parquet_and_csv_of_one_frame_are_the_same_samples(tmp_path):
+    frame = pd.DataFrame(np.random.default_rng(1).standard_normal((40, 6))).add_prefix("c")
+    frame.to_parquet(tmp_path / "d.parquet")
+    frame.to_csv(tmp_path / "d.csv", index=False)
+    one, two = (samples(tmp_path / f"d.{e}", standardise=True) for e in ("parquet", "csv"))
+    assert (one.X.tobytes(), one.y.tobytes()) == (two.X.tobytes(), two.y.tobytes())
+
+
+def test_categories_of_pandas_are_text(tmp_path):
+    frame = FRAME.assign(y=FRAME["y"].astype("category"))
+    frame.to_parquet(tmp_path / "d.parquet")
+    assert samples(tmp_path / "d.parquet", labels={"positive": "benign"}).y.tolist() == [1, -1, 1]
+
+
+PARQUET: dict[str, tuple[dict[str, Any], str]] = {
+    "nan": ({"a": [1.0, np.nan], "y": [1, 2]}, "column 'a', sample 1 (from 0) of d.parquet is"),
+    "no target": (
+        {"a": [1.0, 2.0], "y": ["p", None]},
+        "column 'y', sample 1 (from 0) of d.parquet",
+    ),
+    "inf": ({"a": [1.0, np.inf], "y": [1, 2]}, "sample 1 (from 0) is nan or infinite"),
+    "text": ({"a": ["p", "q"], "y": [1, 2]}, "column 'a' of d.parquet holds text, no numb"),
+    "dates": (
+        {"a": pd.to_datetime(["2020", "2021"]), "y": [1, 2]},
+        "'a' of d.parquet holds timesta",
+    ),
+    "lists": ({"a": [[1], [2]], "y": [1, 2]}, "column 'a' of d.parquet holds list<"),
+    "large": ({"a": [2**60 + 1, 2], "y": [1, 2]}, "column 'a' of d.parquet: whole numbers beyond"),
+    "one column": ({"y": [1, 2]}, "d.parquet holds no features"),
+    "no rows": ({"a": [], "y": []}, "d.parquet holds no samples"),
+    "count": (
+        {"i": range(3), "a": [5, 6, 9], "y": [1, 2, 2]},
+        "column 'i' of d.parquet counts the",
+    ),
+}
+
+
+@pytest.mark.parametrize("what", PARQUET)
+def test_parquet_that_cannot_be_used(tmp_path, what):
+    columns, said = PARQUET[what]
+    pd.DataFrame(columns).to_parquet(tmp_path / "d.parquet")
+    assert said in refused(tmp_path / "d.parquet")
+
+
+def test_damaged_parquet(tmp_path, monkeypatch):
+    FRAME.to_parquet(tmp_path / "d.parquet")
+    whole = (tmp_path / "d.parquet").read_bytes()
+    for cut in range(0, len(whole), 97):
+        refused(file(tmp_path, "d.parquet", whole[:cut]))
+    assert refused(file(tmp_path, "d.parquet", whole), header=False).startswith("header: ")
+    monkeypatch.setattr("dadao_sim.memory.free_bytes", lambda: 10.0)
+    assert "d.parquet as a table would take" in refused(tmp_path / "d.parquet")
+
+
 # --- Other endings -------------------------------------------------------------------------------
 
 JSON = json.dumps({"x": [k / 7 for k in range(3000)]}).encode()
@@ -202,7 +365,7 @@ CONTENTS = {"text": PLAIN.encode(), "json": JSON, "bytes": bytes(range(256)) * 4
 
 @pytest.mark.parametrize("content", CONTENTS)
 @pytest.mark.parametrize(
-    "name", ["d.json", "d.parquet", "d.npy", "d.txt", "d.xlsx", "d.csv.gz", "d.dat", "d", "d.CSVX"]
+    "name", ["d.json", "d.feather", "d.npy", "d.txt", "d.xlsx", "d.csv.gz", "d.dat", "d", "d.CSVX"]
 )
 def test_other_endings_are_not_guessed(tmp_path, name, content):
     said = refused(file(tmp_path, name, CONTENTS[content]))
@@ -411,7 +574,7 @@ def problem(path: Path, kind: str, **options: Any) -> Any:
 
 def test_two_classes_need_labels_and_regressions_refuse_them(tmp_path):
     path = file(tmp_path, "d.csv", "a,y\n1,0\n2,1\n3,1\n")
-    with pytest.raises(InputError, match=r"found 0, 1; map them with labels: \{positive: \.\.\.\}"):
+    with pytest.raises(InputError, match=r"found 0, 1; map them with labels: \{positive: 1\}$"):
         problem(path, "logistic_l2")
     mapped = problem(path, "logistic_l2", labels={"positive": 1})
     assert sorted(mapped.model.b) == [-1, 1, 1]

@@ -192,6 +192,8 @@ def test_every_number_of_a_scenario_has_a_bound():
             beyond = beyond[:5]
         if inside == "Box":  # which may be open, and judges nan in words of its own
             beyond = [value for value in beyond if not isinstance(value, float) or value == 1e300]
+        if inside == "DataFile":  # a column by its number, or by its name
+            beyond = [value for value in beyond if not isinstance(value, str)]
         if (inside, path) == ("AlgorithmSpec", ("constants",)):  # a number, or the name of a set
             beyond = [value for value in beyond if not isinstance(value, str)]
         for value in beyond:

@@ -21,6 +21,7 @@ SYNTHETIC = {
 }
 SET = {"kind": "digits", "standardise": True, "limit": 9, "intercept": False}
 FILE = {**SET, "kind": "file", "path": "a.csv", "format": "csv", "target": "y"}
+FILE = {**FILE, "header": False, "leave_out": ["id", 1]}
 AUTHORS = {"kind": "authors", "dim": 3, "samples_per_node": 5}
 COMPUTED = {
     "method": "exact",

@@ -5,13 +5,20 @@ from typing import Annotated, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import AfterValidator, Field, WithJsonSchema, model_validator
+from pydantic import (
+    AfterValidator,
+    Field,
+    PlainValidator,
+    Strict,
+    WithJsonSchema,
+    model_validator,
+)
 
 from dadao_sim.errors import InputError
 from dadao_sim.problems.data.arrays import FloatArray
-from dadao_sim.problems.data.formats import FORMATS, by_ending
+from dadao_sim.problems.data.formats import FORMATS, Asked, Column, by_ending
 from dadao_sim.problems.data.source import Samples, SampleSet, Wanted
-from dadao_sim.strict import FilePath, StrictModel, Text, misuse, suggestion
+from dadao_sim.strict import FilePath, StrictModel, misuse, suggestion
 from dadao_sim.text.lines import shown
 
 
@@ -48,6 +55,17 @@ OneOrMore = Annotated[
     AfterValidator(_one_or_more),
     WithJsonSchema({"anyOf": [_LABEL, {"type": "array", "items": _LABEL, "minItems": 1}]}),
 ]
+
+
+def _one_column(given: Any) -> Any:
+    """The name of a column, or its number, as it is."""
+    if (type(given) is int and 1 <= given < 2**31) or (isinstance(given, str) and given):
+        return given
+    raise misuse(f"must be the name of a column, or its number from 1, got {shown(given)}")
+
+
+_COLUMN = {"anyOf": [{"type": "string", "minLength": 1}, {"type": "integer", "minimum": 1}]}
+ColumnName = Annotated[Column, PlainValidator(_one_column), WithJsonSchema(_COLUMN)]
 
 
 class Labels(StrictModel):
@@ -123,6 +141,14 @@ def _plain(value: Any) -> str:
     return shown(str(value)) if isinstance(value, str) else f"{value:g}"
 
 
+def offered(targets: NDArray[Any]) -> str:
+    """The labels that a scenario could say of such targets: of two those written out."""
+    values = np.unique(targets)
+    if len(values) == 2:
+        return f"labels: {{positive: {_plain(values[1])}}}"
+    return "labels: {positive: ..., negative: ...}"
+
+
 def _some(values: NDArray[Any]) -> str:
     """A few of the values there are."""
     return ", ".join(_plain(value)[:30] for value in values[:3]) + ", ..." * (len(values) > 3)
@@ -138,8 +164,16 @@ class DataFile(SampleSet):
         description="format of the file; auto goes by the ending of its name",
         json_schema_extra=_list_formats,
     )
-    target: Text | None = Field(
-        default=None, description="name of the column or array of the targets"
+    header: bool = Field(
+        default=True, description="csv, tsv: whether the first line has the names of the columns"
+    )
+    target: ColumnName | None = Field(
+        default=None,
+        description="column of the targets, by its name or its number from 1, or array of them",
+    )
+    leave_out: Annotated[tuple[ColumnName, ...], Strict(False)] | None = Field(
+        default=None,
+        description="columns that are no features, such as an index; empty: there are none",
     )
     labels: Labels | None = Field(
         default=None, description="for two classes: which targets are 1 and which -1"
@@ -158,7 +192,7 @@ class DataFile(SampleSet):
             raise InputError("path", f"no file {path.name} at {path}")
         format = by_ending(path) if self.format == "auto" else FORMATS[self.format]
         try:
-            X, y = format.read(path, self.target, points)
+            X, y = format.read(path, Asked(self.target, points, self.header, self.leave_out))
         except (InputError, OSError):
             raise
         except Exception as error:
@@ -175,7 +209,7 @@ class DataFile(SampleSet):
             raise InputError(
                 "target",
                 f"the targets of {file} are text: {_some(np.unique(y))}",
-                "numbers are needed, or for two classes labels: {positive: ...}",
+                f"numbers are needed, or for two classes {offered(y)}",
             )
         return y
 

@@ -7,7 +7,7 @@ import re
 import zipfile
 from array import array
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -20,14 +20,33 @@ from dadao_sim.memory import Need, require_room
 from dadao_sim.problems.data.source import Samples
 from dadao_sim.text.lines import listed, written
 
-Reader = Callable[[Path, str | None, bool], Samples]
+Column = str | int
+"""A column of a table: its name, or its number from 1."""
+
+
+class Asked(NamedTuple):
+    """What is asked of a file beside its samples: the column or array of the targets, whether
+    there are none (``points``), whether a table has a line of names, and the columns that are no
+    features, None where nobody has looked for them.
+    """
+
+    target: Column | None = None
+    points: bool = False
+    header: bool = True
+    leave_out: tuple[Column, ...] | None = None
+
+    def of_a_table_only(self, format: str) -> None:
+        """InputError for what files without columns cannot have."""
+        for key, given in (("header", not self.header), ("leave_out", self.leave_out is not None)):
+            if given:
+                raise InputError(key, f"{format} files have no columns with names", "leave it out")
+
+
+Reader = Callable[[Path, Asked], Samples]
 
 
 class Format(NamedTuple):
-    """How files of one ``name`` and of the ``endings`` are read: (path, target, points) -> Samples.
-
-    The targets may be text yet.
-    """
+    """How files of one ``name`` and of the ``endings`` are read. The targets may be text yet."""
 
     name: str
     endings: tuple[str, ...]
@@ -41,9 +60,9 @@ FORMATS: dict[str, Format] = {}
 def file_format(name: str, *endings: str) -> Callable[[Reader], Reader]:
     """Decorate what reads a file of a format, whose name ends so where no format is said.
 
-    It is given the path, the name of the targets or None, and whether points are wanted: then there
-    are no targets, and only what is named is left out. InputErrors name ``path`` or ``target``; any
-    other exception means that the file is not of this format.
+    It is given the path and what is asked: where points are wanted there are no targets, and only
+    what is named is left out. InputErrors name the option at fault; any other exception means that
+    the file is not of this format.
     """
 
     def decorate(read: Reader) -> Reader:
@@ -70,7 +89,7 @@ SVMLIGHT_LINE = re.compile(rb"\s*([^\s:#]+(\s+qid:\d+)?(\s+\d+:[^\s:#]+)*\s*)?(#
 
 
 @file_format("svmlight", ".svmlight", ".svm", ".libsvm")
-def svmlight(path: Path, target: str | None, points: bool) -> Samples:
+def svmlight(path: Path, asked: Asked) -> Samples:
     """Lines of a target and ``number:value`` pairs, the numbers increasing.
 
     A number is that of a feature, from 0 if the file has a feature 0, else from 1. Comments after #
@@ -78,7 +97,8 @@ def svmlight(path: Path, target: str | None, points: bool) -> Samples:
     """
     from sklearn.datasets import load_svmlight_file
 
-    if target is not None:
+    asked.of_a_table_only("svmlight")
+    if asked.target is not None:
         raise InputError("target", "svmlight files name no columns", "leave it out")
     _refuse_underscores(path)
     try:
@@ -97,7 +117,7 @@ def svmlight(path: Path, target: str | None, points: bool) -> Samples:
     rows, columns = X.shape
     dense = f"{path.name} as a table of {rows:,} samples and {columns:,} features"
     require_room(Need("path", dense, 8 * rows * columns))
-    return Samples(X.toarray(), None if points else y)
+    return Samples(X.toarray(), None if asked.points else y)
 
 
 def _refuse_underscores(path: Path) -> None:
@@ -125,8 +145,12 @@ def _wrong_line(path: Path) -> str:
 
 
 @file_format("npz", ".npz")
-def npz(path: Path, target: str | None, points: bool) -> Samples:
+def npz(path: Path, asked: Asked) -> Samples:
     """Features A or X (N, p) and targets b or y (N,), or those named ``target``."""
+    asked.of_a_table_only("npz")
+    target = asked.target
+    if isinstance(target, int):
+        raise InputError("target", f"{path.name} has no column {target}", "give the array's name")
     with zipfile.ZipFile(path) as archive:
         sizes = {
             entry.filename.removesuffix(".npy"): entry.file_size for entry in archive.infolist()
@@ -144,7 +168,7 @@ def npz(path: Path, target: str | None, points: bool) -> Samples:
             raise InputError(where, f"{path.name} holds {wrong}", f"{right} is needed")
 
         X = reals(f"path: features in {path.name}", one_of(["A", "X"], "path"), truths=True)
-        if points:
+        if asked.points:
             return Samples(X, None)
         named = one_of(["b", "y"], "path") if target is None else one_of([target], "target")
         return Samples(X, _targets(path, named))
@@ -180,40 +204,47 @@ DECIMAL_COMMA = re.compile(r"[+-]?\d*,\d+")
 
 
 @file_format("csv", ".csv")
-def csv(path: Path, target: str | None, points: bool) -> Samples:
-    """Numbers with commas between, below one line of names; the targets, which may be text, in the
-    column ``target``, or else the last one.
+def csv(path: Path, asked: Asked) -> Samples:
+    """Numbers with commas between, below one line of names unless ``header`` is false; the targets,
+    which may be text, in the column ``target``, or else the last one.
     """
-    return _table(path, target, points, ",")
+    return _table(path, asked, ",")
 
 
 @file_format("tsv", ".tsv")
-def tsv(path: Path, target: str | None, points: bool) -> Samples:
+def tsv(path: Path, asked: Asked) -> Samples:
     """The same with tabs between."""
-    return _table(path, target, points, "\t")
+    return _table(path, asked, "\t")
 
 
-def _table(path: Path, target: str | None, points: bool, separator: str) -> Samples:
+def _table(path: Path, asked: Asked, separator: str) -> Samples:
     text = _text(path)
     numbers = text.count(separator) + text.count("\n")
     require_room(Need("path", f"{path.name} as a table", 8 * numbers))
     lines = csv_module.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
     try:
         cells = next(filter(None, lines), [])  # below the empty lines
-        names = _names(path, lines.line_num, cells, separator)
-        column = _target_column(path, names, target, points)
-        values, targets, places = _rows(path, lines, names, column, underscores="_" in text)
+        first = lines.line_num
+        if asked.header:
+            names, rows = _names(path, first, cells, separator, asked.leave_out or ()), []
+        else:
+            _refuse_other_separators(path, first, cells, separator)
+            names, rows = [str(k) for k in range(1, len(cells) + 1)], [(first, cells)]
+        chosen = chosen_columns(path, names, asked)
+        values, targets, places = _rows(
+            path, _numbered(rows, lines), names, chosen, underscores="_" in text
+        )
     except csv_module.Error as error:
         raise InputError("path", f"line {lines.line_num} of {path.name}: {error}") from None
     if not values:
         wrong = "targets and no features" if targets else "names and no samples"
         raise InputError("path", f"{path.name} holds {wrong}", "samples of numbers are needed")
-    width = len(names) - (column is not None)
     # Column by column, for the sums over them are then the same as those over one.
+    width = len(chosen.features)
     X = np.asfortranarray(np.frombuffer(values, dtype=np.float64).reshape(-1, width))
     good = np.isfinite(X).all(axis=1)
     y: Any = None
-    if not points:
+    if not asked.points:
         try:
             y = np.array([_number(cell) for cell in targets])
             good &= np.isfinite(y)
@@ -224,7 +255,70 @@ def _table(path: Path, target: str | None, points: bool, separator: str) -> Samp
         raise InputError(
             "path", f"{where} is nan or infinite", "give finite numbers, or leave it out"
         )
+    refuse_a_count(path, X, names, chosen, asked)
     return Samples(X, y)
+
+
+def _numbered(rows: list[tuple[int, list[str]]], lines: Any) -> Iterator[tuple[int, list[str]]]:
+    """The rows that are known, then those of all lines that are not empty; each with its line."""
+    yield from rows
+    for cells in lines:
+        if cells:
+            yield lines.line_num, cells
+
+
+class Chosen(NamedTuple):
+    """Places of the columns, from 0: of the targets, or None, and of the features in order."""
+
+    target: int | None
+    features: list[int]
+
+
+def chosen_columns(path: Path, names: list[str], asked: Asked) -> Chosen:
+    """Which columns are what; InputError for one that is not there, or is asked for twice."""
+    left_out = [_place(path, names, column, "leave_out") for column in asked.leave_out or ()]
+    target = None
+    if asked.target is not None:
+        target = _place(path, names, asked.target, "target")
+        if target in left_out:
+            wrong = f"{written(asked.target)} is the target of {path.name}"
+            raise InputError("leave_out", wrong, "leave out something else")
+    rest = [k for k in range(len(names)) if k != target and k not in left_out]
+    if asked.target is None and not asked.points and rest:
+        target = rest.pop()
+    return Chosen(target, rest)
+
+
+def _place(path: Path, names: list[str], column: Column, option: str) -> int:
+    if isinstance(column, int) and 1 <= column <= len(names):
+        return column - 1
+    if isinstance(column, str) and column in names:
+        return names.index(column)
+    none = f"no column {written(column)} in {path.name}"
+    if isinstance(column, int):
+        raise InputError(option, none, f"it has columns 1 to {len(names)}")
+    raise InputError(option, none, f"it has {listed(names, 100)}")
+
+
+FEWEST_COUNTED = 3
+"""Rows from which 0, 1, 2, ... in a first column are taken for an index."""
+
+
+def refuse_a_count(
+    path: Path, X: NDArray[Any], names: list[str], chosen: Chosen, asked: Asked
+) -> None:
+    """InputError where the first column counts the rows from 0 or 1 and nothing says what it is."""
+    if asked.leave_out is not None or len(chosen.features) < 2 or chosen.features[0] != 0:
+        return
+    first = X[:, 0]
+    if len(first) < FEWEST_COUNTED or first[0] not in (0.0, 1.0):
+        return
+    if np.array_equal(first, first[0] + np.arange(len(first))):
+        raise InputError(
+            "leave_out",
+            f"column {written(names[0])} of {path.name} counts the rows from {first[0]:g}",
+            "say leave_out: [1] if it is an index, leave_out: [] if it is a feature",
+        )
 
 
 def _text(path: Path) -> str:
@@ -242,75 +336,80 @@ def _text(path: Path) -> str:
     return text
 
 
-def _names(path: Path, line: int, cells: list[str], separator: str) -> list[str]:
+def _refuse_other_separators(path: Path, line: int, cells: list[str], separator: str) -> None:
+    for cell in cells:
+        for other, word in ((";", "semicolons"), ("\t", "tabs"), (",", "commas")):
+            if other != separator and other in cell:
+                first = f"line {line} of {path.name}"
+                needed = {",": "commas", "\t": "tabs"}[separator]
+                raise InputError("path", f"{first} has {word} in it", f"{needed} separate columns")
+
+
+def _names(
+    path: Path, line: int, cells: list[str], separator: str, left_out: tuple[Column, ...]
+) -> list[str]:
     """The names of the first line; InputError for anything that could be a line of samples, or
-    leaves it open what a column is.
+    leaves it open what a column is that is not ``left_out``.
     """
     first = f"line {line} of {path.name}"
     names = [cell.strip() for cell in cells]
     for name in names:
-        for other, word in ((";", "semicolons"), ("\t", "tabs"), (",", "commas")):
-            if other != separator and other in name:
-                needed = {",": "commas", "\t": "tabs"}[separator]
-                raise InputError("path", f"{first} has {word} in it", f"{needed} separate columns")
+        _refuse_other_separators(path, line, [name], separator)
         if _is_number(name) or DECIMAL_COMMA.fullmatch(name):
             raise InputError(
                 "path",
                 f"{first} holds numbers, such as {written(name)}",
-                "put names above: x1,x2,y",
+                "say header: false if it is a sample, or put names above: x1,x2,y",
             )
     for number, name in enumerate(names, start=1):
         if name and not re.fullmatch(r"Unnamed: \d+", name):
             continue
-        hint = "name it, or drop it"
+        if number in left_out or (name and name in left_out):
+            continue
+        hint = f"name it, or say leave_out: [{number}]"
         if number == 1:
-            hint = "drop it if it is an index (pandas: index=False), or name it"
+            hint = "say leave_out: [1] if it is an index (pandas: index=False), or name it"
         elif number == len(names):
             hint = "name it, or remove the comma at the end of the lines"
         raise InputError("path", f"column {number} of {path.name} has no name", hint)
-    twice = [name for name, count in Counter(names).items() if count > 1]
+    twice = [name for name, count in Counter(names).items() if name and count > 1]
     if twice:
         raise InputError("path", f"{first} has the name {written(twice[0])} twice", "rename one")
     return names
 
 
-def _target_column(path: Path, names: list[str], target: str | None, points: bool) -> int | None:
-    if target is None:
-        return None if points else len(names) - 1
-    if target not in names:
-        none = f"no column {written(target)} in {path.name}"
-        raise InputError("target", none, f"it has {listed(names, 100)}")
-    return names.index(target)
-
-
 def _rows(
-    path: Path, lines: Any, names: list[str], column: int | None, *, underscores: bool
+    path: Path,
+    rows: Iterator[tuple[int, list[str]]],
+    names: list[str],
+    chosen: Chosen,
+    *,
+    underscores: bool,
 ) -> tuple["array[float]", list[str], "array[int]"]:
     """The features of all rows, one after the other, the targets as they are written, and the
     number of each row's line.
     """
     values, targets, places = array("d"), [], array("q")
-    width = len(names)
-    for cells in lines:
-        if not cells:  # an empty line
-            continue
+    width, all_of_them = len(names), chosen.features == list(range(len(names)))
+    for line, cells in rows:
         if len(cells) != width:
-            found = f"line {lines.line_num} of {path.name} has {len(cells)} values"
+            found = f"line {line} of {path.name} has {len(cells)} values"
             hint = ""
             if len(cells) > width:
                 hint = "remove a comma at its end, or name every column"
             raise InputError("path", f"{found} for {width} names", hint)
-        if column is not None:
-            targets.append(cells.pop(column).strip())
+        if chosen.target is not None:
+            targets.append(cells[chosen.target].strip())
             if not targets[-1]:
-                raise _no_number(path, lines.line_num, names[column], "")
+                raise _no_number(path, line, names[chosen.target], "")
+        if not all_of_them:
+            cells = [cells[k] for k in chosen.features]
         try:
             values.extend(map(_number if underscores else float, cells))
         except ValueError:
-            others = [name for k, name in enumerate(names) if k != column]
             bad = next(k for k, cell in enumerate(cells) if not _is_number(cell))
-            raise _no_number(path, lines.line_num, others[bad], cells[bad]) from None
-        places.append(lines.line_num)
+            raise _no_number(path, line, names[chosen.features[bad]], cells[bad]) from None
+        places.append(line)
     return values, targets, places
 
 
@@ -323,6 +422,8 @@ def _no_number(path: Path, line: int, name: str, cell: str) -> InputError:
         hint = "decimals follow a point"
     elif ";" in cell or "\t" in cell:
         hint = "columns are separated by commas (.csv) or tabs (.tsv)"
+    elif cell.strip().lower() not in ("na", "n/a", "null", "none", "?"):
+        hint = f"give a number there, or say leave_out: [{written(name)}]"
     return InputError("path", f"{where} is {written(cell)}, no number", hint)
 
 
@@ -339,3 +440,75 @@ def _is_number(cell: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+# --- parquet -------------------------------------------------------------------------------------
+
+
+@file_format("parquet", ".parquet")
+def parquet(path: Path, asked: Asked) -> Samples:
+    """Columns of numbers, or of true and false; the targets, which may be text, in the column
+    ``target``, or else the last one. What pandas wrote as the index is no column.
+    """
+    import pyarrow
+    from pyarrow.parquet import ParquetFile
+
+    if not asked.header:
+        raise InputError("header", "parquet files have names of their own", "leave it out")
+    with path.open("rb") as opened, ParquetFile(opened) as file:
+        schema = file.schema_arrow
+        kept = (schema.pandas_metadata or {}).get("index_columns", [])
+        indices = [name for name in kept if isinstance(name, str)]
+        names = [name for name in schema.names if name not in indices]
+        twice = [name for name, count in Counter(schema.names).items() if count > 1]
+        if twice:
+            wrong = f"{path.name} has the name {written(twice[0])} twice"
+            raise InputError("path", wrong, "rename one")
+        chosen = chosen_columns(path, names, asked)
+        if not chosen.features or file.metadata.num_rows == 0:
+            wrong = "no samples" if chosen.features else "no features"
+            raise InputError("path", f"{path.name} holds {wrong}", "samples of numbers are needed")
+        size = 16 * file.metadata.num_rows * len(names)
+        require_room(Need("path", f"{path.name} as a table", size))
+        wanted = [names[k] for k in (*chosen.features, chosen.target) if k is not None]
+        try:
+            table = file.read(columns=wanted)
+        except pyarrow.ArrowException as error:
+            said = str(error).splitlines()[0][:80]
+            raise InputError("path", f"{path.name} cannot be read ({said})") from error
+    X = np.empty((table.num_rows, len(chosen.features)), order="F")
+    for k, place in enumerate(chosen.features):
+        column = _column(path, names[place], table[names[place]])
+        if column.dtype.kind not in "biuf":
+            what = "text" if column.dtype.kind == "U" else f"{column.dtype} values"
+            wrong = f"column {written(names[place])} of {path.name} holds {what}, no numbers"
+            raise InputError("path", wrong, f"say leave_out: [{written(names[place])}]")
+        X[:, k] = reals(f"path: column {written(names[place])} of {path.name}", column, truths=True)
+    refuse_a_count(path, X, names, chosen, asked)
+    if chosen.target is None:
+        return Samples(X, None)
+    name = names[chosen.target]
+    return Samples(X, _targets(path, _column(path, name, table[name])))
+
+
+def _column(path: Path, name: str, values: Any) -> NDArray[Any]:
+    """A column of Arrow as numbers, true and false, or text; InputError where one is missing."""
+    import pyarrow
+
+    if values.null_count:
+        row = values.is_null().to_pylist().index(True)
+        wrong = f"column {written(name)}, sample {row} (from 0) of {path.name} is missing"
+        raise InputError("path", wrong, "give a value there, or leave the sample out")
+    kind = values.type
+    if pyarrow.types.is_dictionary(kind):  # categories of pandas
+        values, kind = values.cast(kind.value_type), kind.value_type
+    if pyarrow.types.is_string(kind) or pyarrow.types.is_large_string(kind):
+        return np.array(values.to_pylist(), dtype=str)
+    numbers = pyarrow.types.is_integer(kind) or pyarrow.types.is_floating(kind)
+    if numbers or pyarrow.types.is_boolean(kind):
+        return values.to_numpy()
+    raise InputError(
+        "path",
+        f"column {written(name)} of {path.name} holds {kind} values",
+        f"numbers are needed; say leave_out: [{written(name)}] if it is no feature",
+    )

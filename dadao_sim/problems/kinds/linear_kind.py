@@ -21,6 +21,7 @@ from dadao_sim.problems.data.checks import (
     require_positive,
     require_weighting,
 )
+from dadao_sim.problems.data.files import offered
 from dadao_sim.problems.data.partition import PARTITIONS, Partition, iid_unless_said
 from dadao_sim.problems.data.source import DATA, DataSource, SampleSet, Wanted, require_fit
 from dadao_sim.problems.kinds.kind import PROBLEMS, ProblemKind
@@ -108,7 +109,7 @@ class LinearKind(ProblemKind):
         if self.wanted.labels and not (np.abs(y) == 1).all():
             values = np.unique(y)
             found = ", ".join(f"{value:g}" for value in values[:3]) + ", ..." * (len(values) > 3)
-            hint = "; map them with labels: {positive: ...}" * ("labels" in type(data).model_fields)
+            hint = f"; map them with {offered(y)}" * ("labels" in type(data).model_fields)
             raise InputError(f"{self.kind} needs labels -1 and 1; found {found}{hint}")
         partition = self.partition or PARTITIONS["iid"](kind="iid")
         minimum = X.shape[1] if self.full_rank else 1

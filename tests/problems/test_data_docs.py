@@ -1,0 +1,42 @@
+"""docs/data-and-networks.md does what it says: its blocks run as written, on files as it names."""
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from ruamel.yaml import YAML
+
+from dadao_sim.problems import build_problem
+from dadao_sim.problems.kinds.kind import PROBLEMS
+
+PAGE = Path(__file__).parents[2] / "docs" / "data-and-networks.md"
+TEXT = PAGE.read_text("utf-8")
+YAMLS = [YAML(typ="safe").load(b) for b in re.findall(r"```yaml\n(.*?)```", TEXT, flags=re.S)]
+PROBLEM_BLOCKS = {s["problem"]["data"]["path"]: s["problem"] for s in YAMLS if "problem" in s}
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """The files that the page speaks of, in the working folder."""
+    monkeypatch.chdir(tmp_path)
+    rng = np.random.default_rng(0)
+    features = pd.DataFrame(rng.standard_normal((60, 3)), columns=["a", "b", "c"])
+    kinds = np.where(rng.random(60) < 0.4, "malignant", "benign")
+    features.assign(diagnosis=kinds).to_csv("tumours.csv", index=False)
+    features.to_csv("measured.csv", header=False, index=False)
+    patients = features.assign(remark="none", days=np.arange(60) % 7)
+    patients.to_csv("patients.tsv", sep="\t")
+    return tmp_path
+
+
+@pytest.mark.parametrize("path", PROBLEM_BLOCKS)
+def test_the_problems_of_the_page_are_built(folder, path):
+    section = PROBLEM_BLOCKS[path]
+    spec = PROBLEMS[section["kind"]].model_validate(section)
+    problem = build_problem(spec, 4, np.random.default_rng(0))
+    assert problem.samples.tolist() == [15] * 4
+    assert problem.dimension == {"measured.csv": 2}.get(path, 3)
+    if path == "patients.tsv":
+        assert sorted(problem.model.b) == sorted(np.arange(60) % 7)
