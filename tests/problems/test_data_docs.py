@@ -40,3 +40,16 @@ def test_the_problems_of_the_page_are_built(folder, path):
     assert problem.dimension == {"measured.csv": 2}.get(path, 3)
     if path == "patients.tsv":
         assert sorted(problem.model.b) == sorted(np.arange(60) % 7)
+
+
+def test_the_python_of_the_page_runs(folder):
+    names = {}
+    for block in re.findall(r"```python\n(.*?)```", TEXT, flags=re.S):
+        exec(compile(block, PAGE.name, "exec"), names)
+    assert names["problem"].nodes == 12
+    assert names["problem"].samples.tolist() == [5] * 12
+    assert names["problem"].dimension == 4
+    split, frame = names["split"], names["frame"]
+    at_bern = frame[frame["site"] == "Bern"]
+    np.testing.assert_array_equal(split.model.A[:20], at_bern[["a", "b", "c"]])
+    assert (split.model.b[:20] == 1).tolist() == (at_bern["diagnosis"] == "malignant").tolist()

@@ -96,7 +96,7 @@ class Labels(StrictModel):
             sample = int(np.argmin(np.isfinite(targets)))
             raise InputError(f"the target of sample {sample} (from 0) of {file} is nan or infinite")
         values, place = np.unique(targets, return_inverse=True)
-        found = f"found {_some(values)}"
+        found = f"found {some_of(values)}"
         positive = _which(values, listed(self.positive))
         negative = _which(values, self._negative)
         for option, labels in (("positive", listed(self.positive)), ("negative", self._negative)):
@@ -109,12 +109,12 @@ class Labels(StrictModel):
             raise InputError("labels.positive", f"{file} has no other label", "two are needed")
         if self.negative is None and others.size > 1:
             wrong = f"{file} has {others.size} labels besides the positive ones, not 1"
-            raise InputError("labels", f"{wrong}: {_some(others)}", "name the negative ones, too")
+            raise InputError("labels", f"{wrong}: {some_of(others)}", "name the negative ones, too")
         if self.negative is None and str(others[0]).lower() in MISSING:
-            wrong = f"{_plain(others[0])} of {file} may stand for a missing target"
+            wrong = f"{as_written(others[0])} of {file} may stand for a missing target"
             raise InputError("labels", wrong, "leave these samples out, or name it as negative")
         if self.negative is not None and others.size:
-            wrong = f"{_plain(others[0])} of {file} is neither positive nor negative"
+            wrong = f"{as_written(others[0])} of {file} is neither positive nor negative"
             raise InputError("labels", wrong, found)
         return np.where(positive, 1.0, -1.0)[place.reshape(-1)]
 
@@ -137,7 +137,8 @@ def _which(values: NDArray[Any], labels: list[Any]) -> NDArray[np.bool_]:
     return np.array([any(is_label(label, value) for label in labels) for value in values])
 
 
-def _plain(value: Any) -> str:
+def as_written(value: Any) -> str:
+    """A label as a scenario would have it."""
     return shown(str(value)) if isinstance(value, str) else f"{value:g}"
 
 
@@ -145,13 +146,13 @@ def offered(targets: NDArray[Any]) -> str:
     """The labels that a scenario could say of such targets: of two those written out."""
     values = np.unique(targets)
     if len(values) == 2:
-        return f"labels: {{positive: {_plain(values[1])}}}"
+        return f"labels: {{positive: {as_written(values[1])}}}"
     return "labels: {positive: ..., negative: ...}"
 
 
-def _some(values: NDArray[Any]) -> str:
+def some_of(values: NDArray[Any]) -> str:
     """A few of the values there are."""
-    return ", ".join(_plain(value)[:30] for value in values[:3]) + ", ..." * (len(values) > 3)
+    return ", ".join(as_written(value)[:30] for value in values[:3]) + ", ..." * (len(values) > 3)
 
 
 class DataFile(SampleSet):
@@ -208,7 +209,7 @@ class DataFile(SampleSet):
         if y.dtype.kind == "U":
             raise InputError(
                 "target",
-                f"the targets of {file} are text: {_some(np.unique(y))}",
+                f"the targets of {file} are text: {some_of(np.unique(y))}",
                 f"numbers are needed, or for two classes {offered(y)}",
             )
         return y

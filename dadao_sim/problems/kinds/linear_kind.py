@@ -94,7 +94,7 @@ class LinearKind(ProblemKind):
             else:
                 A, b = self.data.rows(self.wanted, nodes, data_rng)
         mu = self._l2_strength(A, b)
-        return _problem(type(self), self.kind, A, b, self.constants, mu, weighting=self.weighting)
+        return problem_of(type(self), self.kind, A, b, self.constants, mu, weighting=self.weighting)
 
     def _split(
         self,
@@ -157,7 +157,7 @@ class WithL2(LinearKind):
         """mu, or that with which max L_i = kappa mu."""
         if self._kappa is None:
             return self.mu
-        flat = _problem(type(self), self.kind, A, b, self.constants, mu=1.0)
+        flat = problem_of(type(self), self.kind, A, b, self.constants, mu=1.0)
         return (flat.L - 1.0) / (self._kappa - 1.0)
 
 
@@ -172,15 +172,30 @@ def from_arrays(
     constants: Mapping[str, float],
 ) -> Problem:
     """See :meth:`Problem.from_arrays`."""
+    kind = kind_of(loss)
+    # The problem keeps arrays as they are, to which a caller may go on to write.
+    A, b = (part.copy() if isinstance(part, np.ndarray) else part for part in (A, b))
+    return problem_of(kind, loss, A, b, constants, mu, L, weighting)
+
+
+def kind_of(loss: str) -> type[LinearKind]:
+    """The kind of linear models with this name; InputError where there is none."""
     kinds = {name: kind for name, kind in PROBLEMS.items() if issubclass(kind, LinearKind)}
     if not isinstance(loss, str) or loss not in kinds:
         raise InputError("loss", f"{written(loss)} is not one of {', '.join(kinds)}")
-    # The problem keeps arrays as they are, to which a caller may go on to write.
-    A, b = (part.copy() if isinstance(part, np.ndarray) else part for part in (A, b))
-    return _problem(kinds[loss], loss, A, b, constants, mu, L, weighting)
+    return kinds[loss]
 
 
-def _problem(
+def loss_of(kind: type[LinearKind], name: str, constants: Mapping[str, float]) -> Any:
+    """The loss with its constants; InputError for those that it does not have."""
+    for constant, value in constants.items():
+        if constant not in kind.loss._fields:
+            raise InputError(constant, f"{name} has no such constant", "leave it out")
+        require_positive(constant, value)
+    return kind.loss(**{constant: float(value) for constant, value in constants.items()})
+
+
+def problem_of(
     kind: type[LinearKind],
     name: str,
     A: Any,
@@ -193,10 +208,7 @@ def _problem(
     """The problem of dense or sparse rows, after all that can be said without looking at them."""
     require_weighting(weighting)
     require_constants(mu, L)
-    for constant, value in constants.items():
-        if constant not in kind.loss._fields:
-            raise InputError(constant, f"{name} has no such constant", "leave it out")
-        require_positive(constant, value)
+    loss = loss_of(kind, name, constants)
     has_l2 = issubclass(kind, WithL2)
     if has_l2 and mu is None:
         raise InputError("mu", f"{name} needs the strength of its l2 term", "a number > 0")
@@ -206,7 +218,7 @@ def _problem(
         A,
         b,
         name,
-        kind.loss(**{constant: float(value) for constant, value in constants.items()}),
+        loss,
         ridge=float(mu) if has_l2 and mu is not None else 0.0,
         weighting=weighting,
         given_mu=float(mu) if mu is not None and not has_l2 else None,

@@ -35,9 +35,9 @@ class SampleTerms(NamedTuple):
 class Problem(ABC):
     """Minimise F(x) = (1/n) sum_i f_i(x), with f_i held by node i, L-smooth and mu-strongly convex.
 
-    Made by :meth:`from_arrays`, :meth:`quadratic`, :meth:`averaging` or :meth:`from_objectives`. A
-    kind of problem is a subclass with an ``objective`` for the engine and the few methods that only
-    it knows.
+    Made by :meth:`from_arrays`, :meth:`from_dataset`, :meth:`quadratic`, :meth:`averaging` or
+    :meth:`from_objectives`. A kind of problem is a subclass with an ``objective`` for the engine
+    and the few methods that only it knows.
     """
 
     kind: str
@@ -310,6 +310,56 @@ class Problem(ABC):
         from dadao_sim.problems.kinds.linear_kind import from_arrays
 
         return from_arrays(A, b, loss, mu=mu, L=L, weighting=weighting, constants=constants)
+
+    @staticmethod
+    def from_dataset(
+        X: Any,
+        y: Any,
+        nodes: Any,
+        partition: Any = "iid",
+        *,
+        loss: str,
+        mu: float | None = None,
+        L: float | None = None,
+        weighting: str = "samples",
+        labels: Any = None,
+        standardise: bool = False,
+        intercept: bool = False,
+        seed: int = 0,
+        **constants: float,
+    ) -> "Problem":
+        """Linear models of a data set that is split over nodes here.
+
+        ``X``: features of all samples (N, p), an array, a frame of pandas, or for ``least_squares``
+        and ``ridge`` a sparse matrix of scipy. ``y``: targets (N,), or the name of a column of the
+        frame. ``nodes``: how many, or a network. ``partition``: ``iid``, ``sorted``, a mapping such
+        as ``{"kind": "dirichlet", "alpha": 0.3, "sizes": "uneven"}``, or the node of each sample
+        (N,), by its number or its id in the network. ``seed`` decides what is random of it, as the
+        generator ``default_rng(seed)`` of a scenario would.
+
+        ``labels`` of two classes: which is 1 (``"malignant"``), or ``{"positive": ..., "negative":
+        ...}`` with one label or a list for each. ``standardise``: mean 0 and variance 1 of every
+        feature. ``intercept``: a last feature 1. The rest as in :meth:`from_arrays`.
+
+        What is given is copied. InputError for what cannot be used.
+        """
+        from dadao_sim.problems.kinds.dataset import from_dataset
+
+        return from_dataset(
+            X,
+            y,
+            nodes,
+            partition,
+            loss,
+            mu=mu,
+            L=L,
+            weighting=weighting,
+            labels=labels,
+            standardise=standardise,
+            intercept=intercept,
+            seed=seed,
+            constants=constants,
+        )
 
     @staticmethod
     def averaging(centres: ArrayLike) -> "Problem":
