@@ -66,7 +66,7 @@ def registered(monkeypatch):
 def test_before_it_is_registered_its_key_is_unknown():
     with pytest.raises(ValidationError, match="unknown key"):
         WorldSpec.model_validate({"links": {"rain": 2.0}})
-    assert "rain" not in WorldSpec.model_json_schema()["properties"]["links"]["properties"]
+    assert "rain" not in WorldSpec.model_json_schema()["$defs"]["WorldLinks"]["properties"]
 
 
 @pytest.mark.usefixtures("registered")
@@ -86,7 +86,9 @@ def test_its_keys_are_checked_and_described_like_ours():
         WorldSpec.model_validate({"links": {"rainn": 1.0}})
     whole = WorldSpec.model_json_schema()
     schema = whole["properties"]
-    assert schema["links"]["properties"]["rain"]["description"] == "factor on the latency"
+    assert (
+        whole["$defs"]["WorldLinks"]["properties"]["rain"]["description"] == "factor on the latency"
+    )
     laws = schema["nodes"]["properties"]["pause"]["oneOf"]
     laws = {whole["$defs"][law["$ref"].rpartition("/")[2]]["title"] for law in laws}
     assert laws == {"Constant", "Exponential", "LogNormal", "Pareto", "Empirical", "Uniform"}

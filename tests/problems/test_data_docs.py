@@ -1,5 +1,6 @@
 """docs/data-and-networks.md does what it says: its blocks run as written, on files as it names."""
 
+import itertools
 import re
 from pathlib import Path
 
@@ -8,13 +9,24 @@ import pandas as pd
 import pytest
 from ruamel.yaml import YAML
 
+from dadao_sim import simulate
 from dadao_sim.problems import build_problem
 from dadao_sim.problems.kinds.kind import PROBLEMS
+from dadao_sim.scenario.reading import scenario_from_mapping
 
 PAGE = Path(__file__).parents[2] / "docs" / "data-and-networks.md"
 TEXT = PAGE.read_text("utf-8")
-YAMLS = [YAML(typ="safe").load(b) for b in re.findall(r"```yaml\n(.*?)```", TEXT, flags=re.S)]
+WORLDS = (PAGE.parent / "world.md").read_text("utf-8")
+BLOCKS = re.findall(r"```yaml\n(.*?)```", TEXT + WORLDS, flags=re.S)
+YAMLS = [YAML(typ="safe").load(block) for block in BLOCKS]
 PROBLEM_BLOCKS = {s["problem"]["data"]["path"]: s["problem"] for s in YAMLS if "problem" in s}
+
+
+def table(name: str) -> str:
+    """The table of the pages whose line of names is ``name``."""
+    lines = (TEXT + WORLDS).partition(f"\n    {name}\n")[2].splitlines()
+    rows = itertools.takewhile(lambda line: line.startswith("    "), lines)
+    return "".join(line.strip() + "\n" for line in (name, *rows))
 
 
 @pytest.fixture
@@ -28,6 +40,7 @@ def folder(tmp_path, monkeypatch):
     features.to_csv("measured.csv", header=False, index=False)
     patients = features.assign(remark="none", days=np.arange(60) % 7)
     patients.to_csv("patients.tsv", sep="\t")
+    (tmp_path / "links.csv").write_text(table("one,other,ms,mbit,lost"))
     return tmp_path
 
 
@@ -53,3 +66,18 @@ def test_the_python_of_the_page_runs(folder):
     at_bern = frame[frame["site"] == "Bern"]
     np.testing.assert_array_equal(split.model.A[:20], at_bern[["a", "b", "c"]])
     assert (split.model.b[:20] == 1).tolist() == (at_bern["diagnosis"] == "malignant").tolist()
+
+
+@pytest.mark.parametrize("section", [s for s in YAMLS if "network" in s or "world" in s])
+def test_the_networks_and_worlds_of_the_pages_run(folder, section):
+    scenario = {
+        "name": "page",
+        "problem": {"kind": "averaging", "data": {"kind": "synthetic", "dim": 1}},
+        "network": {"graph": "cycle", "nodes": 4, "ids": ["Basel", "Bern", "Davos", "Chur"]},
+        "algorithms": ["dadao", "dgd"],
+        "stop": {"time": 20},
+        **section,
+    }
+    result = simulate(scenario_from_mapping(scenario, folder=folder))
+    assert result.node_ids == ("Basel", "Bern", "Davos", "Chur")
+    assert set(result.curves.groupby("algorithm").time.last()) == {20.0}

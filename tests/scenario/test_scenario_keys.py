@@ -187,6 +187,8 @@ VARIANTS: list[dict[str, Any]] = [
     {"local_step": {"learned": {"network": "laplacian", "strength": 2}}},
     {"network": {"file": "a.graphml", "rates": {"attribute": "km"}}},
     {"network": {"graph": "cycle", "nodes": 4, "rates": COMPUTED}},
+    {"network": {"graph": "path", "nodes": 2, "ids": ["a", "b"], "edge_table": "links.csv"}},
+    {"world": {"links": {"latency": {"attribute": "ms", "times": 0.001, "unknown": 0.1}}}},
     {"network": {"sequence": {"files": ["a.graphml"]}, "rates": "uniform"}},
     {"network": {"sequence": {"graph": "random_geometric", "nodes": 9, "radius": 1, "length": 3}}},
     {"network": {"graph": "grid_2d", "nodes": 6, "rows": 2, "columns": 3}},

@@ -88,11 +88,11 @@ class WorldClock:
             pauses = self.stretch / rates.edges
         return Links(
             *(self.env, self.log, self.now),
-            edges=[(i, j) for i, j in physics.network.edges.tolist()],
+            network=physics.network,
             pauses=pauses.tolist(),
             draw_pause=exponentials(streams["exchanges"]),
             latency=physics.latency.tolist(),
-            transfer=physics.time_per_byte * message_bytes,
+            transfer=(physics.time_per_byte * message_bytes).tolist(),
         )
 
     def waited(self) -> list[float]:

@@ -12,6 +12,7 @@ from dadao_sim.events.world.situation import Situation, Tick
 
 if TYPE_CHECKING:
     from dadao_sim.events.world.places import Places
+    from dadao_sim.networks import Network
 
 HEARD_BY_NONE, HEARD_BY_I, HEARD_BY_J, HEARD_BY_BOTH = range(4)
 WHAT_IS_LOST = {HEARD_BY_NONE: LOST, HEARD_BY_I: LOST_AT_J, HEARD_BY_J: LOST_AT_I}
@@ -32,7 +33,7 @@ class Parcel(Tick):
 
 
 class Links:
-    """The exchanges over all edges.
+    """The exchanges over all edges of a ``network``.
 
     ``pauses`` (|E|,) lie between the ticks of each clock on average, drawn by ``draw_pause``; a
     message takes the ``latency`` of its edge, and in addition the ``transfer`` time that its bytes
@@ -45,14 +46,15 @@ class Links:
         log: EventLog,
         now: Situation,
         *,
-        edges: list[tuple[int, int]],
+        network: "Network",
         pauses: list[float],
         draw_pause: Draw,
         latency: list[float],
-        transfer: float,
+        transfer: list[float],
     ):
         self.env, self.log, self.now = env, log, now
-        self.edges, self.pauses, self.draw_pause = edges, pauses, draw_pause
+        self.network, self.pauses, self.draw_pause = network, pauses, draw_pause
+        self.edges: list[tuple[int, int]] = [(i, j) for i, j in network.edges.tolist()]
         self.latency, self.transfer = latency, transfer
         self.factor: Draw | None = None
         self.fate: Fate | None = None
@@ -89,7 +91,7 @@ class Links:
 
     def _take_no_time(self) -> bool:
         changed = self.factor or self.fate or self.places
-        return not changed and self.transfer == 0 and not any(self.latency)
+        return not changed and not any(self.transfer) and not any(self.latency)
 
     def _tick_at_once(self) -> Then:
         """The tick where exchanges take no time: the one that is worth a closure."""
@@ -131,7 +133,7 @@ class Links:
         heard = HEARD_BY_BOTH if fate is None else fate(e)
         parcel = Parcel(env, e, row, heard, crashes[i], crashes[j])
         log.write(env.now, SEND, e)
-        factor, latency, transfer = self.factor, self.latency[e], self.transfer
+        factor, latency, transfer = self.factor, self.latency[e], self.transfer[e]
         if factor is None:
             parcel.callbacks = self.then_both
             env.schedule(parcel, delay=latency + transfer)

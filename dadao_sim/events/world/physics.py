@@ -6,14 +6,16 @@ from typing import Any
 
 import numpy as np
 
-from dadao_sim.errors import InputError
+from dadao_sim.errors import InputError, within
 from dadao_sim.events.asked import PoissonRates
 from dadao_sim.events.world.draws import Streams
 from dadao_sim.events.world.durations import LogNormal
 from dadao_sim.events.world.fault import Fault
+from dadao_sim.events.world.per_link import of_each
 from dadao_sim.events.world.spec import LONGEST, SHORTEST, WorldSpec
 from dadao_sim.networks import Network
 
+SLOWEST = 1e-100  # bytes per second that are still above 0
 LATENCY_PER_EXCHANGE = 0.1  # what `time_unit: auto` leaves of latency times exchanges per node
 
 
@@ -22,15 +24,15 @@ class Physics:
     """A world that all methods of a repeat share; times in mean gradient intervals.
 
     ``slowness`` (n,) multiplies what a node takes; ``latency`` (|E|,) is the mean time that an
-    empty message takes over each edge, ``time_per_byte`` what each byte adds; ``faults`` is what
-    goes wrong, in the order in which it acts.
+    empty message takes over each edge, ``time_per_byte`` (|E|,) what each byte adds; ``faults`` is
+    what goes wrong, in the order in which it acts.
     """
 
     spec: WorldSpec
     network: Network
     slowness: np.ndarray
     latency: np.ndarray
-    time_per_byte: float
+    time_per_byte: np.ndarray
     faults: tuple[Fault, ...]
 
     def delays(self, message_bytes: float) -> np.ndarray:
@@ -136,8 +138,13 @@ def make_physics(
         fault.check(network, accuracy=accuracy, end=end)
     with np.errstate(over="ignore"):
         latency = _latency(spec, network) / spec.gradient_seconds
-    time_per_byte = 1 / (spec.links.bandwidth or math.inf) / spec.gradient_seconds
-    for key, time in (("latency", float(latency.max(initial=0.0))), ("bandwidth", time_per_byte)):
+        with within("links.bandwidth"):
+            bandwidth = of_each(
+                spec.links.bandwidth or math.inf, network, SLOWEST, math.inf, "above 0"
+            )
+        time_per_byte = 1 / bandwidth / spec.gradient_seconds
+    for key, times in (("latency", latency), ("bandwidth", time_per_byte)):
+        time = float(times.max(initial=0.0))
         if time > LONGEST:
             raise InputError(
                 f"links.{key}",
@@ -171,7 +178,8 @@ def _slowness(spec: WorldSpec, nodes: int, rng: np.random.Generator) -> np.ndarr
 
 def _latency(spec: WorldSpec, network: Network) -> np.ndarray:
     """Seconds per edge."""
-    latency = np.full(len(network.edges), spec.links.latency)
+    with within("links.latency"):
+        latency = of_each(spec.links.latency, network, 0.0, math.inf, "at least 0")
     if spec.links.latency_per_km > 0:
         if network.lengths_km is None or np.isnan(network.lengths_km).all():
             raise InputError(

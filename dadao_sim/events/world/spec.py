@@ -12,6 +12,7 @@ from pydantic import Field, Strict, model_validator
 
 from dadao_sim.events.world.durations import DURATIONS, Constant, Duration, Exponential, Sigma
 from dadao_sim.events.world.fault import FAULTS, Fault, Place
+from dadao_sim.events.world.per_link import PerLink, or_per_link
 from dadao_sim.events.world.schedule import Schedule
 from dadao_sim.events.world.section import Section, WithFaults, with_all_keys
 from dadao_sim.strict import ByKind, NotNegative, Positive, StrictModel, misuse, null_is
@@ -20,6 +21,10 @@ SHORTEST, LONGEST = 1e-6, 1e9  # of a gradient and its pause: a mean interval is
 NO_TIME = Constant(kind="constant", mean=0.0)
 Time = Annotated[Duration, ByKind(DURATIONS), null_is(NO_TIME)]
 Seconds = Annotated[NotNegative, null_is(0.0, NotNegative)]
+SecondsPerLink = Annotated[
+    NotNegative | PerLink, or_per_link(NotNegative), null_is(0.0, NotNegative | PerLink)
+]
+BytesPerSecond = Annotated[Positive | PerLink | None, or_per_link(Positive | None)]
 
 
 class WorldNodes(Section):
@@ -46,15 +51,18 @@ class WorldLinks(Section):
     place: ClassVar[Place] = "links"
     needs: ClassVar[Mapping[str, tuple[str, ...]]] = {"unknown_length_km": ("latency_per_km",)}
 
-    latency: Seconds = Field(default=0.0, description="of a message, in seconds")
+    latency: SecondsPerLink = Field(
+        default=0.0, description="of a message, in seconds; or of each link, {attribute: NAME}"
+    )
     latency_per_km: Seconds = Field(
         default=0.0, description="in addition, in seconds per km of length_km (fibre: 4.9e-6)"
     )
     unknown_length_km: Positive | None = Field(
         default=None, description="length of the edges that have none in a network that has some"
     )
-    bandwidth: Positive | None = Field(
-        default=None, description="bytes per second in each direction; no limit if absent"
+    bandwidth: BytesPerSecond = Field(
+        default=None,
+        description="bytes per second in each direction, or {attribute: NAME}; no limit if absent",
     )
 
 

@@ -1,10 +1,11 @@
 """The network a scenario asks for."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from dadao_sim.errors import within
+from dadao_sim.errors import InputError, within
 from dadao_sim.memory import require_room
 from dadao_sim.networks.graphml import read_graphml
 from dadao_sim.networks.graphs import Graph
@@ -19,7 +20,9 @@ from dadao_sim.networks.section.spec import (
     SequenceNetwork,
 )
 from dadao_sim.networks.sequence import GraphSequence, in_the_order_of_the_first
+from dadao_sim.networks.tables import with_edge_table
 from dadao_sim.strict import checked
+from dadao_sim.text.lines import listed, written
 
 
 def build_network(section: Any, rng: np.random.Generator) -> Network | GraphSequence:
@@ -28,9 +31,13 @@ def build_network(section: Any, rng: np.random.Generator) -> Network | GraphSequ
     What is random of it comes from ``rng``. Raises InputError naming the key at fault.
     """
     spec = checked(NetworkSpec, section)
-    if isinstance(spec, FileNetwork) and isinstance(spec.rates, EdgeAttribute):
-        return read_graphml(spec.file, spec.rates.attribute)
+    attribute = spec.rates.attribute if isinstance(spec.rates, EdgeAttribute) else None
+    if isinstance(spec, FileNetwork) and spec.edge_table is None and attribute is not None:
+        return read_graphml(spec.file, attribute)
     network = _without_rates(spec, rng)
+    if attribute is not None and isinstance(network, Network):
+        with within("rates"):
+            return _with_rates_of(network, attribute)
     with within("rates"):
         return with_rates(network, spec.rates)
 
@@ -39,10 +46,10 @@ def _without_rates(
     spec: BuiltNetwork | FileNetwork | SequenceNetwork, rng: np.random.Generator
 ) -> Network | GraphSequence:
     if isinstance(spec, FileNetwork):
-        return read_graphml(spec.file)
+        return _with_table(read_graphml(spec.file), spec)
     if isinstance(spec, Graph):
         require_room(spec.need())
-        return spec.build(rng)
+        return _with_table(_with_ids(spec.build(rng), spec), spec)
     assert isinstance(spec, SequenceNetwork), "there is no other"
     with within("sequence"):
         sequence = spec.sequence
@@ -55,3 +62,30 @@ def _without_rates(
         require_room(sequence.need(sequence.length))
         graphs = [sequence.build(rng) for _ in range(sequence.length)]
         return GraphSequence(graphs, name=f"{sequence.graph} x {sequence.length}")
+
+
+def _with_ids(network: Network, spec: Any) -> Network:
+    return network if spec.ids is None else replace(network, ids=spec.ids)
+
+
+def _with_table(network: Network, spec: Any) -> Network:
+    if spec.edge_table is None:
+        return network
+    with within("edge_table"):
+        return with_edge_table(network, spec.edge_table)
+
+
+def _with_rates_of(network: Network, attribute: str) -> Network:
+    """The network with an edge attribute as its rates."""
+    attributes = {**network.edge_attributes}
+    if network.lengths_km is not None:
+        attributes["length_km"] = network.lengths_km
+    if attribute not in attributes:
+        wrong = f"the edges have no {written(attribute)}"
+        raise InputError("attribute", wrong, f"they have {listed(attributes, 100)}")
+    rates = attributes[attribute]
+    missing = np.isnan(rates)
+    if missing.any():
+        edge = network.edge_called(*network.edges[int(missing.argmax())])
+        raise InputError("attribute", f"edge {edge} has no {written(attribute)}", "give every one")
+    return replace(network, rates=rates)

@@ -2,13 +2,13 @@
 
 from collections.abc import Iterator, Mapping
 from functools import cache
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
-from pydantic import Field, Strict, create_model, field_validator
+from pydantic import Field, Strict, create_model, field_validator, model_validator
 
 from dadao_sim.networks.graphs import GRAPHS, Graph
 from dadao_sim.networks.rates.spec import EdgeAttribute, Rates
-from dadao_sim.strict import ByKind, Count, FilePath, StrictModel, misuse, one_by_key
+from dadao_sim.strict import ByKind, Count, FilePath, StrictModel, Text, misuse, one_by_key
 
 
 class _WithoutAttributes(StrictModel):
@@ -31,8 +31,30 @@ class _Built(StrictModel):
         return _restored, (graph, section, self.__getstate__())
 
 
-class BuiltNetwork(_WithoutAttributes, _Built):
+EdgeTable = Annotated[
+    FilePath | None,
+    Field(
+        description="CSV of numbers of the edges: the first two columns are the ids of their ends, "
+        "the others edge attributes"
+    ),
+]
+
+
+class BuiltNetwork(_Built):
     """A graph made from its name."""
+
+    rates: Rates = Field(default="uniform", description="relative gossip rates of the edges")
+    ids: Annotated[tuple[Text, ...], Strict(False)] | None = Field(
+        default=None, description="what the nodes are called, one text each; 0, 1, ... if absent"
+    )
+    edge_table: EdgeTable = None
+
+    @model_validator(mode="after")
+    def _attributes_come_from_a_table(self) -> Self:
+        if isinstance(self.rates, EdgeAttribute) and self.edge_table is None:
+            only = "only a network read from a file, or with an edge_table, has edge attributes"
+            raise misuse(only, "rates")
+        return self
 
 
 class FileNetwork(StrictModel):
@@ -40,6 +62,7 @@ class FileNetwork(StrictModel):
 
     file: FilePath = Field(description="GraphML file, relative to the scenario file")
     rates: Rates = Field(default="uniform", description="relative gossip rates of the edges")
+    edge_table: EdgeTable = None
 
 
 class BuiltSequence(_Built):

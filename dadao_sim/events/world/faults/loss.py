@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import numpy as np
 from pydantic import Field, model_validator
 
-from dadao_sim.errors import InputError
+from dadao_sim.errors import InputError, within
 from dadao_sim.events.world.draws import Draw, uniforms
 from dadao_sim.events.world.exchanging import (
     HEARD_BY_BOTH,
@@ -16,6 +16,7 @@ from dadao_sim.events.world.exchanging import (
     Fate,
 )
 from dadao_sim.events.world.fault import Fault, RoundFault
+from dadao_sim.events.world.per_link import PerLink, of_each, or_per_link
 from dadao_sim.strict import StrictModel, require_beside
 
 if TYPE_CHECKING:
@@ -25,12 +26,16 @@ if TYPE_CHECKING:
 ATTEMPTS = 10_000  # of an exchange of a round, after which it is hopeless
 
 Share = Annotated[float, Field(ge=0, lt=1)]
+ShareOfEach = Annotated[Share | PerLink, or_per_link(Share)]
 
 
 class Loss(StrictModel):
     """Messages that do not arrive: alone, or in bursts (Gilbert and Elliott)."""
 
-    probability: Share = Field(description="that an exchange (noticed: both) or a message is lost")
+    probability: ShareOfEach = Field(
+        description="that an exchange (noticed: both) or a message is lost; or that of each link, "
+        "{attribute: NAME}"
+    )
     noticed: Literal["both", "one"] = Field(
         default="both",
         description="both: neither end acts; one: each message is lost on its own, unnoticed",
@@ -55,24 +60,29 @@ class Loss(StrictModel):
         )
         return self
 
-    def chances(self, edges: int, draw: Draw) -> Callable[[int], float]:
+    def usual(self, network: "Network") -> list[float]:
+        """The probability of each link outside of bursts. InputError where it is none."""
+        with within("links.loss.probability"):
+            return of_each(self.probability, network, 0.0, 1.0, "from 0 to below 1").tolist()
+
+    def chances(self, network: "Network", draw: Draw) -> Callable[[int], float]:
         """The probability of loss at an exchange over an edge, whose state moves on with each."""
-        usual, in_burst = self.probability, self.burst_probability
+        usual, in_burst = self.usual(network), self.burst_probability
         if in_burst is None:
-            return lambda edge: usual
-        burst = [False] * edges
+            return usual.__getitem__
+        burst = [False] * len(usual)
         start, end = self.burst_start, self.burst_end
 
         def probability(edge: int) -> float:
             if draw() < (end if burst[edge] else start):
                 burst[edge] = not burst[edge]
-            return in_burst if burst[edge] else usual
+            return in_burst if burst[edge] else usual[edge]
 
         return probability
 
-    def fates(self, edges: int, draw: Draw) -> Fate:
+    def fates(self, network: "Network", draw: Draw) -> Fate:
         """The fate of each exchange: one draw for both ends, or one for each message."""
-        probability = self.chances(edges, draw)
+        probability = self.chances(network, draw)
         if self.noticed == "both":
             return lambda edge: HEARD_BY_BOTH if draw() >= probability(edge) else HEARD_BY_NONE
 
@@ -90,22 +100,27 @@ class Losses(Fault):
     stream = "losses"
     loss: Loss | None = Field(default=None, description="of messages; none if absent")
 
+    def check(self, network: "Network", *, accuracy: bool, end: float) -> None:
+        """InputError where a link has no probability of its own that is one."""
+        assert self.loss is not None
+        self.loss.usual(network)
+
     def on_links(self, links: "Links", rng: np.random.Generator) -> None:
         """Some exchanges are heard by one end, or by none."""
         assert self.loss is not None
-        links.lose(self.loss.fates(len(links.edges), uniforms(rng)))
+        links.lose(self.loss.fates(links.network, uniforms(rng)))
 
     def in_rounds(self, network: "Network", rng: np.random.Generator) -> RoundFault:
         """What is lost is sent again."""
         assert self.loss is not None
-        return LossesInRounds(self.loss, len(network.edges), uniforms(rng))
+        return LossesInRounds(self.loss, network, uniforms(rng))
 
 
 class LossesInRounds(RoundFault):
     """A lost exchange is repeated after twice the delay of its edge, until it succeeds."""
 
-    def __init__(self, loss: Loss, edges: int, draw: Draw):
-        self.draw, self.chance = draw, loss.chances(edges, draw)
+    def __init__(self, loss: Loss, network: "Network", draw: Draw):
+        self.draw, self.chance = draw, loss.chances(network, draw)
         self.repeated: list[int] = []
 
     def delay(self, delay: np.ndarray, mean: np.ndarray) -> np.ndarray:
