@@ -91,7 +91,15 @@ def test_its_keys_are_checked_and_described_like_ours():
     )
     laws = schema["nodes"]["properties"]["pause"]["oneOf"]
     laws = {whole["$defs"][law["$ref"].rpartition("/")[2]]["title"] for law in laws}
-    assert laws == {"Constant", "Exponential", "LogNormal", "Pareto", "Empirical", "Uniform"}
+    assert laws == {
+        "Constant",
+        "Exponential",
+        "LogNormal",
+        "Pareto",
+        "Empirical",
+        "Trace",
+        "Uniform",
+    }
 
 
 @pytest.mark.usefixtures("registered")

@@ -41,6 +41,8 @@ def folder(tmp_path, monkeypatch):
     patients = features.assign(remark="none", days=np.arange(60) % 7)
     patients.to_csv("patients.tsv", sep="\t")
     (tmp_path / "links.csv").write_text(table("one,other,ms,mbit,lost"))
+    (tmp_path / "failures.csv").write_text(table("node,from,to"))
+    (tmp_path / "times.csv").write_text(table("node,time"))
     return tmp_path
 
 
@@ -69,7 +71,8 @@ def test_the_python_of_the_page_runs(folder):
 
 
 @pytest.mark.parametrize("section", [s for s in YAMLS if "network" in s or "world" in s])
-def test_the_networks_and_worlds_of_the_pages_run(folder, section):
+def test_the_networks_and_worlds_of_the_pages_run(folder, monkeypatch, section):
+    monkeypatch.chdir("/")  # files lie beside the scenario, wherever it is run
     scenario = {
         "name": "page",
         "problem": {"kind": "averaging", "data": {"kind": "synthetic", "dim": 1}},

@@ -157,12 +157,12 @@ def test_loads(folder: Path):
         (
             "nodes: 20",
             "nodes: 20, rows: 4",
-            "star.yaml:12: network.rows: unknown key (known: graph, nodes, rates)",
+            "star.yaml:12: network.rows: unknown key (known: graph, nodes, rates, ids, edge_table)",
         ),
         (
             "rates: uniform",
             "rates: {attribute: km}",
-            "star.yaml:12: network.rates: only a network read from one file has edge attributes",
+            "star.yaml:12: network.rates: only a network read from a file, or with an edge_table",
         ),
         (
             "rates: uniform",

@@ -65,6 +65,7 @@ LAWS = (
     {"kind": "lognormal", "mean": 1, "sigma": 0.5},
     {"kind": "pareto", "mean": 1, "shape": 3},
     {"kind": "empirical", "values": [1, 2]},
+    {"kind": "trace", "file": "times.csv", "mean": 1},
 )
 WORLD: dict[str, Any] = {
     "preset": "wan",
@@ -188,6 +189,7 @@ VARIANTS: list[dict[str, Any]] = [
     {"network": {"file": "a.graphml", "rates": {"attribute": "km"}}},
     {"network": {"graph": "cycle", "nodes": 4, "rates": COMPUTED}},
     {"network": {"graph": "path", "nodes": 2, "ids": ["a", "b"], "edge_table": "links.csv"}},
+    {"world": {"nodes": {"failures": {"file": "f.csv", "times": 2, "state": "lost"}}}},
     {"world": {"links": {"latency": {"attribute": "ms", "times": 0.001, "unknown": 0.1}}}},
     {"network": {"sequence": {"files": ["a.graphml"]}, "rates": "uniform"}},
     {"network": {"sequence": {"graph": "random_geometric", "nodes": 9, "radius": 1, "length": 3}}},

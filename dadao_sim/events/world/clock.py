@@ -54,7 +54,7 @@ class WorldClock:
 
     def _start_nodes(self, rates: PoissonRates, streams: Streams) -> Running:
         """The world in which the nodes compute, those that are late later."""
-        nodes = self.physics.spec.nodes
+        nodes, network = self.physics.spec.nodes, self.physics.network
         draw_pause = (
             nodes.pause.unit_draws(streams["pauses"])
             if nodes.pause.mean > 0
@@ -63,7 +63,7 @@ class WorldClock:
         resume_computing, stop = start_nodes(
             *(self.env, self.log, self.now),
             *(_pauses(self.physics, rates, self.stretch).tolist(), nodes.gradient.mean),
-            *(draw_pause, nodes.gradient.unit_draws(streams["durations"])),
+            *(draw_pause, nodes.gradient.draws_of_nodes(network, streams["durations"])),
         )
         computes = (rates.nodes > 0).tolist()
 

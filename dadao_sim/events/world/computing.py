@@ -18,13 +18,13 @@ def start_nodes(
     pauses: list[float],
     gradient: float,
     draw_pause: Draw,
-    draw_gradient: Draw,
+    draw_gradient: list[Draw],
 ) -> tuple[Callable[[int], None], Callable[[int], None]]:
     """What begins and what ends the computing of a node: functions of the node.
 
-    Node i pauses ``pauses[i]`` on average and computes for ``gradient`` times its slowness. A
-    gradient that takes no time is one atomic row, and a node that becomes slower pauses longer.
-    What is under way when the node stops is lost.
+    Node i pauses ``pauses[i]`` on average and computes for ``gradient`` times its slowness, times
+    what ``draw_gradient[i]`` draws. A gradient that takes no time is one atomic row, and a node
+    that becomes slower pauses longer. What is under way when the node stops is lost.
     """
     time, kind, place, start = log.time, log.kind, log.place, log.start
     schedule = env.schedule
@@ -52,7 +52,7 @@ def start_nodes(
         place.append(i)
         start.append(-1)
         tick.callbacks = then_end
-        schedule(tick, delay=gradient * slowness[i] * draw_gradient())
+        schedule(tick, delay=gradient * slowness[i] * draw_gradient[i]())
 
     def end(tick: Any) -> None:
         i = tick.k

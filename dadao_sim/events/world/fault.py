@@ -80,12 +80,14 @@ class Fault(StrictModel):
     first of them.
 
     ``stream`` names its random numbers, where they are not called like itself; ``needs``, for a key
-    that has no effect alone, the keys of which one must be beside it.
+    that has no effect alone, the keys of which one must be beside it; ``excludes`` the keys of
+    faults of the same place that cannot act beside it.
     """
 
     place: ClassVar[Place]
     stream: ClassVar[str] = ""
     needs: ClassVar[Mapping[str, tuple[str, ...]]] = {}
+    excludes: ClassVar[tuple[str, ...]] = ()
 
     @classmethod
     def names(cls) -> tuple[str, ...]:

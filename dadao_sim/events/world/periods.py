@@ -4,7 +4,9 @@ Each node and each link has random numbers of its own, so that its periods are t
 every world of a repeat, whatever method asks, how often, and for which of them first.
 """
 
-from collections.abc import Callable
+import math
+from collections import deque
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Self
 
 import numpy as np
@@ -118,3 +120,25 @@ class PeriodsOfMany:
     def clear(self, t: np.ndarray) -> np.ndarray:
         """The first times from ``t`` on outside all periods, (count,)."""
         return np.where(self.go_to(t), self.end, t)
+
+
+class GivenPeriods(PeriodsOfMany):
+    """Periods that are known: rows of which k below ``count``, begin and end, in order of time and
+    without two of one k at once. After the last of a k there is none for ever.
+    """
+
+    def __init__(self, given: Sequence[tuple[int, float, float]], count: int):
+        self.left: list[deque[tuple[float, float]]] = [deque() for _ in range(count)]
+        for k, begin, end in given:
+            self.left[k].append((begin, end))
+        self.begin, self.end = np.zeros(count), np.zeros(count)
+        self.passed = np.zeros(count, dtype=bool)
+        self.known = np.zeros(count, dtype=bool)
+        self.go_on(np.arange(count))
+
+    def go_on(self, those: np.ndarray) -> None:
+        """Leave the present periods of ``those`` (numbers) for the next."""
+        for k in those.tolist():
+            following = self.left[k].popleft() if self.left[k] else (math.inf, math.inf)
+            self.begin[k], self.end[k] = following
+        self.known[those] = False

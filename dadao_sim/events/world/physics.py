@@ -23,7 +23,8 @@ LATENCY_PER_EXCHANGE = 0.1  # what `time_unit: auto` leaves of latency times exc
 class Physics:
     """A world that all methods of a repeat share; times in mean gradient intervals.
 
-    ``slowness`` (n,) multiplies what a node takes; ``latency`` (|E|,) is the mean time that an
+    ``slowness`` (n,) multiplies what a node takes, and ``relative_means`` (n,) what its gradients
+    take where each node has times of its own; ``latency`` (|E|,) is the mean time that an
     empty message takes over each edge, ``time_per_byte`` (|E|,) what each byte adds; ``faults`` is
     what goes wrong, in the order in which it acts.
     """
@@ -31,6 +32,7 @@ class Physics:
     spec: WorldSpec
     network: Network
     slowness: np.ndarray
+    relative_means: np.ndarray
     latency: np.ndarray
     time_per_byte: np.ndarray
     faults: tuple[Fault, ...]
@@ -45,7 +47,8 @@ class Physics:
 
     def gradient_means(self) -> np.ndarray:
         """The mean time of a gradient at each node, faults included, (n,)."""
-        return self.spec.nodes.gradient.mean * self.slowness * self.mean_slowing()
+        means = self.spec.nodes.gradient.mean * self.relative_means
+        return means * self.slowness * self.mean_slowing()
 
     def gone(self, seed: np.random.SeedSequence, end: float) -> np.ndarray:
         """The times up to ``end`` in which nodes are not there: node, begin and end, (rows, 3).
@@ -134,6 +137,8 @@ def make_physics(
             f"node {node} would hardly ever compute: it takes {slowness.max():g} "
             f"times as long as others, and the run ends at {end:g}",
         )
+    with within("nodes.gradient"):
+        relative_means = nodes.gradient.relative_means(network)
     for fault in faults:
         fault.check(network, accuracy=accuracy, end=end)
     with np.errstate(over="ignore"):
@@ -156,6 +161,7 @@ def make_physics(
         spec=spec,
         network=network,
         slowness=slowness,
+        relative_means=relative_means,
         latency=latency,
         time_per_byte=time_per_byte,
         faults=faults,

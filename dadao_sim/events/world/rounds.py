@@ -4,7 +4,7 @@ No queue of events is needed: the end of a round is a maximum of sums over the n
 it waits for, computed for all nodes at once. The laws are those of the asynchronous world.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -56,8 +56,10 @@ class RoundWorld:
         network, streams = physics.network, Streams(seed)
         self.log = EventLog(network.edges, 1.0, streams["marks"])
         self.chance, self.coin_seed, self.number = chance, self.log.first_mark, 0
-        self.rng = streams["durations"]
-        self.prepares = _gradients(physics, preparation, streams["preparation"])
+        law = physics.spec.nodes.gradient
+        self.draw = law.blocks_of_nodes(network, streams["durations"])
+        first = law.blocks_of_nodes(network, streams["preparation"])
+        self.prepares = _gradients(physics, preparation, first)
         self.faults = [
             fault.in_rounds(network, streams[fault.random_stream()]) for fault in physics.faults
         ]
@@ -127,7 +129,7 @@ class RoundWorld:
         """How long each node computes in a round, (n,)."""
         if self.physics.spec.nodes.gradient.mean == 0:
             return self.physics.interval() * self.physics.slowness
-        return _gradients(self.physics, self.gradients, self.rng)
+        return _gradients(self.physics, self.gradients, self.draw)
 
     def exchange(self, senders: np.ndarray | None = None) -> None:
         """Every node sends to its neighbours and hears from them, or only the ``senders`` of a
@@ -172,21 +174,16 @@ class RoundWorld:
         return delay
 
 
-def _gradient(physics: Physics, rng: np.random.Generator) -> np.ndarray:
-    """How long a gradient takes at each node, (n,)."""
-    law = physics.spec.nodes.gradient
-    return law.mean * physics.slowness * law.unit_block(rng, len(physics.slowness))
-
-
-def _gradients(physics: Physics, count: float, rng: np.random.Generator) -> np.ndarray:
+def _gradients(physics: Physics, count: float, draw: Callable[[], np.ndarray]) -> np.ndarray:
     """How long ``count`` gradients take one after the other, of the last only a share; (n,).
 
     No time where gradients take none: the interval of such a world is the pause between them.
     """
-    if physics.spec.nodes.gradient.mean == 0:
+    mean = physics.spec.nodes.gradient.mean
+    if mean == 0:
         return np.zeros(len(physics.slowness))
     whole = int(count)
-    times = [_gradient(physics, rng) for _ in range(whole)]
+    times = [mean * physics.slowness * draw() for _ in range(whole)]
     if count > whole:
-        times.append((count - whole) * _gradient(physics, rng))
+        times.append((count - whole) * (mean * physics.slowness * draw()))
     return np.sum(times, axis=0) if times else np.zeros(len(physics.slowness))

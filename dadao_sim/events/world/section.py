@@ -33,12 +33,21 @@ class Section(StrictModel):
         for fault in FAULTS.values():
             if fault.place == self.place and set(fault.needs) <= set(type(self).model_fields):
                 require_beside(self, fault.needs)
+                _refuse_beside(self, fault)
         return self
 
     def __reduce__(self) -> tuple[Callable[..., "Section"], tuple[Any, ...]]:
         # The class with the faults' keys has no name in a module by which pickle could find it.
         own = next(model for model in type(self).__mro__ if Section in model.__bases__)
         return _restored, (own, self.model_dump())
+
+
+def _refuse_beside(section: Section, fault: type[Fault]) -> None:
+    """Raise the error of a validator where a fault acts beside one that it excludes."""
+    for other in fault.excludes:
+        if fault.at(section).acts and FAULTS[other].at(section).acts:
+            name = fault.names()[0]
+            raise misuse(f"cannot act beside {name}; say {other}: null", other)
 
 
 class WithFaults:

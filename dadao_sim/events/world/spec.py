@@ -159,6 +159,9 @@ class WorldSpec(StrictModel):
 
     @model_validator(mode="after")
     def _makes_sense(self) -> "WorldSpec":
+        if self.nodes.pause.of_nodes:
+            kind = getattr(self.nodes.pause, "kind", "")
+            raise misuse(f"{kind} is for gradients only", "nodes", "pause", "kind")
         interval = self.nodes.gradient.mean + self.nodes.pause.mean
         if interval == 0:
             raise misuse("pause and gradient both take no time; give one of them a mean", "nodes")

@@ -59,15 +59,16 @@ class Crashes(Fault):
     def in_rounds(self, network: "Network", rng: np.random.Generator) -> RoundFault:
         """A gradient that a crash meets begins anew, and the others wait."""
         assert self.crashes is not None
-        return CrashesInRounds(self.crashes, network, rng)
+        periods = PeriodsOfMany(self.crashes, network.nodes, rng)
+        return CrashesInRounds(self.crashes.state, network, periods)
 
 
 class CrashesInRounds(RoundFault):
     """A node begins, and exchanges, when it is there; its gradient needs a time without a crash."""
 
-    def __init__(self, crashes: CrashPeriods, network: "Network", rng: np.random.Generator):
-        self.state, self.network, self.joined = crashes.state, network, False
-        self.periods = PeriodsOfMany(crashes, network.nodes, rng)
+    def __init__(self, state: str, network: "Network", periods: PeriodsOfMany):
+        self.state, self.network, self.periods = state, network, periods
+        self.joined = False
 
     def begun(self, begun: np.ndarray, durations: np.ndarray) -> np.ndarray:
         """After the crashes that come before the end. InputError where there is always one."""
