@@ -26,6 +26,7 @@ from dadao_sim.algorithms.contract.rounds import RoundMethod
 from dadao_sim.algorithms.contract.schedules import StepSchedule
 from dadao_sim.compression import Compression
 from dadao_sim.errors import InputError
+from dadao_sim.events.world.node_ids import NumbersOfNodes
 from dadao_sim.events.world.spec import WorldSpec
 from dadao_sim.local_steps.section.spec import LocalStepSpec
 from dadao_sim.metrics import METRICS, Metric
@@ -201,9 +202,10 @@ class StartSpec(StrictModel):
 class ClockSpec(StrictModel):
     """How fast the nodes compute."""
 
-    node_rates: Annotated[tuple[Positive, ...], Strict(False), Field(min_length=1)] | None = Field(
+    node_rates: NumbersOfNodes = Field(
         default=None,
-        description="gradients per unit of time of each node, one number per node; 1 if absent",
+        description="gradients per unit of time of each node: one number per node, or a mapping of "
+        "nodes' ids; 1 if absent",
     )
 
 

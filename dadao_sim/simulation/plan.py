@@ -20,6 +20,7 @@ from dadao_sim.events.poisson import PoissonClock
 from dadao_sim.events.rounds import RoundClock
 from dadao_sim.events.walk import WalkClock
 from dadao_sim.events.world.clock import WorldClock
+from dadao_sim.events.world.node_ids import numbers_of_nodes
 from dadao_sim.events.world.physics import Physics
 from dadao_sim.events.world.rounds import RoundWorld
 from dadao_sim.metrics import Metric
@@ -122,7 +123,9 @@ def make_plan(scenario: Scenario, key: RunKey, parts: Parts) -> Plan:
     if method.needs_averaging and scenario.start != StartSpec():
         raise InputError("start", f"{label} starts at the points it averages", "leave start out")
     if scenario.clock.node_rates is not None:
-        tuning = with_node_rates(tuning, method, np.array(scenario.clock.node_rates))
+        with within("clock.node_rates"):
+            rates = numbers_of_nodes(scenario.clock.node_rates, network.graphs[0])
+        tuning = with_node_rates(tuning, method, rates)
     world, unit = parts.world, 1.0
     if world is not None and spec.time_unit is not None:
         world = replace(world, spec=world.spec.model_copy(update={"time_unit": spec.time_unit}))
@@ -295,10 +298,6 @@ def with_node_rates(tuning: Tuning, method: Method, rates: np.ndarray) -> Tuning
     if tuning.clock is None or not tuning.clock.nodes.any() or tuning.clock.pace != "poisson":
         raise InputError(
             f"{where}: {method.name} has no clocks at its nodes; leave one of them out"
-        )
-    if rates.shape != tuning.clock.nodes.shape:
-        raise InputError(
-            f"{where}: {len(rates)} given for {len(tuning.clock.nodes)} nodes; give one per node"
         )
     return replace(tuning, clock=replace(tuning.clock, nodes=tuning.clock.nodes * rates))
 

@@ -11,6 +11,7 @@ from dadao_sim.events.asked import PoissonRates
 from dadao_sim.events.world.draws import Streams
 from dadao_sim.events.world.durations import LogNormal
 from dadao_sim.events.world.fault import Fault
+from dadao_sim.events.world.node_ids import numbers_of_nodes
 from dadao_sim.events.world.per_link import of_each
 from dadao_sim.events.world.spec import LONGEST, SHORTEST, WorldSpec
 from dadao_sim.networks import Network
@@ -121,7 +122,7 @@ def make_physics(
     if not isinstance(network, Network):
         raise InputError("a sequence of graphs has no links that last; use changes")
     nodes, faults = spec.nodes, spec.faults()
-    slowness = _slowness(spec, network.nodes, rng)
+    slowness = _slowness(spec, network, rng)
     interval = nodes.gradient.mean + nodes.pause.mean
     if slowness.min() * interval < SHORTEST:
         node = network.called(int(slowness.argmin()))
@@ -168,17 +169,14 @@ def make_physics(
     )
 
 
-def _slowness(spec: WorldSpec, nodes: int, rng: np.random.Generator) -> np.ndarray:
+def _slowness(spec: WorldSpec, network: Network, rng: np.random.Generator) -> np.ndarray:
     """The factor of each node, (n,)."""
-    given, sigma = spec.nodes.slowness, spec.nodes.slowness_spread
-    if given is not None and len(given) != nodes:
-        raise InputError(
-            "nodes.slowness", f"{len(given)} given for {nodes} nodes", "give one per node"
-        )
-    slowness = np.ones(nodes) if given is None else np.array(given)
+    sigma = spec.nodes.slowness_spread
+    with within("nodes.slowness"):
+        slowness = numbers_of_nodes(spec.nodes.slowness, network)
     if sigma == 0:
         return slowness
-    factors = LogNormal(kind="lognormal", sigma=sigma).unit_block(rng, nodes)
+    factors = LogNormal(kind="lognormal", sigma=sigma).unit_block(rng, network.nodes)
     return slowness * (factors * math.exp(sigma**2 / 2))  # of median 1, not of mean 1
 
 

@@ -8,10 +8,11 @@ limit, no fault, also where a preset has some.
 from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import Field, Strict, model_validator
+from pydantic import Field, model_validator
 
 from dadao_sim.events.world.durations import DURATIONS, Constant, Duration, Exponential, Sigma
 from dadao_sim.events.world.fault import FAULTS, Fault, Place
+from dadao_sim.events.world.node_ids import NumbersOfNodes
 from dadao_sim.events.world.per_link import PerLink, or_per_link
 from dadao_sim.events.world.schedule import Schedule
 from dadao_sim.events.world.section import Section, WithFaults, with_all_keys
@@ -37,8 +38,10 @@ class WorldNodes(Section):
         default=Exponential(kind="exponential", mean=1.0),
         description="from the end of a gradient to the start of the next",
     )
-    slowness: Annotated[tuple[Positive, ...], Strict(False), Field(min_length=1)] | None = Field(
-        default=None, description="factor on gradient and pause, one number per node; 1 if absent"
+    slowness: NumbersOfNodes = Field(
+        default=None,
+        description="factor on gradient and pause: one number per node, or a mapping of nodes' "
+        "ids; 1 if absent",
     )
     slowness_spread: Annotated[Sigma, null_is(0.0, Sigma)] = Field(
         default=0.0, description="sigma of log-normal factors drawn for the nodes, of median 1"
