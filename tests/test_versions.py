@@ -30,14 +30,18 @@ def pinned(name):
 
 def test_the_lowest_versions_are_those_asked_for():
     lowest = pinned("constraints-lowest.txt")
-    extras = [line for extra in ("cluster", "report", "tune") for line in EXTRAS[extra]]
+    extras = [line for extra in ("cluster", "libsvm", "report", "tune") for line in EXTRAS[extra]]
     for name, version in bounds([*PROJECT["dependencies"], *extras]):
         assert lowest[name] == version, name
 
 
 def test_the_pinned_versions_are_allowed():
     versions = pinned("constraints.txt")
-    extras = [line for extra in ("cluster", "learned", "report", "tune") for line in EXTRAS[extra]]
+    extras = [
+        line
+        for extra in ("cluster", "learned", "libsvm", "report", "tune")
+        for line in EXTRAS[extra]
+    ]
     for name, version in bounds([*PROJECT["dependencies"], *extras]):
         assert versions[name] >= version, name
 

@@ -182,6 +182,7 @@ VARIANTS: list[dict[str, Any]] = [
         }
     },
     {"problem": {**HUBER, "data": AUTHORS}},
+    {"problem": {**HUBER, "data": {**SET, "kind": "libsvm", "name": "abalone"}}},
     {"problem": {**HUBER, "data": SIGNAL}},
     {"problem": {"kind": "least_squares", "data": IMAGE}},
     *({"local_step": {"prox": term}} for term in TERMS),
