@@ -18,6 +18,8 @@ from dadao_sim.networks.edges import canonical_edges, count_components, edge_key
 from dadao_sim.networks.ids import in_quotes, not_there, unique
 from dadao_sim.networks.spectrum_dense import DenseSpectrum
 from dadao_sim.strict import hides
+from dadao_sim.text.cards import Card, Carded
+from dadao_sim.text.lines import listed
 
 if TYPE_CHECKING:
     import networkx
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
 
     Spectrum: TypeAlias = DenseSpectrum | SparseSpectrum
 
+SHOWN_CHI = 300  # nodes, up to which what is printed of a network has its constants
 DENSE_NODES = 1500  # up to here the spectrum is computed in full, above it is bounded
 KEPT_SPECTRA = 4
 LEAST_RATE, LARGEST_RATE = 1e-100, 1e100  # beyond them products of chi1 and chi2 overflow
@@ -34,8 +37,8 @@ MOST_NODES = 2**31 - 1  # what the numbers of edges' ends can hold
 FARTHEST = 1e12  # coordinate, beyond which nothing can be drawn
 
 
-@dataclass(frozen=True, eq=False)
-class Network:
+@dataclass(frozen=True, eq=False, repr=False)
+class Network(Carded):
     """A connected simple graph on nodes 0..n-1, and the relative rates of its edges.
 
     The constructor puts the edges into one order (i < j, lexicographic), with all that is per edge,
@@ -167,6 +170,20 @@ class Network:
             found[name] = numbers[order]
             found[name].flags.writeable = False
         return found
+
+    def card(self) -> Card:
+        """See :class:`Carded`; chi1 and chi2 where they take no time."""
+        degree = np.bincount(self.edges.ravel(), minlength=self.nodes)
+        facts = {
+            "degree": f"{degree.min()} to {degree.max()}, mean {degree.mean():.3g}",
+            "rates": in_range(self.rates),
+        }
+        if self.nodes <= SHOWN_CHI:
+            facts["chi1, chi2"] = f"{self.chi1(self.rates):.4g}, {self.chi2(self.rates):.4g}"
+        facts |= {} if self.ids is None else {"ids": listed(self.ids, 60)}
+        facts |= {} if not self.edge_attributes else {"of edges": listed(self.edge_attributes, 60)}
+        facts |= {"added": f"{self.added_edges:,} edges"} if self.added_edges else {}
+        return Card(f"Network {self.name}: {self.nodes:,} nodes, {len(self.edges):,} edges", facts)
 
     @property
     def graphs(self) -> tuple[Network, ...]:
@@ -315,6 +332,12 @@ def _texts(what: str, names: Any) -> tuple[str, ...]:
         return tuple(map(str, names))
     except TypeError:
         raise InputError(what, f"one text per node is needed, not {names!r}") from None
+
+
+def in_range(values: np.ndarray) -> str:
+    """Numbers by their range; of equal ones that they are."""
+    least, most = float(values.min()), float(values.max())
+    return f"all {least:.4g}" if least == most else f"{least:.4g} to {most:.4g}"
 
 
 def real_numbers(name: str, values: ArrayLike) -> np.ndarray:

@@ -11,14 +11,16 @@ from numpy.typing import ArrayLike
 from dadao_sim.errors import InputError, within
 from dadao_sim.networks.edges import edge_keys, find_edges
 from dadao_sim.networks.ids import in_quotes
-from dadao_sim.networks.network import Network
+from dadao_sim.networks.network import Network, in_range
+from dadao_sim.text.cards import Card, Carded
+from dadao_sim.text.lines import listed
 
 if TYPE_CHECKING:
     import networkx
 
 
-@dataclass(frozen=True, eq=False)
-class GraphSequence:
+@dataclass(frozen=True, eq=False, repr=False)
+class GraphSequence(Carded):
     """Networks q = 0..K-1 on the same nodes, gone through in a cycle; each of them connected.
 
     Made from ``graphs``, networks or graphs of networkx, whose nodes are matched by their ids:
@@ -69,6 +71,16 @@ class GraphSequence:
     @cached_property
     def _keys(self) -> np.ndarray:
         return edge_keys(self.edges, self.nodes)
+
+    def card(self) -> Card:
+        """See :class:`Carded`."""
+        edges = np.array([len(graph.edges) for graph in self.graphs])
+        facts = {
+            "graphs": listed((graph.name for graph in self.graphs), 60),
+            "edges": f"{in_range(edges)} in each, {len(self.edges):,} in all",
+        }
+        title = f"GraphSequence {self.name}: {len(self.graphs):,} graphs on {self.nodes:,} nodes"
+        return Card(title, facts)
 
     @property
     def ids(self) -> tuple[str, ...] | None:

@@ -54,7 +54,8 @@ from dadao_sim.results.folder import (
 from dadao_sim.results.latex import LATEX, summary_table
 from dadao_sim.results.lock import FolderLock
 from dadao_sim.results.names import printed_names
-from dadao_sim.results.summary import summarise, summary_csv
+from dadao_sim.results.summary import costs_card, summarise, summary_csv
+from dadao_sim.text.cards import Card, Carded
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -98,8 +99,8 @@ class FinishedRun:
         return self.row["algorithm"], self.row["repeat"]
 
 
-@dataclass
-class Result:
+@dataclass(repr=False)
+class Result(Carded):
     """The outcome of a scenario.
 
     Attributes:
@@ -238,6 +239,17 @@ class Result:
         Raises InputError for an axis that is unknown, or that the result does not have.
         """
         return axis_named(x).spent(self.curves, self.terms if terms is None else terms)
+
+    def card(self) -> Card:
+        """See `Carded`: the cost to the finest accuracy, as medians over the repeats."""
+        scenario = self.manifest.get("scenario", {})
+        repeats = self.runs["repeat"].nunique()
+        count = f"{len(self.methods)} algorithms x {repeats} repeats"
+        title = f"Result {scenario.get('name', '')}: {count}, {len(self.curves):,} samples"
+        with suppress(InputError, KeyError):  # of a manifest that is none of ours
+            summary = self.summary
+            return costs_card(title, summary[summary["accuracy"] == summary["accuracy"].min()])
+        return Card(title)
 
     def save(self, folder: str | Path) -> None:
         """Write the result to `folder`, replacing an earlier one there.

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from dadao_sim.errors import InputError
 from dadao_sim.results.axes import TABLED, Axis, Terms, axis_named
+from dadao_sim.text.cards import Card, flow
+from dadao_sim.text.labels import EXPERIMENTAL
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -23,6 +25,8 @@ STATISTICS = {"median": 50, "p10": 10, "p90": 90}
 NOT_REACHED = "not reached"
 NOT_TRIED = "not tried"
 TERMS = Terms()
+SHOWN = ("communications", "gradients", "time", "seconds")
+"""What is shown of a table of costs where it is printed as an object."""
 
 
 def percentile(values: Sequence[float], percent: int) -> float:
@@ -173,6 +177,28 @@ def quantities_of(summary: DataFrame) -> list[str]:
     """What a summary counts, in its order."""
     ending = "_median"
     return [str(name).removesuffix(ending) for name in summary if str(name).endswith(ending)]
+
+
+def costs_card(title: str, summary: DataFrame, by: Sequence[str] = ()) -> Card:
+    """The medians of a table of `summarise`, with the columns ``by`` beside them."""
+    shown = [name for name in quantities_of(summary) if name in SHOWN]
+
+    def median(row: Mapping[Any, Any], name: str) -> str:
+        return cost_text(row[f"{name}_median"], "{:,.0f}".format)
+
+    rows = [
+        [
+            *(flow(row[name]) for name in by),
+            row["algorithm"] + EXPERIMENTAL * row["experimental"],
+            f"{row['accuracy']:g}",
+            f"{row['reached']}/{row['repeats']}",
+            *(median(row, name) for name in shown),
+            row["status"],
+        ]
+        for row in summary.to_dict("records")
+    ]
+    columns = [*by, "algorithm", "accuracy", "reached", *shown, "ended"]
+    return Card(title, {}, columns, rows, words=len(by) + 1)
 
 
 def summary_csv(summary: DataFrame) -> bytes:

@@ -34,11 +34,13 @@ from dadao_sim.results.folder import manifest_of
 from dadao_sim.results.result import Result, load_result, read_table, write_table
 from dadao_sim.results.summary import (
     COST_COLUMNS,
+    costs_card,
     costs_to_accuracy,
     over_repeats,
     summary_columns,
     summary_csv,
 )
+from dadao_sim.text.cards import Card, Carded
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -71,8 +73,8 @@ class CellResult:
         return ", ".join(f"{key}={value}" for key, value in self.values.items())
 
 
-@dataclass(frozen=True)
-class SweepResult:
+@dataclass(frozen=True, repr=False)
+class SweepResult(Carded):
     """The outcome of a sweep.
 
     Attributes:
@@ -114,6 +116,14 @@ class SweepResult:
     def looks(self) -> dict[str, str | None]:
         """The colour, dash and marker of each method; see `Result.looks`."""
         return {name: method["look"] for name, method in self.in_print.items()}
+
+    def card(self) -> Card:
+        """See `Carded`: the cost to the finest accuracy in every cell."""
+        failed = f", {len(self.failed)} failed" if self.failed else ""
+        title = f"Sweep {self.name}: {len(self.cells)} cells{failed}; swept: {', '.join(self.keys)}"
+        finest = self.summary.groupby(list(self.keys), sort=False)["accuracy"].transform("min")
+        done = (self.summary["reason"] == "") & (self.summary["accuracy"] == finest)
+        return costs_card(title, self.summary[done], self.keys)
 
     @property
     def failed(self) -> list[CellResult]:

@@ -60,6 +60,7 @@ from dadao_sim.text.labels import (
     looks,
     printed_name,
 )
+from dadao_sim.text.cards import Card, Carded, flow
 from dadao_sim.text.lines import shown
 
 # Every run reaches them sooner or later; an accuracy it may never reach.
@@ -323,7 +324,7 @@ class ReportSpec(StrictModel):
         return accuracies
 
 
-class Scenario(StrictModel):
+class Scenario(Carded, StrictModel):
     """A question asked of the simulator: a problem, a network, and the algorithms to compare."""
 
     name: Annotated[
@@ -447,3 +448,10 @@ class Scenario(StrictModel):
     def to_mapping(self) -> dict[str, Any]:
         """Plain data, defaults included, that ``scenario_from_mapping`` makes equal to this."""
         return self.model_dump(mode="json", exclude_none=True)
+
+    def card(self) -> Card:
+        """See :class:`Carded`; what is not said is as it is by default."""
+        said = self.model_dump(mode="json", exclude_defaults=True, exclude_none=True)
+        said["algorithms"] = [algorithm.label for algorithm in self.algorithms]
+        facts = {name: flow(value) for name, value in said.items() if name != "name"}
+        return Card(f"Scenario {self.name}", facts)

@@ -15,12 +15,13 @@ from threadpoolctl import threadpool_limits
 
 from dadao_sim.errors import InputError
 from dadao_sim.networks.convert import as_network
-from dadao_sim.networks.network import Network
+from dadao_sim.networks.network import Network, in_range
 from dadao_sim.networks.rates import cache as disk
 from dadao_sim.networks.rates.costs import Costs, costs_of
 from dadao_sim.networks.rates.methods import RATE_METHODS, Options, bound_of, solvers
 from dadao_sim.networks.rates.problem import RateProblem
 from dadao_sim.networks.sequence import GraphSequence
+from dadao_sim.text.cards import Card, Carded
 
 if TYPE_CHECKING:
     import networkx
@@ -28,8 +29,8 @@ if TYPE_CHECKING:
 OPTIMAL = "optimal"  # another name of auto, as scenarios call it
 
 
-@dataclass(frozen=True, eq=False)
-class RatesFound:
+@dataclass(frozen=True, eq=False, repr=False)
+class RatesFound(Carded):
     """Gossip rates of a network, with a certificate.
 
     - rates: (m,) actual rates lambda_e > 0, in events per unit of time, of least cost with
@@ -64,6 +65,20 @@ class RatesFound:
     kept: np.ndarray | None = None
     unpruned_total: float | None = None
     costs: Costs | None = None
+
+    def card(self) -> Card:
+        """See :class:`Carded`."""
+        what = "total rate" if self.costs is None else "cost per unit of time"
+        facts = {
+            what: f"{self.total_cost:.6g}, at least {self.lower_bound:.6g} (gap {self.gap:.1e})",
+            "rates": f"{in_range(self.rates)} on {len(self.rates):,} edges",
+            "chi1, chi2": f"{self.chi1:.4g}, {self.chi2:.4g}",
+            "solver": self.solver,
+        }
+        if self.kept is not None:
+            saved = f"{self.pruning_gain:.2%} of the cost saved"
+            facts["pruned"] = f"{len(self.kept):,} edges kept, {saved}"
+        return Card(f"Rates of {self.network.name} by {self.method}", facts)
 
     @property
     def gap(self) -> float:

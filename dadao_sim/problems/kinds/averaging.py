@@ -40,7 +40,7 @@ def averaging_conjugate_gradient(averaging, i, y, out):
         out[j] = y[j] + averaging.centres[i, j]
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
+@dataclass(frozen=True, eq=False, kw_only=True, repr=False)
 class AveragingProblem(Problem):
     """f_i(x) = ||x - c_i||^2/2: mu = L = 1."""
 

@@ -105,7 +105,7 @@ oracles.conjugate_gradient.register(Composite, _conjugate_gradient)
 oracles.conjugate_gradient.register(PythonComposite, PythonComposite.conjugate_gradient)
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
+@dataclass(frozen=True, eq=False, kw_only=True, repr=False)
 class CompositeProblem(Problem):
     """Minimise F(x) + r(x). mu, L, values, gradients and conjugate gradients are those of the f_i;
     x* and the suboptimality those of the whole.

@@ -29,7 +29,7 @@ from dadao_sim.problems.kinds.spectra import spectra
 from dadao_sim.problems.kinds.square import Square
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
+@dataclass(frozen=True, eq=False, kw_only=True, repr=False)
 class LinearProblem(Problem):
     """Linear models with their constants and optimum; the losses are files beside this one."""
 

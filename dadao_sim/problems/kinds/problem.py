@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from numbers import Integral
@@ -15,10 +16,15 @@ from dadao_sim.errors import InputError
 from dadao_sim.given import reals
 from dadao_sim.local_steps.local_step import LocalStep
 from dadao_sim.problems.data.arrays import FloatArray, IntArray
+from dadao_sim.text.cards import Card, Carded
 from dadao_sim.text.lines import written
 
 TOLERANCE = 1e-12
 """Of x*: ||grad F(x*)|| relative to max(||grad F(0)||, mean_i ||grad f_i(x*)||)."""
+
+
+SHOWN_WORK = 1e6
+"""n d^2, up to which what is printed of a problem has its L and mu."""
 
 
 class SampleTerms(NamedTuple):
@@ -31,8 +37,8 @@ class SampleTerms(NamedTuple):
     curvatures: FloatArray
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
-class Problem(ABC):
+@dataclass(frozen=True, eq=False, kw_only=True, repr=False)
+class Problem(Carded, ABC):
     """Minimise F(x) = (1/n) sum_i f_i(x), with f_i held by node i, L-smooth and mu-strongly convex.
 
     Made by :meth:`from_arrays`, :meth:`from_dataset`, :meth:`quadratic`, :meth:`averaging` or
@@ -157,6 +163,21 @@ class Problem(ABC):
         return InputError("problem", f"kind {self.kind} has no samples", "give one made of data")
 
     # --- What follows from it ------------------------------------------------------------------
+
+    def card(self) -> Card:
+        """See :class:`Carded`; L and mu where they take no time."""
+        facts = {}
+        if self.samples is not None:
+            least, most = self.samples.min(), self.samples.max()
+            each = f"{least}" if least == most else f"{least} to {most}"
+            facts["samples"] = f"{self.samples.sum():,}, {each} at a node"
+        if self.nodes * self.dimension**2 <= SHOWN_WORK:
+            for name in ("L", "mu"):
+                with suppress(InputError):
+                    facts[name] = f"{getattr(self, name):.4g}"
+        facts |= {} if self.local_step is None else {"local step": self.local_step.kind}
+        title = f"Problem {self.kind}: {self.nodes:,} nodes, dimension {self.dimension:,}"
+        return Card(title, facts)
 
     @cached_property
     def mu(self) -> float:

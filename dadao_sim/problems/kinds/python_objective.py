@@ -80,7 +80,7 @@ def has_method(objective: object, name: str) -> bool:
     return callable(getattr(objective, name, None))
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
+@dataclass(frozen=True, eq=False, kw_only=True, repr=False)
 class PythonProblem(Problem):
     """A problem of Python objects, whose constants are the user's word."""
 

@@ -17,7 +17,7 @@ from dadao_sim.problems.kinds.quadratic import Quadratic, with_inverse
 NODES_AT_ONCE = 4096
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
+@dataclass(frozen=True, eq=False, kw_only=True, repr=False)
 class QuadraticProblem(Problem):
     """Holds nothing but the Hessians, so that a million nodes fit."""
 

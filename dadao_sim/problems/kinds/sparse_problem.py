@@ -32,7 +32,7 @@ REFINEMENTS, STEPS = 5, 20_000
 """Of x*: restarts of the conjugate gradients from the residual as it is, and steps of each."""
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
+@dataclass(frozen=True, eq=False, kw_only=True, repr=False)
 class SparseProblem(Problem):
     """f_i(x) = scale_i ||A_i x - b_i||^2 + (mu/2)||x||^2 with sparse A_i.
 
