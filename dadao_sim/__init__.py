@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from dadao_sim.results.sweep import load_sweep as load_sweep
     from dadao_sim.scenario.model import Scenario as Scenario
     from dadao_sim.scenario.reading import load_scenario as load_scenario
+    from dadao_sim.simulation.again import PlayedAgain as PlayedAgain
     from dadao_sim.simulation.cluster import cluster as cluster
     from dadao_sim.simulation.replay import replay as replay
     from dadao_sim.simulation.simulate import simulate as simulate
@@ -44,6 +45,7 @@ _HOMES = {
     "LocalStep": "local_steps.local_step",
     "Metric": "metrics",
     "Network": "networks",
+    "PlayedAgain": "simulation.again",
     "Problem": "problems",
     "Result": "results.result",
     "RoundMethod": "algorithms.contract.rounds",
@@ -72,6 +74,7 @@ __all__ = [
     "LocalStep",
     "Metric",
     "Network",
+    "PlayedAgain",
     "Problem",
     "Result",
     "RoundMethod",

@@ -1,8 +1,9 @@
 """Logs of events on disk and as tables: saved, looked at, replayed."""
 
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -10,6 +11,7 @@ from dadao_sim.archives import Stored, holds, write_state
 from dadao_sim.errors import InputError, within
 from dadao_sim.events.log import KIND_NAMES, TYPES, Events
 from dadao_sim.files import FileKind, as_path, check_output
+from dadao_sim.strict import suggestion
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -63,6 +65,30 @@ def event_table(events: Events) -> "DataFrame":
     """A log as a DataFrame, one row per event under its number, the kinds by their names."""
     import pandas as pd
 
+    if not isinstance(events, Events):
+        raise InputError("events", f"Events are needed, not a {type(events).__name__}")
     rows = pd.RangeIndex(events.first_row, events.first_row + len(events), name="row")
     columns = {name: getattr(events, name) for name in TYPES}
-    return pd.DataFrame(columns | {"kind": np.array(KIND_NAMES)[events.kind]}, index=rows)
+    table = pd.DataFrame(columns | {"kind": np.array(KIND_NAMES)[events.kind]}, index=rows)
+    table.attrs[_UNIT] = events.unit
+    return table
+
+
+def events_of_table(table: "DataFrame") -> Events:
+    """The log of which ``table`` is the :func:`event_table`, or one written by hand.
+
+    ``time``, ``kind`` (by name or number) and ``i`` are needed, ``j`` for exchanges; other columns
+    of a log may be there. Raises InputError as :meth:`Events.from_arrays`.
+    """
+    for name in ("time", "kind", "i"):
+        if name not in table:
+            raise InputError("events", f"has no column {name!r}", "time, kind and i are needed")
+    columns: dict[str, Any] = {name: table[name].tolist() for name in TYPES if name in table}
+    number = {name: k for k, name in enumerate(KIND_NAMES)}
+    for row, kind in enumerate(columns["kind"]):
+        if isinstance(kind, str) and kind not in number:
+            raise InputError("events.kind", f"row {row}: {kind!r}{suggestion(kind, KIND_NAMES)}")
+    columns["kind"] = [number.get(kind, kind) for kind in columns["kind"]]
+    with within("events"):
+        log = Events.from_arrays(**columns)
+        return replace(log, unit=table.attrs.get(_UNIT, 1.0))

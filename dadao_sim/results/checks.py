@@ -188,7 +188,7 @@ class Manifest(StrictModel):
 
     scenario: Drawn
     given_in_python: Annotated[
-        tuple[Literal["problem", "network", "local_step"], ...], Strict(False)
+        tuple[Literal["problem", "network", "local_step", "events"], ...], Strict(False)
     ]
     interrupted: bool
     versions: dict[Text, Text]

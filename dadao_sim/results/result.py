@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
+import dadao_sim
 from dadao_sim.archives import StoredState, write_state
 from dadao_sim.errors import InputError, within
 from dadao_sim.files import (
@@ -59,6 +60,8 @@ from dadao_sim.text.cards import Card, Carded
 
 if TYPE_CHECKING:
     from pandas import DataFrame
+
+    from dadao_sim import PlayedAgain
 
 RunKey = tuple[str, int]
 Blocks = Mapping[str, NDArray[np.float64]]
@@ -115,6 +118,7 @@ class Result(Carded):
             method by name, "tuned" (multiplied), "own" (overridden).
         states: (label, repeat) -> block name -> array (n, d); read from disk when asked if loaded.
         timing: wall-clock figures.
+        given: what was made in Python for it, by name; nothing of a result that was loaded.
 
     """
 
@@ -123,6 +127,7 @@ class Result(Carded):
     runs: DataFrame
     states: dict[RunKey, Blocks] = field(default_factory=dict)
     timing: dict[str, Any] = field(default_factory=dict)
+    given: dict[str, Any] = field(default_factory=dict, compare=False)
 
     @classmethod
     def from_runs(
@@ -241,15 +246,46 @@ class Result(Carded):
         return axis_named(x).spent(self.curves, self.terms if terms is None else terms)
 
     def card(self) -> Card:
-        """See `Carded`: the cost to the finest accuracy, as medians over the repeats."""
+        """See `Carded`: medians of the cost to the finest accuracy that any algorithm reached."""
         scenario = self.manifest.get("scenario", {})
         repeats = self.runs["repeat"].nunique()
         count = f"{len(self.methods)} algorithms x {repeats} repeats"
         title = f"Result {scenario.get('name', '')}: {count}, {len(self.curves):,} samples"
         with suppress(InputError, KeyError):  # of a manifest that is none of ours
             summary = self.summary
-            return costs_card(title, summary[summary["accuracy"] == summary["accuracy"].min()])
+            reached = summary[np.isfinite(summary["time_median"])]["accuracy"]
+            finest = reached.min() if len(reached) else summary["accuracy"].max()
+            return costs_card(title, summary[summary["accuracy"] == finest])
         return Card(title)
+
+    def events(self, algorithm: str, repeat: int = 0, **given: Any) -> DataFrame:
+        """The log of a run as a table, made again from its scenario and seed; see `PlayedAgain`,
+        which has it as it can be replayed.
+        """
+        return self._again(algorithm, repeat, given).table()
+
+    def trajectory(
+        self,
+        algorithm: str,
+        repeat: int = 0,
+        *,
+        nodes: Sequence[int | str] | None = None,
+        **given: Any,
+    ) -> DataFrame:
+        """The estimates of nodes, all by default, at each sample; see `PlayedAgain`."""
+        return self._again(algorithm, repeat, given).trajectory(nodes)
+
+    def edge_counts(self, algorithm: str, repeat: int = 0, **given: Any) -> DataFrame:
+        """How often each edge was used in a run; see `PlayedAgain`."""
+        return self._again(algorithm, repeat, given).edge_counts()
+
+    def node_counts(self, algorithm: str, repeat: int = 0, **given: Any) -> DataFrame:
+        """What each node did in a run; see `PlayedAgain`."""
+        return self._again(algorithm, repeat, given).node_counts()
+
+    def _again(self, algorithm: str, repeat: int, given: dict[str, Any]) -> PlayedAgain:
+        # By its public name, as a user would: results know nothing of simulation.
+        return dadao_sim.PlayedAgain(self, algorithm, repeat, **given)
 
     def save(self, folder: str | Path) -> None:
         """Write the result to `folder`, replacing an earlier one there.

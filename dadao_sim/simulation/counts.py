@@ -40,12 +40,12 @@ class EventCounts:
         self.before = self.totals
         self.window = {
             name: self.before[name] + np.cumsum(values, dtype=float)
-            for name, values in zip(COUNTED, self._added(events), strict=True)
+            for name, values in zip(COUNTED, self.added(events), strict=True)
         }
         if len(events):
             self.totals = {name: float(values[-1]) for name, values in self.window.items()}
 
-    def _added(self, events: Events) -> tuple[np.ndarray, ...]:
+    def added(self, events: Events) -> tuple[np.ndarray, ...]:
         """What each row adds to ``COUNTED``."""
         started = (events.kind == GRADIENT) | (events.kind == GRADIENT_START)
         exchanged = (events.kind == GOSSIP) | (events.kind == SEND)

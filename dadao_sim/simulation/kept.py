@@ -156,7 +156,7 @@ def result_of(study: Study, finished: Mapping[RunKey, FinishedRun], *, interrupt
     problem = {"conditions": _conditions(finished)}
     network = {"ids": study.node_ids, "added_edges": _added_edges(finished)}
     network |= _costs(finished)
-    manifest = make_manifest(study.scenario, study.given, runs, problem, network)
+    manifest = make_manifest(study.scenario, list(study.given), runs, problem, network)
     manifest |= {"simulation": study.identity, "interrupted": interrupted}
     manifest |= {} if study.given else {"ground": study.ground}
     return Result.from_runs(manifest, finished.values(), study.labels)

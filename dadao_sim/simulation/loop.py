@@ -16,6 +16,7 @@ from dadao_sim.simulation.limits import Limits
 from dadao_sim.simulation.measures import Errors
 from dadao_sim.simulation.player import Player
 
+OUT_OF_TIME = "limit of time"
 GROWTH_OF_DIVERGENCE = 1e8  # of the error, over the larger of the first one and that of x0
 
 
@@ -44,6 +45,7 @@ class Watch:
         with during(f"sample at time {time:g}"):
             player.observe(time, estimates)
             measured = self.errors(estimates)
+        self.keep(estimates)
         sample = {"time": float(time), **counts(player.tally, rounds, events), **measured}
         outcome.samples.append(sample)
         if self.tick is not None:
@@ -52,6 +54,9 @@ class Watch:
             sample["accuracy"], outcome.samples[0]["accuracy"], self.limits
         )
         return outcome.status != STOPPED
+
+    def keep(self, estimates: np.ndarray) -> None:
+        """What else is to be kept of the estimates (n, d) of a sample: nothing."""
 
     def stop(self, reason: str) -> None:
         """The run has come to a limit, and to no other end."""
@@ -119,7 +124,7 @@ def play_to_the_end(
             if watch.see(player, due, rounds, played):
                 return played
             if due >= limits.time:
-                watch.stop("limit of time")
+                watch.stop(OUT_OF_TIME)
                 return played
             due = min(next(times), limits.time)
         events = next_window(clock)

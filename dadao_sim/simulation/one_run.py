@@ -11,7 +11,7 @@ from dadao_sim.errors import during
 from dadao_sim.results.columns import CURVE_COLUMNS
 from dadao_sim.results.result import FinishedRun, RunKey
 from dadao_sim.simulation.identity import asked_of
-from dadao_sim.simulation.loop import run
+from dadao_sim.simulation.loop import OUT_OF_TIME, run
 from dadao_sim.simulation.metrics import ErrorsAndMetrics
 from dadao_sim.simulation.plan import Plan, constants_of
 from dadao_sim.simulation.replay import make_player
@@ -46,6 +46,8 @@ def _played(plan: Plan, tick: Tick | None) -> FinishedRun:
     errors = ErrorsAndMetrics(problem, plan.x0, plan.metrics)
     outcome = run(player, plan.source, errors, plan.limits, plan.sample_times(), heard)
     seconds = time.perf_counter() - begun
+    if plan.log is not None and outcome.reason == OUT_OF_TIME:
+        outcome.reason = OUT_OF_TIME if plan.horizon < plan.log.time[-1] else "end of the log"
     curves = pd.DataFrame(outcome.samples)
     curves = curves.assign(algorithm=label, method=plan.method.name, repeat=repeat)
     curves["time"] *= unit

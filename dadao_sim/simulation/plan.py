@@ -16,6 +16,7 @@ from dadao_sim.algorithms.contract.rounds import RoundMethod
 from dadao_sim.errors import InputError, users_code, within
 from dadao_sim.events.clock import Clock
 from dadao_sim.events.log import Events
+from dadao_sim.events.played import LogClock
 from dadao_sim.events.poisson import PoissonClock
 from dadao_sim.events.rounds import RoundClock
 from dadao_sim.events.walk import WalkClock
@@ -37,6 +38,7 @@ from dadao_sim.simulation.counts import shares
 from dadao_sim.simulation.limits import Limits
 from dadao_sim.simulation.loop import next_window
 from dadao_sim.simulation.parts import Parts
+from dadao_sim.simulation.replay import playable
 from dadao_sim.simulation.sampling import sample_times
 
 MOST_EVENTS = 2.0**53
@@ -68,7 +70,8 @@ class Plan:
 
     ``metrics`` are measured beside ours. ``unit`` is how many mean gradient intervals the method's
     unit of time lasts in the ``world``; ``limits`` and ``horizon`` are in its units. ``costs`` are
-    those by which rates were chosen, by attribute.
+    those by which rates were chosen, by attribute. ``log``, in the method's units of time, is
+    played in the place of what a clock would give.
     """
 
     key: RunKey
@@ -87,6 +90,7 @@ class Plan:
     unit: float = 1.0
     experimental: bool = False
     costs: Mapping[str, Any] = field(default_factory=dict)
+    log: Events | None = None
 
     @property
     def whole_rounds(self) -> bool:
@@ -112,9 +116,9 @@ class Plan:
         return {name: value for name, value in vars(self).items() if name != "source"}
 
 
-def make_plan(scenario: Scenario, key: RunKey, parts: Parts) -> Plan:
-    """Tune the algorithm of a run; InputError, before anything is compiled, for what it cannot
-    do.
+def make_plan(scenario: Scenario, key: RunKey, parts: Parts, events: Events | None = None) -> Plan:
+    """Tune the algorithm of a run, which plays ``events`` if they are given; InputError, before
+    anything is compiled, for what it cannot do.
     """
     label, repeat = key
     spec = next(spec for spec in scenario.algorithms if spec.label == label)
@@ -131,6 +135,12 @@ def make_plan(scenario: Scenario, key: RunKey, parts: Parts) -> Plan:
         world = replace(world, spec=world.spec.model_copy(update={"time_unit": spec.time_unit}))
     if world is not None and tuning.clock is not None:
         unit = world.stretch(tuning.clock, tuning.asked.message_bytes)
+    log = None
+    if events is not None:
+        if world is not None or scenario.clock.node_rates is not None:
+            section = "clock" if world is None else "world"
+            raise InputError("events", f"the {section} makes its own", f"leave {section} out")
+        log, unit = playable(events, method, network), events.unit
     stop, record = scenario.stop, scenario.record
     limits = Limits(
         time=(stop.time or math.inf) / unit,
@@ -140,17 +150,20 @@ def make_plan(scenario: Scenario, key: RunKey, parts: Parts) -> Plan:
     )
     rate = gradient_rate(tuning, shares(method, parts.problem, spec.batch_size))
     horizon = limits.horizon(rate, tuning.communications)
+    if log is not None:
+        horizon = min(limits.time, LogClock(log).end)
+        limits = replace(limits, time=horizon)
     if horizon == math.inf:
         raise InputError(
             "stop",
             f"{method.name} would never end: it asks for none of what is limited",
             "limit the time",
         )
-    events = horizon * event_rate(tuning)
-    if events > MOST_EVENTS:
+    expected = horizon * event_rate(tuning)
+    if expected > MOST_EVENTS:
         raise InputError(
             "stop",
-            f"{method.name} would have {events:.3g} events, of which {MOST_EVENTS:.1g} can be "
+            f"{method.name} would have {expected:.3g} events, of which {MOST_EVENTS:.1g} can be "
             "counted",
             "set smaller limits",
         )
@@ -171,6 +184,7 @@ def make_plan(scenario: Scenario, key: RunKey, parts: Parts) -> Plan:
         unit=unit,
         experimental=method.is_experimental(parts.problem, options_of(spec)),
         costs=costs_used(scenario, spec, parts.network),
+        log=log,
     )
     if world is not None:
         _ = plan.source  # refuses what the world cannot do
@@ -323,6 +337,8 @@ def event_rate(tuning: Tuning) -> float:
 def make_clock(plan: Plan) -> Clock:
     """The clock that the plan's tuning asks for, in the world if there is one."""
     rates, asked, seed = plan.tuning.clock, plan.tuning.asked, plan.seed
+    if plan.log is not None:
+        return LogClock(plan.log)
     if plan.world is not None:
         with users_code("world"), within("world"):
             if rates is not None:

@@ -13,6 +13,7 @@ from dadao_sim.engine.node import State
 from dadao_sim.errors import InputError, within
 from dadao_sim.events.log import RESENT, RESET, ROUND, Events
 from dadao_sim.given import reals
+from dadao_sim.networks import GraphSequence, Network
 from dadao_sim.networks.convert import as_network
 from dadao_sim.problems import Problem
 from dadao_sim.simulation.counts import shares
@@ -83,6 +84,18 @@ def make_player(
     return EventPlayer(method, tuning, objective, state, share)
 
 
+def playable(events: Events, method: Method, network: Network | GraphSequence) -> Events:
+    """The log on a network in the method's own time. InputError where the method cannot play it."""
+    rounds = np.isin(events.kind, (ROUND, RESENT))
+    wrong = ~rounds if isinstance(method, RoundMethod) else rounds
+    if (wrong & (events.kind != RESET)).any():
+        wanted = "rounds only" if isinstance(method, RoundMethod) else "no rounds"
+        raise InputError(f"events.kind: {method.name} plays a log of {wanted}")
+    with within("events"):
+        events.check(network.nodes)
+        return events.on(network).in_units()
+
+
 @one_blas_thread()
 def replay(
     algorithm: str | Method,
@@ -112,14 +125,7 @@ def replay(
     method.check_supported(problem, network)
     if network.nodes != problem.nodes:
         raise InputError(f"network: has {network.nodes} nodes, but the problem has {problem.nodes}")
-    rounds = np.isin(events.kind, (ROUND, RESENT))
-    wrong = ~rounds if isinstance(method, RoundMethod) else rounds
-    if (wrong & (events.kind != RESET)).any():
-        wanted = "rounds only" if isinstance(method, RoundMethod) else "no rounds"
-        raise InputError(f"events.kind: {method.name} plays a log of {wanted}")
-    with within("events"):
-        events.check(network.nodes)
-        events = events.on(network).in_units()
+    events = playable(events, method, network)
     tuning = method.tune(problem, network, overrides or {})
     if x0 is not None and method.needs_averaging:
         raise InputError("x0", f"{method.name} starts at the points it averages", "leave x0 out")

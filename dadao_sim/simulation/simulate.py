@@ -1,6 +1,6 @@
 """From a scenario to a result: all runs, here or in other processes, and what is kept of them."""
 
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import closing
 from functools import partial
 from pathlib import Path
@@ -25,29 +25,42 @@ from dadao_sim.simulation.workers import Others, Task, elsewhere
 
 if TYPE_CHECKING:
     import networkx
+    from pandas import DataFrame
+
+    from dadao_sim.events.log import Events
 
 
 def simulate(
-    scenario: Study | Scenario | Mapping[str, Any] | str | Path,
+    scenario: Study | Scenario | Problem | Mapping[str, Any] | str | Path | None = None,
+    network: "Network | GraphSequence | networkx.Graph | None" = None,
+    algorithms: str | Sequence[str | Mapping[str, Any]] | None = None,
     *,
     problem: Problem | None = None,
-    network: "Network | GraphSequence | networkx.Graph | None" = None,
     local_step: LocalStep | None = None,
+    events: "Events | DataFrame | None" = None,
     out: str | Path | None = None,
     jobs: int = 1,
     others: Others | None = None,
     resume: bool = False,
     overwrite: bool = False,
     tick: Tick | None = None,
+    **asked: Any,
 ) -> Result:
     """Run every algorithm of a scenario in every repeat.
 
     ``scenario`` is one, a mapping, the path of a YAML file, or a study made before. ``problem``,
     ``network`` and ``local_step`` take the place of the scenario's sections, for objects made in
-    Python. With ``out`` the result is saved there, and finished runs are kept as they come:
-    interrupted, it can go on with ``resume``, as can a result to whose scenario repeats or
-    algorithms have been added: only these are run. ``jobs`` processes run at once, or those of
-    ``others``, such as a cluster; they change no byte of the result.
+    Python. ``simulate(problem, network, ["dadao", "msda"], time=100)`` needs no scenario:
+    algorithms are names, or mappings as in a file; what else is ``asked`` are the limits of
+    ``stop`` (``time``, ``communications``, ``gradients_per_node``, ``accuracy``), ``metrics``, by
+    name or as objects, and any other key of a scenario, such as ``seed`` or ``repeats``.
+    ``events``, a log or a table of one, is what the algorithms play in the place of events that a
+    clock draws, to its end.
+
+    With ``out`` the result is saved there, and finished runs are kept as they come: interrupted, it
+    can go on with ``resume``, as can a result to whose scenario repeats or algorithms have been
+    added: only these are run. ``jobs`` processes run at once, or those of ``others``, such as a
+    cluster; they change no byte of the result.
     ``tick((label, repeat), share, accuracy)`` hears of each sample when all runs here, and of each
     finished run otherwise.
 
@@ -59,7 +72,20 @@ def simulate(
     event or round, and your line. As with KeyboardInterrupt and WorkerKilled, which pass through, a
     result of what was finished has then been saved, unless there is an earlier one that is whole.
     """
-    study = Study.of(scenario, problem=problem, network=network, local_step=local_step)
+    given: dict[str, Any] = {"local_step": local_step, "events": events}
+    if isinstance(scenario, Problem):
+        if problem is not None:
+            raise InputError("problem", "is given twice", "give it once")
+        scenario, problem = None, scenario
+    if scenario is None:
+        if problem is None:
+            raise InputError("scenario", "is missing", "give one, or problem, network, algorithms")
+        study = Study.on(problem, network, algorithms, **given, **asked)
+    else:
+        wrong = ["algorithms"] if algorithms is not None else list(asked)
+        if wrong:
+            raise InputError(wrong[0], "is given beside a scenario", "change it in the scenario")
+        study = Study.of(scenario, problem=problem, network=network, **given)
     folder = None if out is None else as_path("out", out)
     if not isinstance(jobs, int) or jobs < 1:
         raise InputError(f"jobs: {jobs!r} given; a whole number of at least 1 is needed")
@@ -75,7 +101,9 @@ def simulate(
             return load_result(folder)
         if others is None and jobs > 1:
             others = partial(elsewhere, jobs=min(jobs, len(study.keys)))
-        return _simulate(study, kept, jobs, others, tick)
+        result = _simulate(study, kept, jobs, others, tick)
+        result.given = study.given
+        return result
 
 
 def _simulate(

@@ -1,6 +1,6 @@
 """A scenario made ready once, for all who need it: check, estimate, simulate, reports."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -8,12 +8,17 @@ from typing import TYPE_CHECKING, Any, Self
 import dadao_sim
 from dadao_sim.compiled.threads import one_blas_thread
 from dadao_sim.errors import InputError
+from dadao_sim.events.files import events_of_table
+from dadao_sim.events.log import Events
+from dadao_sim.events.played import LogClock
 from dadao_sim.local_steps.local_step import LocalStep
+from dadao_sim.metrics import METRICS, Metric
 from dadao_sim.networks import GraphSequence, Network
 from dadao_sim.networks.convert import as_network
 from dadao_sim.problems import Problem
 from dadao_sim.results.result import RunKey
 from dadao_sim.results.store import fingerprint
+from dadao_sim.scenario.given import scenario_on
 from dadao_sim.scenario.model import Scenario
 from dadao_sim.scenario.reading import load_scenario, scenario_from_mapping
 from dadao_sim.simulation.effort import takes_long
@@ -26,6 +31,7 @@ from dadao_sim.simulation.room import require_room_for
 
 if TYPE_CHECKING:
     import networkx
+    from pandas import DataFrame
 
 
 class Study:
@@ -33,8 +39,12 @@ class Study:
 
     ``scenario`` is one, a mapping, or the path of a YAML file. ``problem``, ``network`` and
     ``local_step`` take the place of the scenario's sections, for objects made in Python; a network
-    may be a graph of networkx. The parts
-    and plans of one repeat at a time are kept: runs go repeat by repeat.
+    may be a graph of networkx. ``events`` is a log that all algorithms play in every repeat. The
+    parts and plans of one repeat at a time are kept: runs go repeat by repeat.
+
+    Attributes:
+        given: what was made in Python, by name.
+
     """
 
     def __init__(
@@ -44,13 +54,15 @@ class Study:
         problem: Problem | None = None,
         network: "Network | GraphSequence | networkx.Graph | None" = None,
         local_step: LocalStep | None = None,
+        events: "Events | DataFrame | None" = None,
     ):
         self.scenario = as_scenario(scenario)
         _require("problem", problem, Problem)
+        log = None if events is None else as_log(events)
         self._network = None if network is None else as_network(network)
-        self._problem, self._local_step = problem, local_step
-        given = {"problem": problem, "network": network, "local_step": local_step}
-        self.given = sorted(name for name, part in given.items() if part is not None)
+        self._problem, self._local_step, self._log = problem, local_step, log
+        given = {"problem": problem, "network": network, "local_step": local_step, "events": log}
+        self.given = {name: given[name] for name in sorted(given) if given[name] is not None}
         self.node_ids: tuple[str, ...] | None = None  # of the parts made last; see Network
         self._roomy = False
         self._repeat = -1
@@ -69,6 +81,33 @@ class Study:
         if late:
             raise InputError(late[0], "the study is made already", "give it to Study")
         return scenario
+
+    @classmethod
+    def on(
+        cls,
+        problem: Problem,
+        network: "Network | GraphSequence | networkx.Graph | None",
+        algorithms: str | Sequence[str | Mapping[str, Any]] | None,
+        *,
+        local_step: LocalStep | None = None,
+        events: "Events | DataFrame | None" = None,
+        **asked: Any,
+    ) -> Self:
+        """The study of ``algorithms`` on objects made in Python; see `simulate` for the rest."""
+        if network is None or algorithms is None:
+            missing = "network" if network is None else "algorithms"
+            raise InputError(missing, "is missing", "give problem, network and algorithms")
+        _require("problem", problem, Problem)
+        network = as_network(network)
+        metrics = [known_metric(metric) for metric in asked.pop("metrics", ())]
+        if metrics:
+            asked["record"] = {**asked.get("record", {}), "metrics": metrics}
+        if events is not None and not {"time", "stop"} & set(asked):
+            events = as_log(events)
+            asked["time"] = LogClock(events).end
+        scenario = scenario_on(problem, network, algorithms, asked)
+        given = {"local_step": local_step, "events": events}
+        return cls(scenario, problem=problem, network=network, **given)  # type: ignore[arg-type]
 
     @property
     def labels(self) -> list[str]:
@@ -101,7 +140,7 @@ class Study:
         Parts given in Python are not told from each other, but from those of the scenario.
         """
         mapping = {**self.scenario.to_mapping(), "files": self.input_digest}
-        mapping |= {"given": self.given} if self.given else {}
+        mapping |= {"given": list(self.given)} if self.given else {}
         return fingerprint(mapping, dadao_sim.__version__)
 
     @cached_property
@@ -133,7 +172,7 @@ class Study:
         parts = self.parts(key[1])
         if key not in self._plans:
             with one_blas_thread():
-                self._plans[key] = make_plan(self.scenario, key, parts)
+                self._plans[key] = make_plan(self.scenario, key, parts, self._log)
         return self._plans[key]
 
     def taken(self, key: RunKey) -> Plan:
@@ -167,6 +206,26 @@ class Study:
             seconds=repeats * sum(run.seconds for run in runs),
             events=repeats * sum(run.events for run in runs),
         )
+
+
+def as_log(events: "Events | DataFrame") -> Events:
+    """A log from itself, or from a table of events."""
+    if isinstance(events, Events):
+        return events
+    if not hasattr(events, "columns"):
+        wanted = "Events or a table of them are needed"
+        raise InputError("events", f"{wanted}, not a {type(events).__name__}")
+    return events_of_table(events)
+
+
+def known_metric(metric: Metric | str) -> str:
+    """The name of a metric, known from now on by it."""
+    if not isinstance(metric, Metric):
+        return metric
+    if metric.name in METRICS.ours:
+        raise InputError("metrics", f"{metric.name!r} is measured in every run", "name it anew")
+    METRICS.register(metric)
+    return metric.name
 
 
 def _require(name: str, given: Any, kind: Any) -> None:

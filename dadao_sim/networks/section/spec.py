@@ -105,6 +105,11 @@ def _joined(graph: type[Graph], section: type[_Built]) -> type[_Built]:
     return create_model(name, __base__=bases, __doc__=graph.__doc__)
 
 
+def section_of(graph: type[Graph]) -> type[Any]:
+    """The section of a scenario whose network is such a graph."""
+    return _joined(graph, BuiltNetwork)
+
+
 def _restored(graph: type[Graph], section: type[_Built], state: dict[Any, Any]) -> _Built:
     model = _joined(graph, section)
     made = model.__new__(model)
