@@ -15,9 +15,9 @@ from dadao_sim.errors import InputError, WorkerKilled, within
 
 if TYPE_CHECKING:
     from dadao_sim.results.look import FigureSpec
-    from dadao_sim.results.result import Result, RunKey
+    from dadao_sim.results.result import Result
     from dadao_sim.scenario.model import Scenario
-    from dadao_sim.scenario.sweep import Cell, Sweep
+    from dadao_sim.scenario.sweep import Sweep
     from dadao_sim.simulation.study import Study
     from dadao_sim.simulation.workers import Others
 
@@ -94,6 +94,7 @@ def _run_one(loaded: "Scenario", file: Path, folder: Path, how: dict[str, Any]) 
     from dadao_sim.plotting.style import FIGURE
     from dadao_sim.results.columns import DIVERGED
     from dadao_sim.results.folder import check_folder
+    from dadao_sim.simulation.progress import Progress
     from dadao_sim.simulation.simulate import simulate
     from dadao_sim.simulation.study import Study
     from dadao_sim.strict import files_named
@@ -106,7 +107,7 @@ def _run_one(loaded: "Scenario", file: Path, folder: Path, how: dict[str, Any]) 
     say(_announcement(study, how["jobs"]))
     _say_added_edges(study)
     try:
-        with _Bars(loaded.name, len(study.keys)) as bars:
+        with Progress(loaded.name, len(study.keys), console()) as bars:
             result = simulate(study, out=folder, tick=bars.tick, **how)
     except KeyboardInterrupt:
         say(f"interrupted: what was finished is in {folder}; go on with --resume")
@@ -133,12 +134,13 @@ def _run_sweep(asked: "Sweep", folder: Path, how: dict[str, Any]) -> None:
     """Every cell of a sweep; a line for each that failed, and then code 1."""
     from dadao_sim.cli.sweeps import sweep_figures
     from dadao_sim.plotting.style import save_figure
+    from dadao_sim.simulation.progress import Progress
     from dadao_sim.simulation.sweep import sweep
 
     cells, runs = len(asked.cells), sum(_runs(cell.scenario) for cell in asked.cells)
     say(f"{asked.name}: {cells} cells, {runs} runs; swept: {', '.join(asked.keys)}")
     try:
-        with _Bars(asked.name, runs) as bars:
+        with Progress(asked.name, runs, console()) as bars:
             result = sweep(asked, out=folder, tick=bars.tick_of_cell, **how)
     except KeyboardInterrupt:
         say(f"interrupted: what was finished is in {folder}; go on with --resume")
@@ -266,54 +268,3 @@ def _duration(seconds: float) -> str:
     if seconds < 90:
         return f"{max(1, math.ceil(seconds))} s"
     return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
-
-
-class _Bars:
-    """A bar for the whole scenario, one step per run, and the accuracy of the run under way."""
-
-    def __init__(self, name: str, runs: int):
-        from rich.progress import (
-            BarColumn,
-            Progress,
-            TextColumn,
-            TimeElapsedColumn,
-            TimeRemainingColumn,
-        )
-
-        self.progress = Progress(
-            TextColumn("{task.description:32.32}", markup=False),
-            BarColumn(),
-            TextColumn("{task.completed:5.1f}/{task.total:.0f} runs", markup=False),
-            TimeElapsedColumn(),
-            TextColumn("left:"),
-            TimeRemainingColumn(),
-            console=console(),
-            transient=True,
-        )
-        self.task = self.progress.add_task(name, total=runs)
-        self.finished: set[Any] = set()
-
-    def __enter__(self) -> "_Bars":
-        self.progress.start()
-        return self
-
-    def __exit__(self, *_: Any) -> None:
-        self.progress.stop()
-
-    def tick(self, key: "RunKey", share: float, accuracy: float) -> None:
-        """A sample of a run, or (share 1) its end."""
-        self._show(key, key, share, accuracy)
-
-    def tick_of_cell(self, cell: "Cell", key: "RunKey", share: float, accuracy: float) -> None:
-        """The same, of a run of one cell of a sweep."""
-        self._show((str(cell), *key), key, share, accuracy)
-
-    def _show(self, which: Any, key: "RunKey", share: float, accuracy: float) -> None:
-        if share >= 1:
-            self.finished.add(which)
-        part = 0.0 if which in self.finished else share
-        self.progress.update(
-            self.task,
-            completed=len(self.finished) + part,
-            description=f"{key[0]}, repeat {key[1]}: {accuracy:.0e}",
-        )

@@ -258,9 +258,9 @@ def new_figure(width: float, height: float, font: str = "serif") -> Figure:
     """An empty figure in inches, laid out so that nothing overlaps; it needs no display. It will be
     saved with the ``font``.
     """
-    from matplotlib.figure import Figure
+    from dadao_sim.plotting.inline import InlineFigure
 
-    figure = Figure(figsize=(width, height), layout="constrained")
+    figure = InlineFigure(figsize=(width, height), layout="constrained")
     _font_of[figure] = font
     return figure
 
@@ -387,14 +387,19 @@ def save_figure(
     if kind not in _METADATA:
         raise InputError("format", f"{kind!r} given for {path.name}", "use pdf, svg or png")
     check_output(path, FIGURE._replace(suffixes=()), overwrite=overwrite)
+    atomic_write(path, drawn(figure, kind))
+
+
+def drawn(figure: Figure, kind: str, dpi: int = 200) -> bytes:
+    """What a file of a figure holds. InputError where it cannot be drawn."""
     buffer = BytesIO()
     with paper(_font_of.get(figure, "serif")):
         try:
-            figure.savefig(buffer, format=kind, dpi=200, metadata=_METADATA[kind])
+            figure.savefig(buffer, format=kind, dpi=dpi, metadata=_METADATA[kind])
         except ValueError as error:  # "$" of a title of one's own that is no maths
             raise InputError("figure", f"cannot be drawn: {error}") from error
     _forget_glyphs()
-    atomic_write(path, buffer.getvalue())
+    return buffer.getvalue()
 
 
 def _forget_glyphs() -> None:

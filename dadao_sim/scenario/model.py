@@ -52,6 +52,7 @@ from dadao_sim.strict import (
     misuse,
     suggestion,
 )
+from dadao_sim.text.cards import Card, Carded, flow
 from dadao_sim.text.labels import (
     EXPERIMENTAL,
     LONGEST_LABEL,
@@ -60,7 +61,6 @@ from dadao_sim.text.labels import (
     looks,
     printed_name,
 )
-from dadao_sim.text.cards import Card, Carded, flow
 from dadao_sim.text.lines import shown
 
 # Every run reaches them sooner or later; an accuracy it may never reach.

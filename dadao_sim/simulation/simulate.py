@@ -1,7 +1,7 @@
 """From a scenario to a result: all runs, here or in other processes, and what is kept of them."""
 
 from collections.abc import Generator, Iterator, Mapping, Sequence
-from contextlib import closing
+from contextlib import closing, nullcontext
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,6 +20,7 @@ from dadao_sim.scenario.model import Scenario
 from dadao_sim.simulation.interrupts import Interrupts
 from dadao_sim.simulation.kept import Kept
 from dadao_sim.simulation.one_run import Tick, run_plan
+from dadao_sim.simulation.progress import Progress
 from dadao_sim.simulation.study import Study
 from dadao_sim.simulation.workers import Others, Task, elsewhere
 
@@ -43,6 +44,7 @@ def simulate(
     others: Others | None = None,
     resume: bool = False,
     overwrite: bool = False,
+    progress: bool = False,
     tick: Tick | None = None,
     **asked: Any,
 ) -> Result:
@@ -61,6 +63,7 @@ def simulate(
     can go on with ``resume``, as can a result to whose scenario repeats or algorithms have been
     added: only these are run. ``jobs`` processes run at once, or those of ``others``, such as a
     cluster; they change no byte of the result.
+    ``progress`` shows a bar while it runs, in a terminal or a notebook;
     ``tick((label, repeat), share, accuracy)`` hears of each sample when all runs here, and of each
     finished run otherwise.
 
@@ -101,13 +104,16 @@ def simulate(
             return load_result(folder)
         if others is None and jobs > 1:
             others = partial(elsewhere, jobs=min(jobs, len(study.keys)))
-        result = _simulate(study, kept, jobs, others, tick)
+        with Progress(study.scenario.name, len(study.keys)) if progress else nullcontext() as bar:
+            ticks = [] if tick is None else [tick]
+            ticks += [] if bar is None else [bar.tick]
+            result = _simulate(study, kept, jobs, others, ticks)
         result.given = study.given
         return result
 
 
 def _simulate(
-    study: Study, kept: Kept, jobs: int, others: Others | None, tick: Tick | None
+    study: Study, kept: Kept, jobs: int, others: Others | None, ticks: list[Tick]
 ) -> Result:
     """Play what is to be played, and keep it as it comes."""
     interrupts = Interrupts()
@@ -118,7 +124,7 @@ def _simulate(
 
     def heard(key: RunKey, share: float, accuracy: float) -> None:
         interrupts.check()
-        if tick is not None:
+        for tick in ticks:
             tick(key, share, accuracy)
 
     try:

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, nullcontext
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -32,6 +32,7 @@ from dadao_sim.simulation.identity import source_digest
 from dadao_sim.simulation.interrupts import Interrupts
 from dadao_sim.simulation.kept import Kept
 from dadao_sim.simulation.one_run import run_plan
+from dadao_sim.simulation.progress import Progress
 from dadao_sim.simulation.simulate import packed, run_elsewhere
 from dadao_sim.simulation.study import Study
 from dadao_sim.simulation.workers import Others, Task, elsewhere
@@ -49,6 +50,7 @@ def sweep(
     resume: bool = False,
     overwrite: bool = False,
     reuse: Iterable[str | Path] = (),
+    progress: bool = False,
     tick: Tick | None = None,
 ) -> SweepResult:
     """Run every cell of a sweep.
@@ -60,7 +62,8 @@ def sweep(
     those of ``others``, such as a cluster; they change no byte.
 
     A cell that cannot be run, or fails, is one that failed, in the tables, and the others go on.
-    ``tick(cell, (label, repeat), share, accuracy)`` hears as that of `simulate`.
+    ``progress`` shows a bar, and ``tick(cell, (label, repeat), share, accuracy)`` hears, as that of
+    `simulate`.
 
     Raises InputError for anything but a sweep; for a folder that holds something else; and for what
     is no scenario, before the first run.
@@ -78,8 +81,12 @@ def sweep(
         if others is None and jobs > 1:
             others = partial(elsewhere, jobs=jobs)
         found = _Found([folder.parent, *(as_path("reuse", path) for path in reuse)])
-        playing = _Playing(asked, folder, found, overwrite=overwrite, tick=tick)
-        cells = playing.play(others)
+        runs = sum(len(cell.scenario.algorithms) * cell.scenario.repeats for cell in asked.cells)
+        with Progress(asked.name, runs) if progress else nullcontext() as bar:
+            ticks = [] if tick is None else [tick]
+            ticks += [] if bar is None else [bar.tick_of_cell]
+            playing = _Playing(asked, folder, found, overwrite=overwrite, ticks=ticks)
+            cells = playing.play(others)
         said = {
             "scenario": asked.text,
             "folder": _folder_of(asked),
@@ -168,10 +175,10 @@ class _Playing:
     """The cells of a sweep while they are played."""
 
     def __init__(
-        self, asked: Sweep, folder: Path, found: _Found, *, overwrite: bool, tick: Tick | None
+        self, asked: Sweep, folder: Path, found: _Found, *, overwrite: bool, ticks: list[Tick]
     ):
         self.asked, self.folder, self.found, self.overwrite = asked, folder, found, overwrite
-        self.tick = tick
+        self.ticks = ticks
         self.errors: dict[int, str] = {}
         self.places: dict[int, tuple[Path, str]] = {}
         self.begun: dict[int, _Begun] = {}
@@ -206,8 +213,8 @@ class _Playing:
             self._end(number)
 
     def _heard(self, cell: Cell, key: RunKey, share: float, accuracy: float) -> None:
-        if self.tick is not None:
-            self.tick(cell, key, share, accuracy)
+        for tick in self.ticks:
+            tick(cell, key, share, accuracy)
 
     def _end(self, number: int) -> None:
         """No run of the cell is under way: it has its result, or failed."""
