@@ -11,7 +11,7 @@ ATTACKS ?= 20
 SECONDS ?= 600
 
 .PHONY: help install demo quick test cover torture soak learned browser docs matrix lint types check house \
-	methods bench gallery clean
+	methods notebooks bench gallery clean
 
 help:  ## What can be made
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -86,6 +86,9 @@ house: install  ## The floors of the package: who imports whom
 
 methods: install  ## Write the README's table of methods again, after one was added or changed
 	$(BIN)/python tests/method_table.py
+
+notebooks: install  ## Run the notebooks of docs/notebooks again, and store what they show
+	cd tests && ../$(BIN)/python notebooks.py
 
 bench: install  ## Speed, as ratios to programs written by hand
 	$(BIN)/python benchmarks/bench.py

@@ -174,8 +174,9 @@ class Network(Carded):
     def card(self) -> Card:
         """See :class:`Carded`; chi1 and chi2 where they take no time."""
         degree = np.bincount(self.edges.ravel(), minlength=self.nodes)
+        mean = f", mean {degree.mean():.3g}" if degree.min() < degree.max() else ""
         facts = {
-            "degree": f"{degree.min()} to {degree.max()}, mean {degree.mean():.3g}",
+            "degree": in_range(degree) + mean,
             "rates": in_range(self.rates),
         }
         if self.nodes <= SHOWN_CHI:

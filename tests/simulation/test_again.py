@@ -77,6 +77,7 @@ def test_other_processes_get_the_objects_too():
 
 
 def test_a_metric_is_given_as_it_is(monkeypatch):
+    assert "first" not in METRICS
     monkeypatch.setattr(METRICS, "_things", METRICS._things.copy())
 
     def first(problem, X):
