@@ -26,7 +26,8 @@ class Metric:
 
     ``of(problem, X)`` measures the estimates X (n, d), a row per node, none of which is to be
     changed; None for what every run measures. ``title`` is what an axis says, with the ``unit`` in
-    brackets; ``log`` whether that axis is logarithmic, so that only what is positive is drawn.
+    brackets; ``log`` whether that axis is logarithmic, so that only what is positive is drawn;
+    ``rises`` whether more of it is better, so that ``stop.until`` waits for that much.
     """
 
     name: str
@@ -34,6 +35,7 @@ class Metric:
     of: MeasureOf | None = None
     unit: str = ""
     log: bool = True
+    rises: bool = False
 
     def __post_init__(self) -> None:
         if not (isinstance(self.name, str) and re.fullmatch(r"[a-z][a-z0-9_]*", self.name)):

@@ -72,3 +72,11 @@ def test_the_metric_of_the_page(names):
     assert_allclose(start, (names["b"] ** 2).mean())
     ends = curves.groupby("algorithm")["worst_loss"].last()
     assert ends["dadao"] < ends["dgd"] < start.iloc[0]
+
+
+def test_a_run_waits_for_a_metric_that_rises(names):
+    runs, curves = names["waited"].runs, names["waited"].curves
+    assert set(runs["status"]) == {"converged"}
+    assert set(runs["reason"]) == {"until test_accuracy 0.95"}
+    for _, run in curves.groupby("algorithm"):
+        assert run["test_accuracy"].iloc[-1] >= 0.95 > run["test_accuracy"].iloc[:-1].max()

@@ -100,9 +100,10 @@ class Record(StrictModel):
 
 
 class Stop(StrictModel):
-    """Of the scenario: the accuracy that ended a run."""
+    """Of the scenario: the accuracy, or the metrics, that ended a run."""
 
     accuracy: BelowOne | None = None
+    until: dict[Text, float] | None = None
 
 
 class Drawn(StrictModel):
@@ -335,7 +336,7 @@ def check_tables(manifest: Manifest, runs: DataFrame, curves: DataFrame, folder:
                     else f"{_called(found)} is not in runs.csv"
                 )
         for row in rows:
-            _check_samples(row, groups[row.algorithm, row.repeat], manifest.scenario.stop.accuracy)
+            _check_samples(row, groups[row.algorithm, row.repeat], manifest.scenario.stop)
 
 
 def check_finished(row: Mapping[str, Any], curves: DataFrame) -> None:
@@ -345,7 +346,7 @@ def check_finished(row: Mapping[str, Any], curves: DataFrame) -> None:
         raise InputError("tuning", "is missing")
     _check_columns(curves, [*CURVE_COLUMNS, *curves.columns[len(CURVE_COLUMNS) :]])
     _check_numbers(curves)
-    _check_samples(run, curves, None)
+    _check_samples(run, curves, Stop())
 
 
 def _called(key: Any) -> str:
@@ -380,7 +381,7 @@ def _check_numbers(curves: DataFrame) -> None:
             raise InputError(f"its column {name!r} is of the wrong type, {values.dtype}")
 
 
-def _check_samples(run: RunRow, curves: DataFrame, accuracy: float | None) -> None:
+def _check_samples(run: RunRow, curves: DataFrame, stop: Stop) -> None:
     """InputError where the samples are not those of a run that ended so."""
     with within(_called((run.algorithm, run.repeat)).rstrip(",")):
         if len(curves) == 0:
@@ -413,9 +414,11 @@ def _check_samples(run: RunRow, curves: DataFrame, accuracy: float | None) -> No
             ):
                 raise InputError(name, "is negative in some samples")
         errors = curves["accuracy"].to_numpy(dtype=float)
-        goal = 0.0 if accuracy is None else accuracy
+        goal = 0.0 if stop.accuracy is None else stop.accuracy
         before = bool((errors[:-1] <= goal).any())
-        if accuracy is not None and (before or (errors[-1] <= goal) != (run.status == CONVERGED)):
+        there, said = errors[-1] <= goal, run.status == CONVERGED
+        wrong = there != said if stop.until is None else there and not said
+        if stop.accuracy is not None and (before or wrong):
             raise InputError(
                 "accuracy", f"its samples and stop.accuracy say that it is not {run.status}"
             )

@@ -10,6 +10,7 @@ import numpy as np
 
 from dadao_sim.errors import InputError
 from dadao_sim.results.axes import TABLED, Axis, Terms, axis_named
+from dadao_sim.results.columns import CONVERGED, UNTIL
 from dadao_sim.text.cards import Card, flow
 from dadao_sim.text.labels import EXPERIMENTAL
 
@@ -71,8 +72,8 @@ def costs_to_accuracy(
     Returns:
         One row per accuracy and run: algorithm, method, experimental, constants, repeat, status,
         accuracy and the quantities, inf where the run never got there, nan where it was not to: an
-        accuracy below `stop_accuracy` that its last step did not happen to reach. No interpolation
-        between samples.
+        accuracy below `stop_accuracy`, or of a run that ended where it was to, that its last step
+        did not happen to reach. No interpolation between samples.
 
     Raises:
         InputError: an accuracy is not positive and finite; a quantity is unknown, or the result
@@ -91,11 +92,12 @@ def costs_to_accuracy(
     samples = dict(list(wanted.groupby(["algorithm", "repeat"], sort=False)))
     names = list(COST_COLUMNS[:-1])
     rows: list[dict[str, Any]] = []
-    for run in zip(*(runs[name] for name in names), strict=True):
-        label, _, _, _, repeat, _ = run
+    for reason, *run in zip(runs["reason"], *(runs[name] for name in names), strict=True):
+        label, _, _, _, repeat, status = run
+        arrived = status == CONVERGED and reason.startswith(UNTIL)
         group = samples.get((label, repeat))
         for target in targets:
-            tried = stop_accuracy is None or target >= stop_accuracy
+            tried = not arrived and (stop_accuracy is None or target >= stop_accuracy)
             spent = dict.fromkeys(spent_there, math.inf if tried else math.nan)
             if group is not None:
                 reached = np.flatnonzero(group["accuracy"].to_numpy() <= target)

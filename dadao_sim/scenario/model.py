@@ -227,6 +227,11 @@ class StopSpec(StrictModel):
     accuracy: BelowOne | None = Field(
         default=None, description="mean squared distance to x*, relative to that of the start"
     )
+    until: dict[Text, float] | None = Field(
+        default=None,
+        description="by metric, the value at or below which a run ends, or at or above of one that "
+        "rises; those of your own are to be in record.metrics",
+    )
 
     @model_validator(mode="after")
     def _ends(self) -> "StopSpec":
@@ -401,6 +406,18 @@ class Scenario(Carded, StrictModel):
         for number, algorithm in enumerate(self.algorithms):
             if self.world is None and algorithm.time_unit is not None:
                 raise misuse("needs a world", "algorithms", number, "time_unit")
+        return self
+
+    @model_validator(mode="after")
+    def _until_what_is_measured(self) -> "Scenario":
+        measured = (*METRICS.ours, *self.record.metrics)
+        for name in self.stop.until or ():
+            if name == "accuracy":
+                raise misuse("has a key of its own: stop.accuracy", "stop", "until", name)
+            if name not in measured:
+                near = suggestion(name, measured)
+                reason = f"is not measured; name it in record.metrics{near}"
+                raise misuse(reason, "stop", "until", name)
         return self
 
     @model_validator(mode="after")

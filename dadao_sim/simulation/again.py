@@ -18,6 +18,7 @@ from dadao_sim.simulation.counts import EventCounts, shares
 from dadao_sim.simulation.limits import Limits
 from dadao_sim.simulation.loop import Watch, play_to_the_end
 from dadao_sim.simulation.measures import Errors
+from dadao_sim.simulation.metrics import ErrorsAndMetrics
 from dadao_sim.simulation.plan import Plan
 from dadao_sim.simulation.player import Player
 from dadao_sim.simulation.replay import make_player
@@ -150,7 +151,7 @@ class PlayedAgain:
     @property
     def _errors(self) -> Errors:
         problem = self._plan.parts.problem.with_step(self._plan.tuning.prox_step)
-        return Errors(problem, self._plan.x0)
+        return ErrorsAndMetrics(problem, self._plan.x0, self._plan.metrics)
 
     def _counts_of_rounds(self, resent: float) -> np.ndarray:
         """Activations of each edge by the rounds, those that were ``resent`` left out."""

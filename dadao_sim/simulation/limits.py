@@ -1,6 +1,7 @@
 """Where a run ends."""
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from dadao_sim.algorithms.contract.tally import Tally
@@ -19,6 +20,15 @@ class Limits:
     gradients: float = math.inf
     communications: float = math.inf
     accuracy: float = 0.0
+    until: tuple[tuple[str, float, bool], ...] = ()
+    """Metrics by name, the value that ends a run, and whether they rise to it."""
+
+    def arrived(self, sample: Mapping[str, float]) -> str:
+        """Which metric of ``until`` has come to its value in a sample; "" if none."""
+        for name, level, rises in self.until:
+            if sample[name] >= level if rises else sample[name] <= level:
+                return f"{name} {level:g}"
+        return ""
 
     @property
     def of_costs(self) -> bool:

@@ -11,7 +11,7 @@ from dadao_sim.algorithms.contract.tally import Tally
 from dadao_sim.errors import during, users_code, within
 from dadao_sim.events.clock import Clock
 from dadao_sim.events.log import ROUND, Events
-from dadao_sim.results.columns import CONVERGED, DIVERGED, STOPPED
+from dadao_sim.results.columns import CONVERGED, DIVERGED, STOPPED, UNTIL
 from dadao_sim.simulation.limits import Limits
 from dadao_sim.simulation.measures import Errors
 from dadao_sim.simulation.player import Player
@@ -53,6 +53,8 @@ class Watch:
         outcome.status, outcome.reason = judged(
             sample["accuracy"], outcome.samples[0]["accuracy"], self.limits
         )
+        if outcome.status == STOPPED and (arrived := self.limits.arrived(sample)):
+            outcome.status, outcome.reason = CONVERGED, UNTIL + arrived
         return outcome.status != STOPPED
 
     def keep(self, estimates: np.ndarray) -> None:

@@ -24,7 +24,7 @@ from dadao_sim.events.world.clock import WorldClock
 from dadao_sim.events.world.node_ids import numbers_of_nodes
 from dadao_sim.events.world.physics import Physics
 from dadao_sim.events.world.rounds import RoundWorld
-from dadao_sim.metrics import Metric
+from dadao_sim.metrics import METRICS, Metric
 from dadao_sim.networks import GraphSequence, Network
 from dadao_sim.networks.rates import with_rates
 from dadao_sim.networks.rates.costs import cost_record, has_attribute
@@ -147,6 +147,7 @@ def make_plan(scenario: Scenario, key: RunKey, parts: Parts, events: Events | No
         gradients=(stop.gradients_per_node or math.inf) * parts.problem.nodes,
         communications=stop.communications or math.inf,
         accuracy=stop.accuracy or 0.0,
+        until=tuple((name, x, METRICS[name].rises) for name, x in (stop.until or {}).items()),
     )
     rate = gradient_rate(tuning, shares(method, parts.problem, spec.batch_size))
     horizon = limits.horizon(rate, tuning.communications)

@@ -75,6 +75,8 @@ def tune(
     study = Study.of(scenario)
     if study.given:
         raise InputError("tune", "what is given in Python cannot be drawn again by another seed")
+    if study.scenario.stop.until is not None:
+        raise InputError("stop.until", "a search looks at accuracies only", "leave it out")
     told = _Told(study, budget, repeats, accuracy, by, seed)
     if out is None:
         return _Search(told, None, jobs, tick).found()

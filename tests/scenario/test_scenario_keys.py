@@ -52,7 +52,13 @@ EVERYTHING: dict[str, Any] = {
     ],
     "start": {"kind": "normal", "scale": 2},
     "clock": {},
-    "stop": {"time": 1, "gradients_per_node": 2, "communications": 3, "accuracy": 0.1},
+    "stop": {
+        "time": 1,
+        "gradients_per_node": 2,
+        "communications": 3,
+        "accuracy": 0.1,
+        "until": {},
+    },
     "record": {"points": 5, "spacing": "linear", "metrics": ["accuracy"]},
     "report": {
         "accuracies": [0.1],
