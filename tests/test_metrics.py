@@ -79,7 +79,10 @@ def test_a_saved_result_can_be_drawn_where_the_metric_is_not_known(tmp_path):
     assert (axes.get_ylabel(), axes.get_yscale()) == ("Largest coordinate (m)", "linear")
     (line,) = [line for line in axes.lines if line.get_label() == "nids"]
     np.testing.assert_array_equal(line.get_ydata(), loaded.curves.query("algorithm == 'nids'").away)
-    with pytest.raises(InputError, match=r"^y: 'awai' given; use accuracy, .*, away$"):
+    with pytest.raises(
+        InputError,
+        match=r"^y: unknown value 'awai'; did you mean 'away'\? \(.*, away\)$",
+    ):
         curve_figure(loaded, y="awai")
 
 

@@ -86,7 +86,7 @@ def test_a_label_and_a_method_are_text(wrong):
         world_report(Study(SCENARIO), wrong)
     with pytest.raises(InputError, match="a label is needed"):
         label_called(wrong, {"dadao": "dadao"}, {"dadao": "DADAO"})
-    with pytest.raises(InputError, match=r"method: .* is unknown; use one of "):
+    with pytest.raises(InputError, match=r"method: .* is unknown.* \(known: uniform, "):
         dadao_sim.optimal_rates(STAR, wrong)
 
 

@@ -2,12 +2,14 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import closing
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from dadao_sim.cli.group import Group
+from dadao_sim.cli.options import method_names
 from dadao_sim.cli.show import print_table, say
 from dadao_sim.errors import InputError
 
@@ -19,11 +21,17 @@ BROKEN = 1  # the exit code where a law is broken
 group = Group("Methods", place=4)
 
 
-@group.command()
+@group.command(
+    examples=["check dadao", "check my_method.py", "check my_methods.py:mine --json", "check --all"]
+)
 def check(
     target: Annotated[
         str | None,
-        typer.Argument(metavar="[FILE.py[:NAME]]", help="A file of yours, or a method's name."),
+        typer.Argument(
+            metavar="[FILE.py[:NAME]]",
+            help="A file of yours, or a method's name.",
+            autocompletion=method_names,
+        ),
     ] = None,
     every: Annotated[bool, typer.Option("--all", help="Every method that is known.")] = False,
     jobs: Annotated[int, typer.Option(min=1, help="Processes at once, a method each.")] = 1,
@@ -38,7 +46,9 @@ def check(
     for name, outcomes in _checked(names, jobs):
         table = [o for o in outcomes if o.status == "broken"] if every else outcomes
         if table:
-            print_table(("law", "case", ""), map(_row, table), words=3)
+            titles = ("law", "case", "outcome")
+            records = [{"method": name, **asdict(outcome)} for outcome in table]
+            print_table(titles, map(_row, table), words=3, name="laws", records=records)
         broken += _summary(name, outcomes)
     if every:
         say(f"{len(names)} methods, {broken} laws broken")

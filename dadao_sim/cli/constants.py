@@ -19,7 +19,14 @@ from dadao_sim.cli.networks import (
     built_network,
     graph_options,
 )
-from dadao_sim.cli.options import OverwriteOption, PluginOption, by_option, load_plugins
+from dadao_sim.cli.options import (
+    OverwriteOption,
+    PluginOption,
+    by_option,
+    load_plugins,
+    method_names,
+    scenario_names,
+)
 from dadao_sim.cli.show import print_table, say
 from dadao_sim.errors import InputError
 
@@ -39,13 +46,20 @@ class Aim(StrEnum):
     cost = "cost"
 
 
-@group.command()
+@group.command(
+    examples=[
+        "tune-constants quickstart --for communications",
+        "tune-constants --graph cycle --nodes 8 --kappa 100 --out tuned.yaml",
+        "tune-constants graphs/abilene.graphml --for cost --json",
+    ]
+)
 def tune_constants(
     source: Annotated[
         str | None,
         typer.Argument(
             metavar="[SCENARIO | FILE.graphml]",
-            help="A scenario, whose network and L/mu are taken, or a network.",
+            help="A scenario, whose network and L/mu are taken (- is from stdin), or a network.",
+            autocompletion=scenario_names,
         ),
     ] = None,
     graph: GraphOption = None,
@@ -54,7 +68,9 @@ def tune_constants(
     rates: Annotated[
         str | None, typer.Option(help="Edge attribute of the file with relative gossip rates.")
     ] = None,
-    method: Annotated[str, typer.Option(help="Whose constants.")] = "dadao",
+    method: Annotated[
+        str, typer.Option(help="Whose constants.", autocompletion=method_names)
+    ] = "dadao",
     aim: Annotated[Aim, typer.Option("--for", help="What is to be little.")] = Aim.time,
     gradient_price: Annotated[
         float | None, typer.Option(help="Of one node's gradient, for cost.")
@@ -115,9 +131,9 @@ def tune_constants(
         say("interrupted: nothing was written")
         raise typer.Exit(INTERRUPTED) from None
     say(f"{network.name}: {network.nodes:,} nodes, {tuned.evaluations:,} sets of constants tried")
-    print_table(*report.tuned_table(tuned))
+    print_table(*report.tuned_table(tuned), name="sets")
     verdict = report.verdict(tuned, aim.value)
-    say(verdict)
+    say(verdict, factors=dict(tuned.factors), stable_from=tuned.found.critical)
     unequal = "" if tuned.unequal else "; unequal curvatures were not tried on so many nodes"
     share = f"{tuned.found.critical:.3f} of its gossip rates"
     say(f"the tuned set is stable from {share} on (asked for: {margin:g}){unequal}")
@@ -132,7 +148,7 @@ def tune_constants(
         mapping = report.scenario_with(tuned, scenario)
     notes = [f"--for {aim.value} --kappa {kappas[0]:g}:{kappas[1]:g} --seed {seed}", verdict]
     report.write_scenario(mapping, notes, out, overwrite=overwrite)
-    say(f"scenario: {out}")
+    say(f"scenario: {out}", scenario=str(out))
 
 
 def _price(aim: Aim, gradient: float | None, communication: float | None) -> "Price":

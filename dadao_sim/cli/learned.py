@@ -13,7 +13,7 @@ from dadao_sim.cli.show import say
 group = Group("Learned priors", place=5)
 
 
-@group.command()
+@group.command(examples=["learn-prior laplacian --out laplacian.npz --seed 1"])
 def learn_prior(
     prior: Annotated[str, typer.Argument(metavar="PRIOR", help="What to learn: laplacian.")],
     out: Annotated[Path, typer.Option(help="Write the weights to this file (.npz).")],
@@ -48,7 +48,7 @@ def learn_prior(
     say(f"weights: {out}")
 
 
-@group.command()
+@group.command(examples=["prior laplacian --figure prior.png"])
 def prior(
     network: Annotated[
         str, typer.Argument(metavar="NETWORK", help="A shipped network (laplacian), or FILE.npz.")

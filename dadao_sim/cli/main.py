@@ -1,9 +1,10 @@
 """The command line: the commands of every file beside this one, put together."""
 
 import pkgutil
+import re
 import sys
 from importlib import import_module
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -12,7 +13,7 @@ from dadao_sim import cli
 from dadao_sim.cli import ending, streams
 from dadao_sim.cli.group import Group
 from dadao_sim.errors import InputError, WorkerKilled, failure, place_of
-from dadao_sim.text.lines import one_line
+from dadao_sim.text.lines import listed, one_line
 
 INTERRUPTED = 130  # the shell's codes for Ctrl-C, and for what the system killed
 KILLED = 137
@@ -83,7 +84,7 @@ def _run() -> int:
     except Exception as error:
         # What typer found wrong in the words: its class is another one in each version.
         if hasattr(error, "format_message"):
-            message = error.format_message()
+            message = _meant(error)
             if not message:  # no command given, and the help is shown already
                 return 2
         elif place_of(error) is not None:
@@ -92,6 +93,37 @@ def _run() -> int:
             raise
     print(f"dadao-sim: {one_line(message)}", file=sys.stderr)
     return code
+
+
+NOT_ONE_OF = re.compile(r"Invalid value for '([^']+)'.*?'(.*)' is not one of (.*)", re.DOTALL)
+NO_COMMAND = re.compile(r"No such command '(.*?)'\.", re.DOTALL)
+
+
+def _meant(error: Any) -> str:
+    """What typer found wrong in the words, with what may have been meant."""
+    from dadao_sim.strict import suggestion
+
+    message: str = error.format_message()
+    if found := NOT_ONE_OF.match(message):
+        where, value = found[1], found[2]
+        choices = re.findall("'([^']+)'", found[3])
+        return f"{where}: unknown value {value!r}{suggestion(value, choices)}"
+    if found := NO_COMMAND.match(message):
+        return f"No such command {found[1]!r}{suggestion(found[1], _commands())}"
+    if message.startswith("No such option"):
+        name = str(error.option_name)
+        options = [o for p in error.ctx.command.params for o in p.opts if o.startswith("--")]
+        words = [option.removeprefix("--") for option in options]  # the dashes are all alike
+        question = suggestion(name.lstrip("-"), words).partition(" (")[0].replace("'", "'--", 1)
+        return f"No such option: {name}{question} (known: {listed(options)})"
+    return message
+
+
+def _commands() -> list[str]:
+    """The names of the commands."""
+    from typer.main import get_command
+
+    return list(vars(get_command(app))["commands"])
 
 
 if __name__ == "__main__":

@@ -1,6 +1,5 @@
 """The commands about networks alone: their constants, and the best rates of their edges."""
 
-import json
 import math
 import re
 from contextlib import suppress
@@ -17,13 +16,15 @@ from dadao_sim.cli.options import (
     by_option,
     load_plugins,
 )
-from dadao_sim.cli.show import print_table, say
+from dadao_sim.cli.show import give, print_table, say
 from dadao_sim.errors import InputError
 
 if TYPE_CHECKING:
     from dadao_sim.networks import Network
 
-FileArgument = Annotated[Path | None, typer.Argument(metavar="[FILE.graphml]")]
+FileArgument = Annotated[
+    Path | None, typer.Argument(metavar="[FILE.graphml]", help="In the place of --graph.")
+]
 GraphOption = Annotated[str | None, typer.Option(help="Name of a graph; see `list`.")]
 NodesOption = Annotated[int | None, typer.Option(help="Number of nodes.")]
 SetOption = Annotated[
@@ -31,7 +32,6 @@ SetOption = Annotated[
     typer.Option("--set", metavar="OPTION=VALUE", help="An option of the graph."),
 ]
 SeedOption = Annotated[int, typer.Option(min=0, help="Of a random graph.")]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 NamesOption = Annotated[bool, typer.Option(help="In the figure, the nodes by their names.")]
 MapScaleOption = Annotated[bool, typer.Option(help="In the figure, how long things are.")]
 KappaOption = Annotated[float, typer.Option(help="L/mu, of the critical factor.")]
@@ -41,7 +41,13 @@ ROUNDING = 1e-12  # a share below it is none
 group = Group("Networks", place=2)
 
 
-@group.command()
+@group.command(
+    examples=[
+        "network --graph star --nodes 300",
+        "network --graph random_regular --nodes 20 --set degree=3 --json",
+        "network graphs/geant2012.graphml --figure geant.png",
+    ]
+)
 def network(
     file: FileArgument = None,
     graph: GraphOption = None,
@@ -53,7 +59,6 @@ def network(
         str | None, typer.Option(help="Edge attribute of the file with relative gossip rates.")
     ] = None,
     kappa: KappaOption = 100.0,
-    as_json: JsonOption = False,
     figure: FigureOption = None,
     names: NamesOption = False,
     scale: MapScaleOption = False,
@@ -70,15 +75,19 @@ def network(
     built = built_network(file, graph, nodes, sets, seed, rates)
     with by_option(kappa="--kappa"):
         report = network_report(built, kappa)
-    if as_json:
-        print(json.dumps(report, indent=2))
-    else:
-        print_network(report)
+    give(report)
+    print_network(report)
     if figure is not None:
         _draw(built, built.rates if rates else None, figure, overwrite, names, scale)
 
 
-@group.command()
+@group.command(
+    examples=[
+        "rates graphs/abilene.graphml",
+        "rates --graph cycle --nodes 8 --out rated.graphml",
+        "rates graphs/geant2012.graphml --cost length_km --json",
+    ]
+)
 def rates(
     file: FileArgument = None,
     graph: GraphOption = None,
@@ -103,7 +112,6 @@ def rates(
         Path | None, typer.Option(help="Write GraphML with the last rates as `gossip_rate`.")
     ] = None,
     kappa: KappaOption = 100.0,
-    as_json: JsonOption = False,
     figure: FigureOption = None,
     names: NamesOption = False,
     scale: MapScaleOption = False,
@@ -128,10 +136,8 @@ def rates(
         )
     with by_option(kappa="--kappa"):
         report = rates_report(built, found, kappa)
-    if as_json:
-        print(json.dumps(report, indent=2))
-    else:
-        print_rates(report)
+    give(report)
+    print_rates(report)
     last = found[-1]
     assert isinstance(last.network, Network)  # as built
     if out is not None:

@@ -11,8 +11,28 @@ import typer
 from dadao_sim.errors import InputError
 from dadao_sim.results.axes import AXES, PRICED
 
+
+def scenario_names(incomplete: str) -> list[str]:
+    """The shipped scenarios, for the shell."""
+    from dadao_sim.scenario.shipped import scenarios
+
+    return [name for name in scenarios() if name.startswith(incomplete)]
+
+
+def method_names(incomplete: str) -> list[str]:
+    """The methods, for the shell."""
+    from dadao_sim.algorithms.contract.registry import METHODS
+
+    return [name for name in METHODS if name.startswith(incomplete)]
+
+
 ScenarioArgument = Annotated[
-    str, typer.Argument(metavar="SCENARIO", help="A YAML file, or the name of a shipped scenario.")
+    str,
+    typer.Argument(
+        metavar="SCENARIO",
+        help="A YAML file, the name of a shipped scenario, or - for standard input.",
+        autocompletion=scenario_names,
+    ),
 ]
 SetOption = Annotated[
     list[str] | None,

@@ -56,7 +56,12 @@ class Format(StrEnum):
     svg = "svg"
 
 
-@group.command()
+@group.command(
+    examples=[
+        "compare results/quickstart results/star-32 --accuracy 1e-6",
+        "compare results/quickstart results/star-32 --figure both.png",
+    ]
+)
 def compare(
     folders: Annotated[list[Path], typer.Argument(metavar="DIR...", help="Folders of results.")],
     accuracy: Annotated[float, typer.Option(help="The accuracy whose cost is compared.")] = 1e-6,
@@ -187,7 +192,12 @@ def _errors(incomplete: str) -> list[str]:
     return [name for name in METRICS.ours if name.startswith(incomplete)]
 
 
-@group.command()
+@group.command(
+    examples=[
+        "plot results/quickstart --x cost --y suboptimality --format pdf",
+        "plot results/quickstart --x time --y consensus_error",
+    ]
+)
 def plot(
     folder: ResultArgument,
     x: Annotated[
@@ -284,7 +294,7 @@ def plot(
     say(f"figure: {path}")
 
 
-@group.command()
+@group.command(examples=["report results/quickstart results/star-32 -o report.html"])
 def report(
     folders: Annotated[list[Path], typer.Argument(metavar="DIR...", help="Folders of results.")],
     out: Annotated[Path, typer.Option("--out", "-o", help="The file, such as report.html.")],
@@ -311,7 +321,7 @@ def report(
     say(f"report: {out}, {out.stat().st_size / 1e6:.1f} MB")
 
 
-@group.command()
+@group.command(examples=["recovered results/deblurring --figure pictures.png"])
 def recovered(
     folder: ResultArgument,
     figure: Annotated[Path, typer.Option(help="Draw it to this file.")],

@@ -26,7 +26,14 @@ INTERRUPTED = 130  # the shell's code for Ctrl-C
 group = Group("Scenarios", place=0)
 
 
-@group.command()
+@group.command(
+    examples=[
+        "run quickstart",
+        "run quickstart --set network.nodes=32 --out results/star-32 --jobs 2",
+        "run quickstart --resume --repeats 5 --json",
+        "run - --out results/piped < scenario.yaml",
+    ]
+)
 def run(
     scenario: ScenarioArgument,
     out: Annotated[
@@ -123,9 +130,11 @@ def _run_one(loaded: "Scenario", file: Path, folder: Path, how: dict[str, Any]) 
             )
     there = len(result.runs) - len(bars.finished)
     if not bars.finished:
-        say(f"result: {folder}, complete before: nothing was left to run")
+        done = "complete before: nothing was left to run"
+        say(f"result: {folder}, {done}", result=str(folder))
     else:
-        say(f"result: {folder}" + (f"; {there} of its runs were there before" if there else ""))
+        before = f"; {there} of its runs were there before" if there else ""
+        say(f"result: {folder}{before}", result=str(folder))
     _draw(result, folder)
     _draw_asked(result, loaded.figures or (), folder)
 
@@ -153,14 +162,14 @@ def _run_sweep(asked: "Sweep", folder: Path, how: dict[str, Any]) -> None:
         finest = done.groupby(list(result.keys), sort=False)["accuracy"].transform("min")
         print_costs(done[done["accuracy"] == finest], result.titles, result.keys)
     for cell in result.failed:
-        say(f"{cell}: failed: {cell.error}")
+        say(f"{cell}: failed: {cell.error}", failed=[{"cell": str(cell), "error": cell.error}])
     for one, made in zip(asked.cells, result.cells, strict=True):
         if one.scenario.figures and made.error is None:
             _draw_asked(made.result, one.scenario.figures, made.folder)
     for name, figure in sweep_figures(result).items():
         for suffix in ("png", "pdf"):
             save_figure(figure, folder / "figures" / f"{name}.{suffix}")
-    say(f"sweep: {folder}")
+    say(f"sweep: {folder}", result=str(folder))
     if result.failed:
         raise typer.Exit(1)
 
@@ -169,7 +178,13 @@ def _runs(scenario: "Scenario") -> int:
     return len(scenario.algorithms) * scenario.repeats
 
 
-@group.command()
+@group.command(
+    examples=[
+        "validate quickstart",
+        "validate scenario.yaml --set stop.time=100 --json",
+        "validate - < scenario.yaml",
+    ]
+)
 def validate(scenario: ScenarioArgument, sets: SetOption = None) -> None:
     """Check a scenario down to the constants of its methods, without running it.
 
@@ -189,7 +204,7 @@ def validate(scenario: ScenarioArgument, sets: SetOption = None) -> None:
         said = (
             f"{len(loaded.cells)} cells, {sum(_runs(cell.scenario) for cell in loaded.cells)} runs"
         )
-    say(f"{scenario}: valid; {said}")
+    say(f"{scenario}: valid; {said}", valid=True)
 
 
 def _check(loaded: "Scenario") -> None:

@@ -136,7 +136,7 @@ def print_exponents(found: "Against", result: "SweepResult") -> None:
     titles = [*others, "algorithm", "exponent", "from", "to"]
     titles += ["theory", "which is"] if theory else []
     say(f"{found.quantity} to {found.accuracy:g} as a power of {found.key}, 95 % intervals:")
-    print_table(titles, cells, words=len(others) + 1)
+    print_table(titles, cells, words=len(others) + 1, name="exponents", records=rows)
 
 
 def sweep_figures(result: "SweepResult") -> "dict[str, Figure]":

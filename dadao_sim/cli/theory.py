@@ -1,6 +1,5 @@
 """The command that says what a scenario's methods need, before any run."""
 
-import json
 import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -17,7 +16,7 @@ from dadao_sim.cli.options import (
     SetOption,
     by_option,
 )
-from dadao_sim.cli.show import accuracy_text, print_table, say
+from dadao_sim.cli.show import accuracy_text, give, print_table, say
 from dadao_sim.errors import InputError
 from dadao_sim.text.labels import printed_name
 
@@ -27,7 +26,13 @@ if TYPE_CHECKING:
 group = Group("Theory", place=1)
 
 
-@group.command()
+@group.command(
+    examples=[
+        "theory quickstart --accuracy 1e-4",
+        "theory quickstart --result results/quickstart --figure theory.png",
+        "theory quickstart --quantity gradients --json",
+    ]
+)
 def theory(
     scenario: ScenarioArgument,
     result: Annotated[
@@ -40,7 +45,6 @@ def theory(
     quantity: Annotated[AxisName, typer.Option(help="What is counted.")] = COMMUNICATIONS,
     patient: Annotated[bool, typer.Option(help="Also what is exact but takes minutes.")] = False,
     sets: SetOption = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     figure: FigureOption = None,
     overwrite: OverwriteOption = False,
 ) -> None:
@@ -68,10 +72,8 @@ def theory(
     measured = load_result(result) if result else None
     with by_option(accuracies="--accuracy", result="--result"):
         report = theory_report(Study(loaded), measured, accuracy, patient=patient)
-    if as_json:
-        print(json.dumps(report.to_mapping(), indent=2))
-    else:
-        print_theory(report, str(quantity))
+    give(report.to_mapping())
+    print_theory(report, str(quantity))
     if figure is not None and measured is not None:
         drawn = theory_figure(report, measured, str(quantity))
         save_figure(drawn, figure, overwrite=overwrite)

@@ -19,7 +19,12 @@ INTERRUPTED = 130  # the shell's code for Ctrl-C
 group = Group("Methods", place=4)
 
 
-@group.command()
+@group.command(
+    examples=[
+        "tune quickstart --jobs 2",
+        "tune quickstart --budget 144 --by communications",
+    ]
+)
 def tune(
     scenario: ScenarioArgument,
     out: Annotated[
@@ -98,15 +103,18 @@ def tune(
     else:
         for suffix in ("png", "pdf"):
             save_figure(figure, folder / "figures" / f"tuning.{suffix}", overwrite=True)
-    say(f"tuned on seed {tuned.seed}; reported: dadao-sim run {folder / SCENARIO}")
+    say(
+        f"tuned on seed {tuned.seed}; reported: dadao-sim run {folder / SCENARIO}",
+        folder=str(folder),
+    )
 
 
 def _print(tuned: "Tuned") -> None:
     """What was found for each method, a line for each."""
     from dadao_sim.text.labels import printed_name
 
-    rows = []
-    for row in tuned.best.to_dict("records"):
+    rows, records = [], tuned.best.to_dict("records")
+    for row in records:
         name = printed_name(row["algorithm"], row["method"], tuned.titles[row["method"]])
         if not isinstance(row["first_constant"], str):
             found = "nothing to tune"
@@ -125,7 +133,8 @@ def _print(tuned: "Tuned") -> None:
         rows.append([name, found, reached, *costs, gain, ends, unstable, row["edge"]])
     by = f"{tuned.goal.by} to {tuned.goal.accuracy:g}"
     titles = ("algorithm", "best factors", "reached", f"{by}: paper", "tuned", "gain")
-    print_table((*titles, "accuracy", "unstable from", "grid"), rows, words=2)
+    heads = (*titles, "accuracy", "unstable from", "grid")
+    print_table(heads, rows, words=2, name="best", records=records)
 
 
 def _say_what_is_missed(tuned: "Tuned") -> None:

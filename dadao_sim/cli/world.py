@@ -18,7 +18,13 @@ if TYPE_CHECKING:
 group = Group("Worlds", place=3)
 
 
-@group.command()
+@group.command(
+    examples=[
+        "world world/loss --end 20",
+        "world world/loss --algorithm ad_psgd --timeline timeline.png",
+        "world world/loss --set seed=1 --json",
+    ]
+)
 def world(
     scenario: ScenarioArgument,
     algorithm: Annotated[
@@ -83,7 +89,8 @@ def world(
 
 def print_worlds(reports: "Sequence[WorldReport]") -> None:
     """What the world of each algorithm was like: a column each."""
-    from dadao_sim.reports.world import world_rows
+    from dadao_sim.reports.world import world_records, world_rows
 
     names = [printed_name(r.label, r.method, r.title, r.experimental) for r in reports]
-    print_table(["", *names], world_rows(reports), wrap=True)
+    records = world_records(reports)
+    print_table(["of", *names], world_rows(reports), name="worlds", records=records)

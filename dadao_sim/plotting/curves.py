@@ -38,6 +38,7 @@ from dadao_sim.results.columns import DIVERGED
 from dadao_sim.results.look import FigureSpec, Look
 from dadao_sim.results.result import Result
 from dadao_sim.results.summary import percentile
+from dadao_sim.strict import suggestion
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -213,7 +214,7 @@ def _figure(
     for x in xs:
         axis_named(x)
     if y not in result.metrics:
-        raise InputError("y", f"{y!r} given", f"use {', '.join(result.metrics)}")
+        raise InputError("y", f"unknown value {y!r}{suggestion(str(y), result.metrics)}")
     drawn = drawn_as(result.methods, result.looks, result.names, look)
     with paper(look.font):
         handles = _legend_handles(result, drawn)

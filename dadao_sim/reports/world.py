@@ -3,9 +3,11 @@
 Everything comes from the event log, except the waiting, which the world itself adds up.
 """
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from numbers import Real
+from typing import Any
 
 import numpy as np
 
@@ -241,24 +243,45 @@ def staleness(events: Events, ends: tuple[int, ...]) -> np.ndarray:
     return found
 
 
+TAIL = "{0[mean]:.3g} (99 %: {0[p99]:.0f})"
+# What there is to say of a world: how it is called, its value, and how that is printed.
+WORLD_ROWS: dict[str, tuple[Callable[[WorldReport], Any], str]] = {
+    "unit of time": (lambda r: r.unit, "{:.4g}"),
+    "events": (lambda r: len(r.events), "{:,}"),
+    "computing, mean": (lambda r: r.utilisation.mean(), "{:.1%}"),
+    "computing, least": (lambda r: r.utilisation.min(), "{:.1%}"),
+    "waiting, mean": (lambda r: r.waiting.mean(), "{:.3g}"),
+    "exchanges in flight": (lambda r: r.in_flight, "{:.3g}"),
+    "staleness of gradients": (lambda r: _mean_and_tail(r.gradient_staleness), TAIL),
+    "staleness of messages": (lambda r: _mean_and_tail(r.message_staleness), TAIL),
+    "bytes per link, mean": (lambda r: r.link_bytes.mean(), "{:,.0f}"),
+    "bytes per link, most": (lambda r: r.link_bytes.max(), "{:,.0f}"),
+    "exchanges lost": (lambda r: r.link_losses.sum(), "{:,}"),
+}
+
+
 def world_rows(reports: Sequence[WorldReport]) -> list[list[str]]:
     """What the world of each algorithm was like, a row each: what it is, and a text per report."""
-    rows: dict[str, Callable[[WorldReport], str]] = {
-        "unit of time": lambda r: f"{r.unit:.4g}",
-        "events": lambda r: f"{len(r.events):,}",
-        "computing, mean": lambda r: f"{r.utilisation.mean():.1%}",
-        "computing, least": lambda r: f"{r.utilisation.min():.1%}",
-        "waiting, mean": lambda r: f"{r.waiting.mean():.3g}",
-        "exchanges in flight": lambda r: f"{r.in_flight:.3g}",
-        "staleness of gradients": lambda r: _mean_and_tail(r.gradient_staleness),
-        "staleness of messages": lambda r: _mean_and_tail(r.message_staleness),
-        "bytes per link, mean": lambda r: f"{r.link_bytes.mean():,.0f}",
-        "bytes per link, most": lambda r: f"{r.link_bytes.max():,.0f}",
-        "exchanges lost": lambda r: f"{r.link_losses.sum():,}",
-    }
-    return [[title, *map(text, reports)] for title, text in rows.items()]
+    rows = []
+    for title, (value, form) in WORLD_ROWS.items():
+        values = [value(report) for report in reports]
+        rows.append([title, *("-" if v is None else form.format(v) for v in values)])
+    return rows
 
 
-def _mean_and_tail(values: np.ndarray) -> str:
+def world_records(reports: Sequence[WorldReport]) -> list[dict[str, Any]]:
+    """The same as numbers, a record for each algorithm."""
+    return [
+        {
+            "algorithm": report.label,
+            **{re.sub(r"\W+", "_", title): value(report) for title, (value, _) in WORLD_ROWS.items()},
+        }
+        for report in reports
+    ]
+
+
+def _mean_and_tail(values: np.ndarray) -> dict[str, float] | None:
     """The mean, and what one value in a hundred exceeds."""
-    return f"{values.mean():.3g} (99 %: {np.percentile(values, 99):.0f})" if len(values) else "-"
+    if not len(values):
+        return None
+    return {"mean": float(values.mean()), "p99": float(np.percentile(values, 99))}

@@ -1,6 +1,7 @@
 """Scenarios from YAML: where every value came from, and one plain line on what is wrong."""
 
 import stat
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,8 @@ Keys = tuple[str, ...]
 # Which line, and how to call it: (7, "star.yaml:7"), or (0, "--set seed=1").
 Origins = dict[Keys, tuple[int, str]]
 
+STANDARD_INPUT = "-"
+"""In the place of a file."""
 MERGE_TAG = "tag:yaml.org,2002:merge"
 
 
@@ -31,7 +34,8 @@ def load_scenario(path: str | Path, overrides: Sequence[str] = ()) -> Scenario:
     """Read and validate a YAML file, after ``overrides`` such as ``algorithms.0.rate_factor=2``.
 
     ``path`` may also be the name of a scenario that comes with the package, as for ``run``; a file
-    of that name comes first. Paths inside are relative to the file's folder. Raises InputError, one
+    of that name comes first; "-" is standard input. Paths inside are relative to the file's folder.
+    Raises InputError, one
     line with the file's line and the key, for a file that cannot be read, is not YAML, or is not a
     scenario; and for a sweep, which is many.
     """
@@ -48,10 +52,12 @@ def load_scenario(path: str | Path, overrides: Sequence[str] = ()) -> Scenario:
 def load_file(path: str | Path, overrides: Sequence[str] = ()) -> Scenario | Sweep:
     """The scenario of a file, or the sweep where it has a section `sweep`; see `load_scenario`."""
     path = shipped.scenario_path(str(as_path("path", path)))
-    data, origins = _parsed(_text(path), lambda line: f"{path}:{line}")
-    origins[()] = (0, str(path))
+    called = "standard input" if str(path) == STANDARD_INPUT else str(path)
+    text = _piped() if str(path) == STANDARD_INPUT else _text(path)
+    data, origins = _parsed(text, lambda line: f"{called}:{line}")
+    origins[()] = (0, called)
     if data is None:
-        raise InputError(f"{path}: is empty; a scenario needs {_required_keys()}")
+        raise InputError(f"{called}: is empty; a scenario needs {_required_keys()}")
     return _one_or_many(data, origins, overrides, path.parent)
 
 
@@ -243,6 +249,19 @@ def _text(path: Path) -> str:
         raise InputError(f"{path}: cannot be read: {error.strerror}") from None
     except ValueError:
         raise InputError(f"{path}: is no name of a file") from None
+
+
+def _piped() -> str:
+    """What is on standard input. InputError for what cannot be a scenario."""
+    stream: Any = getattr(sys.stdin, "buffer", sys.stdin)
+    given = stream.read(yaml_text.MOST_BYTES + 1)
+    if len(given) > yaml_text.MOST_BYTES:
+        most = yaml_text.MOST_BYTES / 1e6
+        raise InputError(f"standard input: a scenario has at most {most:.0f} MB")
+    try:
+        return given if isinstance(given, str) else given.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise InputError(f"standard input: is not UTF-8 text (byte {error.start})") from None
 
 
 def _near(path: Path) -> str:

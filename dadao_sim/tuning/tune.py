@@ -23,7 +23,7 @@ from dadao_sim.simulation.interrupts import Interrupts
 from dadao_sim.simulation.parts import Parts
 from dadao_sim.simulation.study import Study
 from dadao_sim.simulation.workers import LATER, Later, elsewhere
-from dadao_sim.strict import files_named
+from dadao_sim.strict import files_named, suggestion
 from dadao_sim.tuning.evaluate import Evaluation, Task, evaluate, evaluate_elsewhere
 from dadao_sim.tuning.search import Found, Keys, Point, check_budget, search
 from dadao_sim.tuning.tuned import Goal, OneTuned, Tuned
@@ -126,7 +126,7 @@ class _Told:
         if not 0 < target < 1:
             raise InputError("accuracy", f"{target:g} given", "a number between 0 and 1 is needed")
         if by not in TABLED:
-            raise InputError("by", f"{by!r} given", f"use {', '.join(TABLED)}")
+            raise InputError("by", f"unknown value {by!r}{suggestion(str(by), TABLED)}")
         self.seed = another_seed(scenario.seed) if seed is None else seed
         if self.seed == scenario.seed:
             raise InputError(

@@ -124,7 +124,7 @@ def test_options_of_the_commands_that_read_results_too(dadao_sim, tmp_path):
     for arguments, said in (
         ("compare o --accuracy -1", "--accuracy: -1 given"),
         ("compare o --accuracy 1e-30 --figure c.png", "--accuracy: no algorithm tried 1e-30"),
-        ("plot o --y foo", "--y: 'foo' given"),
+        ("plot o --y foo", "--y: unknown value 'foo' (known: accuracy, "),
     ):
         code, _, err = dadao_sim(*arguments.split())
         assert code == 2

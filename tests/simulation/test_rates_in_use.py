@@ -156,10 +156,10 @@ def test_the_table_for_people(dadao_sim):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--method", "best"], "method: 'best' is unknown; use one of uniform"),
+        (["--method", "best"], "--method: 'best' is unknown (known: uniform"),
         (["--method", "exact", "--solver", "MAGIC"], "'MAGIC' is not installed"),
         (["--out", "."], "--out: .: name a file that ends in .graphml"),
-        (["--time-limit", "-1"], "time_limit: -1.0 seconds"),
+        (["--time-limit", "-1"], "--time-limit: -1.0 seconds"),
     ],
 )
 def test_bad_requests_are_one_line(dadao_sim, arguments, message):

@@ -185,7 +185,10 @@ def test_where_nothing_is_better_the_paper_stays():
     [
         ({"seed": 0}, "seed: 0 is that of the scenario, whose repeats are to be reported; tune on"),
         ({"budget": 17}, "budget: 17 points given; use the square of a multiple of four"),
-        ({"by": "luck"}, "by: 'luck' given; use communications, gradients, time, cost, bits"),
+        (
+            {"by": "luck"},
+            "by: unknown value 'luck' (known: communications, gradients, time,",
+        ),
         ({"accuracy": 2.0}, "accuracy: 2 given; a number between 0 and 1 is needed"),
         ({"repeats": 0}, "repeats: 0 given; at least 1 is needed"),
         ({"jobs": 0}, "jobs: 0 given; at least 1 is needed"),

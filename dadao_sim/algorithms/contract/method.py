@@ -29,6 +29,7 @@ from dadao_sim.events.asked import PoissonRates
 from dadao_sim.given import reals
 from dadao_sim.networks.convert import as_network
 from dadao_sim.problems.kinds.averaging import AveragingProblem
+from dadao_sim.strict import suggestion
 
 if TYPE_CHECKING:
     from dadao_sim.networks import GraphSequence, Network
@@ -261,10 +262,8 @@ class Method(ABC):
         if chosen == PAPER:
             return {}
         if chosen not in self.constant_sets:
-            known = ", ".join((PAPER, *self.constant_sets))
-            raise InputError(
-                f"{self.name}: constants: there is no set {chosen!r}; choose from {known}"
-            )
+            known = suggestion(chosen, (PAPER, *self.constant_sets))
+            raise InputError(f"{self.name}: constants: there is no set {chosen!r}{known}")
         return self.constant_sets[chosen]
 
     def _measured(

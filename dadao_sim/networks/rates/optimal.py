@@ -21,6 +21,7 @@ from dadao_sim.networks.rates.costs import Costs, costs_of
 from dadao_sim.networks.rates.methods import RATE_METHODS, Options, bound_of, solvers
 from dadao_sim.networks.rates.problem import RateProblem
 from dadao_sim.networks.sequence import GraphSequence
+from dadao_sim.strict import suggestion
 from dadao_sim.text.cards import Card, Carded
 
 if TYPE_CHECKING:
@@ -232,18 +233,14 @@ def _check(
     prune: bool,
 ) -> None:
     if not isinstance(method, str) or method not in RATE_METHODS:
-        raise InputError(
-            "method", f"{method!r} is unknown", f"use one of {', '.join(RATE_METHODS)}"
-        )
+        known = suggestion(str(method), RATE_METHODS)
+        raise InputError("method", f"{method!r} is unknown{known}")
     if solver is not None:
         if method != "exact":
             raise InputError("solver", f"{method} takes none", "use method exact")
         if solver not in solvers():
-            raise InputError(
-                "solver",
-                f"{solver!r} is not installed or cannot solve this",
-                f"use one of {', '.join(solvers())}",
-            )
+            known = suggestion(str(solver), solvers())
+            raise InputError("solver", f"{solver!r} is not installed or cannot solve this{known}")
     if time_limit is not None and not (_is_number(time_limit) and time_limit > 0):
         raise InputError("time_limit", f"{time_limit!r} seconds", "it must be positive, or None")
     if not (_is_number(tolerance) and 0 < tolerance < 1):

@@ -93,8 +93,8 @@ def test_an_override_wins_over_a_set():
 @pytest.mark.parametrize(
     ("name", "constants", "message"),
     [
-        ("dadao", "fats", "dadao: constants: there is no set 'fats'; choose from paper, fast"),
-        ("extra", "fast", "extra: constants: there is no set 'fast'; choose from paper"),
+        ("dadao", "fats", "dadao: constants: there is no set 'fats'; did you mean 'fast'"),
+        ("extra", "fast", "extra: constants: there is no set 'fast' (known: paper)"),
         ("dadao", {"nu": 0.0}, "dadao: constants.nu: 0 is no factor"),
         ("dadao", {"nu": math.inf}, "dadao: constants.nu: inf is no factor"),
         ("dadao", {"chi": 2.0}, "dadao: constants.chi: no factor can be given (known: L, alpha,"),

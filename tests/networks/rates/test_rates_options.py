@@ -25,9 +25,9 @@ from dadao_sim.networks.rates.pruning import needed_edges
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"method": "best"}, "^method: 'best' is unknown; use one of uniform, metropolis"),
-        ({"method": "exact", "solver": "GUROBI"}, "use one of interior_point, CLARABEL, SCS"),
-        ({"method": "exact", "solver": "HIGHS"}, "use one of interior_point, CLARABEL, SCS"),
+        ({"method": "best"}, r"^method: 'best' is unknown \(known: uniform, metropolis"),
+        ({"method": "exact", "solver": "GUROBI"}, r"\(known: interior_point, CLARABEL, SCS"),
+        ({"method": "exact", "solver": "HIGHS"}, r"\(known: interior_point, CLARABEL, SCS"),
         ({"method": "uniform", "solver": "SCS"}, "^solver: uniform takes none; use method exact"),
         ({"time_limit": -1.0}, "^time_limit: -1.0 seconds; it must be positive"),
         ({"tolerance": 0.0}, "^tolerance: 0.0; it must lie between 0 and 1"),
