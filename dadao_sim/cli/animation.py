@@ -12,7 +12,12 @@ from dadao_sim.cli.show import say
 group = Group("Worlds", place=3)
 
 
-@group.command()
+@group.command(
+    examples=[
+        "animate gossip-rate --out dadao.gif --end 20",
+        "animate world/loss --algorithm ad_psgd --out film.html",
+    ]
+)
 def animate(
     scenario: ScenarioArgument,
     out: Annotated[Path, typer.Option(help="The film: .gif or .html.")],

@@ -271,11 +271,9 @@ def world_rows(reports: Sequence[WorldReport]) -> list[list[str]]:
 
 def world_records(reports: Sequence[WorldReport]) -> list[dict[str, Any]]:
     """The same as numbers, a record for each algorithm."""
+    values = {re.sub(r"\W+", "_", title): value for title, (value, _) in WORLD_ROWS.items()}
     return [
-        {
-            "algorithm": report.label,
-            **{re.sub(r"\W+", "_", title): value(report) for title, (value, _) in WORLD_ROWS.items()},
-        }
+        {"algorithm": report.label, **{key: value(report) for key, value in values.items()}}
         for report in reports
     ]
 
