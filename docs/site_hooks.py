@@ -108,6 +108,8 @@ def commands_page() -> str:
                 for o in options
             ]
             lines.append("")
+        examples = (command.epilog or "").split("\n\n")[1:]
+        lines += ["Examples:", "", *(f"    {example}" for example in examples), ""]
     return "\n".join(lines)
 
 
