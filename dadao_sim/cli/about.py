@@ -273,14 +273,39 @@ def schema(plugin: PluginOption = None) -> None:
     say_plainly(json.dumps(found, indent=2))
 
 
-@group.command(examples=["cite dadao", "cite k_gt --json"])
-def cite(method: MethodArgument, plugin: PluginOption = None) -> None:
-    """Print the BibTeX entry of a method."""
-    from dadao_sim.algorithms.contract.registry import citation, get_method
+@group.command(examples=["cite dadao", "cite k_gt --json", "cite quickstart"])
+def cite(
+    what: Annotated[
+        str,
+        typer.Argument(
+            metavar="METHOD|SCENARIO",
+            help="A method, or a scenario with all of its methods.",
+            autocompletion=method_names,
+        ),
+    ],
+    plugin: PluginOption = None,
+) -> None:
+    """Print the BibTeX entries of a method, or of all that a scenario compares."""
+    from dadao_sim.algorithms.contract.registry import METHODS, citation, get_method
+    from dadao_sim.scenario import shipped
 
     load_plugins(plugin)
-    say_plainly(entry := citation(get_method(method)))
-    collect(bibtex=entry)
+    names = [what]
+    if what not in METHODS and (what in shipped.scenarios() or Path(what).is_file()):
+        names = _methods_in(what)
+    entries = dict.fromkeys(citation(get_method(name)) for name in names)
+    say_plainly(found := "\n".join(entries))
+    collect(bibtex=found)
+
+
+def _methods_in(scenario: str) -> list[str]:
+    """The methods of a scenario, or of every cell of a sweep."""
+    from dadao_sim.scenario.reading import load_file
+    from dadao_sim.scenario.sweep import Sweep
+
+    loaded = load_file(scenario)
+    cells = [cell.scenario for cell in loaded.cells] if isinstance(loaded, Sweep) else [loaded]
+    return list(dict.fromkeys(spec.name for cell in cells for spec in cell.algorithms))
 
 
 def _first_comment(path: Path) -> str:

@@ -123,6 +123,11 @@ def test_network_of_a_file(dadao_sim, tmp_path):
 
 
 def test_cite_list_schema_validate(dadao_sim, scenario):
+    of_five = dadao_sim("cite", "quickstart")[1]
+    assert [line for line in of_five.splitlines() if line.startswith("@")] == [
+        *("@inproceedings{nabli2023dadao,", "@inproceedings{even2021continuized,"),
+        *("@inproceedings{scaman2017optimal,", "@inproceedings{kovalev2021lower,"),
+    ]
     assert dadao_sim("cite", "dadao")[1].startswith("@inproceedings{nabli2023dadao")
     names = dadao_sim("list")[1]
     assert all(word in names for word in ("adom_plus_multi_consensus", "hypercube", "quickstart"))

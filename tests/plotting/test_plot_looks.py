@@ -183,7 +183,7 @@ def test_the_scenario_python_and_the_default_draw_alike(three, tmp_path):
         ({"legend": "left"}, r"^legend: unknown value 'left'"),
         ({"colors": {}}, r"^colors: unknown key; did you mean 'colours'"),
         ({"x": "bites"}, r"^x.0: unknown value 'bites'; did you mean 'bits'"),
-        ({"y": "loss"}, r"^y: 'loss' given; use accuracy"),
+        ({"y": "loss"}, r"^y: unknown value 'loss' \(known: accuracy"),
     ],
 )
 def test_what_a_figure_cannot_have_is_one_line(three, keys, message):
