@@ -7,7 +7,7 @@ import pytest
 
 import dadao_sim.plotting
 
-FLOORS = ("plotting", "results", "reports", "errors", "files", "text")
+FLOORS = ("plotting", "results", "reports", "errors", "files", "strict", "text")
 MODULES = sorted(Path(dadao_sim.plotting.__path__[0]).glob("*.py"))
 
 
