@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import product
 from typing import TYPE_CHECKING, Any
@@ -207,7 +208,7 @@ def chosen(
     for key, value in (at or {}).items():
         _check_key(result, key)
         there = costs[key].unique().tolist()
-        same = [one for one in there if str(one) == str(value)]
+        same = [one for one in there if _is(one, value)]
         if not same:
             listed = ", ".join(map(str, there))
             raise InputError("at", f"{key}={value} given", f"the sweep has {listed}")
@@ -226,6 +227,13 @@ def numbered(result: SweepResult, table: DataFrame) -> DataFrame:
     known = {told_apart(cell.values.values()): k for k, cell in enumerate(result.cells)}
     rows = zip(*(table[key].tolist() for key in result.keys), strict=True)
     return table.assign(cell=[known[told_apart(row)] for row in rows])
+
+
+def _is(value: Value, given: Value) -> bool:
+    """Whether a value of the table is one that is given, if as text: 4.0 is "4"."""
+    with suppress(ValueError):
+        return str(value) == str(given) or (not isinstance(value, str) and value == float(given))
+    return False
 
 
 def numeric_key(result: SweepResult, key: str | None) -> str:

@@ -142,7 +142,8 @@ def _cell(base: Any, origins: Origins, settings: tuple[Setting, ...], folder: Pa
         try:
             base = _replaced(base, keys, setting.value)
         except KeyError as error:
-            raise InputError(_origin(setting.origin, origins)[1], error.args[0]) from None
+            where = _origin(setting.origin, origins)[1] or ".".join(setting.origin)
+            raise InputError(where, error.args[0]) from None
         for old in [old for old in origins if old[: len(keys)] == keys]:
             del origins[old]
         depth = len(setting.origin)

@@ -87,7 +87,7 @@ def settings_of(section: Any) -> list[tuple[Setting, ...]]:
     axes: list[list[tuple[Setting, ...]]] = []
     for key, given in section.items():
         if key == ZIP:
-            several = isinstance(given, list | tuple)
+            several = isinstance(given, list | tuple) and len(given) > 0
             for number, zipped in enumerate(given if several else [given]):
                 axes.append(_zipped(zipped, (ZIP, str(number)) if several else (ZIP,)))
         else:
@@ -119,32 +119,49 @@ def _zipped(given: Any, where: tuple[str, ...]) -> list[tuple[Setting, ...]]:
 
 
 def _settings(key: str, given: Any, where: tuple[str, ...]) -> Iterator[Setting]:
-    top = key.partition(".")[0] if isinstance(key, str) else key
+    top = str(key).partition(".")[0]
     if top not in Scenario.model_fields:
-        raise _wrong(where, f"unknown key{suggestion(str(top), Scenario.model_fields)}")
+        raise _wrong(where, f"unknown key{suggestion(top, Scenario.model_fields)}")
     if key in OF_ALL:
         raise _wrong(where, "is one for all scenarios of a sweep")
     named = isinstance(given, Mapping)
     if not (named or isinstance(given, list | tuple)) or not given:
         needed = "must be a list of values, or a mapping of names to values"
         raise _wrong(where, f"{needed}, got {shown(given)}")
-    seen: set[Value] = set()
+    seen: list[Value] = []
     for name, value in given.items() if named else enumerate(given):
         origin = (*where, str(name))
         if not named and isinstance(value, Mapping):
             raise _wrong(origin, "a section needs a name: give a mapping of names to sections")
-        shown_as = name if named else _name_of(value)
-        if shown_as in seen:
-            raise _wrong(origin, f"{shown_as!r} is given twice")
-        seen.add(shown_as)
+        shown_as = name if named else _name_of(value, origin)
+        if named and not _is_name(name):
+            raise _wrong(origin, f"a name must be text or a number, got {shown(name)}")
+        for other in seen:
+            if _same(shown_as, other):
+                raise _wrong(origin, f"{shown_as!r} is given twice, as {other!r} before")
+        seen.append(shown_as)
         yield Setting(key, shown_as, value, (SWEEP, *origin))
 
 
-def _name_of(value: Any) -> Value:
+def _name_of(value: Any, where: tuple[str, ...]) -> Value:
     if isinstance(value, int | float | str):
         return value
-    return "none" if value is None else json.dumps(value)
+    try:
+        return "none" if value is None else json.dumps(value, ensure_ascii=False)
+    except (TypeError, ValueError, RecursionError):
+        kind = type(value).__name__
+        raise _wrong(where, f"must be a value as a file has it, not a {kind}") from None
+
+
+def _is_name(name: Any) -> bool:
+    return name == name and isinstance(name, int | float | str) and name != ""
+
+
+def _same(one: Value, other: Value) -> bool:
+    """Whether two values cannot be told apart in a column: of numbers, or else of text."""
+    numbers = not any(isinstance(value, bool | str) for value in (one, other))
+    return str(one) == str(other) or (numbers and one == other)
 
 
 def _wrong(where: tuple[str, ...], what: str) -> InputError:
-    return InputError(".".join((SWEEP, *where)), what)
+    return InputError(".".join((SWEEP, *map(str, where))), what)

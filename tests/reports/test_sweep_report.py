@@ -175,3 +175,14 @@ def test_keys_that_move_together_make_one_line_and_one_map():
         assert facet.values == {}
         assert facet.lines[0].x.tolist() == x
         np.testing.assert_allclose(facet.lines[0].median, [16, 64, 256])
+
+
+def test_whole_numbers_among_others_find_their_cells():
+    """A column of 4 and 7.5 holds 4.0, and a row of the two columns would hold 3.0."""
+    result = made(lambda label, n, kappa, repeat: n * kappa, kappas=(4, 7.5), labels=("A",))
+    assert against(result, NODES, at={KAPPA: "4"}).facets[0].lines[0].median.tolist() == [
+        *(2 * 4 * n for n in (4, 8, 16))
+    ]
+    assert profile(result).problems == 18
+    with pytest.raises(InputError, match=r"kappa=x given; the sweep has 4\.0, 7\.5"):
+        against(result, NODES, at={KAPPA: "x"})

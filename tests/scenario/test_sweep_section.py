@@ -168,3 +168,24 @@ def test_editors_know_it():
     for bad in ({}, {"network.nodes": 3}, {"zip": 3}):
         with pytest.raises(jsonschema.ValidationError):
             jsonschema.validate(BASE | {"sweep": bad}, schema())
+
+
+@pytest.mark.parametrize(
+    ("sweep", "message"),
+    [
+        ({"seed": [1, "1"]}, "sweep.seed.1: '1' is given twice, as 1 before"),
+        ({"start.scale": [1, 2.5, 1.0]}, "sweep.start.scale.2: 1.0 is given twice, as 1 before"),
+        ({"network": {1: {"graph": "path"}, "1": {"graph": "star"}}}, "'1' is given twice"),
+        ({"network": {None: {"graph": "path"}}}, "sweep.network.None: a name must be text or a"),
+        ({"network": {"": {"graph": "path"}}}, "a name must be text or a number, got ''"),
+        ({"seed": [{1, 2}]}, "sweep.seed.0: must be a value as a file has it, not a set"),
+        ({3: [1]}, "sweep.3: unknown key"),
+        ({"zip": []}, "sweep.zip: must be a mapping of keys to their values, got a list"),
+        ({"seed": [3], "seed.x": [1]}, "sweep.seed.x.0: seed is 3, which has no 'x' in it"),
+    ],
+)
+def test_names_that_no_table_can_hold_are_refused(sweep, message):
+    with pytest.raises(InputError) as caught:
+        sweep_from_mapping(BASE | {"sweep": sweep})
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
