@@ -76,7 +76,7 @@ def run(
         raise InputError("run: --dask and --jobs exclude each other")
     if reuse and not isinstance(loaded, Sweep):
         raise InputError("--reuse", "is for a sweep; --resume goes on with a result")
-    with by_option(dask="--dask"), _others(dask) as others:
+    with by_option(dask="--dask", reuse="--reuse"), _others(dask) as others:
         how = {"jobs": jobs, "others": others, "resume": resume, "overwrite": overwrite}
         if isinstance(loaded, Sweep):
             _run_sweep(loaded, folder, how | {"reuse": reuse or []})

@@ -78,7 +78,7 @@ def is_whole(folder: Path) -> bool:
 def is_unfinished(folder: Path) -> bool:
     """Whether a folder holds a simulation of ours that is not finished, if only its beginning."""
     runs = folder / UNFINISHED
-    return runs.is_dir() and ((runs / "simulation").is_file() or _is_empty(runs))
+    return runs.is_dir() and ((runs / "simulation").is_file() or is_empty(runs))
 
 
 def check_folder(
@@ -101,7 +101,7 @@ def check_folder(
 
 def check_content(folder: Path, *, resume: bool, overwrite: bool) -> None:
     """InputError for a folder that holds something, unless told what to do with it."""
-    if not os.path.lexists(folder) or (_is_empty(folder) and manifest_of(folder) is None):
+    if not os.path.lexists(folder) or (is_empty(folder) and manifest_of(folder) is None):
         return
     ours = is_unfinished(folder) or manifest_of(folder) is not None
     if not ours and resume:
@@ -194,6 +194,6 @@ def _states(manifest: Path) -> set[str]:
     return set()
 
 
-def _is_empty(folder: Path) -> bool:
+def is_empty(folder: Path) -> bool:
     """Whether there is nothing in a folder but what we put there for a while."""
     return folder.is_dir() and all(path.name.startswith(HIDDEN) for path in folder.iterdir())

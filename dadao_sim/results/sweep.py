@@ -152,18 +152,10 @@ def cell_name(values: Mapping[str, Value], ground: str) -> str:
 
 def grounds_in(folder: Path) -> Iterator[tuple[Path, str]]:
     """The results in a folder, or in the sweep that it holds, and what their runs depend on."""
-    places = [folder]
-    if is_sweep(folder):
-        listed = read_json(folder / SWEEP_FILE)["cells"]
-        if listed:
-            for row in listed:
-                yield folder / row["folder"], row["ground"]
-            return
-        places = sorted((folder / CELLS).glob("*"))
-    for place in places:
-        manifest = manifest_of(place)
-        if manifest is not None and "ground" in manifest:
-            yield place, manifest["ground"]
+    for place in sorted((folder / CELLS).glob("*")) if is_sweep(folder) else [folder]:
+        ground = (manifest_of(place) or {}).get("ground")
+        if isinstance(ground, str):
+            yield place, ground
 
 
 def files_read(folder: Path) -> list[Path]:
@@ -231,20 +223,34 @@ def load_sweep(folder: str | Path) -> SweepResult:
     if not is_sweep(folder):
         raise InputError("folder", f"{folder} is no sweep: it has no {SWEEP_FILE}")
     said = read_json(folder / SWEEP_FILE)
-    if not said["cells"]:
+    if said["cells"] == []:
         raise InputError("folder", f"the sweep in {folder} is not finished", "resume it")
     with within(str(folder / SWEEP_FILE)):
+        _check_types(said)
         cells = tuple(_cell(folder, row, said["keys"]) for row in said["cells"])
     for file in (COSTS, SUMMARY):
         if not (folder / file).is_file():
             raise InputError("folder", f"{folder} is incomplete: {file} is missing", "resume it")
-        check_digest(folder / file, said.get("files", {}).get(file))
+        check_digest(folder / file, said["files"][file])
     costs = read_table(folder / COSTS)
     keys = tuple(said["keys"])
     also = ("scenario", "folder", "versions")
     kept: dict[str, Any] = {name: said[name] for name in also if name in said}
     summary = summary_of(keys, costs)
     return SweepResult(said["name"], keys, cells, costs, summary, said["methods"], kept)
+
+
+def _check_types(said: Mapping[str, Any]) -> None:
+    """InputError for what is no list or mapping where one is read."""
+    for name, kind in (("name", str), ("keys", list), ("cells", list), ("methods", dict)):
+        if not isinstance(said.get(name), kind):
+            raise InputError(name, f"is no {kind.__name__}", "resume the sweep")
+    for method in said["methods"].values():
+        if not isinstance(method, dict) or not {"title", "look"} <= set(method):
+            raise InputError("methods", "one of them is none", "resume the sweep")
+    files = said.get("files")
+    if not isinstance(files, dict) or set(files) != {COSTS, SUMMARY}:
+        raise InputError("files", f"are not {COSTS} and {SUMMARY}", "resume the sweep")
 
 
 def _cell(folder: Path, row: Any, keys: Sequence[str]) -> CellResult:
@@ -254,6 +260,7 @@ def _cell(folder: Path, row: Any, keys: Sequence[str]) -> CellResult:
             list(values) == list(keys)
             and isinstance(ground, str)
             and place.startswith(f"{CELLS}/")
+            and place.removeprefix(f"{CELLS}/").strip(".")
             and "/" not in place.removeprefix(f"{CELLS}/")
             and (error is None or isinstance(error, str))
         )

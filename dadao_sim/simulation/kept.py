@@ -92,6 +92,15 @@ class Kept:
             self.add(run)
         return len(found)
 
+    def share(self, other: "Kept") -> None:
+        """Take what another one that is at work has of the runs that are to be made."""
+        theirs = other.study
+        if theirs.ground == self.study.ground:
+            for key in self.todo:
+                label = key[0]
+                if key in other.runs and theirs.asked[label] == self.study.asked[label]:
+                    self.add(other.runs[key])
+
     def add(self, run: FinishedRun) -> None:
         """Keep a finished run."""
         if self._store is not None:

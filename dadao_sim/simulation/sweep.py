@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
-from contextlib import ExitStack, closing, nullcontext
+from contextlib import ExitStack, closing, nullcontext, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -10,12 +10,13 @@ from typing import Any, TypeAlias
 
 import dadao_sim
 from dadao_sim.errors import InputError
-from dadao_sim.files import as_path
-from dadao_sim.results.folder import discard, manifest_of, tidy
+from dadao_sim.files import as_path, check_folder_of
+from dadao_sim.results.folder import discard, is_empty, manifest_of, tidy
 from dadao_sim.results.lock import FolderLock
 from dadao_sim.results.result import FinishedRun, RunKey, load_result
 from dadao_sim.results.sweep import (
     CELLS,
+    SWEEP_FILE,
     CellResult,
     SweepResult,
     begin_sweep,
@@ -74,13 +75,14 @@ def sweep(
         raise InputError(f"jobs: {jobs!r} given; a whole number of at least 1 is needed")
     if resume and overwrite:
         raise InputError("resume and overwrite exclude each other")
+    others_of = _folders("reuse", reuse)
     check_sweep_folder(folder, resume=resume, overwrite=overwrite)
     with FolderLock(folder):
         tidy(folder)
         begin_sweep(folder, asked.name, asked.keys)
         if others is None and jobs > 1:
             others = partial(elsewhere, jobs=jobs)
-        found = _Found([folder.parent, *(as_path("reuse", path) for path in reuse)])
+        found = _Found([] if overwrite else [folder.parent, *others_of])
         runs = sum(len(cell.scenario.algorithms) * cell.scenario.repeats for cell in asked.cells)
         with Progress(asked.name, runs) if progress else nullcontext() as bar:
             ticks = [] if tick is None else [tick]
@@ -103,12 +105,24 @@ def sweep(
 
 def check_sweep_folder(folder: Path, *, resume: bool, overwrite: bool) -> None:
     """InputError for a folder that holds something, unless told what to do with it."""
-    if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
+    check_folder_of(folder / SWEEP_FILE)
+    if not folder.exists() or is_empty(folder):
         return
     if not is_sweep(folder):
         raise InputError("folder", f"{folder} exists and is no sweep of ours", "choose another")
     if not (resume or overwrite):
         raise InputError("folder", f"{folder} exists", "choose another, or resume or overwrite it")
+
+
+def _folders(where: str, given: Iterable[str | Path]) -> list[Path]:
+    """What is in a list of folders. InputError for one that is none."""
+    if isinstance(given, str | Path):
+        raise InputError(where, f"a list of folders is needed, not {str(given)!r}")
+    folders = [as_path(where, path) for path in given]
+    for folder in folders:
+        if not folder.is_dir():
+            raise InputError(where, f"there is no folder {folder}")
+    return folders
 
 
 def _as_sweep(scenario: Sweep | Mapping[str, Any] | str | Path) -> Sweep:
@@ -138,8 +152,13 @@ class _Found:
     def __init__(self, places: Iterable[Path]):
         self._by_ground: dict[str, list[Path]] = defaultdict(list)
         for folder in dict.fromkeys(path.resolve() for path in _within(places)):
-            for place, ground in grounds_in(folder):
-                self._by_ground[ground].append(place)
+            with suppress(OSError):  # of another user
+                for place, ground in grounds_in(folder):
+                    self.add(place, ground)
+
+    def add(self, place: Path, ground: str) -> None:
+        """One more, that has been made meanwhile."""
+        self._by_ground[ground].append(place)
 
     def adopt(self, kept: Kept) -> None:
         """Let what is kept have the runs that were made before; a damaged result has none."""
@@ -172,7 +191,7 @@ class _Begun:
 
 
 class _Playing:
-    """The cells of a sweep while they are played."""
+    """The cells of a sweep while they are played. A run that several of them have is made once."""
 
     def __init__(
         self, asked: Sweep, folder: Path, found: _Found, *, overwrite: bool, ticks: list[Tick]
@@ -183,15 +202,16 @@ class _Playing:
         self.places: dict[int, tuple[Path, str]] = {}
         self.begun: dict[int, _Begun] = {}
         self.tasks: dict[str, tuple[int, RunKey]] = {}
+        self.under_way: dict[tuple[str, str, RunKey], list[int]] = {}  # and whose it is besides
+        self.interrupts = Interrupts()
 
     def play(self, others: Others | None) -> list[CellResult]:
         """Play what is to be played, in this process or in others."""
-        interrupts = Interrupts()
         try:
             made = self._here() if others is None else self._there(others)
-            with interrupts, closing(made):
+            with self.interrupts, closing(made):
                 for number, key, answer in made:
-                    interrupts.check()
+                    self.interrupts.check()
                     self._keep(number, key, answer)
         finally:
             for begun in self.begun.values():
@@ -202,6 +222,12 @@ class _Playing:
         ]
 
     def _keep(self, number: int, key: RunKey, answer: FinishedRun | InputError) -> None:
+        """Give a run, or why there is none, to all cells that have it."""
+        same = _same(self.begun[number].kept.study, key)
+        for cell in (number, *self.under_way.pop(same)):
+            self._keep_in(cell, key, answer)
+
+    def _keep_in(self, number: int, key: RunKey, answer: FinishedRun | InputError) -> None:
         begun, cell = self.begun[number], self.asked.cells[number]
         begun.waiting.discard(key)
         if isinstance(answer, InputError):
@@ -213,6 +239,7 @@ class _Playing:
             self._end(number)
 
     def _heard(self, cell: Cell, key: RunKey, share: float, accuracy: float) -> None:
+        self.interrupts.check()
         for tick in self.ticks:
             tick(cell, key, share, accuracy)
 
@@ -222,6 +249,7 @@ class _Playing:
         with begun.held:
             if number not in self.errors and not begun.kept.complete:
                 begun.kept.finish()
+                self.found.add(*self.places[number])
 
     def _ready(self) -> Iterator[tuple[int, Study, RunKey]]:
         """Every run that is to be made, cell by cell; its cell is open until it is kept."""
@@ -229,10 +257,8 @@ class _Playing:
             study = Study(cell.scenario)
             place = self.folder / CELLS / cell_name(cell.values, study.ground)
             self.places[number] = place, study.ground
-            try:
-                begun = self._begin(number, study, place)
-            except InputError as error:
-                self.errors[number] = str(error)
+            begun = self._begin(number, study, place)
+            if begun is None:
                 continue
             self.begun[number] = begun
             todo = [] if begun.kept.complete else begun.kept.todo
@@ -241,25 +267,37 @@ class _Playing:
             for key in made:
                 self._heard(cell, key, 1.0, 0.0)
             for key in todo:
-                if number not in self.errors:  # one that failed is not gone on with
-                    yield number, study, key
-                else:
+                same = _same(study, key)
+                if number in self.errors:  # one that failed is not gone on with
                     begun.waiting.discard(key)
+                elif same in self.under_way:
+                    self.under_way[same].append(number)
+                else:
+                    self.under_way[same] = []
+                    yield number, study, key
             if number in self.begun and not begun.waiting:
                 self._end(number)
 
-    def _begin(self, number: int, study: Study, place: Path) -> _Begun:
+    def _begin(self, number: int, study: Study, place: Path) -> _Begun | None:
+        """A cell with what there is of it; None for one that cannot be run. InputError where its
+        folder holds what it may not replace.
+        """
         with ExitStack() as held:
             there = place.exists()
             kept = held.enter_context(
                 Kept(study, place, resume=there and not self.overwrite, overwrite=self.overwrite)
             )
             if not kept.complete:
-                study.require_room()
-                study.check()
+                try:
+                    study.require_room()
+                    study.check()
+                except InputError as error:
+                    self.errors[number] = str(error)
+                    return None
                 kept.begin()
-                if not self.overwrite:
-                    self.found.adopt(kept)
+                self.found.adopt(kept)
+                for other in self.begun.values():
+                    kept.share(other.kept)
             return _Begun(number, kept, set(), held.pop_all())
 
     def _here(self) -> Generator[tuple[int, RunKey, Any]]:
@@ -286,6 +324,11 @@ class _Playing:
                 continue
             self.tasks[name] = (number, key)
             yield name, arguments
+
+
+def _same(study: Study, key: RunKey) -> tuple[str, str, RunKey]:
+    """What is equal of two runs that are the same."""
+    return study.ground, study.asked[key[0]], key
 
 
 def _attempt(*task: Any) -> FinishedRun | InputError:

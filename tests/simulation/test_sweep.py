@@ -18,6 +18,7 @@ from dadao_sim.results.result import load_result
 from dadao_sim.results.summary import summarise
 from dadao_sim.results.sweep import load_sweep
 from dadao_sim.scenario.reading import load_file, sweep_from_mapping
+from dadao_sim.simulation.study import Study
 from dadao_sim.simulation.sweep import sweep
 
 BASE = {
@@ -257,3 +258,75 @@ def test_killed_ten_times_it_loses_nothing(tmp_path, monkeypatch):
     assert kills == 10
     assert Process(tmp_path / "killed", *arguments).end()[0] == 0
     assert files_of(tmp_path / "killed" / "r") == files_of(tmp_path / "whole" / "r")
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_a_run_that_two_cells_have_is_made_once(tmp_path, jobs, monkeypatch):
+    """Here and in others, where both cells are open at once; and when all are made anew."""
+    methods = {"one": ["nids", "dadao"], "other": ["nids", "msda"]}
+    played = []
+    taken = Study.taken
+    monkeypatch.setattr(Study, "taken", lambda *of: played.append(of[1]) or taken(*of))
+    for rule in ({}, {"overwrite": True}):
+        played.clear()
+        result = sweep(
+            changed(sweep={"algorithms": methods}), out=tmp_path / "s", jobs=jobs, **rule
+        )
+        assert sorted(played) == [("dadao", 0), ("msda", 0), ("nids", 0)]
+    alone = sweep(changed(algorithms=["nids", "msda"], sweep={"seed": [0]}), out=tmp_path / "t")
+    one, other = result.cells[1].result.curves, alone.cells[0].result.curves
+    pd.testing.assert_frame_equal(one, other)
+
+
+def test_what_lies_beside_and_is_none_of_ours_is_passed_by(tmp_path):
+    beside = tmp_path / "beside"
+    beside.mkdir()
+    for file, content in (
+        ("sweep.json", '{"name": "s", "keys": [], "cells": [1]}'),
+        ("sweep.json", '{"name": "s", "keys": [], "cells": [{"folder": "/", "ground": []}]}'),
+        ("manifest.json", '{"scenario": {}, "final_states": [], "ground": []}'),
+    ):
+        (beside / file).write_text(content)
+        sweep(changed(sweep={"seed": [1]}), out=tmp_path / "s", overwrite=True)
+        sweep(changed(sweep={"seed": [1]}), out=tmp_path / "s", resume=True)
+    for wrong in ([tmp_path / "nowhere"], [beside / "sweep.json"], "beside"):
+        with pytest.raises(InputError, match=r"^reuse: "):
+            sweep(changed(sweep={"seed": [1]}), out=tmp_path / "s", resume=True, reuse=wrong)
+
+
+def test_a_cell_that_a_later_list_has_not_is_found_all_the_same(few, tmp_path):
+    sweep(FEW, out=tmp_path / "s", reuse=[few[0]])
+    sweep(changed(sweep={"network.nodes": [3]}), out=tmp_path / "s", resume=True)
+    again = []
+    sweep(FEW, out=tmp_path / "t", tick=lambda *tick: again.append(tick[3]))
+    assert set(again) == {0.0}
+
+
+@pytest.mark.parametrize("methods", [["dadao"], ["dadao", {"name": "msda", "label": "nids"}]])
+def test_what_is_in_the_folder_and_not_asked_for_is_refused_and_stays(few, tmp_path, methods):
+    sweep(FEW, out=tmp_path / "s", reuse=[few[0]])
+    before = files_of(tmp_path / "s")
+    with pytest.raises(InputError, match=r"holds a run of .nids., repeat 0, (which|with)"):
+        sweep(changed(algorithms=methods), out=tmp_path / "s", resume=True)
+    assert files_of(tmp_path / "s") == before
+
+
+def test_a_folder_in_which_a_sweep_has_just_begun_is_gone_on_with(few, tmp_path):
+    (tmp_path / "s").mkdir()
+    (tmp_path / "s" / ".dadao-sim.lock").write_text("")
+    sweep(FEW, out=tmp_path / "s", resume=True, reuse=[few[0]])
+    assert files_of(tmp_path / "s") == files_of(few[0])
+
+
+def test_whatever_is_wrong_with_its_list_is_said_in_a_line(few, tmp_path):
+    sweep(FEW, out=tmp_path / "s", reuse=[few[0]])
+    file = tmp_path / "s" / "sweep.json"
+    said = json.loads(file.read_text())
+    for name in ("name", "keys", "cells", "methods", "files"):
+        for value in (1, [1], {"a": 1}, None):
+            file.write_text(json.dumps(said | {name: value}))
+            with pytest.raises(InputError, match=r"sweep\.json\."):
+                load_sweep(tmp_path / "s")
+    file.write_text(json.dumps(said | {"cells": [said["cells"][0] | {"folder": "cells/.."}]}))
+    with pytest.raises(InputError, match="one of them is none"):
+        load_sweep(tmp_path / "s")
