@@ -69,6 +69,10 @@ def draw_sweep(
 
     if sum(map(bool, (asked["against"], asked["map"], asked["profile"]))) > 1:
         raise InputError("plot: --against, --map and --profile exclude each other")
+    if asked["theory"] and (asked["map"] or asked["profile"]):
+        raise InputError("--theory", "is for --against", "leave it out")
+    if asked["at"] and asked["profile"]:
+        raise InputError("--at", "a profile is over all cells", "leave it out")
     result = load_sweep(folder)
     style = look_of({"": result}, **look)
     with (
@@ -111,6 +115,9 @@ def _values(given: Sequence[str]) -> dict[str, str]:
     for text, (key, equals, value) in zip(given, pairs, strict=True):
         if not (key and equals and value):
             raise InputError("--at", f"{text!r} given", "KEY=VALUE is needed")
+    keys = [key.strip() for key, _, _ in pairs]
+    if len(set(keys)) < len(keys):
+        raise InputError("--at", "two values of one key are given", "give one of each")
     return {key.strip(): value.strip() for key, _, value in pairs}
 
 

@@ -41,7 +41,8 @@ THEORY: dict[str, Any] = {"linestyle": (0, (1, 1.5)), "linewidth": 0.9, "zorder"
 
 
 def against_figure(found: Against, result: SweepResult, look: Look = LOOK) -> Figure:
-    """Medians and 10-90 % ranges on two logarithms, a panel per facet, all on one scale.
+    """Medians and 10-90 % ranges on two logarithms, a panel per facet, all on one scale. The x axis
+    is linear where a value has no logarithm.
 
     In each panel the exponent of the fit with its 95 % interval, and dotted what theory says. Where
     the median never got there, there is no mark.
@@ -61,15 +62,15 @@ def against_figure(found: Against, result: SweepResult, look: Look = LOOK) -> Fi
     ]
     if not finite:
         raise InputError("accuracy", f"no algorithm reached {found.accuracy:g} in any cell")
+    xs = sorted({float(x) for f in found.facets for line in f.lines for x in line.x})
     with paper(look.font):
         figure, handles = _begun(drawn, width, PANEL * rows, look)
         panels = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
         for axes, facet in zip(panels.flat, found.facets, strict=False):
             _panel(axes, facet, drawn)
-            _scales(axes, look)
+            _scales(axes, look, xs)
         for axes in panels.flat[len(found.facets) :]:
             axes.set_axis_off()
-        xs = sorted({float(x) for f in found.facets for line in f.lines for x in line.x})
         _ticks(panels.flat[0], xs, look)
         for axes in panels.flat[: len(found.facets)]:
             finish_ticks(axes)
@@ -238,9 +239,11 @@ def _panel(axes: Axes, facet: Facet, drawn: dict[str, Drawn]) -> None:
         )
 
 
-def _scales(axes: Axes, look: Look) -> None:
+def _scales(axes: Axes, look: Look, xs: Sequence[float]) -> None:
+    """Logarithms, but of values that have none, such as the seed 0."""
+    usual = {"x": "log" if xs[0] > 0 else "linear", "y": "log"}
     for axis, scale in (("x", look.x_scale), ("y", look.y_scale)):
-        getattr(axes, f"set_{axis}scale")("log" if scale == "auto" else scale)
+        getattr(axes, f"set_{axis}scale")(usual[axis] if scale == "auto" else scale)
     if look.x_limits is not None:
         axes.set_xlim(*look.x_limits)
     if look.y_limits is not None:

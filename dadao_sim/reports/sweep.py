@@ -206,7 +206,7 @@ def chosen(
         raise InputError("accuracy", f"{wanted:g} given", f"the report has {listed}")
     costs = costs[costs["accuracy"] == wanted]
     for key, value in (at or {}).items():
-        _check_key(result, key)
+        _check_key(result, key, "at")
         there = costs[key].unique().tolist()
         same = [one for one in there if _is(one, value)]
         if not same:
@@ -258,9 +258,9 @@ def _left_open(costs: DataFrame, keys: Sequence[str], given: Sequence[str]) -> l
     return [key for key in rest if groups[key].nunique().max() > 1]
 
 
-def _check_key(result: SweepResult, key: str) -> None:
+def _check_key(result: SweepResult, key: str, where: str = "key") -> None:
     if key not in result.keys:
-        raise InputError("key", f"{key!r} is not swept", f"use {', '.join(result.keys)}")
+        raise InputError(where, f"{key!r} is not swept", f"use {', '.join(result.keys)}")
 
 
 def _check_quantity(costs: DataFrame, quantity: str) -> None:
@@ -384,7 +384,7 @@ def heat_maps(
     costs = chosen(result, accuracy, at)
     _check_quantity(costs, quantity)
     for key in keys:
-        _check_key(result, key)
+        _check_key(result, key, "keys")
     if keys[0] == keys[1]:
         raise InputError("keys", f"{keys[0]} is given twice", "two swept keys are needed")
     left = _left_open(costs, result.keys, keys)

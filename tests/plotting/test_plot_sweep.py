@@ -134,3 +134,11 @@ def test_it_can_be_told_how_to_look(tmp_path):
     assert (tmp_path / "a.pdf").read_bytes() == (tmp_path / "b.pdf").read_bytes()
     with pytest.raises(InputError, match="'nids' is no label of an algorithm"):
         against_figure(against(result, NODES), result, Look(algorithms=("nids",)))
+
+
+def test_a_value_without_a_logarithm_is_drawn_all_the_same():
+    result = made(lambda label, n, repeat: 3 + n + repeat, {NODES: [0, 1, 2]})
+    axes = against_figure(against(result, NODES), result).axes[0]
+    assert (axes.get_xscale(), axes.get_yscale()) == ("linear", "log")
+    low, high = axes.get_xlim()
+    assert low <= 0 < 2 <= high

@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 
 from dadao_sim import simulate
 from dadao_sim.cli import main
+from dadao_sim.cli.sweeps import draw_sweep
 from dadao_sim.errors import InputError
 from dadao_sim.plotting import curves
 from dadao_sim.results.result import load_result
@@ -330,3 +331,21 @@ def test_whatever_is_wrong_with_its_list_is_said_in_a_line(few, tmp_path):
     file.write_text(json.dumps(said | {"cells": [said["cells"][0] | {"folder": "cells/.."}]}))
     with pytest.raises(InputError, match="one of them is none"):
         load_sweep(tmp_path / "s")
+
+
+@pytest.mark.parametrize(
+    ("asked", "message"),
+    [
+        ({"at": ["nodes=3"]}, "--at: 'nodes' is not swept"),
+        ({"at": ["network.nodes=3", "network.nodes=5"]}, "--at: two values of one key"),
+        ({"at": ["network.nodes=3"], "profile": True}, "--at: a profile is over all cells"),
+        ({"theory": True, "profile": True}, "--theory: is for --against"),
+        ({"map": "network.nodes,seed"}, "--map: 'seed' is not swept"),
+    ],
+)
+def test_what_a_figure_would_pass_over_is_refused(few, tmp_path, asked, message):
+    nothing = dict.fromkeys(("against", "map", "at", "accuracy"))
+    asked = nothing | {"profile": False, "theory": False} | asked
+    with pytest.raises(InputError, match=message):
+        draw_sweep(few[0], asked, "communications", {}, tmp_path / "f.png", "png", overwrite=False)
+    assert not (tmp_path / "f.png").exists()
