@@ -133,7 +133,7 @@ def _settings(key: str, given: Any, where: tuple[str, ...]) -> Iterator[Setting]
         origin = (*where, str(name))
         if not named and isinstance(value, Mapping):
             raise _wrong(origin, "a section needs a name: give a mapping of names to sections")
-        shown_as = name if named else _name_of(value, origin)
+        shown_as = name if named else _name_of(value)
         if named and not _is_name(name):
             raise _wrong(origin, f"a name must be text or a number, got {shown(name)}")
         for other in seen:
@@ -143,14 +143,10 @@ def _settings(key: str, given: Any, where: tuple[str, ...]) -> Iterator[Setting]
         yield Setting(key, shown_as, value, (SWEEP, *origin))
 
 
-def _name_of(value: Any, where: tuple[str, ...]) -> Value:
+def _name_of(value: Any) -> Value:
     if isinstance(value, int | float | str):
         return value
-    try:
-        return "none" if value is None else json.dumps(value, ensure_ascii=False)
-    except (TypeError, ValueError, RecursionError):
-        kind = type(value).__name__
-        raise _wrong(where, f"must be a value as a file has it, not a {kind}") from None
+    return "none" if value is None else json.dumps(value, ensure_ascii=False)
 
 
 def _is_name(name: Any) -> bool:

@@ -178,7 +178,7 @@ def test_editors_know_it():
         ({"network": {1: {"graph": "path"}, "1": {"graph": "star"}}}, "'1' is given twice"),
         ({"network": {None: {"graph": "path"}}}, "sweep.network.None: a name must be text or a"),
         ({"network": {"": {"graph": "path"}}}, "a name must be text or a number, got ''"),
-        ({"seed": [{1, 2}]}, "sweep.seed.0: must be a value as a file has it, not a set"),
+        ({"seed": [{1, 2}]}, "seed: must be an integer, got '{1, 2}'"),
         ({3: [1]}, "sweep.3: unknown key"),
         ({"zip": []}, "sweep.zip: must be a mapping of keys to their values, got a list"),
         ({"seed": [3], "seed.x": [1]}, "sweep.seed.x.0: seed is 3, which has no 'x' in it"),
