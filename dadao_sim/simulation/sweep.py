@@ -316,7 +316,7 @@ class _Playing:
     def _packed(self) -> Iterator[Task]:
         for number, study, key in self._ready():
             cell = self.asked.cells[number]
-            name = f"{cell}: {key[0]}, repeat {key[1]}"
+            name = f"cell {number + 1} ({cell}): {key[0]}, repeat {key[1]}"  # no two alike
             try:
                 arguments = packed(study, key)
             except InputError as error:
