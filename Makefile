@@ -98,4 +98,4 @@ gallery: $(VENV)/.learned  ## Draw the gallery, of runs that are kept or made (G
 	$(BIN)/python plots/make_gallery.py $(GALLERY)
 
 clean:  ## Remove what was made, except results
-	rm -rf .venv* .coverage* build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv* .coverage* build site *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

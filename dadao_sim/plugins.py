@@ -14,7 +14,7 @@ import hashlib
 import re
 import sys
 import traceback
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -194,3 +194,22 @@ def _owner(what: str, name: str, is_ours: bool) -> str:
         if name in plugin.gives.get(what, ()):
             return f"given by {plugin.path} already"
     return "registered already"
+
+
+def check_unchanged(used: Iterable[Mapping[str, str]], named: Iterable[str]) -> None:
+    """InputError where the files of a manifest, ``used`` with their digests, are not there, are
+    others by now, or are not those that its scenario has ``named``.
+    """
+    used = list(used)
+    for plugin in used:
+        path = Path(plugin["file"])
+        try:
+            found = hashlib.sha256(path.read_bytes()).hexdigest()
+        except OSError as error:
+            said = str(error.strerror).lower()
+            raise InputError("result", f"it needs its plug-in: {path}: {said}") from None
+        # Before it is run: a file that nobody named in a scenario is nobody's plug-in.
+        if found != plugin["sha256"]:
+            raise InputError("result", f"its plug-in {path} has changed since it was run")
+    if [str(Path(name).resolve()) for name in named] != [plugin["file"] for plugin in used]:
+        raise InputError("result", "its scenario names other plug-ins than it was run with")

@@ -19,6 +19,7 @@ from mkdocs.structure.files import File, Files
 import dadao_sim
 from dadao_sim.algorithms.contract.registry import METHODS, citation
 from dadao_sim.cli.main import app
+from dadao_sim.reports.methods import Described
 from dadao_sim.scenario.reading import schema
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -180,8 +181,9 @@ def methods_page() -> str:
     lines = ["# Equations of the methods", ""]
     for method in METHODS.values():
         home = sys.modules[method.constants.__module__]
+        said = Described(method).docstring
         lines += [f"## {method.title}", "", f"`{method.name}`, `{home.__name__}`", ""]
-        lines += ["```text", inspect.cleandoc(home.__doc__ or ""), "```", ""]
+        lines += ["```text", said, "```", ""]
         lines += ["```bibtex", citation(method).strip(), "```", ""]
     return "\n".join(lines)
 

@@ -136,16 +136,20 @@ def _run_one(loaded: "Scenario", file: Path, folder: Path, how: dict[str, Any]) 
         before = f"; {there} of its runs were there before" if there else ""
         say(f"result: {folder}{before}", result=str(folder))
     _draw(result, folder)
-    _draw_asked(result, loaded.figures or (), folder)
+    _draw_asked(result, loaded.figures or (), folder, overwrite=True)  # as was checked before
 
 
 def _run_sweep(asked: "Sweep", folder: Path, how: dict[str, Any]) -> None:
     """Every cell of a sweep; a line for each that failed, and then code 1."""
     from dadao_sim.cli.sweeps import sweep_figures
-    from dadao_sim.plotting.style import save_figure
+    from dadao_sim.files import check_outputs
+    from dadao_sim.plotting.style import FIGURE, save_figure
     from dadao_sim.simulation.progress import Progress
     from dadao_sim.simulation.sweep import sweep
 
+    names = [*(f"communications-{key}" for key in asked.keys), "communications-profile"]
+    drawn = [folder / "figures" / f"{name}.{suffix}" for name in names for suffix in ("png", "pdf")]
+    check_outputs({path.name: (path, FIGURE) for path in drawn}, overwrite=how["overwrite"])
     cells, runs = len(asked.cells), sum(_runs(cell.scenario) for cell in asked.cells)
     say(f"{asked.name}: {cells} cells, {runs} runs; swept: {', '.join(asked.keys)}")
     try:
@@ -165,10 +169,12 @@ def _run_sweep(asked: "Sweep", folder: Path, how: dict[str, Any]) -> None:
         say(f"{cell}: failed: {cell.error}", failed=[{"cell": str(cell), "error": cell.error}])
     for one, made in zip(asked.cells, result.cells, strict=True):
         if one.scenario.figures and made.error is None:
-            _draw_asked(made.result, one.scenario.figures, made.folder)
+            asked_for = one.scenario.figures
+            _draw_asked(made.result, asked_for, made.folder, overwrite=how["overwrite"])
     for name, figure in sweep_figures(result).items():
         for suffix in ("png", "pdf"):
-            save_figure(figure, folder / "figures" / f"{name}.{suffix}")
+            path = folder / "figures" / f"{name}.{suffix}"
+            save_figure(figure, path, overwrite=how["overwrite"])
     say(f"sweep: {folder}", result=str(folder))
     if result.failed:
         raise typer.Exit(1)
@@ -237,7 +243,9 @@ def _draw(result: "Result", folder: Path) -> None:
         save_figure(figure, path, overwrite=True)
 
 
-def _draw_asked(result: "Result", figures: "Sequence[FigureSpec]", folder: Path) -> None:
+def _draw_asked(
+    result: "Result", figures: "Sequence[FigureSpec]", folder: Path, *, overwrite: bool
+) -> None:
     """The figures of the scenario; a line of each, and why where one has nothing to draw."""
     from dadao_sim.plotting.curves import figure_of
     from dadao_sim.plotting.style import save_figure
@@ -245,7 +253,7 @@ def _draw_asked(result: "Result", figures: "Sequence[FigureSpec]", folder: Path)
     for spec in figures:
         path = folder / "figures" / spec.file
         try:
-            save_figure(figure_of(result, spec), path, overwrite=True)
+            save_figure(figure_of(result, spec), path, overwrite=overwrite)
             say(f"figure: {path}")
         except InputError as error:
             say(f"no figure {spec.file}: {error}")

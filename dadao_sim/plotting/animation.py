@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import html
+import re
 from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
@@ -185,16 +186,17 @@ def _page(spread: Spread, images: list[Image], pause: int) -> bytes:
         pictures.append(base64.b64encode(buffer.getvalue()).decode())
     frames = ",\n".join(f'"{picture}"' for picture in pictures)
     times = ",".join(f"{time:.4g}" for time in spread.times)
-    return (
-        _PAGE.replace("SIGNATURE", SIGNATURE)
-        .replace("NAME", html.escape(spread.name))
-        .replace("WIDE", str(images[0].width))
-        .replace("PAUSE", str(pause))
-        .replace("LAST", str(len(images) - 1))
-        .replace("TIMES", times)
-        .replace("FRAMES", frames)
-        .encode()
-    )
+    said = {
+        "SIGNATURE": SIGNATURE,
+        "NAME": html.escape(spread.name),
+        "WIDE": str(images[0].width),
+        "PAUSE": str(pause),
+        "LAST": str(len(images) - 1),
+        "TIMES": times,
+        "FRAMES": frames,
+    }
+    # All at once: a name may hold any of these words.
+    return re.sub("|".join(said), lambda found: said[found[0]], _PAGE).encode()
 
 
 _PAGE = """<!DOCTYPE html>

@@ -182,7 +182,8 @@ def _grid(facets: Sequence[Facet]) -> tuple[int, int]:
     keys = list(facets[0].values)
     if len(keys) == 2:
         rows, columns = (len(dict.fromkeys(f.values[key] for f in facets)) for key in keys)
-        return rows, columns
+        if rows * columns == len(facets):  # otherwise they move together
+            return rows, columns
     columns = min(len(facets), 2 if len(facets) == 4 else 3)
     return math.ceil(len(facets) / columns), columns
 

@@ -136,7 +136,8 @@ class Described:
         """That of its file; of a method made elsewhere what its functions say."""
         for module in list(sys.modules.values()):
             things = vars(module).values() if hasattr(module, "__dict__") else ()
-            if any(thing is self.method for thing in things) and module.__doc__:
+            its = any(thing is self.method for thing in things) and module.__doc__
+            if its and module.__name__ != "__main__":  # a script may have it among its names
                 return inspect.getdoc(module) or ""
         step = getattr(self.method, "step", None)
         given = {"Step": step, "Constants": self.method.constants}

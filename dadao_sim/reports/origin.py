@@ -1,14 +1,13 @@
 """Where a result came from: its scenario read again, and what it asked of the network."""
 
-import hashlib
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from dadao_sim import plugins
 from dadao_sim.errors import InputError
 from dadao_sim.networks import GraphSequence, Network
 from dadao_sim.reports.world import WorldReport, world_report
@@ -41,20 +40,7 @@ class Asked:
 
 def scenario_of(manifest: Mapping[str, Any]) -> Scenario:
     """The scenario of a result; InputError where its plug-ins are not those it was run with."""
-    used = manifest.get("plugins", ())
-    for plugin in used:
-        path = Path(plugin["file"])
-        try:
-            found = hashlib.sha256(path.read_bytes()).hexdigest()
-        except OSError as error:
-            said = str(error.strerror).lower()
-            raise InputError("result", f"it needs its plug-in: {path}: {said}") from None
-        # Before it is run: a file that nobody named in a scenario is nobody's plug-in.
-        if found != plugin["sha256"]:
-            raise InputError("result", f"its plug-in {path} has changed since it was run")
-    named = manifest["scenario"].get("plugins", ())
-    if [str(Path(name).resolve()) for name in named] != [plugin["file"] for plugin in used]:
-        raise InputError("result", "its scenario names other plug-ins than it was run with")
+    plugins.check_unchanged(manifest.get("plugins", ()), manifest["scenario"].get("plugins", ()))
     return scenario_from_mapping(manifest["scenario"])
 
 

@@ -6,15 +6,14 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from itertools import product
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from dadao_sim.errors import InputError, within
+from dadao_sim.reports.origin import scenario_of
 from dadao_sim.reports.theory import COUNTS, TheoryReport, theory_report
 from dadao_sim.results.summary import percentile
-from dadao_sim.scenario.reading import scenario_from_mapping
 from dadao_sim.simulation.study import Study
 
 if TYPE_CHECKING:
@@ -167,7 +166,7 @@ def against(
     key = numeric_key(result, key)
     _check_quantity(costs, quantity)
     others = _left_open(costs, result.keys, [key])
-    if len(others) > MOST_FACETS:
+    if len(_independent(costs, others)) > MOST_FACETS:
         raise InputError(
             "at",
             f"{len(others)} swept keys are left beside {key} ({', '.join(others)})",
@@ -176,7 +175,7 @@ def against(
     least = float(costs["accuracy"].iloc[0])
     predicted = predictions(result, costs, least) if theory else {}
     facets = []
-    for values in product(*(costs[other].unique().tolist() for other in others)):
+    for values in costs[others].drop_duplicates().to_numpy().tolist() if others else [[]]:
         here = dict(zip(others, values, strict=True))
         rows = costs
         for other, value in here.items():
@@ -258,6 +257,16 @@ def _left_open(costs: DataFrame, keys: Sequence[str], given: Sequence[str]) -> l
     return [key for key in rest if groups[key].nunique().max() > 1]
 
 
+def _independent(costs: DataFrame, keys: Sequence[str]) -> list[str]:
+    """The keys but for those that one before them moves along."""
+    found: list[str] = []
+    for key in keys:
+        moved = (costs.groupby(other, sort=False)[key].nunique().max() == 1 for other in found)
+        if not any(moved):
+            found.append(key)
+    return found
+
+
 def _check_key(result: SweepResult, key: str, where: str = "key") -> None:
     if key not in result.keys:
         raise InputError(where, f"{key!r} is not swept", f"use {', '.join(result.keys)}")
@@ -306,7 +315,7 @@ def predictions(
     for number in costs["cell"].unique().tolist():
         cell = result.cells[number]
         with within(str(cell)):
-            scenario = scenario_from_mapping(cell.result.manifest["scenario"])
+            scenario = scenario_of(cell.result.manifest)
             reports[number] = theory_report(Study(scenario), accuracies=[accuracy])
     labels = {method.algorithm for report in reports.values() for method in report.methods}
     found = {}
@@ -340,15 +349,17 @@ class Profile:
 def profile(
     result: SweepResult, quantity: str = "communications", accuracy: float | None = None
 ) -> Profile:
-    """The performance profile over all cells and repeats. A run that did not get there has no
-    ratio (inf), and where none did, none has; such problems count all the same. InputError as
-    `against`.
+    """The performance profile over the cells in which all algorithms were run, and their repeats. A
+    run that did not get there has no ratio (inf), and where none did, none has; such problems count
+    all the same. InputError as `against`, and where the algorithms share no cell.
     """
     costs = chosen(result, accuracy, None)
     _check_quantity(costs, quantity)
     table = costs.pivot_table(
         index=["cell", "repeat"], columns="algorithm", values=quantity, sort=False, dropna=False
-    ).fillna(math.inf)
+    ).dropna()
+    if table.empty:
+        raise InputError("sweep", "there is no cell in which all algorithms were run and tried")
     best = table.min(axis=1)
     ratios = {}
     for label in dict.fromkeys(costs["algorithm"]):

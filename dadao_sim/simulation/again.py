@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from dadao_sim import plugins
 from dadao_sim.algorithms.contract.rounds import RoundMethod
 from dadao_sim.compiled.threads import one_blas_thread
 from dadao_sim.errors import InputError, during
@@ -44,7 +45,8 @@ class PlayedAgain:
         label = label_called(algorithm, result.methods, result.titles)
         rows = result.runs[(result.runs["algorithm"] == label) & (result.runs["repeat"] == repeat)]
         if rows.empty:
-            has = f"{label} has repeats 0 to {result.runs['repeat'].max()}"
+            there = result.runs["repeat"][result.runs["algorithm"] == label]
+            has = f"{label} has repeats {', '.join(map(str, there)) or 'none'}"
             raise InputError("repeat", f"{repeat!r} given", has)
         manifest, given = result.manifest, {**result.given, **given}
         for name in manifest["given_in_python"]:
@@ -53,6 +55,8 @@ class PlayedAgain:
         more = sorted(set(given) - set(manifest["given_in_python"]))
         if more:
             raise InputError(more[0], "was not given in Python, but is of the scenario")
+        named = manifest["scenario"].get("plugins", ())
+        plugins.check_unchanged(manifest.get("plugins", ()), named)
         self._study = Study(scenario_of(manifest["scenario"]), **given)
         if manifest.get("ground", self._study.ground) != self._study.ground:
             raise InputError("result", "is of another version, or of other files", "run it again")

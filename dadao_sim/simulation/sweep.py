@@ -97,7 +97,7 @@ def sweep(
         write_sweep(folder, asked.name, asked.keys, cells, said)
         if overwrite:
             kept = {cell.folder for cell in cells}
-            for path in sorted((folder / CELLS).iterdir()):
+            for path in sorted((folder / CELLS).glob("*")):
                 if path not in kept and manifest_of(path) is not None:
                     discard(path)
     return load_sweep(folder)
@@ -224,7 +224,11 @@ class _Playing:
     def _keep(self, number: int, key: RunKey, answer: FinishedRun | InputError) -> None:
         """Give a run, or why there is none, to all cells that have it."""
         same = _same(self.begun[number].kept.study, key)
-        for cell in (number, *self.under_way.pop(same)):
+        of = [number, *self.under_way.pop(same)]
+        for other, begun in self.begun.items():  # whose turn for it has not come
+            if other not in of and key in begun.waiting and _same(begun.kept.study, key) == same:
+                of.append(other)
+        for cell in of:
             self._keep_in(cell, key, answer)
 
     def _keep_in(self, number: int, key: RunKey, answer: FinishedRun | InputError) -> None:
@@ -267,6 +271,8 @@ class _Playing:
             for key in made:
                 self._heard(cell, key, 1.0, 0.0)
             for key in todo:
+                if key not in begun.waiting:  # another cell had it meanwhile
+                    continue
                 same = _same(study, key)
                 if number in self.errors:  # one that failed is not gone on with
                     begun.waiting.discard(key)

@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 import subprocess
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -58,6 +59,14 @@ def test_a_page_has_all_its_pictures_in_it_and_asks_for_nothing(tmp_path):
     assert "<title>A &amp; B</title>" in page
     assert "const times = [0,2.5,5,7.5,10];" in page
     assert 'max="4"' in page
+
+
+def test_a_name_may_be_any_word(tmp_path):
+    name = "LAST FRAMES, WIDE PAUSE of TIMES"
+    save_film(replace(made(), name=name), tmp_path / "a.html")
+    page = (tmp_path / "a.html").read_text()
+    assert f"<title>{name}</title>" in page
+    assert len(re.findall(r'^"([A-Za-z0-9+/=]+)"', page, flags=re.MULTILINE)) == 5
 
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")

@@ -135,6 +135,45 @@ def test_the_map_has_its_medians_in_their_places():
     np.testing.assert_array_equal(turned.median, wanted.T / 2)
 
 
+def test_keys_that_move_together_are_one():
+    """Three of them beside the key: a facet for each point, none of them empty."""
+    together = [(10, "a", True), (100, "b", False)]
+    keys = (NODES, KAPPA, "name", "flag")
+    rows, cells = [], []
+    for n in (4, 8):
+        for kappa, name, flag in together:
+            values = dict(zip(keys, (n, kappa, name, flag), strict=True))
+            cells.append(CellResult(values, None, "0"))
+            rows.append(
+                {
+                    **values,
+                    **{"algorithm": "A", "repeat": 0, "accuracy": 0.1, "reason": ""},
+                    "communications": float(n * kappa),
+                }
+            )
+    costs = pd.DataFrame(rows).astype({"flag": str})
+    result = SweepResult("s", keys, tuple(cells), costs, pd.DataFrame(), {})
+    facets = against(result, NODES).facets
+    assert [list(facet.values.values()) for facet in facets] == [
+        [10, "a", "True"],
+        [100, "b", "False"],
+    ]
+    assert [facet.lines[0].median.tolist() for facet in facets] == [[40, 80], [400, 800]]
+
+
+def test_a_method_that_was_not_asked_for_somewhere_has_not_failed_there():
+    result = made(lambda label, n, kappa, repeat: 1.0 + (label == "B"))
+    costs = result.costs
+    apart = (costs["algorithm"] == "A") == (costs[NODES] == 4)
+    only = SweepResult("s", result.keys, result.cells, costs[apart], pd.DataFrame(), {})
+    with pytest.raises(InputError, match="no cell in which all algorithms were run"):
+        profile(only)
+    some = costs[apart | (costs[NODES] == 16)]
+    found = profile(SweepResult("s", result.keys, result.cells, some, pd.DataFrame(), {}))
+    assert found.problems == 2 * 3
+    assert (found.share("A", 1), found.share("B", 1.9), found.share("B", 2)) == (1, 0, 1)
+
+
 @pytest.mark.parametrize(
     ("call", "message"),
     [

@@ -171,7 +171,7 @@ def test_what_cannot_be_made_again(tmp_path):
     other = Problem.from_arrays(A, b + 1, "least_squares")
     with pytest.raises(InputError, match="result: is of other objects"):
         loaded.trajectory("dgd", problem=other, network=RING)
-    with pytest.raises(InputError, match="repeat: 4 given; dgd has repeats 0 to 0"):
+    with pytest.raises(InputError, match="repeat: 4 given; dgd has repeats 0"):
         result.events("dgd", 4)
     with pytest.raises(InputError, match="algorithm: there is no 'dga'; did you mean 'dgd'"):
         result.events("dga")
@@ -366,3 +366,29 @@ def test_a_log_given_again_after_loading(tmp_path):
         loaded.events("dadao")
     assert loaded.events("dadao", events=log)["time"].tolist() == [1, 2, 4]
     assert math.isclose(loaded.trajectory("dadao", events=log)["time"].max(), 4)
+
+
+def test_a_plugin_that_has_changed_is_not_even_read(tmp_path):
+    """It is refused by its digest, before a line of it runs."""
+    plugin = tmp_path / "mine.py"
+    plugin.write_text(
+        'from dadao_sim.metrics import Metric\nONE = Metric("one", "One", lambda problem, X: 1.0)\n'
+    )
+    data = {"kind": "synthetic", "dim": 2, "samples_per_node": 3, "condition_number": 4}
+    scenario = {
+        "name": "mine",
+        "plugins": [str(plugin)],
+        "problem": {"kind": "least_squares", "data": data},
+        "network": {"graph": "path", "nodes": 3},
+        "algorithms": ["dadao"],
+        "stop": {"time": 2.0},
+        "record": {"points": 3, "metrics": ["one"]},
+    }
+    simulate(scenario, out=tmp_path / "r")
+    result = load_result(tmp_path / "r")
+    assert len(result.events("dadao")) > 0
+    trap = tmp_path / "sprung"
+    plugin.write_text(f"open({str(trap)!r}, 'w')\n")
+    with pytest.raises(InputError, match=r"its plug-in .* has changed since it was run"):
+        load_result(tmp_path / "r").events("dadao")
+    assert not trap.exists()

@@ -279,6 +279,34 @@ def test_a_run_that_two_cells_have_is_made_once(tmp_path, jobs, monkeypatch):
     pd.testing.assert_frame_equal(one, other)
 
 
+def test_a_run_that_ends_before_its_turn_in_another_cell_is_not_made_again(tmp_path, monkeypatch):
+    """The first cell's run is back while the second hands out others, the shared one last."""
+    played = []
+    taken = Study.taken
+    monkeypatch.setattr(Study, "taken", lambda *of: played.append(of[1]) or taken(*of))
+
+    def others(function, tasks):
+        """Two tasks ahead: of each two, the second is answered first."""
+        waiting = []
+        for task in tasks:
+            waiting.append(task)
+            if len(waiting) == 2:
+                name, arguments = waiting.pop(0)
+                yield name, function(*arguments)
+        for name, arguments in waiting:
+            yield name, function(*arguments)
+
+    methods = {"one": ["nids"], "other": ["msda", "dadao", "gradient_tracking", "nids"]}
+    sweep(changed(sweep={"algorithms": methods}), out=tmp_path / "s", others=others)
+    assert sorted(label for label, _ in played) == ["dadao", "gradient_tracking", "msda", "nids"]
+
+
+def test_where_every_cell_fails_it_says_so(tmp_path):
+    wrong = [{"name": "nids", "parameters": {"nothing": 2.0}}]
+    result = sweep(changed(algorithms=wrong), out=tmp_path / "s", overwrite=True)
+    assert len(result.failed) == len(result.cells) == 4
+
+
 def test_what_lies_beside_and_is_none_of_ours_is_passed_by(tmp_path):
     beside = tmp_path / "beside"
     beside.mkdir()

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from dadao_sim.errors import InputError
 from dadao_sim.files import slug
 from dadao_sim.plotting.page.asked import phrase, phrases
 from dadao_sim.plotting.page.curves import look_of, rounded
@@ -171,7 +172,10 @@ def _profile(
     """A performance profile as the corners of its lines: ratios, and the share that is within each;
     of many some, evenly.
     """
-    found = profile(sweep, quantity, accuracy)
+    try:
+        found = profile(sweep, quantity, accuracy)
+    except InputError:  # no cell has them all
+        return {"problems": 0, "lines": [{"ratio": [], "share": []} for _ in labels]}
     lines = []
     for label in labels:
         ratios = found.ratios.get(label, np.array([]))
