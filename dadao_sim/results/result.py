@@ -68,14 +68,7 @@ Blocks = Mapping[str, NDArray[np.float64]]
 
 _TEXT_COLUMNS = ("algorithm", "method", "constants", "status", "reason")
 _FLAG_COLUMNS = ("experimental",)
-_COLUMN_TYPES = (
-    "double",
-    "int64",
-    "bool",
-    "string",
-    "large_string",
-    "null",
-)  # null: of a table of no rows
+_COLUMN_TYPES = ("double", "int64", "string", "large_string", "null")  # null: of a table of no rows
 _ATTEMPTS = 3  # to read a result that another process replaces meanwhile
 
 
@@ -419,9 +412,10 @@ def write_table(path: Path, table: DataFrame) -> None:
     atomic_write(path, write)
 
 
-def read_table(path: Path, most_rows: int | None = None) -> DataFrame:
-    """Read curves written by `write_table`, of plain numbers and text. Raises InputError in one
-    line if it cannot, or if there are more rows than ``most_rows``.
+def read_table(path: Path, most_rows: int | None = None, *, flags: bool = False) -> DataFrame:
+    """Read a table written by `write_table`, of plain numbers and text, and with ``flags`` of what
+    is true or false. Raises InputError in one line if it cannot, or if there are more rows than
+    ``most_rows``.
     """
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -432,7 +426,7 @@ def read_table(path: Path, most_rows: int | None = None) -> DataFrame:
         if most_rows is not None and file.metadata.num_rows > most_rows:
             raise ValueError(f"{file.metadata.num_rows} rows; there can be {most_rows}")
         for column in file.schema_arrow:
-            if str(column.type) not in _COLUMN_TYPES:
+            if str(column.type) not in (*_COLUMN_TYPES, *(["bool"] if flags else [])):
                 raise ValueError(f"column {column.name!r} is of type {column.type}")
         return file.read().to_pandas()
     except (OSError, ValueError, MemoryError, pa.ArrowException) as error:

@@ -232,7 +232,7 @@ def load_sweep(folder: str | Path) -> SweepResult:
         if not (folder / file).is_file():
             raise InputError("folder", f"{folder} is incomplete: {file} is missing", "resume it")
         check_digest(folder / file, said["files"][file])
-    costs = read_table(folder / COSTS)
+    costs = read_table(folder / COSTS, flags=True)
     keys = tuple(said["keys"])
     also = ("scenario", "folder", "versions")
     kept: dict[str, Any] = {name: said[name] for name in also if name in said}
