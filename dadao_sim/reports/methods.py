@@ -134,12 +134,13 @@ class Described:
     @property
     def docstring(self) -> str:
         """That of its file; of a method made elsewhere what its functions say."""
-        for module in list(sys.modules.values()):
-            things = vars(module).values() if hasattr(module, "__dict__") else ()
-            its = any(thing is self.method for thing in things) and module.__doc__
-            if its and module.__name__ != "__main__":  # a script may have it among its names
-                return inspect.getdoc(module) or ""
         step = getattr(self.method, "step", None)
+        for function in (self.method.constants, step):
+            module = sys.modules.get(getattr(function, "__module__", None) or "")
+            if module is None or module.__name__ == "__main__" or not module.__doc__:
+                continue
+            if any(thing is self.method for thing in vars(module).values()):
+                return inspect.getdoc(module) or ""
         given = {"Step": step, "Constants": self.method.constants}
         said = {heading: inspect.getdoc(function) for heading, function in given.items()}
         parts = [f"{h}\n    " + text.replace("\n", "\n    ") for h, text in said.items() if text]

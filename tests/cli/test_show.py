@@ -1,10 +1,14 @@
 """`show` and `list` say what the methods declare and compute."""
 
+import inspect
 import json
+import sys
+import types
 
 import numpy as np
 import pytest
 
+from dadao_sim.algorithms import dgd
 from dadao_sim.algorithms.contract.registry import METHODS
 from dadao_sim.reports.methods import CURVATURES, Described, small_network, small_problem
 
@@ -45,6 +49,13 @@ def test_every_method_has_its_equations_constants_and_guarantee(name):
     parts = [described.summary, *(part for section in sections.items() for part in section)]
     said = " ".join(" ".join(parts).split()).replace(" Notes", "")
     assert sorted(said.split()) == sorted(described.docstring.split()), "nothing is lost"
+
+
+def test_a_script_that_holds_a_method_does_not_speak_for_it(monkeypatch):
+    script = types.ModuleType("script", doc="A study of mine.")
+    script.METHOD = METHODS["dgd"]
+    monkeypatch.setattr(sys, "modules", {"script": script, **sys.modules})
+    assert Described(METHODS["dgd"]).docstring == inspect.getdoc(dgd)
 
 
 @pytest.mark.parametrize("name", METHODS.ours)

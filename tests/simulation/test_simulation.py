@@ -22,7 +22,7 @@ from dadao_sim.errors import InputError
 from dadao_sim.results.folder import UNFINISHED
 from dadao_sim.results.result import load_result
 from dadao_sim.scenario.reading import scenario_from_mapping
-from dadao_sim.simulation.interrupts import Interrupts
+from dadao_sim.simulation.interrupts import SOON, Interrupts
 from dadao_sim.simulation.study import Study
 
 SCENARIO = {
@@ -310,6 +310,38 @@ def test_ctrl_c_within_a_callback_of_the_compiler_is_not_lost(tmp_path, compiler
         simulate(scenario, out=tmp_path / "r", tick=tick)
     assert played == [("dadao", 0)] * 3
     assert load_result(tmp_path / "r").manifest["interrupted"] is True
+
+
+@ctypes.CFUNCTYPE(None)
+def interrupted_callback():
+    raise KeyboardInterrupt
+
+
+def test_what_was_dropped_is_raised_though_nobody_asks():
+    """Between two samples of a long run there may be hours."""
+
+    def long_run():
+        with Interrupts():
+            interrupted_callback()
+            for _ in range(6000):
+                time.sleep(0.01)
+
+    with pytest.raises(KeyboardInterrupt):
+        long_run()
+
+
+def test_what_was_dropped_is_raised_once():
+    interrupts = Interrupts()
+
+    def asks():
+        with interrupts:
+            interrupted_callback()
+            interrupts.check()
+
+    with pytest.raises(KeyboardInterrupt):
+        asks()
+    time.sleep(3 * SOON)
+    interrupts.check()
 
 
 def test_other_errors_that_python_drops_are_reported_as_ever(monkeypatch):
