@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -50,18 +51,30 @@ def power_law(x: Sequence[float], y: Sequence[float]) -> PowerLaw | None:
     """The fit to positive, finite points; None to fewer than two different x, or where a y is none:
     what was not reached has no exponent.
     """
-    from scipy.stats import linregress, t
-
     values = np.asarray(x, dtype=float), np.asarray(y, dtype=float)
     if len(set(values[0].tolist())) < 2 or not all((v > 0).all() for v in values):
         return None
     if not all(np.isfinite(v).all() for v in values):
         return None
-    found = linregress(*np.log(values))
-    free = len(values[0]) - 2
-    half = float(t.ppf((1 + CONFIDENCE) / 2, free) * found.stderr) if free else math.inf
-    exponent = float(found.slope)
-    return PowerLaw(exponent, exponent - half, exponent + half, math.exp(found.intercept))
+    u, v = np.log(values)
+    spread, together, _, height = np.cov(u, v, bias=True).flat
+    exponent = float(together / spread)
+    free, half = len(u) - 2, math.inf
+    if free:  # as scipy.stats.linregress, without the p-value it spends its time on
+        explained = min(abs(together) / math.sqrt(spread * height), 1.0) ** 2 if height else 1.0
+        error = math.sqrt((1 - explained) * height / spread / free)
+        half = _standard_errors(free) * error
+    return PowerLaw(
+        exponent, exponent - half, exponent + half, math.exp(v.mean() - exponent * u.mean())
+    )
+
+
+@lru_cache(maxsize=256)
+def _standard_errors(free: int) -> float:
+    """How many of them an interval reaches to either side."""
+    from scipy.stats import t
+
+    return float(t.ppf((1 + CONFIDENCE) / 2, free))
 
 
 @dataclass(frozen=True)
@@ -165,8 +178,8 @@ def against(
     costs = chosen(result, accuracy, at)
     key = numeric_key(result, key)
     _check_quantity(costs, quantity)
-    others = _left_open(costs, result.keys, [key])
-    if len(_independent(costs, others)) > MOST_FACETS:
+    others = left_open(costs, result.keys, [key])
+    if len(independent(costs, others)) > MOST_FACETS:
         raise InputError(
             "at",
             f"{len(others)} swept keys are left beside {key} ({', '.join(others)})",
@@ -248,7 +261,7 @@ def numeric_key(result: SweepResult, key: str | None) -> str:
     return key
 
 
-def _left_open(costs: DataFrame, keys: Sequence[str], given: Sequence[str]) -> list[str]:
+def left_open(costs: DataFrame, keys: Sequence[str], given: Sequence[str]) -> list[str]:
     """The keys that still have several values where the given ones have one, as those that move
     with them have not.
     """
@@ -257,7 +270,7 @@ def _left_open(costs: DataFrame, keys: Sequence[str], given: Sequence[str]) -> l
     return [key for key in rest if groups[key].nunique().max() > 1]
 
 
-def _independent(costs: DataFrame, keys: Sequence[str]) -> list[str]:
+def independent(costs: DataFrame, keys: Sequence[str]) -> list[str]:
     """The keys but for those that one before them moves along."""
     found: list[str] = []
     for key in keys:
@@ -398,7 +411,7 @@ def heat_maps(
         _check_key(result, key, "keys")
     if keys[0] == keys[1]:
         raise InputError("keys", f"{keys[0]} is given twice", "two swept keys are needed")
-    left = _left_open(costs, result.keys, keys)
+    left = left_open(costs, result.keys, keys)
     if left:
         raise InputError("at", f"{', '.join(left)} is left open", "give its value")
     rows, columns = (tuple(costs[key].unique().tolist()) for key in keys)

@@ -8,12 +8,23 @@ from dadao_sim.algorithms.contract.registry import METHODS
 from dadao_sim.results.sweep import CellResult, SweepResult, summary_of
 
 
-def made(cost, keys, methods=("dadao", "msda"), repeats=3, accuracies=(0.1, 1e-6), failed=()):
+def made(
+    cost,
+    keys,
+    methods=("dadao", "msda"),
+    repeats=3,
+    accuracies=(0.1, 1e-6),
+    failed=(),
+    zipped=False,
+):
     """A sweep over all values of the keys, whose runs spend ``cost(method, values, repeat,
     accuracy)`` communications, twice as many messages, and the square root of that in time. The
-    cells with the numbers ``failed`` have failed.
+    cells with the numbers ``failed`` have failed. With ``zipped`` the last two keys move together.
     """
     grid = pd.MultiIndex.from_product(keys.values(), names=list(keys)).to_frame(index=False)
+    if zipped:
+        *_, one, other = keys
+        grid = grid[grid[other] == grid[one].map(dict(zip(keys[one], keys[other], strict=True)))]
     cells, rows = [], []
     for number, values in enumerate(grid.to_dict("records")):
         error = "<b>no</b> such thing" if number in failed else None

@@ -9,7 +9,6 @@ import numpy as np
 import pandas as pd
 import pytest
 from html_page import Page
-from scipy import stats
 from sweeps import made
 from synthetic import finished_run
 from synthetic import result as result_of
@@ -17,7 +16,7 @@ from synthetic import result as result_of
 from dadao_sim.networks import Network, write_graphml
 from dadao_sim.plotting.page.one_sweep import NOT_THERE, NOT_TRIED
 from dadao_sim.plotting.page.write import MOST_BYTES, page
-from dadao_sim.reports.sweep import profile
+from dadao_sim.reports.sweep import against, profile
 from dadao_sim.results.summary import STATISTICS
 from dadao_sim.results.sweep import load_sweep
 from dadao_sim.scenario.reading import load_file, sweep_from_mapping
@@ -140,9 +139,74 @@ def test_the_profile_is_that_of_the_report(large):
             )
 
 
-def test_intervals_are_of_students_t(large):
-    drawn = Page(page({"s": made(grows, {NODES: list(range(2, 9))})})).data["r0-sweep"]
-    np.testing.assert_allclose(drawn["student"], stats.t([1, 2, 3, 4, 5]).ppf(0.975), rtol=1e-5)
+def fits_of(drawn, view, accuracy, quantity):
+    """The exponents of a view with their intervals and factors, by facet and algorithm."""
+    column = drawn["tables"][accuracy]["columns"][quantity]
+    place, times = (column["of"], column["times"]) if "of" in column else (quantity, 1)
+    fits = iter(view["fits"][accuracy][str(place)])
+    names = [one["name"] for one in drawn["algorithms"]]
+    keys = [drawn["keys"][k] for k in view["open"]]
+    found = {}
+    for facet in view["facets"]:
+        at = tuple(str(key["values"][k]) for key, k in zip(keys, facet["at"], strict=True))
+        for algorithm, _ in facet["lines"]:
+            fit = next(fits)
+            found[at, names[algorithm]] = fit and [*fit[:3], times * fit[3]]
+    assert next(fits, None) is None
+    return found
+
+
+ZIPPED = {GRAPH: ["path", "star"], NODES: [16, 32, 64], KAPPA: [10.5, 20, 40]}
+
+
+@pytest.mark.parametrize("zipped", [False, True])
+@pytest.mark.parametrize("key", [NODES, KAPPA])
+def test_facets_and_fits_are_those_of_the_report(key, zipped):
+    whole = made(grows, ZIPPED, failed=(1,), zipped=zipped)
+    drawn = Page(page({"s": whole})).data["r0-sweep"]
+    titles = {name: one["title"] for name, one in whole.in_print.items()}
+    names = [one["name"] for one in drawn["keys"]]
+    (view,) = [one for one in drawn["against"] if names[one["key"]] == key]
+    for a, accuracy in enumerate(drawn["accuracies"]):
+        for q, quantity in enumerate(drawn["quantities"]):
+            expected = against(whole, key, quantity["name"], accuracy).facets
+            assert [names[k] for k in view["open"]] == list(expected[0].values)
+            found = fits_of(drawn, view, a, q)
+            lines = {
+                (tuple(map(str, facet.values.values())), titles[line.algorithm]): line.fit
+                for facet in expected
+                for line in facet.lines
+            }
+            # A column of numbers that are not all whole has none that is.
+            assert [(tuple(map(clean, at)), name) for at, name in found] == [
+                (tuple(map(clean, at)), name) for at, name in lines
+            ]
+            for fit, law in zip(found.values(), lines.values(), strict=True):
+                assert (fit is None) == (law is None)
+                if law is not None:
+                    values = [-math.inf if fit[1] is None else fit[1]]
+                    values += [math.inf if fit[2] is None else fit[2]]
+                    np.testing.assert_allclose(
+                        [fit[0], *values, fit[3]],
+                        [law.exponent, law.low, law.high, law.factor],
+                        rtol=6e-6,
+                        atol=1e-12,
+                    )
+    moved = [names[k] for k in view["choices"]]
+    assert moved == ([GRAPH] if zipped else [one for one in (GRAPH, NODES, KAPPA) if one != key])
+
+
+def clean(text):
+    return text.removesuffix(".0")
+
+
+def test_what_moves_along_is_not_chosen_beside_a_map():
+    drawn = Page(page({"s": made(grows, ZIPPED, zipped=True)})).data["r0-sweep"]
+    choices = {tuple(one["keys"]): one["choices"] for one in drawn["pairs"]}
+    assert choices == {(0, 1): [], (0, 2): [], (1, 2): [0]}
+    drawn = Page(page({"s": made(grows, ZIPPED)})).data["r0-sweep"]
+    choices = {tuple(one["keys"]): one["choices"] for one in drawn["pairs"]}
+    assert choices == {(0, 1): [2], (0, 2): [1], (1, 2): [0]}
 
 
 def test_failed_cells_are_there_with_their_reasons(swept, swept_page):

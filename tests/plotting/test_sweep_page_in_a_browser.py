@@ -1,6 +1,5 @@
 """The page of a sweep in Chromium: its own fits, facets and maps are those of the reports."""
 
-import json
 import math
 
 import numpy as np
@@ -9,7 +8,7 @@ from chromium import CHROMIUM, Chromium
 from sweeps import made
 
 from dadao_sim.plotting.page.write import page
-from dadao_sim.reports.sweep import against, heat_maps, power_law
+from dadao_sim.reports.sweep import against, heat_maps
 
 pytestmark = [
     pytest.mark.browser,
@@ -89,49 +88,46 @@ def test_it_is_drawn_without_a_word_or_a_request(browser, file, width, dark):
     assert f"kappa = 100.5, graph = {NASTY}" in captions
 
 
-def test_fits_and_intervals_are_those_of_the_reports(opened):
-    rng = np.random.default_rng(0)
-    student = json.dumps(
-        opened.run('JSON.parse(document.getElementById("r0-sweep").textContent).student')
+def facets_in(browser, key, accuracy):
+    """The facets of the time against a key, as the page makes them."""
+    return browser.run(
+        f"""(() => {{
+          const sweep = JSON.parse(document.getElementById("r0-sweep").textContent);
+          const text = list => list.map(String);
+          return dadaoSweep.facetsOf(sweep, sweep.keys.findIndex(k => k.name === "{key}"),
+            sweep.quantities.findIndex(q => q.name === "time"),
+            sweep.accuracies.indexOf({accuracy}))
+            .map(facet => [facet.title, facet.lines.map(line => line && [text(line.x),
+              text(line.median), text(line.p10), text(line.p90),
+              line.fit && text([line.fit.exponent, line.fit.low, line.fit.high,
+                line.fit.factor])])]);
+        }})()"""
     )
-    for count in (2, 3, 4):
-        x = np.cumsum(rng.uniform(1, 9, count)).tolist()
-        y = np.exp(rng.normal(2, 1, count)).tolist()
-        law = power_law(x, y)
-        found = opened.run(f"dadaoSweep.powerLaw({x}, {y}, {student})")
-        assert found["exponent"] == pytest.approx(law.exponent, rel=1e-9)
-        assert found["factor"] == pytest.approx(law.factor, rel=1e-9)
-        if count > 2:
-            assert (found["low"], found["high"]) == pytest.approx((law.low, law.high), rel=1e-4)
-    for x, y in (([2, 2], [1, 3]), ([1, 2], [1, 0]), ([0, 2], [1, 3])):
-        assert power_law(x, y) is None
-        assert opened.run(f"dadaoSweep.powerLaw({x}, {y}, {student})") is None
-    assert opened.run(f"dadaoSweep.powerLaw([1, 2], [3, Infinity], {student})") is None
+
+
+def numbers_of(texts):
+    return [float(text.replace("Infinity", "inf")) for text in texts]
+
+
+def check_facets(found, expected):
+    # A column of numbers that are not all whole has none that is.
+    titles = [facet.title.replace(".0,", ",") for facet in expected.facets]
+    assert [title for title, _ in found] == titles
+    for (_, lines), facet in zip(found, expected.facets, strict=True):
+        for (*columns, fit), of in zip(lines, facet.lines, strict=True):
+            for some, name in zip(columns, ("x", "median", "p10", "p90"), strict=True):
+                np.testing.assert_allclose(numbers_of(some), getattr(of, name), rtol=6e-6)
+            law = of.fit
+            assert (fit is None) == (law is None)
+            if law is not None:
+                wanted = [law.exponent, law.low, law.high, law.factor]
+                np.testing.assert_allclose(numbers_of(fit), wanted, rtol=6e-6)
 
 
 @pytest.mark.parametrize("key", [NODES, KAPPA])
 def test_facets_and_their_lines_are_those_of_the_reports(opened, swept, key):
     for accuracy in (0.1, 1e-6):
-        expected = against(swept, key, "time", accuracy)
-        found = opened.run(
-            f"""(() => {{
-              const sweep = JSON.parse(document.getElementById("r0-sweep").textContent);
-              const text = list => list.map(String);
-              return dadaoSweep.facetsOf(sweep, sweep.keys.findIndex(k => k.name === "{key}"),
-                sweep.quantities.findIndex(q => q.name === "time"),
-                sweep.accuracies.indexOf({accuracy}))
-                .map(facet => [facet.title, facet.lines.map(line => line && [text(line.x),
-                  text(line.median), text(line.p10), text(line.p90)])]);
-            }})()"""
-        )
-        # A column of numbers that are not all whole has none that is.
-        titles = [facet.title.replace(".0,", ",") for facet in expected.facets]
-        assert [title for title, _ in found] == titles
-        for (_, lines), facet in zip(found, expected.facets, strict=True):
-            for line, of in zip(lines, facet.lines, strict=True):
-                values = [[float(v.replace("Infinity", "inf")) for v in some] for some in line]
-                for some, name in zip(values, ("x", "median", "p10", "p90"), strict=True):
-                    np.testing.assert_allclose(some, getattr(of, name), rtol=6e-6)
+        check_facets(facets_in(opened, key, accuracy), against(swept, key, "time", accuracy))
 
 
 def test_the_table_of_exponents_is_that_of_the_reports(opened, swept):
@@ -248,20 +244,31 @@ def test_the_table_of_costs_is_that_of_the_summary_and_sorted(opened, swept):
     assert {row[3] for row in opened.run(rows)} == {"MSDA"}
 
 
-def test_keys_that_move_together_are_no_facets(browser, tmp_path):
-    whole = made(spends, {NODES: [4, 8, 16], KAPPA: [10, 20, 30]}, ("dadao",))
-    costs = whole.costs[whole.costs[KAPPA] == whole.costs[NODES].map({4: 10, 8: 20, 16: 30})]
-    together = [
-        c for c in whole.cells if c.values[KAPPA] == {4: 10, 8: 20, 16: 30}[c.values[NODES]]
-    ]
-    summary = whole.summary.merge(costs[[NODES, KAPPA]].drop_duplicates())
-    zipped = type(whole)("s", whole.keys, tuple(together), costs, summary, whole.in_print)
-    (facet,) = against(zipped, NODES).facets
-    assert facet.lines[0].x.tolist() == [4, 8, 16]
+def test_keys_that_move_together_are_no_facets_and_are_chosen_once(browser, tmp_path):
+    keys = {GRAPH: ["path", "star"], NODES: [4, 8, 16], KAPPA: [10, 20, 30]}
+    zipped = made(spends, keys, ("dadao", "msda"), zipped=True)
     (tmp_path / "page.html").write_bytes(page({"s": zipped}))
+    browser.messages.clear()
     browser.look()
     browser.open(tmp_path / "page.html")
-    assert len(browser.run(AGAINST)) == 1
+    assert len(browser.run(AGAINST)) == 2
+    for key in (NODES, KAPPA):
+        check_facets(facets_in(browser, key, 1e-6), against(zipped, key, "time", 1e-6))
+    # Over the graph and one of them nothing is to be chosen, over the two of them the graph.
+    labels = """[...document.querySelectorAll(".maps .controls label")].map(one =>
+      one.firstChild.textContent.trim())"""
+    assert browser.run(labels) == ["rows", "columns", "cost", "to accuracy"]
+    browser.choose(".maps", "rows", "2")
+    browser.choose(".maps", "columns", "1")
+    assert browser.run(labels) == ["rows", "columns", "cost", "to accuracy", "graph"]
+    browser.choose(".maps", "graph", "1")
+    texts = browser.run(
+        """[...document.querySelectorAll(".maps .plot")].map(({ data }) =>
+          data[0].z.map(row => row.map(v => v === null ? null : 10 ** v)))"""
+    )
+    for found, of in zip(texts, heat_maps(zipped, (KAPPA, NODES), at={GRAPH: "star"}), strict=True):
+        np.testing.assert_allclose(np.array(found, dtype=float), of.median, rtol=6e-6)
+    assert browser.messages == []
 
 
 def test_a_sweep_of_words_or_of_failures_is_opened_too(browser, tmp_path):

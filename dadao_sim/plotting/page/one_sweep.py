@@ -1,7 +1,7 @@
 """The part of a page that is about a sweep: costs over all of its cells, not the curves of each.
 
-The page carries what every algorithm spent in every cell (medians and ranges), and draws facets,
-fits and maps of it itself, by the rules of `reports.sweep`, for any key, cost and accuracy.
+The page carries what every algorithm spent in every cell (medians and ranges), and for every key,
+cost and accuracy what the reports make of it: it picks what is drawn, and computes nothing.
 """
 
 from __future__ import annotations
@@ -18,8 +18,9 @@ from dadao_sim.files import slug
 from dadao_sim.plotting.page.asked import phrase, phrases
 from dadao_sim.plotting.page.curves import look_of, rounded
 from dadao_sim.plotting.page.part import Part
+from dadao_sim.plotting.page.sweep_views import Medians, against_views, map_views
 from dadao_sim.plotting.style import styles
-from dadao_sim.reports.sweep import CONFIDENCE, numbered, profile, short
+from dadao_sim.reports.sweep import numbered, profile, short
 from dadao_sim.results.axes import AXES
 from dadao_sim.results.columns import DIVERGED
 from dadao_sim.results.folder import manifest_of
@@ -36,7 +37,6 @@ Array = NDArray[np.float64]
 NOT_TRIED, NOT_THERE = -1, -2  # beside null for what was not reached; costs are not negative
 MOST_NUMBERS = 75_000  # of the costs of all sweeps of a page
 MOST_STEPS = 120  # of a line of a profile
-MOST_FREE = 200  # degrees of freedom, from which on Student's t is nearly what it is for these
 
 
 def sweep_part(id: str, name: str, sweep: SweepResult, room: float = 1.0) -> Part:
@@ -96,10 +96,14 @@ def costs_of(sweep: SweepResult, names: Mapping[str, str], room: float) -> dict[
     best = [accuracy for accuracy in shown if any(reached[accuracy])]
     cells = [rows[key].tolist() for key in sweep.keys]
     values = [list(dict.fromkeys(column)) for column in cells]
+    several = [key for key, of in zip(sweep.keys, values, strict=True) if len(of) > 1]
+    numbers = [key for key in several if sweep.is_number(key)]
+    placed = rows[list(sweep.keys)].assign(algorithm=[labels.index(k) for k in rows["algorithm"]])
+    medians = [_medians(tables[a], quantities, columns[a]) for a in shown]
     return {
         "keys": [
-            {"name": key, "short": short(key), "values": several, "number": sweep.is_number(key)}
-            for key, several in zip(sweep.keys, values, strict=True)
+            {"name": key, "short": short(key), "values": of, "number": sweep.is_number(key)}
+            for key, of in zip(sweep.keys, values, strict=True)
         ],
         "algorithms": [{"name": names[k], **look_of(chosen[names[k]])} for k in labels],
         "quantities": [{"name": q, "label": AXES[q].short_label} for q in quantities],
@@ -107,10 +111,10 @@ def costs_of(sweep: SweepResult, names: Mapping[str, str], room: float) -> dict[
         "shown": min(best) if best else shown[-1],
         "rows": {
             "at": [
-                [several.index(value) for value in column]
-                for several, column in zip(values, cells, strict=True)
+                [of.index(value) for value in column]
+                for of, column in zip(values, cells, strict=True)
             ],
-            "algorithm": [labels.index(label) for label in rows["algorithm"]],
+            "algorithm": placed["algorithm"].tolist(),
             "repeats": _whole(rows["repeats"]),
         },
         "tables": [{"reached": reached[a], "columns": columns[a]} for a in shown],
@@ -121,7 +125,10 @@ def costs_of(sweep: SweepResult, names: Mapping[str, str], room: float) -> dict[
             ]
             for a in shown
         ],
-        "student": _student(max(len(several) for several in values)),
+        "against": against_views(
+            placed, dict(zip(sweep.keys, values, strict=True)), numbers, medians
+        ),
+        "pairs": map_views(placed, sweep.keys, several),
         "left_out": ", ".join(left_out),
     }
 
@@ -144,6 +151,18 @@ def _columns(table: DataFrame, quantities: Sequence[str]) -> list[dict[str, Any]
         written.append(next(found, {}) or columns)
         seen.append(values)
     return written
+
+
+def _medians(
+    table: DataFrame, quantities: Sequence[str], columns: Sequence[Mapping[str, Any]]
+) -> Medians:
+    """Of the costs that are no multiples of others."""
+    there = table["repeats"].notna().to_numpy()
+    return there, {
+        k: table[f"{quantity}_median"].to_numpy(dtype=float)
+        for k, (quantity, column) in enumerate(zip(quantities, columns, strict=True))
+        if "of" not in column
+    }
 
 
 def _times(values: Array, other: Array) -> float | None:
@@ -187,14 +206,6 @@ def _profile(
         shares = [(k + 1) / found.problems for k in last]
         lines.append({"ratio": rounded(ratios[last]), "share": rounded(shares)})
     return {"problems": found.problems, "lines": lines}
-
-
-def _student(points: int) -> list[float | None]:
-    """By degrees of freedom, from one on, how many standard errors an interval reaches."""
-    from scipy.stats import t
-
-    free = range(1, min(max(points - 2, 1), MOST_FREE) + 1)
-    return rounded([t.ppf((1 + CONFIDENCE) / 2, one) for one in free])
 
 
 def _asked(sweep: SweepResult, names: Mapping[str, str]) -> list[tuple[str, str]]:

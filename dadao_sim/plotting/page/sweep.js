@@ -1,6 +1,6 @@
 "use strict";
-// The figures and the table of a sweep, by the rules of dadao_sim.reports.sweep; page.js gives what
-// all figures have in common, and draws them.
+// The figures and the table of a sweep: what dadao_sim.reports.sweep computed is picked here, none is
+// computed. page.js gives what all figures have in common, and draws them.
 const sweepFigures = (kit) => {
   const { choice, clear, dashOf, data, element, escaped, layoutOf, least, legendOf, MANY, most,
     narrow, redrawn, seen, show, tick, title, token, WIDTH } = kit;
@@ -15,64 +15,41 @@ const sweepFigures = (kit) => {
       .map(v => v === undefined ? v : v * found.times);
   }
 
-  // y = factor * x ** exponent with its interval, null where a point is none.
-  function powerLaw(x, y, student) {
-    const count = x.length;
-    const good = new Set(x).size > 1 && [...x, ...y].every(v => v > 0 && v < Infinity);
-    if (!good) return null;
-    const mean = list => list.reduce((a, b) => a + b, 0) / count;
-    const u = x.map(Math.log), v = y.map(Math.log), middle = mean(u), height = mean(v);
-    const spread = u.reduce((sum, a) => sum + (a - middle) ** 2, 0);
-    const exponent = u.reduce((sum, a, k) => sum + (a - middle) * (v[k] - height), 0) / spread;
-    const left = u.reduce((sum, a, k) => sum + (v[k] - height - exponent * (a - middle)) ** 2, 0);
-    const free = count - 2;
-    const half = free > 0
-      ? student[Math.min(free, student.length) - 1] * Math.sqrt(left / free / spread) : Infinity;
-    return { exponent, low: exponent - half, high: exponent + half,
-      factor: Math.exp(height - exponent * middle) };
-  }
-
-  // The keys that still have several values where the given ones have one.
-  function leftOpen(sweep, given) {
-    const at = sweep.rows.at, seen = new Map();
-    at[0].forEach((_, row) => {
-      const here = given.map(key => at[key][row]).join();
-      if (!seen.has(here)) seen.set(here, at.map(() => new Set()));
-      seen.get(here).forEach((values, key) => values.add(at[key][row]));
-    });
-    const several = key => [...seen.values()].some(of => of[key].size > 1);
-    return sweep.keys.map((_, key) => key).filter(key => !given.includes(key) && several(key));
-  }
-
   const called = sweep => sweep.keys.map(one =>
     sweep.keys.filter(other => other.short === one.short).length > 1 ? one.name : one.short);
 
-  // The facets and their lines, where `fixed` (key -> value) is so.
+  const isAt = (keys, fixed) => ({ at }) => keys.every((k, n) => !fixed.has(k) || fixed.get(k) === at[n]);
+
+  // The fits to all lines of a view, or of what the cost is a multiple of.
+  function fitsOf(sweep, view, accuracy, quantity) {
+    const column = sweep.tables[accuracy].columns[quantity];
+    const fits = view.fits[accuracy]["of" in column ? column.of : quantity], times = column.times || 1;
+    return fits.map(fit => fit && { exponent: fit[0], low: fit[1] ?? -Infinity,
+      high: fit[2] ?? Infinity, factor: times * fit[3] });
+  }
+
+  // The facets and their lines, by algorithm, where `fixed` (key -> value) is so.
   function facetsOf(sweep, key, quantity, accuracy, fixed = new Map()) {
-    const { at, algorithm } = sweep.rows;
-    const [median, p10, p90] = ["median", "p10", "p90"]
-      .map(which => columnOf(sweep, accuracy, quantity, which));
-    const free = leftOpen(sweep, [key]).filter(other => !fixed.has(other));
-    const facets = new Map();
-    at[0].map((_, row) => row)
-      .filter(row => median[row] !== undefined && [...fixed].every(([k, v]) => at[k][row] === v))
-      .sort((a, b) => sweep.keys[key].values[at[key][a]] - sweep.keys[key].values[at[key][b]])
-      .forEach(row => {
-        const values = free.map(other => at[other][row]), name = values.join();
-        if (!facets.has(name)) facets.set(name, { keys: free, values, lines: new Map() });
-        const { lines } = facets.get(name), label = algorithm[row];
-        if (!lines.has(label)) lines.set(label, { x: [], median: [], p10: [], p90: [] });
-        const line = lines.get(label);
-        line.x.push(sweep.keys[key].values[at[key][row]]);
-        line.median.push(median[row]);
-        line.p10.push(p10[row]);
-        line.p90.push(p90[row]);
+    const view = sweep.against.find(one => one.key === key), fits = fitsOf(sweep, view, accuracy, quantity);
+    const columns = ["median", "p10", "p90"].map(of => [of, columnOf(sweep, accuracy, quantity, of)]);
+    const { values } = sweep.keys[key], at = sweep.rows.at[key];
+    let count = 0;
+    const facets = view.facets.map(facet => {
+      const lines = sweep.algorithms.map(() => undefined);
+      facet.lines.forEach(([algorithm, rows]) => {
+        const there = rows.filter(row => columns[0][1][row] !== undefined), fit = fits[count++];
+        if (!there.length) return;
+        lines[algorithm] = { x: there.map(row => values[at[row]]), fit,
+          ...Object.fromEntries(columns.map(([of, column]) => [of, there.map(row => column[row])])) };
       });
-    const order = (a, b) => a.values.map((v, k) => v - b.values[k]).find(d => d) || 0;
-    return [...facets.values()].sort(order).map(facet => ({ ...facet,
-      lines: sweep.algorithms.map((_, k) => facet.lines.get(k)),
-      title: facet.keys.map((k, n) =>
-        `${called(sweep)[k]} = ${sweep.keys[k].values[facet.values[n]]}`).join(", ") }));
+      return { at: facet.at, lines };
+    }).filter(facet => isAt(view.open, fixed)(facet) && facet.lines.some(Boolean));
+    // Titles have what tells them apart.
+    const apart = view.open.map((_, n) => n).filter(n => new Set(facets.map(one => one.at[n])).size > 1);
+    return facets.map(({ at: places, lines }) => ({ lines, keys: apart.map(n => view.open[n]),
+      values: apart.map(n => places[n]),
+      title: apart.map(n => { const k = view.open[n];
+        return `${called(sweep)[k]} = ${sweep.keys[k].values[places[n]]}`; }).join(", ") }));
   }
 
   const PREFIXES = [[1e12, "T"], [1e9, "G"], [1e6, "M"], [1e3, "k"]];
@@ -139,8 +116,7 @@ const sweepFigures = (kit) => {
 
   function against(box) {
     const sweep = data(box.dataset.source), name = `${box.dataset.source}-against`;
-    const several = sweep.keys.map((_, k) => k).filter(k => sweep.keys[k].values.length > 1);
-    const numbers = several.filter(k => sweep.keys[k].number);
+    const numbers = sweep.against.map(one => one.key);
     if (!numbers.length) {
       box.append(element("p", { class: "note" }, "No swept key has several numbers."));
       return null;
@@ -158,18 +134,19 @@ const sweepFigures = (kit) => {
 
     // Keys beside the chosen one have panels of their own, as many as there is room for.
     function settle(kept) {
-      const open = leftOpen(sweep, [state.key]);
-      [...fixed.keys()].filter(k => !open.includes(k)).forEach(k => fixed.delete(k));
-      const count = () => open.filter(k => !fixed.has(k))
-        .reduce((product, k) => product * sweep.keys[k].values.length, 1);
-      for (const k of [...open].reverse()) {
-        if (count() > MOST_PANELS && k !== kept && !fixed.has(k)) fixed.set(k, 0);
+      const { open, choices, facets } = sweep.against.find(one => one.key === state.key);
+      [...fixed.keys()].filter(k => !choices.includes(k)).forEach(k => fixed.delete(k));
+      const found = () => facets.filter(isAt(open, fixed));
+      for (const k of [...choices].reverse()) {
+        if (found().length > MOST_PANELS && k !== kept && !fixed.has(k)) {
+          fixed.set(k, found()[0].at[open.indexOf(k)]);
+        }
       }
       controls.replaceChildren(
         choice("against", numbers.map(k => [k, sweep.keys[k].name]), state.key,
           value => { state.key = Number(value); settle(); draw(); }),
         ...costChoice(sweep, state, draw),
-        ...open.map(k => choice(called(sweep)[k], [["", "each"], ...numbered(sweep.keys[k].values)],
+        ...choices.map(k => choice(called(sweep)[k], [["", "each"], ...numbered(sweep.keys[k].values)],
           fixed.has(k) ? fixed.get(k) : "", value => {
             if (value === "") fixed.delete(k); else fixed.set(k, Number(value));
             settle(k);
@@ -218,7 +195,7 @@ const sweepFigures = (kit) => {
       const y = line.median.map(there);
       const above = y.map((v, k) => v === null || !(line.p90[k] < Infinity) ? 0 : line.p90[k] - v);
       const below = y.map((v, k) => v === null ? 0 : v - line.p10[k]);
-      const law = state.fit && powerLaw(line.x, line.median, sweep.student);
+      const law = state.fit && line.fit;
       if (law) {
         const ends = [least(line.x), most(line.x)];
         found.push({ x: ends, y: ends.map(x => law.factor * x ** law.exponent), mode: "lines",
@@ -240,7 +217,7 @@ const sweepFigures = (kit) => {
         { "data-value": Number.isFinite(value) ? value : "" }];
       const rows = facets.flatMap((facet, f) => shown[f].flatMap((line, k) => {
         if (!line) return [];
-        const law = powerLaw(line.x, line.median, sweep.student) || {};
+        const law = line.fit || {};
         return [[...facet.values.map((v, n) => [String(sweep.keys[keys[n]].values[v])]),
           [sweep.algorithms[k].name], number(law.exponent), number(law.low), number(law.high)]];
       }));
@@ -327,12 +304,12 @@ const sweepFigures = (kit) => {
       draw();
     };
     function settle() {
-      const open = leftOpen(sweep, keys);
-      [...fixed.keys()].filter(k => !open.includes(k)).forEach(k => fixed.delete(k));
-      open.filter(k => !fixed.has(k)).forEach(k => fixed.set(k, 0));
+      const { choices } = sweep.pairs.find(one => keys.every(k => one.keys.includes(k)));
+      [...fixed.keys()].filter(k => !choices.includes(k)).forEach(k => fixed.delete(k));
+      choices.filter(k => !fixed.has(k)).forEach(k => fixed.set(k, sweep.rows.at[k][0]));
       controls.replaceChildren(choice("rows", options, keys[0], pick(0)),
         choice("columns", options, keys[1], pick(1)), ...costChoice(sweep, state, draw),
-        ...open.map(k => choice(called(sweep)[k], numbered(sweep.keys[k].values), fixed.get(k),
+        ...choices.map(k => choice(called(sweep)[k], numbered(sweep.keys[k].values), fixed.get(k),
           value => { fixed.set(k, Number(value)); draw(); })));
     }
     function draw() {
@@ -440,6 +417,6 @@ const sweepFigures = (kit) => {
     return null;
   }
 
-  window.dadaoSweep = { powerLaw, facetsOf, mapsOf };
+  window.dadaoSweep = { facetsOf, mapsOf };
   return { against, profile, maps, costs };
 };
