@@ -66,36 +66,8 @@ _HOMES = {
     "simulate": "simulation.simulate",
     "sweep": "simulation.sweep",
 }
-__all__ = [
-    "AsynchronousMethod",
-    "Events",
-    "GraphSequence",
-    "InputError",
-    "LocalStep",
-    "Metric",
-    "Network",
-    "PlayedAgain",
-    "Problem",
-    "Result",
-    "RoundMethod",
-    "Scenario",
-    "Study",
-    "SweepResult",
-    "__version__",
-    "build",
-    "check_method",
-    "cluster",
-    "load_events",
-    "load_result",
-    "load_scenario",
-    "load_sweep",
-    "make",
-    "optimal_rates",
-    "register",
-    "replay",
-    "simulate",
-    "sweep",
-]
+__all__ = list(_HOMES)
+__all__ += ["__version__"]
 
 
 def __getattr__(name: str) -> Any:

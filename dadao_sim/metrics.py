@@ -27,7 +27,8 @@ class Metric:
     ``of(problem, X)`` measures the estimates X (n, d), a row per node, none of which is to be
     changed; None for what every run measures. ``title`` is what an axis says, with the ``unit`` in
     brackets; ``log`` whether that axis is logarithmic, so that only what is positive is drawn;
-    ``rises`` whether more of it is better, so that ``stop.until`` waits for that much.
+    ``rises`` whether more of it is better, so that ``stop.until`` waits for that much; ``plain``
+    what stands for the label where there is no TeX.
     """
 
     name: str
@@ -36,6 +37,7 @@ class Metric:
     unit: str = ""
     log: bool = True
     rises: bool = False
+    plain: str = ""
 
     def __post_init__(self) -> None:
         if not (isinstance(self.name, str) and re.fullmatch(r"[a-z][a-z0-9_]*", self.name)):
@@ -81,7 +83,17 @@ def _names(thing: Any) -> tuple[str, ...]:
 
 METRICS: Registry[Metric] = Registry("metric", __name__, _names)
 
-ACCURACY = Metric("accuracy", r"$\|x-x^\ast\|^2/\,\|x_0-x^\ast\|^2$")
-MEAN_SQUARED_DISTANCE = Metric("mean_squared_distance", r"Mean squared distance to $x^\ast$")
-SUBOPTIMALITY = Metric("suboptimality", r"Suboptimality $F(\bar{x}) - F(x^\ast)$")
+ACCURACY = Metric(
+    "accuracy", r"$\|x-x^\ast\|^2/\,\|x_0-x^\ast\|^2$", plain="Relative squared distance"
+)
+MEAN_SQUARED_DISTANCE = Metric(
+    "mean_squared_distance",
+    r"Mean squared distance to $x^\ast$",
+    plain="Mean squared distance",
+)
+SUBOPTIMALITY = Metric(
+    "suboptimality",
+    r"Suboptimality $F(\bar{x}) - F(x^\ast)$",
+    plain="Suboptimality of the mean",
+)
 CONSENSUS_ERROR = Metric("consensus_error", "Consensus error")

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 import dadao_sim
+from dadao_sim import plotting
 
 
 def test_importing_the_package_imports_nothing_but_python():
@@ -28,8 +29,9 @@ def test_every_public_name_is_that_of_its_home():
     assert set(dadao_sim.__all__) <= set(dir(dadao_sim))
 
 
-def test_type_checkers_see_the_same_names():
-    source = ast.parse(Path(dadao_sim.__file__).read_text("utf-8"))
+@pytest.mark.parametrize("package", [dadao_sim, plotting])
+def test_type_checkers_see_the_same_names(package):
+    source = ast.parse(Path(package.__file__).read_text("utf-8"))
     checked = {
         (alias.asname, f"{node.module}.{alias.name}")
         for block in source.body
@@ -37,9 +39,7 @@ def test_type_checkers_see_the_same_names():
         for node in block.body
         for alias in node.names
     }
-    assert checked == {
-        (name, f"dadao_sim.{home}.{name}") for name, home in dadao_sim._HOMES.items()
-    }
+    assert checked == {(name, f"dadao_sim.{home}.{name}") for name, home in package._HOMES.items()}
 
 
 def test_an_unknown_name_is_an_attribute_error():

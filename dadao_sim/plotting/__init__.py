@@ -30,17 +30,7 @@ _HOMES = {
     "panel_figure": "plotting.curves",
     "save_figure": "plotting.style",
 }
-__all__ = [
-    "FigureSpec",
-    "Look",
-    "comparison_figure",
-    "curve_figure",
-    "draw",
-    "figure_of",
-    "network_figure",
-    "panel_figure",
-    "save_figure",
-]
+__all__ = list(_HOMES)
 
 
 def __getattr__(name: str) -> Any:

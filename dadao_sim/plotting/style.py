@@ -57,8 +57,20 @@ DASH_NAMES = {
     "dash-dot-dot": DASH_DOT_DOT,
 }
 DASHES = tuple(DASH_NAMES.values())
-MARKERS = ("o", "s", "^", "D", "v", "<", ">", "p", "h", "P")  # the cross means divergence
-NAMES = {"colour": tuple(COLOUR_NAMES), "dash": tuple(DASH_NAMES), "marker": MARKERS}
+MARKERS = {
+    "o": "circle",
+    "s": "square",
+    "^": "triangle-up",
+    "D": "diamond",
+    "v": "triangle-down",
+    "<": "triangle-left",
+    ">": "triangle-right",
+    "p": "pentagon",
+    "h": "hexagon",
+    "P": "cross",
+}
+"""What a page calls each. The saltire is not among them: it means divergence."""
+NAMES = {"colour": tuple(COLOUR_NAMES), "dash": tuple(DASH_NAMES), "marker": tuple(MARKERS)}
 """What the three words of a look can be."""
 
 
@@ -148,7 +160,7 @@ def _free_style(colour: str, family: Sequence[Style], chosen: Mapping[str, Style
     return Style(
         colour,
         min(DASHES, key=lambda dash: (dashes.count(dash), DASHES.index(dash))),
-        min(MARKERS, key=lambda marker: (markers.count(marker), MARKERS.index(marker))),
+        min(MARKERS, key=lambda marker: (markers.count(marker), NAMES["marker"].index(marker))),
     )
 
 

@@ -37,12 +37,12 @@ class Weights:
         return cls(**{name: float(one) for name, one in given.items() if one is not None})
 
     @property
-    def beside(self) -> dict[str, float]:
-        """Those that add something, other than gradients and communications."""
-        return {name: weight for name, weight in vars(self).items() if weight and name in _BESIDE}
+    def said(self) -> dict[str, float]:
+        """Those of gradients and communications, and of the rest those that add something."""
+        always = ("gradient", "communication")
+        return {name: weight for name, weight in vars(self).items() if weight or name in always}
 
 
-_BESIDE = ("byte", "second", "joule")
 PRICED = tuple(one.name for one in fields(Weights))
 """What can have a price."""
 
@@ -97,19 +97,24 @@ def _seconds(samples: Samples, terms: Terms) -> Any:
 
 
 def _weighted(samples: Samples, terms: Terms, weights: Weights) -> Any:
-    total = weights.gradient * samples["gradients"]
-    total = total + weights.communication * samples["communications"]
-    if weights.byte:
-        total = total + weights.byte * samples["bytes_sent"]
-    if weights.second:
-        total = total + weights.second * _seconds(samples, terms)
-    if weights.joule:
-        total = total + weights.joule * _joules(samples, terms)
+    total: Any = 0.0
+    for name, weight in weights.said.items():
+        total = total + weight * _OF[name](samples, terms)
     return total
 
 
 def _joules(samples: Samples, terms: Terms) -> Any:
     return _weighted(samples, terms, terms.joules or Weights())
+
+
+_OF: dict[str, Callable[[Samples, Terms], Any]] = {
+    "gradient": _column("gradients"),
+    "communication": _column("communications"),
+    "byte": _column("bytes_sent"),
+    "second": _seconds,
+    "joule": _joules,
+}
+"""How many there are of each thing that has a weight."""
 
 
 def _cost(samples: Samples, terms: Terms) -> Any:
@@ -173,9 +178,8 @@ class Axis:
     def label(self, terms: Terms) -> str:
         """What an axis says: the title with the unit, what is counted, or the prices."""
         if self.name == "cost":
-            prices = {"gradient": terms.prices.gradient}
-            prices |= {"communication": terms.prices.communication, **terms.prices.beside}
-            return f"Cost ({', '.join(f'{name} {price:g}' for name, price in prices.items())})"
+            prices = (f"{name} {price:g}" for name, price in terms.prices.said.items())
+            return f"Cost ({', '.join(prices)})"
         remark = self.unit or self.counted
         return f"{self.title} ({remark})" if remark else self.title
 

@@ -81,7 +81,7 @@ class Kept:
         self._store = RunStore(self.folder / UNFINISHED, self.study.ground)
         for key in self._store.finished():
             run = self._store.load(key)
-            if key not in self.study.keys or run.row.get("asked") != self.study.asked[key[0]]:
+            if key not in self.study.keys or run.row.get("asked") != self.study.digests[key[0]]:
                 raise self._not_ours(self.folder / UNFINISHED, key)
             self.runs[key] = run
 
@@ -98,7 +98,7 @@ class Kept:
         if theirs.ground == self.study.ground:
             for key in self.todo:
                 label = key[0]
-                if key in other.runs and theirs.asked[label] == self.study.asked[label]:
+                if key in other.runs and theirs.digests[label] == self.study.digests[label]:
                     self.add(other.runs[key])
 
     def add(self, run: FinishedRun) -> None:
@@ -205,7 +205,7 @@ def reusable(result: Result, study: Study) -> Iterator[tuple[RunKey, FinishedRun
     network, problem = manifest.get("network", {}), manifest.get("problem", {})
     for row in result.runs.to_dict("records"):
         key = label, repeat = row["algorithm"], row["repeat"]
-        if study.asked.get(label) != asked[label] or repeat >= study.scenario.repeats:
+        if study.digests.get(label) != asked[label] or repeat >= study.scenario.repeats:
             continue
         costs = network.get("costs", {}).get(str(repeat))
         more = {

@@ -149,7 +149,7 @@ class Study:
         return ground_of(self.scenario)
 
     @cached_property
-    def asked(self) -> dict[str, str]:
+    def digests(self) -> dict[str, str]:
         """By label, what tells an algorithm from others."""
         return {spec.label: asked_of(spec) for spec in self.scenario.algorithms}
 

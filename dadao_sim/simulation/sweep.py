@@ -69,7 +69,7 @@ def sweep(
     Raises InputError for anything but a sweep; for a folder that holds something else; and for what
     is no scenario, before the first run.
     """
-    asked = _as_sweep(scenario)
+    grid = _as_sweep(scenario)
     folder = as_path("out", out)
     if not isinstance(jobs, int) or jobs < 1:
         raise InputError(f"jobs: {jobs!r} given; a whole number of at least 1 is needed")
@@ -79,22 +79,22 @@ def sweep(
     check_sweep_folder(folder, resume=resume, overwrite=overwrite)
     with FolderLock(folder):
         tidy(folder)
-        begin_sweep(folder, asked.name, asked.keys)
+        begin_sweep(folder, grid.name, grid.keys)
         if others is None and jobs > 1:
             others = partial(elsewhere, jobs=jobs)
         found = _Found([] if overwrite else [folder.parent, *others_of])
-        runs = sum(len(cell.scenario.algorithms) * cell.scenario.repeats for cell in asked.cells)
-        with Progress(asked.name, runs) if progress else nullcontext() as bar:
+        runs = sum(len(cell.scenario.algorithms) * cell.scenario.repeats for cell in grid.cells)
+        with Progress(grid.name, runs) if progress else nullcontext() as bar:
             ticks = [] if tick is None else [tick]
             ticks += [] if bar is None else [bar.tick_of_cell]
-            playing = _Playing(asked, folder, found, overwrite=overwrite, ticks=ticks)
+            playing = _Playing(grid, folder, found, overwrite=overwrite, ticks=ticks)
             cells = playing.play(others)
         said = {
-            "scenario": asked.text,
-            "folder": _folder_of(asked),
+            "scenario": grid.text,
+            "folder": _folder_of(grid),
             "versions": {"dadao_sim": dadao_sim.__version__, "source": source_digest()},
         }
-        write_sweep(folder, asked.name, asked.keys, cells, said)
+        write_sweep(folder, grid.name, grid.keys, cells, said)
         if overwrite:
             kept = {cell.folder for cell in cells}
             for path in sorted((folder / CELLS).glob("*")):
@@ -139,11 +139,11 @@ def _as_sweep(scenario: Sweep | Mapping[str, Any] | str | Path) -> Sweep:
     return loaded
 
 
-def _folder_of(asked: Sweep) -> str | None:
+def _folder_of(grid: Sweep) -> str | None:
     """Where the scenario has to be for the files that it names, if it names any."""
-    if asked.folder is None or not any(any(files_named(c.scenario)) for c in asked.cells):
+    if grid.folder is None or not any(any(files_named(c.scenario)) for c in grid.cells):
         return None
-    return str(asked.folder.resolve())
+    return str(grid.folder.resolve())
 
 
 class _Found:
@@ -194,9 +194,9 @@ class _Playing:
     """The cells of a sweep while they are played. A run that several of them have is made once."""
 
     def __init__(
-        self, asked: Sweep, folder: Path, found: _Found, *, overwrite: bool, ticks: list[Tick]
+        self, grid: Sweep, folder: Path, found: _Found, *, overwrite: bool, ticks: list[Tick]
     ):
-        self.asked, self.folder, self.found, self.overwrite = asked, folder, found, overwrite
+        self.grid, self.folder, self.found, self.overwrite = grid, folder, found, overwrite
         self.ticks = ticks
         self.errors: dict[int, str] = {}
         self.places: dict[int, tuple[Path, str]] = {}
@@ -218,7 +218,7 @@ class _Playing:
                 begun.held.close()
         return [
             CellResult(cell.values, *self.places[number], self.errors.get(number))
-            for number, cell in enumerate(self.asked.cells)
+            for number, cell in enumerate(self.grid.cells)
         ]
 
     def _keep(self, number: int, key: RunKey, answer: FinishedRun | InputError) -> None:
@@ -232,7 +232,7 @@ class _Playing:
             self._keep_in(cell, key, answer)
 
     def _keep_in(self, number: int, key: RunKey, answer: FinishedRun | InputError) -> None:
-        begun, cell = self.begun[number], self.asked.cells[number]
+        begun, cell = self.begun[number], self.grid.cells[number]
         begun.waiting.discard(key)
         if isinstance(answer, InputError):
             self.errors.setdefault(number, str(answer))
@@ -257,7 +257,7 @@ class _Playing:
 
     def _ready(self) -> Iterator[tuple[int, Study, RunKey]]:
         """Every run that is to be made, cell by cell; its cell is open until it is kept."""
-        for number, cell in enumerate(self.asked.cells):
+        for number, cell in enumerate(self.grid.cells):
             study = Study(cell.scenario)
             place = self.folder / CELLS / cell_name(cell.values, study.ground)
             self.places[number] = place, study.ground
@@ -308,7 +308,7 @@ class _Playing:
 
     def _here(self) -> Generator[tuple[int, RunKey, Any]]:
         for number, study, key in self._ready():
-            heard = partial(self._heard, self.asked.cells[number])
+            heard = partial(self._heard, self.grid.cells[number])
             try:
                 yield number, key, run_plan(study.taken(key), heard)
             except InputError as error:
@@ -321,7 +321,7 @@ class _Playing:
 
     def _packed(self) -> Iterator[Task]:
         for number, study, key in self._ready():
-            cell = self.asked.cells[number]
+            cell = self.grid.cells[number]
             name = f"cell {number + 1} ({cell}): {key[0]}, repeat {key[1]}"  # no two alike
             try:
                 arguments = packed(study, key)
@@ -334,7 +334,7 @@ class _Playing:
 
 def _same(study: Study, key: RunKey) -> tuple[str, str, RunKey]:
     """What is equal of two runs that are the same."""
-    return study.ground, study.asked[key[0]], key
+    return study.ground, study.digests[key[0]], key
 
 
 def _attempt(*task: Any) -> FinishedRun | InputError:

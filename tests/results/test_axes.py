@@ -11,9 +11,11 @@ from dadao_sim.errors import InputError
 from dadao_sim.plotting.comparison import comparison_figure
 from dadao_sim.plotting.curves import curve_figure
 from dadao_sim.reports.comparison import comparison_table, ranked
+from dadao_sim.results import checks
 from dadao_sim.results.axes import AXES, PRICED, TABLED, Terms, Weights, axis_named
 from dadao_sim.results.latex import summary_table
 from dadao_sim.results.result import load_result
+from dadao_sim.scenario.model import CostSpec, EnergySpec
 from dadao_sim.scenario.reading import scenario_from_mapping
 from dadao_sim.simulation.simulate import simulate
 
@@ -212,3 +214,15 @@ def test_terms_are_those_of_the_scenario():
     assert Terms.of({"report": REPORT, "world": WORLD}) == Terms(
         Weights(1.0, 0.5, 0.01, 3.0, 0.1), Weights(2.0, 0.5, 0.125, 4.0), 0.25
     )
+
+
+def test_what_has_a_weight_is_the_same_wherever_it_is_said():
+    assert PRICED == tuple(CostSpec.model_fields) == tuple(checks.Cost.model_fields)
+    without = tuple(name for name in PRICED if name != "joule")
+    assert without == tuple(EnergySpec.model_fields) == tuple(checks.Energy.model_fields)
+    samples = dict.fromkeys(("gradients", "communications", "bytes_sent", "time"), 3.0)
+    for name in PRICED:
+        weights = Weights(**{name: 2.0})
+        joules = Weights(gradient=5.0)
+        spent = AXES["cost"].of(samples, Terms(weights, joules, interval=7.0))
+        assert spent == 2 * 3 * {"second": 7, "joule": 5}.get(name, 1)

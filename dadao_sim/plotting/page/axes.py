@@ -16,13 +16,6 @@ if TYPE_CHECKING:
 
 RANKED = ("communications", "gradients", "bytes", "time", "seconds", "joules", "cost")
 """What the tables have where a result has it; they are ordered by the first."""
-ERRORS = {
-    "accuracy": "Relative squared distance",
-    "mean_squared_distance": "Mean squared distance",
-    "suboptimality": "Suboptimality of the mean",
-    "consensus_error": "Consensus error",
-}
-"""What is measured in every run, in words: a page has no TeX."""
 
 
 def spent(result: Result) -> dict[str, NDArray[np.float64]]:

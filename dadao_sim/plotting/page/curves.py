@@ -13,31 +13,18 @@ from typing import Any
 
 import numpy as np
 
-from dadao_sim.plotting.page.axes import ERRORS, axis_labels, spent
-from dadao_sim.plotting.style import Style, styles
+from dadao_sim.plotting.page.axes import axis_labels, spent
+from dadao_sim.plotting.style import MARKERS, Style, styles
 from dadao_sim.results.result import Result
 
 DIGITS = 6
 MOST_CHARACTERS = 450_000  # of all samples of a page
 _PER_NUMBER = 8  # characters, as a rule
-SYMBOLS = {
-    "o": "circle",
-    "s": "square",
-    "^": "triangle-up",
-    "D": "diamond",
-    "v": "triangle-down",
-    "<": "triangle-left",
-    ">": "triangle-right",
-    "p": "pentagon",
-    "h": "hexagon",
-    "P": "cross",
-}
-"""What plotly calls the markers of `plotting.style`."""
 
 
 def look_of(style: Style) -> dict[str, Any]:
     """A style as the page draws it; a dash in widths of its line, none where it is solid."""
-    return {"colour": style.colour, "dash": list(style.dash[1]), "symbol": SYMBOLS[style.marker]}
+    return {"colour": style.colour, "dash": list(style.dash[1]), "symbol": MARKERS[style.marker]}
 
 
 def samples(result: Result, room: float = 1.0) -> dict[str, Any]:
@@ -92,7 +79,7 @@ def figure(results: Mapping[str, Result]) -> dict[str, Any]:
     ]
     one = next(iter(results.values()))
     errors = [
-        {"name": name, "label": ERRORS.get(name, metric.label), "log": metric.log}
+        {"name": name, "label": metric.plain or metric.label, "log": metric.log}
         for name, metric in one.metrics.items()
         if all(name in result.metrics for result in results.values())
     ]

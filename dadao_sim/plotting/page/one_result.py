@@ -8,9 +8,9 @@ from typing import Any
 
 from dadao_sim.files import json_bytes, slug
 from dadao_sim.plotting.page import curves, ranking
-from dadao_sim.plotting.page.asked import phrases
 from dadao_sim.plotting.page.axes import ranked
 from dadao_sim.plotting.page.part import Part
+from dadao_sim.plotting.page.question import phrases
 from dadao_sim.plotting.page.surroundings import Surroundings, said_of_network, said_of_world
 from dadao_sim.reports.origin import files_read, scenario_text
 from dadao_sim.results.result import Result

@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 
 from dadao_sim.errors import InputError
 from dadao_sim.files import slug
-from dadao_sim.plotting.page.asked import phrase, phrases
 from dadao_sim.plotting.page.curves import look_of, rounded
 from dadao_sim.plotting.page.part import Part
+from dadao_sim.plotting.page.question import phrase, phrases
 from dadao_sim.plotting.page.sweep_views import Medians, against_views, map_views
 from dadao_sim.plotting.style import styles
 from dadao_sim.reports.sweep import numbered, profile, short

@@ -1,4 +1,4 @@
-"""The sections of a scenario as phrases."""
+"""The question that a scenario asks: its sections as phrases."""
 
 from __future__ import annotations
 
@@ -8,20 +8,21 @@ from typing import Any
 from dadao_sim.text.lines import printable, shortened
 
 KINDS = ("kind", "graph", "preset", "name", "method")  # what begins a phrase
-SHOWN = ("problem", "network", "local_step", "start", "clock", "world", "stop", "record", "report")
+ELSEWHERE = ("name", "plugins", "algorithms", "figures")  # of a scenario, not said here
 LONGEST = 400
 MOST_ITEMS = 8
 
 
 def phrases(scenario: Mapping[str, Any]) -> list[tuple[str, str]]:
     """What a scenario asks for: a section's name, and what it says."""
-    rows = [
-        (name, shortened(phrase(scenario[name]), LONGEST))
-        for name in SHOWN
-        if scenario.get(name) not in (None, {}, [])
+    said = {name: value for name, value in scenario.items() if name not in ELSEWHERE}
+    numbers = [(name, str(value)) for name, value in said.items() if isinstance(value, int)]
+    sections = [
+        (name, shortened(phrase(value), LONGEST))
+        for name, value in said.items()
+        if not isinstance(value, int) and value not in (None, {}, [])
     ]
-    others = [name for name in ("repeats", "seed") if name in scenario]
-    return [*rows, *((name, str(scenario[name])) for name in others)]
+    return [*sections, *numbers]
 
 
 def phrase(value: Any) -> str:
