@@ -2,6 +2,8 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass, fields
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -14,41 +16,54 @@ if TYPE_CHECKING:
     from dadao_sim.results.result import Result
     from dadao_sim.results.sweep import SweepResult
 
-AlgorithmOption = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--algorithm", metavar="LABEL", help="Only this one. May be repeated: in their order."
-    ),
-]
-LabelOption = Annotated[
-    list[str] | None,
-    typer.Option("--label", metavar="LABEL=TEXT", help="Call it so. May be repeated."),
-]
-ColourOption = Annotated[
-    list[str] | None,
-    typer.Option("--colour", metavar="LABEL=COLOUR", help="Draw it so. May be repeated."),
-]
-ScaleOption = Annotated[str, typer.Option(metavar="SCALE", help="auto, linear or log.")]
-LimitsOption = Annotated[
-    str | None, typer.Option(metavar="LOW,HIGH", help="Where the axis begins and ends.")
-]
-WidthOption = Annotated[
-    str | None, typer.Option(help="Inches, column, double, or of a venue: icml, ieee-double.")
-]
-HeightOption = Annotated[float | None, typer.Option(help="Inches.")]
-TitleOption = Annotated[str | None, typer.Option(help="Above; between $ and $ is maths.")]
-LegendOption = Annotated[
-    str, typer.Option(metavar="PLACE", help="above, below, right, inside or none.")
-]
-FontOption = Annotated[
-    str, typer.Option(metavar="FONT", help="serif, sans, computer-modern or tex.")
-]
+PANEL = "Look of the figure"
+_option = partial(typer.Option, rich_help_panel=PANEL)
+_Scale = Annotated[str, _option(metavar="SCALE", help="auto, linear or log.")]
+_Limits = Annotated[str | None, _option(metavar="LOW,HIGH", help="Where the axis begins and ends.")]
+
+
+@dataclass(frozen=True, kw_only=True)
+class LookOptions:
+    """Of commands that draw algorithms."""
+
+    algorithm: Annotated[
+        list[str] | None,
+        _option("--algorithm", metavar="LABEL", help="Only this one. May be repeated, in order."),
+    ] = None
+    label: Annotated[
+        list[str] | None,
+        _option("--label", metavar="LABEL=TEXT", help="Call it so. May be repeated."),
+    ] = None
+    colour: Annotated[
+        list[str] | None,
+        _option("--colour", metavar="LABEL=COLOUR", help="Draw it so. May be repeated."),
+    ] = None
+    x_limits: _Limits = None
+    width: Annotated[
+        str | None, _option(help="Inches, column, double, or of a venue: icml, ieee-double.")
+    ] = None
+    height: Annotated[float | None, _option(help="Inches.")] = None
+    title: Annotated[str | None, _option(help="Above; between $ and $ is maths.")] = None
+    legend: Annotated[
+        str, _option(metavar="PLACE", help="above, below, right, inside or none.")
+    ] = "above"
+    font: Annotated[str, _option(metavar="FONT", help="serif, sans, computer-modern or tex.")] = (
+        "serif"
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class AxesOptions(LookOptions):
+    """Of those whose axes are any."""
+
+    x_scale: _Scale = "auto"
+    y_scale: _Scale = "auto"
+    y_limits: _Limits = None
+
+
+_KEYS = {"algorithm": "algorithms", "label": "labels", "colour": "colours"}  # others are as options
 _OPTIONS = {
-    "algorithms": "--algorithm",
-    "labels": "--label",
-    "colours": "--colour",
-    **{key: f"--{key.replace('_', '-')}" for key in ("x_scale", "y_scale", "x_limits", "y_limits")},
-    **{key: f"--{key}" for key in ("width", "height", "title", "legend", "font")},
+    _KEYS.get(one.name, one.name): f"--{one.name.replace('_', '-')}" for one in fields(AxesOptions)
 }
 
 
@@ -65,15 +80,16 @@ def by_look_option() -> Iterator[None]:
         raise
 
 
-def look_of(results: "Mapping[str, Result | SweepResult]", **given: Any) -> "Look":
-    """The look that options ask for, under the names of its keys. InputError names the option."""
+def look_of(results: "Mapping[str, Result | SweepResult]", options: LookOptions) -> "Look":
+    """The look that options ask for. InputError names the option."""
     from dadao_sim.results.look import Look
     from dadao_sim.results.names import label_called
     from dadao_sim.strict import checked
 
     methods = {label: name for one in results.values() for label, name in one.methods.items()}
     titles = {name: title for one in results.values() for name, title in one.titles.items()}
-    said = {key: value for key, value in given.items() if value is not None}
+    given = {_KEYS.get(name, name): value for name, value in vars(options).items()}
+    said: dict[str, Any] = {key: value for key, value in given.items() if value is not None}
     for key in ("labels", "colours"):
         pairs = [_pair(_OPTIONS[key], text) for text in said.pop(key, [])]
         with by_option(algorithm=_OPTIONS[key]):

@@ -2,25 +2,12 @@
 
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from dadao_sim.cli.group import Group
-from dadao_sim.cli.looks import (
-    AlgorithmOption,
-    ColourOption,
-    FontOption,
-    HeightOption,
-    LabelOption,
-    LegendOption,
-    LimitsOption,
-    ScaleOption,
-    TitleOption,
-    WidthOption,
-    by_look_option,
-    look_of,
-)
+from dadao_sim.cli.looks import AxesOptions, LookOptions, by_look_option, look_of
 from dadao_sim.cli.options import (
     COMMUNICATIONS,
     AxisName,
@@ -31,15 +18,7 @@ from dadao_sim.cli.options import (
     prices_of,
 )
 from dadao_sim.cli.show import print_costs, say
-from dadao_sim.cli.sweeps import (
-    AgainstOption,
-    AtOption,
-    MapOption,
-    ProfileOption,
-    SweepAccuracyOption,
-    TheoryOption,
-    draw_sweep,
-)
+from dadao_sim.cli.sweeps import SweepOptions, draw_sweep
 from dadao_sim.errors import InputError, within
 
 if TYPE_CHECKING:
@@ -76,15 +55,8 @@ def compare(
     ] = None,
     rank: Annotated[bool, typer.Option(help="The least along --x first.")] = False,
     price: PriceOption = None,
-    algorithm: AlgorithmOption = None,
-    label: LabelOption = None,
-    colour: ColourOption = None,
-    x_limits: LimitsOption = None,
-    width: WidthOption = None,
-    height: HeightOption = None,
-    title: TitleOption = None,
-    legend: LegendOption = "above",
-    font: FontOption = "serif",
+    *,
+    look: LookOptions,
     figure: Annotated[Path | None, typer.Option(help="Draw it to this file.")] = None,
     out: Annotated[
         Path | None,
@@ -111,21 +83,17 @@ def compare(
     check_outputs(outputs, inputs=read, overwrite=overwrite)
     along, prices = str(x or COMMUNICATIONS), prices_of(price)
     results, failed = _each_of(folders)
-    look = look_of(
-        results,
-        **{"algorithms": algorithm, "labels": label, "colours": colour, "x_limits": x_limits},
-        **{"width": width, "height": height, "title": title, "legend": legend, "font": font},
-    )
+    style = look_of(results, look)
     options = {"accuracies": "--accuracy", "accuracy": "--accuracy", "price": "--price"}
     options |= {"quantity": "--x", "quantities": "--x"}
     quantities = [*TABLED, *([along] if along not in TABLED else [])]
     with by_option(**options), by_look_option():
-        table = comparison_table(results, accuracy, quantities, prices, look.algorithms)
+        table = comparison_table(results, accuracy, quantities, prices, style.algorithms)
         table = ranked(table, along) if rank else table
         print_costs(table, titles_of(results), ["scenario"])
         for name, why in failed.items():
             say(f"{name}: failed: {why}")
-        drawn = figure and comparison_figure(results, accuracy, along, prices=prices, look=look)
+        drawn = figure and comparison_figure(results, accuracy, along, prices=prices, look=style)
     if figure and drawn:
         save_figure(drawn, figure, overwrite=overwrite)
         say(f"figure: {figure}")
@@ -209,18 +177,8 @@ def plot(
         typer.Option(help="The error, or a metric of the scenario's.", autocompletion=_errors),
     ] = "accuracy",
     price: PriceOption = None,
-    algorithm: AlgorithmOption = None,
-    label: LabelOption = None,
-    colour: ColourOption = None,
-    x_scale: ScaleOption = "auto",
-    y_scale: ScaleOption = "auto",
-    x_limits: LimitsOption = None,
-    y_limits: LimitsOption = None,
-    width: WidthOption = None,
-    height: HeightOption = None,
-    title: TitleOption = None,
-    legend: LegendOption = "above",
-    font: FontOption = "serif",
+    *,
+    look: AxesOptions,
     figures: Annotated[
         str | None,
         typer.Option(metavar="SCENARIO", help="Draw what its section figures asks for, instead."),
@@ -230,68 +188,65 @@ def plot(
         Path | None, typer.Option(help="Draw it to this file. [default: DIR/figures/Y-X.png]")
     ] = None,
     overwrite: OverwriteOption = False,
-    against: AgainstOption = None,
-    map: MapOption = None,
-    profile: ProfileOption = False,
-    at: AtOption = None,
-    accuracy: SweepAccuracyOption = None,
-    theory: TheoryOption = False,
+    of_sweep: SweepOptions,
 ) -> None:
     """Draw one error against one cost, or several; of a sweep, a cost against a swept key.
 
     The figure goes into DIR/figures.
     """
     from dadao_sim.files import check_outputs
-    from dadao_sim.plotting.curves import curve_figure, figure_of, panel_figure
+    from dadao_sim.plotting.curves import curve_figure, panel_figure
     from dadao_sim.plotting.style import FIGURE, save_figure
     from dadao_sim.results.folder import files_read
     from dadao_sim.results.result import load_result
     from dadao_sim.results.sweep import is_sweep
-    from dadao_sim.scenario.reading import load_scenario
 
     if figures is not None:
-        asked = load_scenario(figures).figures
-        if not asked:
-            raise InputError("--figures", f"{figures} has no section figures")
-        paths = {one.file: folder / "figures" / one.file for one in asked}
-        kinds = {file: (path, FIGURE) for file, path in paths.items()}
-        check_outputs(kinds, overwrite=overwrite)
-        result = load_result(folder)
-        for number, one in enumerate(asked):
-            with within(f"{figures}: figures.{number}"):
-                save_figure(figure_of(result, one), paths[one.file], overwrite=overwrite)
-            say(f"figure: {paths[one.file]}")
+        _draw_figures(folder, figures, overwrite=overwrite)
         return
     xs = [str(one) for one in x or [COMMUNICATIONS]]
-    asked_look = {
-        **{"algorithms": algorithm, "labels": label, "colours": colour},
-        **{"x_scale": x_scale, "y_scale": y_scale, "x_limits": x_limits, "y_limits": y_limits},
-        **{"width": width, "height": height, "title": title, "legend": legend, "font": font},
-    }
-    of_sweep: dict[str, Any] = {"against": against, "map": map, "profile": profile, "at": at}
-    of_sweep |= {"accuracy": accuracy, "theory": theory}
     if is_sweep(folder):
         if len(xs) > 1 or y != "accuracy" or price:
             raise InputError("plot", f"{folder} is a sweep: one --x, no --y and no --price")
-        draw_sweep(folder, of_sweep, xs[0], asked_look, out, format, overwrite=overwrite)
+        draw_sweep(folder, of_sweep, xs[0], look, out, format, overwrite=overwrite)
         return
-    if given := [name for name, value in of_sweep.items() if value]:
-        raise InputError(f"--{given[0]}", f"{folder} is no sweep", "leave it out")
+    if of_sweep.given:
+        raise InputError(f"--{of_sweep.given[0]}", f"{folder} is no sweep", "leave it out")
     path = out or folder / "figures" / f"{y}-{'-'.join(xs)}.{format}"
     prices = prices_of(price)
     read = files_read(folder) if out else []
     option = "--out" if out else "figure"
     check_outputs({option: (path, FIGURE)}, inputs=read, overwrite=overwrite)
     result = load_result(folder)
-    look = look_of({"": result}, **asked_look)
+    style = look_of({"": result}, look)
     with by_option(x="--x", y="--y", price="--price"), by_look_option():
         terms = result.terms.priced(**prices)
         if len(xs) == 1:
-            drawn = curve_figure(result, xs[0], y, look=look, terms=terms)
+            drawn = curve_figure(result, xs[0], y, look=style, terms=terms)
         else:
-            drawn = panel_figure(result, y, xs=xs, look=look, terms=terms)
+            drawn = panel_figure(result, y, xs=xs, look=style, terms=terms)
     save_figure(drawn, path, overwrite=overwrite)
     say(f"figure: {path}")
+
+
+def _draw_figures(folder: Path, scenario: str, *, overwrite: bool) -> None:
+    """What the section figures of a scenario asks for."""
+    from dadao_sim.files import check_outputs
+    from dadao_sim.plotting.curves import figure_of
+    from dadao_sim.plotting.style import FIGURE, save_figure
+    from dadao_sim.results.result import load_result
+    from dadao_sim.scenario.reading import load_scenario
+
+    specs = load_scenario(scenario).figures
+    if not specs:
+        raise InputError("--figures", f"{scenario} has no section figures")
+    paths = {one.file: folder / "figures" / one.file for one in specs}
+    check_outputs({file: (path, FIGURE) for file, path in paths.items()}, overwrite=overwrite)
+    result = load_result(folder)
+    for number, one in enumerate(specs):
+        with within(f"{scenario}: figures.{number}"):
+            save_figure(figure_of(result, one), paths[one.file], overwrite=overwrite)
+        say(f"figure: {paths[one.file]}")
 
 
 @group.command(examples=["report results/quickstart results/star-32 -o report.html"])

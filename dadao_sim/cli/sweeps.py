@@ -1,12 +1,14 @@
 """What `plot` does with the folder of a sweep, and the options that only a sweep has."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from dadao_sim.cli.looks import by_look_option, look_of
+from dadao_sim.cli.looks import LookOptions, by_look_option, look_of
 from dadao_sim.cli.options import by_option
 from dadao_sim.cli.show import print_table, say
 from dadao_sim.errors import InputError
@@ -18,68 +20,67 @@ if TYPE_CHECKING:
     from dadao_sim.results.look import Look
     from dadao_sim.results.sweep import SweepResult
 
-PANEL = "Of a sweep"
-AgainstOption = Annotated[
-    str | None,
-    typer.Option(
-        metavar="KEY",
-        help="Cost against this swept key. [default: the first that has numbers]",
-        rich_help_panel=PANEL,
-    ),
-]
-MapOption = Annotated[
-    str | None,
-    typer.Option(metavar="KEY,KEY", help="Cost over two swept keys.", rich_help_panel=PANEL),
-]
-ProfileOption = Annotated[
-    bool, typer.Option("--profile", help="Cost over the best, all cells.", rich_help_panel=PANEL)
-]
-AtOption = Annotated[
-    list[str] | None,
-    typer.Option(
-        metavar="KEY=VALUE", help="Of these cells only. May be repeated.", rich_help_panel=PANEL
-    ),
-]
-TheoryOption = Annotated[
-    bool,
-    typer.Option("--theory", help="What theory says of each cell, dotted.", rich_help_panel=PANEL),
-]
-SweepAccuracyOption = Annotated[
-    float | None,
-    typer.Option(
-        "--accuracy", help="One of the report's. [default: the smallest]", rich_help_panel=PANEL
-    ),
-]
+_option = partial(typer.Option, rich_help_panel="Of a sweep")
+
+
+@dataclass(frozen=True, kw_only=True)
+class SweepOptions:
+    """What `plot` draws of a sweep."""
+
+    against: Annotated[
+        str | None,
+        _option(
+            metavar="KEY",
+            help="Cost against this swept key. [default: the first that has numbers]",
+        ),
+    ] = None
+    map: Annotated[str | None, _option(metavar="KEY,KEY", help="Cost over two swept keys.")] = None
+    profile: Annotated[bool, _option("--profile", help="Cost over the best, all cells.")] = False
+    at: Annotated[
+        list[str] | None,
+        _option(metavar="KEY=VALUE", help="Of these cells only. May be repeated."),
+    ] = None
+    accuracy: Annotated[
+        float | None, _option(help="One of the report's. [default: the smallest]")
+    ] = None
+    theory: Annotated[bool, _option("--theory", help="What theory says of each cell, dotted.")] = (
+        False
+    )
+
+    @property
+    def given(self) -> list[str]:
+        """The names of those that ask for something."""
+        return [name for name, value in vars(self).items() if value]
 
 
 def draw_sweep(
     folder: Path,
-    asked: dict[str, Any],
+    options: SweepOptions,
     quantity: str,
-    look: dict[str, Any],
+    look: LookOptions,
     path: Path | None,
     format: str,
     *,
     overwrite: bool,
 ) -> None:
-    """Draw one figure of a sweep; ``asked`` are the options above, by name."""
+    """Draw one figure of a sweep."""
     from dadao_sim.files import check_outputs
     from dadao_sim.plotting.style import FIGURE, save_figure
     from dadao_sim.results.sweep import files_read, load_sweep
 
-    if sum(map(bool, (asked["against"], asked["map"], asked["profile"]))) > 1:
+    if sum(map(bool, (options.against, options.map, options.profile))) > 1:
         raise InputError("plot: --against, --map and --profile exclude each other")
-    if asked["theory"] and (asked["map"] or asked["profile"]):
+    if options.theory and (options.map or options.profile):
         raise InputError("--theory", "is for --against", "leave it out")
-    if asked["at"] and asked["profile"]:
+    if options.at and options.profile:
         raise InputError("--at", "a profile is over all cells", "leave it out")
     result = load_sweep(folder)
-    style = look_of({"": result}, **look)
+    style = look_of({"": result}, look)
     with (
         by_option(key="--against", keys="--map", quantity="--x", at="--at", accuracy="--accuracy"),
         by_look_option(),
     ):
-        name, figure, found = _figure(result, asked, quantity, style)
+        name, figure, found = _figure(result, options, quantity, style)
     path = path or folder / "figures" / f"{name}.{format}"
     check_outputs({"--out": (path, FIGURE)}, inputs=files_read(folder), overwrite=overwrite)
     save_figure(figure, path, overwrite=overwrite)
@@ -89,24 +90,24 @@ def draw_sweep(
 
 
 def _figure(
-    result: "SweepResult", asked: dict[str, Any], quantity: str, look: "Look"
+    result: "SweepResult", options: SweepOptions, quantity: str, look: "Look"
 ) -> "tuple[str, Figure, Against | None]":
     """What its file is called, the figure, and the costs against a key where it is of them."""
     from dadao_sim.plotting.sweep import against_figure, map_figure, profile_figure
     from dadao_sim.reports.sweep import against, heat_maps, numeric_key, profile
 
-    at, accuracy = _values(asked["at"] or []), asked["accuracy"]
-    if asked["map"]:
-        keys = tuple(key.strip() for key in asked["map"].split(","))
+    at, accuracy = _values(options.at or []), options.accuracy
+    if options.map:
+        keys = tuple(key.strip() for key in options.map.split(","))
         if len(keys) != 2:
-            raise InputError("--map", f"{asked['map']!r} given", "KEY,KEY is needed")
+            raise InputError("--map", f"{options.map!r} given", "KEY,KEY is needed")
         maps = heat_maps(result, keys, quantity, accuracy, at)
         return f"{quantity}-map-{'-'.join(keys)}", map_figure(maps, result, look), None
-    if asked["profile"]:
+    if options.profile:
         found = profile(result, quantity, accuracy)
         return f"{quantity}-profile", profile_figure(found, result, look), None
-    key = numeric_key(result, asked["against"])
-    costs = against(result, key, quantity, accuracy, at, theory=asked["theory"])
+    key = numeric_key(result, options.against)
+    costs = against(result, key, quantity, accuracy, at, theory=options.theory)
     return f"{quantity}-{key}", against_figure(costs, result, look), costs
 
 
@@ -153,11 +154,10 @@ def sweep_figures(result: "SweepResult") -> "dict[str, Figure]":
     from dadao_sim.results.look import Look
 
     figures = {}
-    nothing = dict.fromkeys(("against", "map", "at", "accuracy"))
     for profile in (False, True):
         try:
-            asked = nothing | {"profile": profile, "theory": False}
-            name, figure, _ = _figure(result, asked, "communications", Look())
+            options = SweepOptions(profile=profile)
+            name, figure, _ = _figure(result, options, "communications", Look())
             figures[name] = figure
         except InputError:
             continue

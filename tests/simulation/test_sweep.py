@@ -12,7 +12,8 @@ from matplotlib.figure import Figure
 
 from dadao_sim import simulate
 from dadao_sim.cli import main
-from dadao_sim.cli.sweeps import draw_sweep
+from dadao_sim.cli.looks import LookOptions
+from dadao_sim.cli.sweeps import SweepOptions, draw_sweep
 from dadao_sim.errors import InputError
 from dadao_sim.plotting import curves
 from dadao_sim.results.result import load_result
@@ -372,8 +373,8 @@ def test_whatever_is_wrong_with_its_list_is_said_in_a_line(few, tmp_path):
     ],
 )
 def test_what_a_figure_would_pass_over_is_refused(few, tmp_path, asked, message):
-    nothing = dict.fromkeys(("against", "map", "at", "accuracy"))
-    asked = nothing | {"profile": False, "theory": False} | asked
+    options = SweepOptions(**asked)
+    told = (options, "communications", LookOptions(), tmp_path / "f.png", "png")
     with pytest.raises(InputError, match=message):
-        draw_sweep(few[0], asked, "communications", {}, tmp_path / "f.png", "png", overwrite=False)
+        draw_sweep(few[0], *told, overwrite=False)
     assert not (tmp_path / "f.png").exists()
