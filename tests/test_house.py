@@ -30,7 +30,7 @@ FLOORS = (
     ("networks.graphs", "networks.mixing", "networks.rates"),
     ("networks", "compression"),
     ("compiled", "metrics"),
-    ("archives", "registration"),
+    ("archives", "registration", "separated"),
     ("given",),
     ("files", "memory", "strict"),
     ("errors", "randomness"),

@@ -1,8 +1,5 @@
 """Small tables of what was measured: CSV files with a line of names, and numbers of the edges."""
 
-import csv
-import io
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -13,14 +10,21 @@ import numpy as np
 from dadao_sim.errors import InputError, within
 from dadao_sim.networks.ids import in_quotes
 from dadao_sim.networks.network import Network
+from dadao_sim.separated import check_width, lines_of, names_of, no_number, number, text_of
 from dadao_sim.text.lines import listed
 
 
 class Row(NamedTuple):
-    """A row of a table: what a message calls its line, and its cells without blanks around."""
+    """A row of a table: its file, the number of its line, and its cells without blanks around."""
 
-    where: str
+    path: Path
+    line: int
     cells: list[str]
+
+    @property
+    def where(self) -> str:
+        """What a message calls it."""
+        return f"line {self.line} of {self.path.name}"
 
     def number(self, column: int, name: str) -> float:
         """The number in a column, nan where the cell is empty; InputError for anything else."""
@@ -28,12 +32,10 @@ class Row(NamedTuple):
         if not cell:
             return float("nan")
         try:
-            if "_" not in cell:  # 1_000, which Python takes for a number
-                return float(cell)
+            return number(cell)
         except ValueError:
-            pass
-        wrong = f"column {in_quotes(name)}, {self.where} is {in_quotes(cell)}, no number"
-        raise InputError(wrong)
+            right = "give a number there, or nothing"
+            raise no_number(self.path, self.line, name, cell, right) from None
 
 
 class Table(NamedTuple):
@@ -44,7 +46,7 @@ class Table(NamedTuple):
 
 
 def read_table(file: str, columns: Sequence[str]) -> Table:
-    """The table of a CSV file: commas between, a line of names, among them all of ``columns``.
+    """The table of a CSV file by the rules of `separated`, with all of ``columns``.
 
     InputError, without a place, for a file that cannot be read or is none of these, and for a table
     without rows.
@@ -53,30 +55,25 @@ def read_table(file: str, columns: Sequence[str]) -> Table:
     if not path.is_file():
         raise InputError(f"there is no file {path}")
     try:
-        text = path.read_bytes().decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path.name}: byte {error.start} is not UTF-8; save it so") from None
+        text = text_of(path)
     except OSError as error:
         raise InputError(f"{path} cannot be read ({error.strerror})") from None
-    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
-    try:
-        lines = [(reader.line_num, [cell.strip() for cell in cells]) for cells in reader if cells]
-    except csv.Error as error:
-        raise InputError(f"line {reader.line_num} of {path.name}: {error}") from None
-    if len(lines) < 2:
-        raise InputError(f"{path.name} has no rows; a line of names and rows below are needed")
-    names = lines[0][1]
-    twice = [name for name, count in Counter(names).items() if count > 1 or not name]
-    if twice:
-        raise InputError(f"{path.name} has a column without a name, or two of one name")
+    lines = lines_of(path, text)
+    line, cells = next(lines)
+    names = names_of(path, line, cells)
+    if "" in names:
+        wrong = f"column {names.index('') + 1} of {path.name} has no name"
+        raise InputError(f"{wrong}; name it, or remove the comma at the end of the lines")
     for column in columns:
         if column not in names:
             wrong = f"{path.name} has no column {in_quotes(column)}; it has {listed(names, 100)}"
             raise InputError(wrong)
-    rows = [Row(f"line {number} of {path.name}", cells) for number, cells in lines[1:]]
-    for where, cells in rows:
-        if len(cells) != len(names):
-            raise InputError(f"{where} has {len(cells)} values for {len(names)} names")
+    rows = []
+    for line, cells in lines:
+        check_width(path, line, cells, len(names))
+        rows.append(Row(path, line, [cell.strip() for cell in cells]))
+    if not rows:
+        raise InputError(f"{path.name} has no rows; a line of names and rows below are needed")
     return Table(names, rows)
 
 

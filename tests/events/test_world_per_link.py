@@ -176,9 +176,12 @@ TABLES = {
     "a,b,x\nBern,Basel\n": "line 2 of t.csv has 2 values for 3 names",
     "a,b\nBern,Basel\n": "t.csv has 2 columns; two for the ends of an edge and one",
     "a,b,x\n": "t.csv has no rows",
-    "a,b,\nBern,Basel,1\n": "t.csv has a column without a name",
-    "a,b,x,x\nBern,Basel,1,2\n": "t.csv has a column without a name, or two of one name",
-    "": "t.csv has no rows",
+    "a,b,\nBern,Basel,1\n": "column 3 of t.csv has no name",
+    "a,b,x,x\nBern,Basel,1,2\n": "line 1 of t.csv has the name 'x' twice; rename one",
+    "a;b;x\nBern;Basel;1\n": "line 1 of t.csv has semicolons in it; commas separate columns",
+    "Bern,Basel,1\nBasel,Chur,1\n": "line 1 of t.csv holds numbers, such as '1'; put names above",
+    'a,b,x\nBern,Basel,"1,5"\n': "column 'x', line 2 of t.csv is '1,5', no number; decimals follow",
+    "": "t.csv is empty",
     "ä".encode("latin-1"): "t.csv: byte 0 is not UTF-8",
 }
 

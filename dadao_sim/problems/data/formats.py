@@ -1,7 +1,5 @@
 """Formats of data files; one is a function with ``@file_format`` and nothing else."""
 
-import csv as csv_module
-import io
 import itertools
 import re
 import zipfile
@@ -14,10 +12,21 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from dadao_sim.errors import InputError
+from dadao_sim.errors import InputError, within
 from dadao_sim.given import reals
 from dadao_sim.memory import Need, require_room
 from dadao_sim.problems.data.source import Samples
+from dadao_sim.separated import (
+    MISSING,
+    check_width,
+    is_number,
+    lines_of,
+    names_of,
+    no_number,
+    number,
+    refuse_other_separators,
+    text_of,
+)
 from dadao_sim.text.lines import listed, written
 
 Column = str | int
@@ -200,8 +209,6 @@ def _targets(path: Path, y: NDArray[Any]) -> Any:
 
 # --- csv, tsv ------------------------------------------------------------------------------------
 
-DECIMAL_COMMA = re.compile(r"[+-]?\d*,\d+")
-
 
 @file_format("csv", ".csv")
 def csv(path: Path, asked: Asked) -> Samples:
@@ -218,24 +225,23 @@ def tsv(path: Path, asked: Asked) -> Samples:
 
 
 def _table(path: Path, asked: Asked, separator: str) -> Samples:
-    text = _text(path)
+    require_room(Need("path", f"{path.name} as a text", 2 * path.stat().st_size))
+    with within("path"):
+        text = text_of(path)
     numbers = text.count(separator) + text.count("\n")
     require_room(Need("path", f"{path.name} as a table", 8 * numbers))
-    lines = csv_module.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
-    try:
-        cells = next(filter(None, lines), [])  # below the empty lines
-        first = lines.line_num
+    lines = lines_of(path, text, separator)
+    with within("path"):
+        line, cells = next(lines)
         if asked.header:
-            names, rows = _names(path, first, cells, separator, asked.leave_out or ()), []
+            names = _names(path, line, cells, separator, asked.leave_out or ())
         else:
-            _refuse_other_separators(path, first, cells, separator)
-            names, rows = [str(k) for k in range(1, len(cells) + 1)], [(first, cells)]
-        chosen = chosen_columns(path, names, asked)
-        values, targets, places = _rows(
-            path, _numbered(rows, lines), names, chosen, underscores="_" in text
-        )
-    except csv_module.Error as error:
-        raise InputError("path", f"line {lines.line_num} of {path.name}: {error}") from None
+            refuse_other_separators(path, line, cells, separator)
+            names = [str(k) for k in range(1, len(cells) + 1)]
+            lines = itertools.chain([(line, cells)], lines)
+    chosen = chosen_columns(path, names, asked)
+    with within("path"):
+        values, targets, places = _rows(path, lines, names, chosen, underscores="_" in text)
     if not values:
         wrong = "targets and no features" if targets else "names and no samples"
         raise InputError("path", f"{path.name} holds {wrong}", "samples of numbers are needed")
@@ -246,7 +252,7 @@ def _table(path: Path, asked: Asked, separator: str) -> Samples:
     y: Any = None
     if not asked.points:
         try:
-            y = np.array([_number(cell) for cell in targets])
+            y = np.array([number(cell) for cell in targets])
             good &= np.isfinite(y)
         except ValueError:
             y = np.array(targets)
@@ -257,14 +263,6 @@ def _table(path: Path, asked: Asked, separator: str) -> Samples:
         )
     refuse_a_count(path, X, names, chosen, asked)
     return Samples(X, y)
-
-
-def _numbered(rows: list[tuple[int, list[str]]], lines: Any) -> Iterator[tuple[int, list[str]]]:
-    """The rows that are known, then those of all lines that are not empty; each with its line."""
-    yield from rows
-    for cells in lines:
-        if cells:
-            yield lines.line_num, cells
 
 
 class Chosen(NamedTuple):
@@ -321,60 +319,24 @@ def refuse_a_count(
         )
 
 
-def _text(path: Path) -> str:
-    require_room(Need("path", f"{path.name} as a text", 2 * path.stat().st_size))
-    try:
-        text = path.read_bytes().decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise InputError(
-            "path", f"{path.name}: byte {error.start} is not UTF-8", "save it as text in UTF-8"
-        ) from None
-    if "\0" in text:
-        raise InputError("path", f"{path.name} holds bytes that are no text", "save it in UTF-8")
-    if not text.strip():
-        raise InputError("path", f"{path.name} is empty", "names and samples are needed")
-    return text
-
-
-def _refuse_other_separators(path: Path, line: int, cells: list[str], separator: str) -> None:
-    for cell in cells:
-        for other, word in ((";", "semicolons"), ("\t", "tabs"), (",", "commas")):
-            if other != separator and other in cell:
-                first = f"line {line} of {path.name}"
-                needed = {",": "commas", "\t": "tabs"}[separator]
-                raise InputError("path", f"{first} has {word} in it", f"{needed} separate columns")
-
-
 def _names(
     path: Path, line: int, cells: list[str], separator: str, left_out: tuple[Column, ...]
 ) -> list[str]:
     """The names of the first line; InputError for anything that could be a line of samples, or
     leaves it open what a column is that is not ``left_out``.
     """
-    first = f"line {line} of {path.name}"
-    names = [cell.strip() for cell in cells]
-    for name in names:
-        _refuse_other_separators(path, line, [name], separator)
-        if _is_number(name) or DECIMAL_COMMA.fullmatch(name):
-            raise InputError(
-                "path",
-                f"{first} holds numbers, such as {written(name)}",
-                "say header: false if it is a sample, or put names above: x1,x2,y",
-            )
-    for number, name in enumerate(names, start=1):
+    names = names_of(path, line, cells, separator, hint="say header: false if it is a sample, or ")
+    for place, name in enumerate(names, start=1):
         if name and not re.fullmatch(r"Unnamed: \d+", name):
             continue
-        if number in left_out or (name and name in left_out):
+        if place in left_out or (name and name in left_out):
             continue
-        hint = f"name it, or say leave_out: [{number}]"
-        if number == 1:
+        hint = f"name it, or say leave_out: [{place}]"
+        if place == 1:
             hint = "say leave_out: [1] if it is an index (pandas: index=False), or name it"
-        elif number == len(names):
+        elif place == len(names):
             hint = "name it, or remove the comma at the end of the lines"
-        raise InputError("path", f"column {number} of {path.name} has no name", hint)
-    twice = [name for name, count in Counter(names).items() if name and count > 1]
-    if twice:
-        raise InputError("path", f"{first} has the name {written(twice[0])} twice", "rename one")
+        raise InputError(f"column {place} of {path.name} has no name; {hint}")
     return names
 
 
@@ -392,12 +354,7 @@ def _rows(
     values, targets, places = array("d"), [], array("q")
     width, all_of_them = len(names), chosen.features == list(range(len(names)))
     for line, cells in rows:
-        if len(cells) != width:
-            found = f"line {line} of {path.name} has {len(cells)} values"
-            hint = ""
-            if len(cells) > width:
-                hint = "remove a comma at its end, or name every column"
-            raise InputError("path", f"{found} for {width} names", hint)
+        check_width(path, line, cells, width)
         if chosen.target is not None:
             targets.append(cells[chosen.target].strip())
             if not targets[-1]:
@@ -405,41 +362,19 @@ def _rows(
         if not all_of_them:
             cells = [cells[k] for k in chosen.features]
         try:
-            values.extend(map(_number if underscores else float, cells))
+            values.extend(map(number if underscores else float, cells))
         except ValueError:
-            bad = next(k for k, cell in enumerate(cells) if not _is_number(cell))
+            bad = next(k for k, cell in enumerate(cells) if not is_number(cell))
             raise _no_number(path, line, names[chosen.features[bad]], cells[bad]) from None
         places.append(line)
     return values, targets, places
 
 
 def _no_number(path: Path, line: int, name: str, cell: str) -> InputError:
-    where = f"column {written(name)}, line {line} of {path.name}"
-    hint = "give a number there, or leave the line out"
-    if not cell.strip():
-        return InputError("path", f"{where} is empty", hint)
-    if DECIMAL_COMMA.fullmatch(cell.strip()):
-        hint = "decimals follow a point"
-    elif ";" in cell or "\t" in cell:
-        hint = "columns are separated by commas (.csv) or tabs (.tsv)"
-    elif cell.strip().lower() not in ("na", "n/a", "null", "none", "?"):
-        hint = f"give a number there, or say leave_out: [{written(name)}]"
-    return InputError("path", f"{where} is {written(cell)}, no number", hint)
-
-
-def _number(cell: str) -> float:
-    """A number as it is written; ValueError for 1_000, which Python takes for one."""
-    if "_" in cell:
-        raise ValueError
-    return float(cell)
-
-
-def _is_number(cell: str) -> bool:
-    try:
-        _number(cell)
-    except ValueError:
-        return False
-    return True
+    right = "leave the line out"
+    if cell.strip().lower() not in MISSING:
+        right = f"say leave_out: [{written(name)}]"
+    return no_number(path, line, name, cell, f"give a number there, or {right}")
 
 
 # --- parquet -------------------------------------------------------------------------------------
