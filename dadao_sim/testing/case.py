@@ -1,0 +1,138 @@
+"""A method on a small problem and network, and what makes a function a law of it."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Literal
+
+import numpy as np
+
+from dadao_sim.algorithms.contract.method import Method, Tuning
+from dadao_sim.events.log import Events
+from dadao_sim.local_steps.terms import make
+from dadao_sim.networks import GraphSequence, Network
+from dadao_sim.networks.graphs import build
+from dadao_sim.problems import Problem
+from dadao_sim.simulation.plan import clock_of_the_paper
+from dadao_sim.simulation.player import Player
+from dadao_sim.simulation.replay import make_player, replay
+
+NODES, DIMENSION, SAMPLES, BATCH = 7, 3, 8, 2
+EVENTS = 600
+
+Blocks = Mapping[str, np.ndarray]
+NO_BLOCKS: Blocks = {}
+Setting = Literal["fixed", "time-varying", "composite"]
+
+
+def small_problem(kind: str = "least_squares") -> Problem:
+    """Linear models, or points, of seven nodes in three dimensions, all different."""
+    rng = np.random.default_rng(0)
+    if kind == "averaging":
+        return Problem.averaging(rng.standard_normal((NODES, DIMENSION)))
+    A = rng.standard_normal((NODES, SAMPLES, DIMENSION))
+    b = A @ np.ones(DIMENSION) + rng.standard_normal((NODES, SAMPLES))
+    if kind == "logistic_l2":
+        b = np.where(b > 0, 1.0, -1.0)
+    return Problem.from_arrays(A, b, kind, mu=None if kind == "least_squares" else 0.3)
+
+
+def lollipop() -> Network:
+    """Seven nodes without any symmetry that a relabelling could hide behind."""
+    edges = [(0, 1), (0, 2), (0, 3), (1, 2), (1, 3), (2, 3), (3, 4), (4, 5), (5, 6)]
+    return Network(NODES, np.array(edges))
+
+
+def sequence() -> GraphSequence:
+    """Three graphs in turn."""
+    rng = np.random.default_rng(5)
+    return GraphSequence(tuple(build("random_geometric", NODES, rng) for _ in range(3)))
+
+
+@dataclass(frozen=True)
+class Case:
+    """A method on one problem and network."""
+
+    method: Method
+    setting: Setting
+    kind: str = "least_squares"
+
+    def __str__(self) -> str:
+        return f"{self.setting}, {self.kind}"
+
+    @cached_property
+    def network(self) -> Network | GraphSequence:
+        """A lollipop, or three graphs in turn."""
+        return sequence() if self.setting == "time-varying" else lollipop()
+
+    @cached_property
+    def problem(self) -> Problem:
+        """Smooth, or with an l1 norm that all nodes share."""
+        smooth = small_problem(self.kind)
+        if self.setting != "composite":
+            return smooth
+        return smooth.with_local_step(make("l1", DIMENSION, strength=0.2))
+
+    @cached_property
+    def tuning(self) -> Tuning:
+        """The method with its own constants."""
+        return self.method.tune(self.problem, self.network)
+
+    @cached_property
+    def events(self) -> Events:
+        """The first events that the method asks for."""
+        clock = clock_of_the_paper(self.tuning, self.network, np.random.SeedSequence(1))
+        return clock.window()[:EVENTS]
+
+    @cached_property
+    def optimum(self) -> dict[str, np.ndarray]:
+        """The fixed point that the method declares; Skip where it declares none."""
+        found = self.method.optimum(self.problem, self.network, self.tuning)
+        if found is None:
+            raise Skip("declares no fixed point")
+        return found
+
+    def rows(self, seed: int) -> np.ndarray:
+        """A random row for every node."""
+        return np.random.default_rng(seed).standard_normal((NODES, DIMENSION))
+
+    def random_blocks(self, seed: int = 2) -> dict[str, np.ndarray]:
+        """A random start of every block."""
+        rng = np.random.default_rng(seed)
+        found = {b: rng.standard_normal((NODES, DIMENSION)) for b in self.method.blocks}
+        of_samples = getattr(self.method, "sample_blocks", ())
+        return found | {b: rng.standard_normal(NODES * SAMPLES) for b in of_samples}
+
+    def player(self, blocks: Blocks = NO_BLOCKS, batch_size: int | None = None) -> Player:
+        """The method at time 0, from ones, or from given blocks."""
+        x0 = np.ones((NODES, DIMENSION))
+        return make_player(self.method, self.problem, self.tuning, x0, blocks, batch_size)
+
+    def start(self, rows: np.ndarray) -> dict[str, Any]:
+        """Arguments of a replay that begins at ``rows``, whatever the method begins at."""
+        name = self.method.start_block if self.method.needs_averaging else "x0"
+        return {str(name): rows}
+
+    def replay(
+        self, events: Events | None = None, x0: Any = None, blocks: Blocks = NO_BLOCKS
+    ) -> dict[str, np.ndarray]:
+        """Every block after the events."""
+        log = self.events if events is None else events
+        given: dict[str, Any] = dict(blocks)
+        if x0 is not None:
+            given |= self.start(x0)
+        return replay(self.method, self.problem, self.network, log, **given)
+
+
+class Skip(Exception):
+    """Raised by a law that does not speak of this method."""
+
+
+Law = Callable[[Case], None]
+LAWS: list[Law] = []
+
+
+def law(function: Law) -> Law:
+    """Add a law; its docstring is one sentence that a broken law prints."""
+    LAWS.append(function)
+    return function

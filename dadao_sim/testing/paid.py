@@ -1,0 +1,103 @@
+"""Laws of what is paid."""
+
+import math
+from typing import Any
+
+import networkx as nx
+import numpy as np
+
+from dadao_sim.algorithms.contract.rounds import RoundMethod
+from dadao_sim.events.log import GOSSIP
+from dadao_sim.testing.case import (
+    BATCH,
+    DIMENSION,
+    NODES,
+    SAMPLES,
+    Case,
+    Skip,
+    law,
+)
+from dadao_sim.testing.watched import Watched, watching
+
+
+@law
+def what_it_costs_is_what_it_asks_for(case: Case) -> None:
+    """Gradients, conjugate gradients, local solves, messages, numbers and bytes are counted where
+    they are asked for: an objective and matrices that count come to the same.
+    """
+    player: Any = case.player()
+    estimates = np.empty((NODES, DIMENSION))
+    with watching(player) as (watched, wire):
+        player.begin(case.events)
+        if not isinstance(case.method, RoundMethod):
+            player.observe(0.0, estimates)  # a start that has to be computed is paid
+        _compare_oracles(watched, player.tally, "before the first event")
+        rounds = 50
+        player.play(case.events, 0, rounds)
+        _compare_oracles(watched, player.tally, f"after {rounds} events")
+    tally = player.tally
+    edges = np.array([len(graph.edges) for graph in case.network.graphs])
+    if isinstance(case.method, RoundMethod):
+        up_and_down = 2 * nx.radius(case.network.graphs[0].to_networkx())
+        messages = len(wire.rows) + up_and_down * len(wire.means)
+        assert tally.messages_in_sequence == messages, (
+            f"{tally.messages_in_sequence:g} messages in sequence are counted, {messages} were sent"
+        )
+        if len(edges) > 1:
+            return  # which graph a message went over is not seen here
+        widths = [rows.shape[1] for rows in wire.rows]
+        takes = {d: wire.numbers_and_bits(d) for d in set(widths)}
+        sent = [takes[d] for d in widths]
+        in_trees = 2 * (NODES - 1) * sum(wire.means)
+        numbers = 2 * edges[0] * sum(n for n, _ in sent) + in_trees
+        size = 2 * edges[0] * sum(math.ceil(bits / 8) for _, bits in sent) + 8 * in_trees
+        most = edges[0] * len(wire.rows) + (NODES - 1) * len(wire.means)
+    else:
+        exchanges, tuning = int((case.events.kind[:rounds] == GOSSIP).sum()), case.tuning
+        length = _message_length(case)
+        messages = exchanges if tuning.asked.one_way else 2 * exchanges
+        numbers, size, most = messages * length, 8 * messages * length, exchanges
+        assert (tally.communications, tally.messages) == (exchanges, messages)
+    assert 0 <= tally.communications <= most
+    assert tally.floats_sent == numbers, f"{tally.floats_sent:g} numbers counted, {numbers} sent"
+    assert tally.bytes_sent == size, f"{tally.bytes_sent:g} bytes counted, {size} sent"
+
+
+def _compare_oracles(watched: Watched, tally: Any, when: str) -> None:
+    asked = watched.gradients + watched.conjugate_gradients + watched.local_solves
+    for what, counted, found in (
+        ("oracle calls", tally.gradients, asked),
+        ("conjugate gradients", tally.conjugate_gradients, watched.conjugate_gradients),
+        ("local solves", tally.local_solves, watched.local_solves),
+    ):
+        assert counted == found, f"{counted:g} {what} are counted {when}, {found} were asked for"
+
+
+def _message_length(case: Case) -> int:
+    """The numbers that an asynchronous method writes into its message."""
+    method: Any = case.method
+    player: Any = case.player()
+    out = np.full((method.vectors + 1) * DIMENSION, np.nan)[: method.vectors * DIMENSION]
+    objective = case.problem.with_conjugate() if method.needs_conjugate else player.objective
+    method.message(player.state, player.p, objective, 0, out)
+    assert not np.isnan(out).any(), "message leaves part of its vectors unwritten"
+    return len(out)
+
+
+@law
+def a_minibatch_counts_its_share(case: Case) -> None:
+    """With minibatches a gradient counts batch over samples, and the draws are the run's own."""
+    if not case.method.stochastic:
+        raise Skip("takes full gradients only")
+    if case.method.samples:
+        raise Skip("draws samples in any case")
+    full, batch, again = case.player(), case.player(batch_size=BATCH), case.player(batch_size=BATCH)
+    for player in (full, batch, again):
+        player.play(case.events, 0, 100)
+    share = batch.tally.gradients / full.tally.gradients
+    assert abs(share - BATCH / SAMPLES) < 1e-12, f"a minibatch counts {share:g} of a gradient"
+    ends = [player.blocks(case.method.blocks) for player in (full, batch, again)]
+    some = case.method.blocks[0]
+    assert not np.array_equal(ends[0][some], ends[1][some]), "minibatches changed nothing"
+    for block in case.method.blocks:
+        assert np.array_equal(ends[1][block], ends[2][block]), f"block {block} was drawn anew"
