@@ -19,6 +19,7 @@ FLOORS = (
     ("problems",),
     ("problems.kinds",),
     ("problems.data",),
+    ("problems.data.formats",),
     ("local_steps.section",),
     ("local_steps.learned", "local_steps.terms"),
     ("local_steps",),

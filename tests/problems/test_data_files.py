@@ -369,7 +369,7 @@ CONTENTS = {"text": PLAIN.encode(), "json": JSON, "bytes": bytes(range(256)) * 4
 )
 def test_other_endings_are_not_guessed(tmp_path, name, content):
     said = refused(file(tmp_path, name, CONTENTS[content]))
-    assert said.startswith(f"path: {name}: its ending says no format; .svmlight")
+    assert said.startswith(f"path: {name}: its ending says no format; .csv")
     for ending in (".svm", ".npz", ".csv", ".tsv"):
         assert ending in said
 

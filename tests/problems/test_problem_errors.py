@@ -120,7 +120,7 @@ SECTIONS: dict[str, dict[str, Any]] = {
         "weighting": "uniform",
         "data": {"kind": "synthetic", "dim": 2},
     },
-    "data.format: unknown value 'xls' (known: auto, svmlight, npz, csv, tsv, parquet)": {
+    "data.format: unknown value 'xls' (known: auto, csv, tsv, npz, parquet, svmlight)": {
         "kind": "ridge",
         "mu": 1.0,
         "data": {"kind": "file", "path": "a.csv", "format": "xls"},

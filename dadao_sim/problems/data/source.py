@@ -3,7 +3,7 @@
 from abc import abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar, NamedTuple
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 from pydantic import Field
@@ -12,6 +12,7 @@ from dadao_sim.errors import InputError
 from dadao_sim.given import reals
 from dadao_sim.memory import Need
 from dadao_sim.problems.data.arrays import FloatArray
+from dadao_sim.problems.data.formats.format import Samples as Samples
 from dadao_sim.registration import Registry
 from dadao_sim.strict import Count, StrictModel, kinds_of, misuse
 
@@ -103,13 +104,6 @@ def require_fit(data: DataSource, wanted: Wanted) -> None:
     if refusal is not None:
         option, reason = refusal
         raise misuse(reason, "data", option)
-
-
-class Samples(NamedTuple):
-    """Features X (N, p) and targets y (N,); y is None where points were asked for."""
-
-    X: FloatArray
-    y: FloatArray | None
 
 
 Standardise = Annotated[bool, Field(description="give every feature mean 0 and variance 1")]
