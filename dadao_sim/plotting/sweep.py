@@ -122,7 +122,8 @@ def profile_figure(found: Profile, result: SweepResult, look: Look = LOOK) -> Fi
 def map_figure(maps: Sequence[HeatMap], result: SweepResult, look: Look = LOOK) -> Figure:
     """A map per algorithm, all on one logarithmic scale, with the medians written in.
 
-    Where the median never got there the field says so. Raises InputError where none did.
+    Where the median never got there, or was not to, the field says so; where the sweep has no cell
+    it is empty. Raises InputError where none got there.
     """
     from matplotlib.colors import LogNorm
 
@@ -273,7 +274,9 @@ def _write_in(axes: Axes, one: HeatMap, norm: Any) -> None:
     number = EngFormatter(sep="", places=None)
     for (row, column), value in np.ndenumerate(one.median):
         if not math.isfinite(value):
-            axes.text(column, row, "never", ha="center", va="center", fontsize=6.5, color="0.4")
+            if one.there[row, column]:
+                said = "not tried" if math.isnan(value) else "never"
+                axes.text(column, row, said, ha="center", va="center", fontsize=6.5, color="0.4")
             continue
         dark = norm(value) > 0.55
         text = number(float(f"{value:.2g}"))

@@ -386,7 +386,10 @@ def profile(
 
 @dataclass(frozen=True)
 class HeatMap:
-    """Medians (len(rows), len(columns)) of a cost of one algorithm over two swept keys."""
+    """Medians (len(rows), len(columns)) of a cost of one algorithm over two swept keys.
+
+    ``there`` is where the algorithm has a cell: not off the diagonal of keys that move together.
+    """
 
     keys: tuple[str, str]
     quantity: str
@@ -395,6 +398,7 @@ class HeatMap:
     rows: tuple[Value, ...]
     columns: tuple[Value, ...]
     median: NDArray[np.float64]
+    there: NDArray[np.bool_]
 
 
 def heat_maps(
@@ -418,9 +422,10 @@ def heat_maps(
     maps = []
     for label, group in costs.groupby("algorithm", sort=False):
         median = np.full((len(rows), len(columns)), math.nan)
+        there = np.zeros(median.shape, dtype=bool)
         for (row, column), some in group.groupby(list(keys), sort=False):
             place = rows.index(row), columns.index(column)
-            median[place] = percentile(some[quantity].tolist(), 50)
+            median[place], there[place] = percentile(some[quantity].tolist(), 50), True
         least = float(costs["accuracy"].iloc[0])
-        maps.append(HeatMap(keys, quantity, least, str(label), rows, columns, median))
+        maps.append(HeatMap(keys, quantity, least, str(label), rows, columns, median, there))
     return tuple(maps)

@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pandas as pd
 import pytest
+import sweeps
 from matplotlib.collections import LineCollection
 
 from dadao_sim.errors import InputError
@@ -142,3 +143,14 @@ def test_a_value_without_a_logarithm_is_drawn_all_the_same():
     assert (axes.get_xscale(), axes.get_yscale()) == ("linear", "log")
     low, high = axes.get_xlim()
     assert low <= 0 < 2 <= high
+
+
+def test_the_map_of_keys_that_move_together_is_empty_beside_its_diagonal():
+    def cost(label, values, repeat, accuracy):
+        return {4: 400.0, 8: math.nan, 16: math.inf}[values[NODES]]
+
+    keys = {NODES: [4, 8, 16], KAPPA: [10, 20, 30]}
+    result = sweeps.made(cost, keys, ("dadao",), zipped=True)
+    (axes,) = (a for a in map_figure(heat_maps(result, (NODES, KAPPA)), result).axes if a.images)
+    said = {text.get_position(): text.get_text() for text in axes.texts}
+    assert said == {(0, 0): "400", (1, 1): "not tried", (2, 2): "never"}
