@@ -18,7 +18,7 @@ from dadao_sim.errors import InputError
 from dadao_sim.registration import REGISTRIES
 from dadao_sim.results.result import load_result
 from dadao_sim.scenario.reading import load_scenario, scenario_from_mapping, schema
-from dadao_sim.simulation.manifest import input_digest
+from dadao_sim.simulation.identity import inputs_of
 
 pytestmark = pytest.mark.usefixtures("own_plugins")
 
@@ -344,10 +344,10 @@ class Points(DataSource):
     scenario = scenario_from_mapping(mapping, folder=tmp_path)
     assert scenario.to_mapping()["problem"]["data"]["table"] == str(tmp_path / "t.txt")
     np.testing.assert_allclose(simulate(scenario).states["nids", 0]["x"], 3.0, rtol=1e-6)
-    before = input_digest(scenario)
-    assert input_digest(scenario_from_mapping(scenario.to_mapping())) == before
+    before = inputs_of(scenario)
+    assert inputs_of(scenario_from_mapping(scenario.to_mapping())) == before
     (tmp_path / "t.txt").write_text("1\n2\n3\n7\n")
-    assert input_digest(scenario) != before
+    assert inputs_of(scenario) != before
 
 
 @pytest.mark.slow

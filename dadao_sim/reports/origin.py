@@ -7,14 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from dadao_sim import plugins
 from dadao_sim.errors import InputError
 from dadao_sim.networks import GraphSequence, Network
 from dadao_sim.reports.world import WorldReport, world_report
 from dadao_sim.results.result import Result
 from dadao_sim.scenario import yaml_text
-from dadao_sim.scenario.model import Scenario
-from dadao_sim.scenario.reading import scenario_from_mapping
+from dadao_sim.simulation.identity import scenario_as_run
 from dadao_sim.simulation.plan import Plan
 from dadao_sim.simulation.study import Study
 from dadao_sim.strict import files_named
@@ -38,12 +36,6 @@ class Asked:
     loads: dict[str, np.ndarray]
 
 
-def scenario_of(manifest: Mapping[str, Any]) -> Scenario:
-    """The scenario of a result; InputError where its plug-ins are not those it was run with."""
-    plugins.check_unchanged(manifest.get("plugins", ()), manifest["scenario"].get("plugins", ()))
-    return scenario_from_mapping(manifest["scenario"])
-
-
 def study_of(result: Result) -> Study:
     """The study of a result, its first repeat built again; InputError where it is not known, takes
     long, or is not the one that was run: a file that it reads may have changed since.
@@ -51,7 +43,7 @@ def study_of(result: Result) -> Study:
     given = result.manifest.get("given_in_python", ())
     if given:
         raise InputError("result", f"its {' and '.join(given)} came from Python")
-    study = Study(scenario_of(result.manifest))
+    study = Study(scenario_as_run(result.manifest))
     if long := study.check_by_numbers():
         raise InputError("result", f"{long} take long to build again")
     made = {
@@ -67,6 +59,17 @@ def study_of(result: Result) -> Study:
                 "the scenario reads has changed, or the program",
             )
     return study
+
+
+def unknown_inputs(study: Study, result: Result) -> str:
+    """That it is not known whether the files of a result are as they were, where it is not."""
+    known = "inputs" in result.manifest or result.manifest.get("ground") == study.ground
+    if known or all(name in study.scenario.plugins for name in study.inputs):
+        return ""
+    return (
+        "Not known: whether the files that its scenario reads hold what they held when it was run; "
+        "an older version made this result."
+    )
 
 
 def _agree(made: Mapping[str, Any], plan: Plan) -> bool:
@@ -110,11 +113,13 @@ def worlds_of(study: Study, result: Result) -> list[WorldReport]:
 
 def files_read(manifest: Mapping[str, Any]) -> list[str]:
     """The files that the scenario of a manifest names, its plug-ins among them."""
+    plugins = [plugin["file"] for plugin in manifest.get("plugins", ())]
+    if "inputs" in manifest:
+        return [*plugins, *manifest["inputs"]]
     try:
-        scenario = scenario_of(manifest)
+        return list(map(str, files_named(scenario_as_run(manifest))))
     except InputError:
-        return [plugin["file"] for plugin in manifest.get("plugins", ())]
-    return list(map(str, files_named(scenario)))
+        return plugins
 
 
 def scenario_text(scenario: Mapping[str, Any]) -> str:

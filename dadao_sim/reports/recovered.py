@@ -14,11 +14,11 @@ import numpy as np
 from dadao_sim.errors import InputError
 from dadao_sim.problems.build import picture, true_signal
 from dadao_sim.randomness import stream
-from dadao_sim.reports.origin import scenario_of
 from dadao_sim.results.columns import DIVERGED
 from dadao_sim.results.names import label_called
 from dadao_sim.results.result import Result
 from dadao_sim.scenario.model import Scenario
+from dadao_sim.simulation.identity import scenario_as_run
 
 
 @dataclass(frozen=True)
@@ -100,7 +100,7 @@ def _scenario(result: Result) -> Scenario:
         raise InputError("result", "its run was interrupted", "finish it with `run --resume`")
     if "problem" in manifest.get("given_in_python", ()):
         raise InputError("result", "its problem was given in Python, and its truth is not known")
-    scenario = scenario_of(manifest)
+    scenario = scenario_as_run(manifest)
     if (kind := _data_kind(scenario)) not in ("image", "sparse_signal"):
         raise InputError(
             "result",

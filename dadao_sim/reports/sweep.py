@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from dadao_sim.errors import InputError, within
-from dadao_sim.reports.origin import scenario_of
 from dadao_sim.reports.theory import COUNTS, TheoryReport, theory_report
 from dadao_sim.results.summary import percentile
+from dadao_sim.simulation.identity import scenario_as_run
 from dadao_sim.simulation.study import Study
 
 if TYPE_CHECKING:
@@ -328,7 +328,7 @@ def predictions(
     for number in costs["cell"].unique().tolist():
         cell = result.cells[number]
         with within(str(cell)):
-            scenario = scenario_of(cell.result.manifest)
+            scenario = scenario_as_run(cell.result.manifest)
             reports[number] = theory_report(Study(scenario), accuracies=[accuracy])
     labels = {method.algorithm for report in reports.values() for method in report.methods}
     found = {}

@@ -196,6 +196,7 @@ class Manifest(StrictModel):
     methods: dict[Text, MethodInPrint]
     metrics: dict[Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")], MetricInPrint]
     plugins: Annotated[tuple[PluginUsed, ...], Strict(False)]
+    inputs: dict[Text, Digest] = Field(default={})  # older results have none
     network: NetworkUsed = Field(default={}, validate_default=True)  # older results have none
     runs: Annotated[tuple[RunMade, ...], Strict(False)]
     final_states: Annotated[tuple[StateKept, ...], Strict(False)]

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from dadao_sim import plugins
 from dadao_sim.algorithms.contract.rounds import RoundMethod
 from dadao_sim.compiled.threads import one_blas_thread
 from dadao_sim.errors import InputError, during
@@ -14,8 +13,8 @@ from dadao_sim.events.files import event_table
 from dadao_sim.events.log import GOSSIP, RESENT, SEND, Events, concatenate
 from dadao_sim.results.names import label_called
 from dadao_sim.results.result import Result
-from dadao_sim.scenario.given import scenario_of
 from dadao_sim.simulation.counts import EventCounts, shares
+from dadao_sim.simulation.identity import scenario_as_run
 from dadao_sim.simulation.limits import Limits
 from dadao_sim.simulation.loop import Watch, play_to_the_end
 from dadao_sim.simulation.measures import Errors
@@ -55,9 +54,7 @@ class PlayedAgain:
         more = sorted(set(given) - set(manifest["given_in_python"]))
         if more:
             raise InputError(more[0], "was not given in Python, but is of the scenario")
-        named = manifest["scenario"].get("plugins", ())
-        plugins.check_unchanged(manifest.get("plugins", ()), named)
-        self._study = Study(scenario_of(manifest["scenario"]), **given)
+        self._study = Study(scenario_as_run(manifest), **given)
         if manifest.get("ground", self._study.ground) != self._study.ground:
             raise InputError("result", "is of another version, or of other files", "run it again")
         self.key, self.count = (label, repeat), int(rows["events"].iloc[0])

@@ -1,4 +1,6 @@
-"""What a run depends on, as digests: equal ones promise equal bytes."""
+"""What a run depends on, as digests: equal ones promise equal bytes; and whether what a result read
+is still what it was.
+"""
 
 import hashlib
 from collections.abc import Mapping
@@ -8,8 +10,12 @@ from typing import Any
 
 import dadao_sim
 from dadao_sim import plugins
+from dadao_sim.errors import InputError
+from dadao_sim.files import file_digest
 from dadao_sim.results.store import fingerprint
+from dadao_sim.scenario.given import scenario_of
 from dadao_sim.scenario.model import AlgorithmSpec, Scenario
+from dadao_sim.scenario.reading import scenario_from_mapping
 from dadao_sim.strict import files_named
 
 NOT_OF_A_RUN = ("name", "repeats", "algorithms", "report", "figures")
@@ -27,24 +33,69 @@ def source_digest() -> str:
     return digest.hexdigest()
 
 
-def ground_of(scenario: Scenario) -> str:
-    """Digest of all that a run depends on beside its algorithm and repeat: the scenario, the
-    content of its files (not where they lie), and this package.
+def inputs_of(scenario: Scenario) -> dict[str, str | None]:
+    """The SHA-256 of every file that a scenario reads, by its name there, plug-ins as they were
+    read; None where there is no file, for the run to refuse.
     """
-    contents = {str(name): _content(scenario, name) for name in files_named(scenario)}
+    return {str(name): _digest(scenario, name) for name in files_named(scenario)}
 
-    def by_content(value: Any) -> Any:
-        match value:
-            case Mapping():
-                return {name: by_content(part) for name, part in value.items()}
-            case list():
-                return [by_content(part) for part in value]
-            case str():
-                return contents.get(value, value)
-        return value
 
+def input_digest(inputs: Mapping[str, str | None]) -> str:
+    """Digest of the files that a scenario reads: a result is of their content, not their names."""
+    digest = hashlib.sha256()
+    for content in filter(None, inputs.values()):
+        digest.update(bytes.fromhex(content))
+    return digest.hexdigest()
+
+
+def ground_of(scenario: Scenario, inputs: Mapping[str, str | None] | None = None) -> str:
+    """Digest of all that a run depends on beside its algorithm and repeat: the scenario, the
+    content of its files (``inputs``; not where they lie), and this package.
+    """
+    inputs = inputs_of(scenario) if inputs is None else inputs
     kept = {k: v for k, v in scenario.to_mapping().items() if k not in NOT_OF_A_RUN}
-    return fingerprint(by_content(kept), f"{dadao_sim.__version__} {source_digest()}")
+    return fingerprint(by_content(kept, inputs), f"{dadao_sim.__version__} {source_digest()}")
+
+
+def by_content(value: Any, inputs: Mapping[str, str | None]) -> Any:
+    """Plain data of a scenario with what its files hold in the place of their names."""
+    match value:
+        case Mapping():
+            return {name: by_content(part, inputs) for name, part in value.items()}
+        case list():
+            return [by_content(part, inputs) for part in value]
+        case str():
+            content = inputs.get(value)
+            return value if content is None else f"sha256 {content}"
+    return value
+
+
+def scenario_as_run(manifest: Mapping[str, Any]) -> Scenario:
+    """The scenario of a result, to build again what it was of.
+
+    InputError where a file that it read is gone or has changed since. Results of older versions do
+    not say what their files held, but for plug-ins.
+    """
+    plugins.check_unchanged(manifest.get("plugins", ()), manifest["scenario"].get("plugins", ()))
+    read = scenario_of if manifest.get("given_in_python") else scenario_from_mapping
+    scenario = read(manifest["scenario"])
+    inputs = inputs_of(scenario)
+    if changed := changed_input(manifest, inputs):
+        raise InputError("result", f"its {changed}")
+    if set(manifest.get("inputs", ())) - set(inputs):
+        raise InputError("result", "its scenario names other files than it was run with")
+    return scenario
+
+
+def changed_input(manifest: Mapping[str, Any], inputs: Mapping[str, str | None]) -> str:
+    """Which file of a result is another one among ``inputs``, under the name that it had, and how;
+    empty where none is.
+    """
+    for name, content in (manifest.get("inputs") or {}).items():
+        if inputs.get(name, content) != content:
+            how = "is gone" if inputs[name] is None else "has changed since it was run"
+            return f"file {name} {how}"
+    return ""
 
 
 def asked_of(algorithm: AlgorithmSpec | Mapping[str, Any]) -> str:
@@ -54,9 +105,8 @@ def asked_of(algorithm: AlgorithmSpec | Mapping[str, Any]) -> str:
     return fingerprint(algorithm, "")
 
 
-def _content(scenario: Scenario, name: str) -> str:
-    """The digest of a file; its name where there is none, for the run to refuse."""
+def _digest(scenario: Scenario, name: str) -> str | None:
     if name in scenario.plugins:
-        return f"sha256 {plugins.loaded(name).sha256}"
+        return plugins.loaded(name).sha256
     path = Path(name)
-    return f"sha256 {hashlib.sha256(path.read_bytes()).hexdigest()}" if path.is_file() else name
+    return file_digest(path) if path.is_file() else None

@@ -19,7 +19,7 @@ from dadao_sim.results.folder import (
 from dadao_sim.results.lock import FolderLock
 from dadao_sim.results.result import FinishedRun, Result, RunKey, load_result
 from dadao_sim.results.store import RunStore, identity_of
-from dadao_sim.simulation.identity import asked_of
+from dadao_sim.simulation.identity import asked_of, changed_input
 from dadao_sim.simulation.manifest import make_manifest
 from dadao_sim.simulation.study import Study
 from dadao_sim.strict import files_named
@@ -142,7 +142,9 @@ class Kept:
         if unfinished:
             return False  # the store will refuse it
         if manifest.get("ground") != study.ground or not is_whole(folder):
-            raise _others(folder, "the result of another scenario or of another version")
+            changed = changed_input(manifest, study.inputs)
+            other = "the result of another scenario or of another version"
+            raise _others(folder, f"a result whose {changed}" if changed else other)
         had = load_result(folder)
         kept = {key for key, _ in reusable(had, study)}
         for key in zip(had.runs["algorithm"], had.runs["repeat"], strict=True):
@@ -165,7 +167,9 @@ def result_of(study: Study, finished: Mapping[RunKey, FinishedRun], *, interrupt
     problem = {"conditions": _conditions(finished)}
     network = {"ids": study.node_ids, "added_edges": _added_edges(finished)}
     network |= _costs(finished)
-    manifest = make_manifest(study.scenario, list(study.given), runs, problem, network)
+    manifest = make_manifest(
+        study.scenario, study.inputs, list(study.given), runs, problem, network
+    )
     manifest |= {"simulation": study.identity, "interrupted": interrupted}
     manifest |= {} if study.given else {"ground": study.ground}
     return Result.from_runs(manifest, finished.values(), study.labels)

@@ -1,9 +1,8 @@
 """Where a result came from: everything needed to run it again."""
 
-import hashlib
 import platform
+from collections.abc import Mapping
 from importlib.metadata import version
-from pathlib import Path
 from typing import Any
 
 import dadao_sim
@@ -11,34 +10,21 @@ from dadao_sim import plugins
 from dadao_sim.algorithms.contract.registry import get_method
 from dadao_sim.randomness import STREAMS
 from dadao_sim.scenario.model import Scenario
-from dadao_sim.strict import files_named
 
 LIBRARIES = ["numpy", "scipy", "numba", "networkx", "pandas", "pyarrow", "scikit-learn", "simpy"]
 
 
-def input_digest(scenario: Scenario) -> str:
-    """Digest of the files that a scenario reads, plug-ins as they were read: a result is of their
-    content, not their names.
-    """
-    digest = hashlib.sha256()
-    for name in files_named(scenario):
-        if name in scenario.plugins:
-            digest.update(hashlib.sha256(plugins.loaded(name).content).digest())
-        elif Path(name).is_file():
-            digest.update(hashlib.sha256(Path(name).read_bytes()).digest())
-    return digest.hexdigest()
-
-
 def make_manifest(
     scenario: Scenario,
+    inputs: Mapping[str, str | None],
     given: list[str],
     runs: list[dict[str, Any]],
     problem: dict[str, Any],
     network: dict[str, Any],
 ) -> dict[str, Any]:
-    """Everything needed to run it again: the resolved scenario, the streams, versions, every
-    constant; the condition numbers of the ``problem``, and what the nodes of the ``network`` are
-    called.
+    """Everything needed to run it again: the resolved scenario, what the files that it reads held
+    (``inputs``), the streams, versions, every constant; the condition numbers of the ``problem``,
+    and what the nodes of the ``network`` are called.
     """
     learned = scenario.local_step is not None and scenario.local_step.learned is not None
     libraries = [*LIBRARIES, "torch"] if learned else LIBRARIES
@@ -61,6 +47,11 @@ def make_manifest(
         },
         "metrics": {m.name: {"title": m.title, "unit": m.unit, "log": m.log} for m in metrics},
         "plugins": [{"file": str(p.path), "sha256": p.sha256, "gives": p.gives} for p in used],
+        "inputs": {
+            name: content
+            for name, content in inputs.items()
+            if content is not None and name not in scenario.plugins
+        },
         "problem": problem,
         "network": network,
         "runs": runs,

@@ -23,8 +23,7 @@ from dadao_sim.scenario.model import Scenario
 from dadao_sim.scenario.reading import load_scenario, scenario_from_mapping
 from dadao_sim.simulation.effort import takes_long
 from dadao_sim.simulation.estimate import Estimate, estimate
-from dadao_sim.simulation.identity import asked_of, ground_of
-from dadao_sim.simulation.manifest import input_digest
+from dadao_sim.simulation.identity import asked_of, ground_of, input_digest, inputs_of
 from dadao_sim.simulation.parts import Parts, build_parts
 from dadao_sim.simulation.plan import Plan, make_plan
 from dadao_sim.simulation.room import require_room_for
@@ -120,9 +119,16 @@ class Study:
         return [(label, r) for r in range(self.scenario.repeats) for label in self.labels]
 
     @cached_property
+    def inputs(self) -> dict[str, str | None]:
+        """The digests of the files that the scenario reads, as they are when first asked for: at
+        the latest before anything is built of them.
+        """
+        return inputs_of(self.scenario)
+
+    @cached_property
     def input_digest(self) -> str:
         """Digest of the files that the scenario reads."""
-        return input_digest(self.scenario)
+        return input_digest(self.inputs)
 
     def require_room(self, jobs: int = 1) -> None:
         """InputError where the memory is too small, by the numbers of the scenario, for ``jobs``
@@ -146,7 +152,7 @@ class Study:
     @cached_property
     def ground(self) -> str:
         """What tells a run from others beside its algorithm and repeat; see `identity`."""
-        return ground_of(self.scenario)
+        return ground_of(self.scenario, self.inputs)
 
     @cached_property
     def digests(self) -> dict[str, str]:
@@ -158,6 +164,7 @@ class Study:
         if not self._roomy:
             self.require_room()
         if self._parts is None or repeat != self._repeat:
+            _ = self.inputs  # a file that changes later is not what was read
             self._plans.clear()
             self._repeat, self._parts = repeat, None  # before the next, which may be as large
             with one_blas_thread():

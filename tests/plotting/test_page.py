@@ -495,7 +495,7 @@ def test_a_file_that_has_changed_since_is_noticed(tmp_path):
     assert f"It reads what is not in this page:\n\n{file}" in read.text
     write_graphml(Network(6, [*cycle, [0, 3]]), file, overwrite=True)
     read = Page(page({"r": whole}))
-    assert "a file that the scenario reads has changed" in read.text
+    assert f"Left out: result: its file {file} has changed since it was run." in read.text
     assert "r0-network" not in read.data
 
 

@@ -3,8 +3,7 @@
 import pytest
 
 from dadao_sim.scenario.reading import scenario_from_mapping
-from dadao_sim.simulation.identity import ground_of
-from dadao_sim.simulation.manifest import input_digest
+from dadao_sim.simulation.identity import ground_of, input_digest, inputs_of
 from dadao_sim.strict import files_named
 
 FILES = {
@@ -44,6 +43,6 @@ def test_a_result_depends_on_what_the_files_hold_and_not_on_where_they_are(tmp_p
     named = {name.rpartition("/")[2] for name in files_named(one)}
     assert named == set(FILES)
     assert ground_of(one) == ground_of(two)
-    assert input_digest(one) == input_digest(two)
+    assert input_digest(inputs_of(one)) == input_digest(inputs_of(two))
     assert ground_of(one) != ground_of(three)
-    assert input_digest(one) != input_digest(three)
+    assert input_digest(inputs_of(one)) != input_digest(inputs_of(three))

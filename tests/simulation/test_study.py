@@ -6,7 +6,6 @@ import cloudpickle
 import numpy as np
 import pytest
 
-import dadao_sim.simulation.manifest as manifest_module
 import dadao_sim.simulation.plan as plan_module
 import dadao_sim.simulation.study as study_module
 from dadao_sim import simulate
@@ -35,7 +34,7 @@ def made(monkeypatch):
 
     for module, name in (
         *((study_module, "build_parts"), (study_module, "make_plan")),
-        *((plan_module, "make_clock"), (study_module, "input_digest")),
+        *((plan_module, "make_clock"), (study_module, "inputs_of")),
         *((plan_module, "PoissonClock"), (plan_module, "RoundClock")),
     ):
         watch(module, name)
@@ -50,7 +49,7 @@ def test_fifteen_runs_take_fifteen_plans_and_fifteen_clocks(made, dadao_sim):
     assert made["make_plan"] == made["make_clock"] == 15
     assert made["PoissonClock"] + made["RoundClock"] == 15
     assert made["build_parts"] == 3
-    assert made["input_digest"] == 1
+    assert made["inputs_of"] == 1
 
 
 def test_a_study_is_handed_on(made):
@@ -99,13 +98,16 @@ def test_a_plan_that_was_looked_at_travels_to_another_process(name, label):
             np.testing.assert_array_equal(getattr(there, column), getattr(window, column))
 
 
-def test_the_manifest_reads_no_file_twice(monkeypatch, tmp_path):
+def test_the_manifest_reads_no_file_twice(monkeypatch):
     """A file that changes during a run does not change what the run says it was of."""
     calls = []
-    real = manifest_module.input_digest
-    monkeypatch.setattr(study_module, "input_digest", lambda s: calls.append(s) or real(s))
+    real = study_module.inputs_of
+    monkeypatch.setattr(study_module, "inputs_of", lambda s: calls.append(s) or real(s))
     study = Study(load_scenario(shipped.scenario_path("quickstart"), QUICK))
+    study.check()
+    assert len(calls) == 1  # before it is built
     assert study.input_digest == study.input_digest
+    assert study.ground
     assert len(calls) == 1
 
 

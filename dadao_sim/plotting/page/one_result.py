@@ -39,6 +39,7 @@ def result_part(id: str, name: str, result: Result, seen: Surroundings, room: fl
         "again": _again(name, result, room),
         "network": said_of_network(id, seen, room, data),
         "network_why": seen.network_why,
+        "unknown": seen.unknown,
         "world": said_of_world(id, seen, room, data),
         "world_why": seen.world_why,
     }

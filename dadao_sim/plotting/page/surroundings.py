@@ -14,7 +14,7 @@ from dadao_sim.plotting.page import pictures
 from dadao_sim.plotting.page.ranking import number
 from dadao_sim.plotting.timeline import MOST_NODES
 from dadao_sim.reports.layout import Layout, network_layout
-from dadao_sim.reports.origin import Asked, asked_of, study_of, worlds_of
+from dadao_sim.reports.origin import Asked, asked_of, study_of, unknown_inputs, worlds_of
 from dadao_sim.reports.timeline import Timeline, world_timeline
 from dadao_sim.reports.world import WorldReport, world_rows
 from dadao_sim.results.result import Result
@@ -27,11 +27,13 @@ class Surroundings:
     """The network and the worlds of the first repeat, built again; or why there is none of them.
 
     ``loads`` have a title, a unit, and a number per edge; ``layout`` is None for more edges than
-    are drawn. ``timelines`` are those of ``worlds``, by the names of their algorithms.
+    are drawn. ``timelines`` are those of ``worlds``, by the names of their algorithms. ``unknown``
+    says where it may not be what was run.
     """
 
     network: Asked | None = None
     network_why: str = ""
+    unknown: str = ""
     loads: Loads | None = None
     layout: Layout | None = None
     worlds: Sequence[WorldReport] = ()
@@ -59,6 +61,7 @@ def surroundings(result: Result) -> Surroundings:
     names = result.names
     return Surroundings(
         network=asked,
+        unknown=unknown_inputs(study, result),
         loads=_loads(names, asked, worlds),
         layout=network_layout(asked.network) if drawn else None,
         worlds=worlds,
