@@ -96,6 +96,19 @@ def _others(dask: str | None) -> "Iterator[Others | None]":
         yield others
 
 
+@contextmanager
+def _broken_off(folder: Path) -> Iterator[None]:
+    """Say how to go on where the work inside is interrupted, or a worker of it is killed."""
+    kept = f"what was finished is in {folder}; go on with --resume"
+    try:
+        yield
+    except KeyboardInterrupt:
+        say(f"interrupted: {kept}")
+        raise typer.Exit(INTERRUPTED) from None
+    except WorkerKilled as error:
+        raise WorkerKilled(f"{error}; {kept}, perhaps with fewer --jobs") from None
+
+
 def _run_one(loaded: "Scenario", file: Path, folder: Path, how: dict[str, Any]) -> None:
     from dadao_sim.files import check_outputs
     from dadao_sim.plotting.style import FIGURE
@@ -113,15 +126,8 @@ def _run_one(loaded: "Scenario", file: Path, folder: Path, how: dict[str, Any]) 
     study = Study(loaded)
     say(_announcement(study, how["jobs"]))
     _say_added_edges(study)
-    try:
-        with Progress(loaded.name, len(study.keys), console()) as bars:
-            result = simulate(study, out=folder, tick=bars.tick, **how)
-    except KeyboardInterrupt:
-        say(f"interrupted: what was finished is in {folder}; go on with --resume")
-        raise typer.Exit(INTERRUPTED) from None
-    except WorkerKilled as error:
-        kept = f"what was finished is in {folder}; go on with --resume, perhaps with fewer --jobs"
-        raise WorkerKilled(f"{error}; {kept}") from None
+    with _broken_off(folder), Progress(loaded.name, len(study.keys), console()) as bars:
+        result = simulate(study, out=folder, tick=bars.tick, **how)
     print_costs(result.summary, result.titles)
     for row in result.runs.itertuples():
         if row.status == DIVERGED:
@@ -152,15 +158,8 @@ def _run_sweep(asked: "Sweep", folder: Path, how: dict[str, Any]) -> None:
     check_outputs({path.name: (path, FIGURE) for path in drawn}, overwrite=how["overwrite"])
     cells, runs = len(asked.cells), sum(_runs(cell.scenario) for cell in asked.cells)
     say(f"{asked.name}: {cells} cells, {runs} runs; swept: {', '.join(asked.keys)}")
-    try:
-        with Progress(asked.name, runs, console()) as bars:
-            result = sweep(asked, out=folder, tick=bars.tick_of_cell, **how)
-    except KeyboardInterrupt:
-        say(f"interrupted: what was finished is in {folder}; go on with --resume")
-        raise typer.Exit(INTERRUPTED) from None
-    except WorkerKilled as error:
-        kept = f"what was finished is in {folder}; go on with --resume, perhaps with fewer --jobs"
-        raise WorkerKilled(f"{error}; {kept}") from None
+    with _broken_off(folder), Progress(asked.name, runs, console()) as bars:
+        result = sweep(asked, out=folder, tick=bars.tick_of_cell, **how)
     done = result.summary[result.summary["reason"] == ""]
     if len(done):
         finest = done.groupby(list(result.keys), sort=False)["accuracy"].transform("min")
@@ -171,7 +170,10 @@ def _run_sweep(asked: "Sweep", folder: Path, how: dict[str, Any]) -> None:
         if one.scenario.figures and made.error is None:
             asked_for = one.scenario.figures
             _draw_asked(made.result, asked_for, made.folder, overwrite=how["overwrite"])
-    for name, figure in sweep_figures(result).items():
+    figures, missing = sweep_figures(result)
+    for why in missing:
+        say(why)
+    for name, figure in figures.items():
         for suffix in ("png", "pdf"):
             path = folder / "figures" / f"{name}.{suffix}"
             save_figure(figure, path, overwrite=how["overwrite"])

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from dadao_sim.results.look import Look
     from dadao_sim.results.sweep import SweepResult
 
+OPTIONS = {"key": "--against", "keys": "--map", "quantity": "--x"}
+OPTIONS |= {"at": "--at", "accuracy": "--accuracy"}
 _option = partial(typer.Option, rich_help_panel="Of a sweep")
 
 
@@ -76,10 +78,7 @@ def draw_sweep(
         raise InputError("--at", "a profile is over all cells", "leave it out")
     result = load_sweep(folder)
     style = look_of({"": result}, look)
-    with (
-        by_option(key="--against", keys="--map", quantity="--x", at="--at", accuracy="--accuracy"),
-        by_look_option(),
-    ):
+    with by_option(**OPTIONS), by_look_option():
         name, figure, found = _figure(result, options, quantity, style)
     path = path or folder / "figures" / f"{name}.{format}"
     check_outputs({"--out": (path, FIGURE)}, inputs=files_read(folder), overwrite=overwrite)
@@ -147,18 +146,19 @@ def print_exponents(found: "Against", result: "SweepResult") -> None:
     print_table(titles, cells, words=len(others) + 1, name="exponents", records=rows)
 
 
-def sweep_figures(result: "SweepResult") -> "dict[str, Figure]":
+def sweep_figures(result: "SweepResult") -> "tuple[dict[str, Figure], list[str]]":
     """The standard figures of a sweep, by name: against the first key of numbers, and a profile;
-    those that there are.
+    and a line of each that cannot be drawn.
     """
     from dadao_sim.results.look import Look
 
-    figures = {}
-    for profile in (False, True):
+    figures, missing = {}, []
+    for what, profile in (("of cost against a swept key", False), ("of the profile", True)):
         try:
-            options = SweepOptions(profile=profile)
-            name, figure, _ = _figure(result, options, "communications", Look())
+            with by_option(**OPTIONS):
+                options = SweepOptions(profile=profile)
+                name, figure, _ = _figure(result, options, "communications", Look())
             figures[name] = figure
-        except InputError:
-            continue
-    return figures
+        except InputError as error:
+            missing.append(f"no figure {what}: {error}")
+    return figures, missing

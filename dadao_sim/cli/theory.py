@@ -73,6 +73,8 @@ def theory(
     with by_option(accuracies="--accuracy", result="--result"):
         report = theory_report(Study(loaded), measured, accuracy, patient=patient)
     give(report.to_mapping())
+    if report.repeats != loaded.repeats:
+        say(f"repeats: the {report.repeats} of the result, not the {loaded.repeats} asked for")
     print_theory(report, str(quantity))
     if figure is not None and measured is not None:
         drawn = theory_figure(report, measured, str(quantity))

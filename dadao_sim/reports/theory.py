@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from dadao_sim import plugins
 from dadao_sim.algorithms.contract.guarantee import Guarantee
 from dadao_sim.algorithms.contract.rounds import RoundMethod
 from dadao_sim.compression.masks import Masks
@@ -17,6 +19,7 @@ from dadao_sim.errors import InputError, within
 from dadao_sim.results.summary import NOT_REACHED, percentile, summarise
 from dadao_sim.scenario.reading import scenario_from_mapping
 from dadao_sim.simulation.counts import shares
+from dadao_sim.simulation.identity import by_content
 from dadao_sim.simulation.plan import Plan, gradient_rate, options_of, overrides_of
 from dadao_sim.theory import exact_rate, expected_curve
 from dadao_sim.theory.lower_bounds import LowerBound, lower_bound
@@ -36,6 +39,8 @@ PAST = 1.3  # times the time at which the slope alone says that an accuracy is r
 CURVE_STATES = 100  # numbers in what is worked out at once, up to which a whole expected curve is
 CURVE_EVENTS = 50_000  # that happen until its end, up to which it takes seconds
 QUICK_STATES = 400  # and the slope alone; above, it takes from seconds to minutes
+OF_A_RATE = ("seed", "problem", "local_step", "network", "start", "clock", "world")
+"""Sections of a scenario in which those that are put beside each other agree."""
 QUICK_COMPRESSED = 250  # the same of rounds whose messages are multiplied by random masks
 
 
@@ -147,16 +152,19 @@ class MethodTheory:
 @dataclass(frozen=True)
 class TheoryReport:
     """Of all algorithms of a scenario, and what no method can beat on the worst problem with its mu
-    and L on its graph (of the first repeat; None on a sequence of graphs).
+    and L on its graph (of the first repeat; None on a sequence of graphs); ``repeats`` are those of
+    the result, where one is given.
     """
 
     methods: tuple[MethodTheory, ...]
     least: Mapping[float, LowerBound] | None
     edges: int
+    repeats: int
 
     def to_mapping(self) -> dict[str, Any]:
         """Plain data: None where a number is not known, text where it is none."""
         return {
+            "repeats": self.repeats,
             "least": None
             if self.least is None
             else {
@@ -205,10 +213,11 @@ def theory_report(
 ) -> TheoryReport:
     """What the theory says of every run of ``study``, beside ``result`` if it is given.
 
-    The accuracies are those of the scenario's report by default. What is exact is of the first
-    repeat; ``patient``: also where it takes minutes. Raises InputError for a scenario
-    with a world, of which no theorem is, for a result of another scenario, and for accuracies that
-    are not between 0 and 1.
+    The accuracies are those of the scenario's report by default, the repeats those of the result
+    where one is given: it may have more of them, or fewer. What is exact is of the first repeat;
+    ``patient``: also where it takes minutes. Raises InputError for a scenario with a world, of
+    which no theorem is, for a result of another scenario, and for accuracies that are not between 0
+    and 1.
     """
     scenario = study.scenario
     if scenario.world is not None:
@@ -221,29 +230,36 @@ def theory_report(
         _check_same(study, result)
     predicted: dict[str, list[Predicted]] = {label: [] for label in study.labels}
     plans: dict[str, Plan] = {}
-    for label, repeat in study.keys:
+    repeats = list(range(scenario.repeats))
+    if result is not None:  # what is measured is of its repeats
+        repeats = sorted(set(result.runs["repeat"].tolist()))
+    for repeat, label in itertools.product(repeats, study.labels):
         plan = study.plan((label, repeat))
         plans.setdefault(label, plan)
-        predicted[label].append(predict(plan, min(wanted), patient=patient, exact=repeat == 0))
+        exact = repeat == repeats[0]
+        predicted[label].append(predict(plan, min(wanted), patient=patient, exact=exact))
     methods = [_of_method(plans[label], predicted[label], wanted, result) for label in study.labels]
     parts = plans[study.labels[0]].parts
     problem, graphs = parts.problem, parts.network.graphs
     least = None
     if len(graphs) == 1 and problem.is_strongly_convex:
         least = {a: lower_bound(problem.mu, problem.L, graphs[0], a) for a in wanted}
-    return TheoryReport(tuple(methods), least, len(graphs[0].edges))
+    return TheoryReport(tuple(methods), least, len(graphs[0].edges), len(repeats))
 
 
 def _check_same(study: Study, result: Result) -> None:
-    """InputError for a result of other problems, networks, starts or methods."""
+    """InputError for a result of other problems, networks, starts, clocks or methods."""
     if set(study.labels) - set(result.methods):
         missing = ", ".join(sorted(set(study.labels) - set(result.methods)))
         raise InputError("result", f"it has no {missing}", "give a result of this scenario")
+    manifest = result.manifest
+    plugins.check_unchanged(manifest.get("plugins", ()), manifest["scenario"].get("plugins", ()))
     with within("result"):
-        ran = scenario_from_mapping(result.manifest["scenario"]).to_mapping()
+        ran = scenario_from_mapping(manifest["scenario"]).to_mapping()
     asked = study.scenario.to_mapping()
-    parts = "seed", "problem", "network", "start", "world"
-    others = [name for name in parts if _differ(asked.get(name), ran.get(name))]
+    if "inputs" in manifest:  # else a file is told by its name
+        ran, asked = by_content(ran, manifest["inputs"]), by_content(asked, study.inputs)
+    others = [name for name in OF_A_RATE if _differ(asked.get(name), ran.get(name))]
     of = {algorithm["label"]: algorithm for algorithm in ran["algorithms"]}
     others += [a["label"] for a in asked["algorithms"] if _differ(a, of[a["label"]])]
     if others:

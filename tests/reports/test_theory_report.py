@@ -226,11 +226,49 @@ def test_a_result_of_another_scenario(study, result):
         ({"seed": 1}, "seed"),
         ({"network": {"graph": "cycle", "nodes": 6}}, "network"),
         ({"algorithms": [{"name": "dadao", "parameters": {"rate_factor": 2.0}}]}, "dadao"),
+        ({"clock": {"node_rates": [1, 1, 1, 1, 2]}}, "clock"),
+        ({"local_step": {"prox": {"kind": "l1", "strength": 0.1}}}, "local_step"),
     ],
 )
 def test_a_result_of_other_runs_of_the_same_names(result, changed, what):
     with pytest.raises(InputError, match=f"it has another {what}; give a result of this"):
         theory_report(Study({**SCENARIO, **changed}), result)
+
+
+@pytest.mark.parametrize("asked", [1, 5])
+def test_the_repeats_are_those_of_the_result(report, result, asked, tmp_path, monkeypatch):
+    other = theory_report(Study({**SCENARIO, "repeats": asked}), result)
+    assert other.repeats == report.repeats == 3
+    assert json.dumps(other.to_mapping()) == json.dumps(report.to_mapping())
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "s.yaml").write_text(json.dumps({**SCENARIO, "repeats": asked}))
+    result.save(tmp_path / "out")
+    ran = CliRunner().invoke(app, ["theory", "s.yaml", "--result", "out"])
+    assert ran.exception is None
+    assert f"repeats: the 3 of the result, not the {asked} asked for" in ran.output.splitlines()
+    ran = CliRunner().invoke(app, ["theory", "s.yaml", "--result", "out", "--set", "repeats=3"])
+    assert "repeats:" not in ran.output
+
+
+def test_a_result_of_other_data_under_the_same_name(tmp_path):
+    rows = np.random.default_rng(0).standard_normal((20, 3))
+    for place, first in (("one", 1.0), ("two", 2.0), ("three", 1.0)):
+        rows[0, 0] = first
+        (tmp_path / place).mkdir()
+        np.savetxt(tmp_path / place / "d.csv", rows, delimiter=",", header="a,b,y", comments="")
+
+    def of(place):
+        data = {"kind": "file", "path": str(tmp_path / place / "d.csv")}
+        problem = {"kind": "ridge", "mu": 0.1, "data": data}
+        few = {"algorithms": ["nids"], "stop": {"time": 3}, "repeats": 1}
+        return Study({**SCENARIO, **few, "problem": problem})
+
+    result = simulate(of("one"))
+    theory_report(of("three"), result)
+    with pytest.raises(InputError, match="it has another problem"):
+        theory_report(of("two"), result)
+    del result.manifest["inputs"]  # of an older version: a file is told by its name
+    theory_report(of("two"), result)
 
 
 def test_a_result_that_was_played_in_a_world():
