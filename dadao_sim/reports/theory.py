@@ -25,7 +25,7 @@ from dadao_sim.theory import exact_rate, expected_curve
 from dadao_sim.theory.lower_bounds import LowerBound, lower_bound
 from dadao_sim.theory.promised import promised
 from dadao_sim.theory.quadratics import Quadratics
-from dadao_sim.theory.rounds import round_rate
+from dadao_sim.theory.rounds import DIGITS, MOST_STATES, period_of, round_rate
 
 if TYPE_CHECKING:
     from dadao_sim.results.result import Result
@@ -39,9 +39,11 @@ PAST = 1.3  # times the time at which the slope alone says that an accuracy is r
 CURVE_STATES = 100  # numbers in what is worked out at once, up to which a whole expected curve is
 CURVE_EVENTS = 50_000  # that happen until its end, up to which it takes seconds
 QUICK_STATES = 400  # and the slope alone; above, it takes from seconds to minutes
+QUICK_ROUNDS = 1_500  # the same of rounds: the spectral radius of one matrix
+A_ROUND = 200_000  # multiplications that take as long as to play one, however small
 OF_A_RATE = ("seed", "problem", "local_step", "network", "start", "clock", "world")
 """Sections of a scenario in which those that are put beside each other agree."""
-QUICK_COMPRESSED = 250  # the same of rounds whose messages are multiplied by random masks
+QUICK_SECOND_MOMENT = 250  # the same of rounds that a coin or random masks change
 
 
 @dataclass(frozen=True)
@@ -298,7 +300,7 @@ def predict(plan: Plan, least: float, *, patient: bool = False, exact: bool = Tr
             if not linearised and decay > 0:
                 curve = _curve(plan, least, decay, distance, patient)
         except InputError as error:
-            why = why or str(error)
+            why = "; ".join(dict.fromkeys(filter(None, (why, str(error)))))
     return Predicted(
         guarantee=guarantee,
         decay=decay,
@@ -321,11 +323,8 @@ def _exact(plan: Plan, patient: bool) -> tuple[float, bool]:
     """The exact decay, and whether it is near x* only."""
     args = plan.method, plan.parts.problem, plan.network
     changed = overrides_of(plan.spec), options_of(plan.spec)
-    quick = _quick(plan)
-    if not patient and quick is not None and (size := _at_once(plan)) > quick:
-        raise InputError(
-            f"{size:,} numbers at once: what is exact takes up to minutes; ask for it by --patient"
-        )
+    if not patient and (long := _takes_long(plan)):
+        raise InputError(f"{long}: what is exact takes up to minutes; ask for it by --patient")
     if isinstance(plan.method, RoundMethod):
         rate = round_rate(*args, *changed)
         return rate.decay, rate.linearised
@@ -337,7 +336,7 @@ def _curve(plan: Plan, least: float, decay: float, distance: float, patient: boo
     """The expected curve down to ``least``; None of methods of rounds, and where it is large or,
     unless ``patient``, long.
     """
-    if isinstance(plan.method, RoundMethod) or _at_once(plan) > CURVE_STATES:
+    if isinstance(plan.method, RoundMethod) or _at_once(plan)[0] > CURVE_STATES:
         return None
     problem = plan.parts.problem
     times = np.linspace(0, -PAST * math.log(least) / decay, POINTS)
@@ -352,12 +351,27 @@ def _curve(plan: Plan, least: float, decay: float, distance: float, patient: boo
     return Curve(times, errors * problem.nodes / distance)
 
 
-def _quick(plan: Plan) -> int | None:
-    """Numbers in the state up to which what is exact takes seconds; None where it always does."""
-    if not isinstance(plan.method, RoundMethod):
-        return QUICK_STATES
-    masks = _masks(plan)
-    return QUICK_COMPRESSED if masks is not None and masks.are_drawn else None
+def _takes_long(plan: Plan) -> str:
+    """Why what is exact takes more than seconds; empty where it does not, or is refused at once.
+
+    The work is the cube of the numbers in a state, for each that differs; and to find a step, as
+    many plays of a period as there are numbers.
+    """
+    size, axes = _at_once(plan)
+    quick, period, method = QUICK_STATES, 1, plan.method
+    if isinstance(method, RoundMethod):
+        masks, compressor = _masks(plan), plan.tuning.compressor
+        if size > MOST_STATES or (masks is None and compressor is not None):
+            return ""
+        drawn = masks is not None and masks.are_drawn
+        by_coin = method.chance(plan.tuning.params) < 1
+        quick = QUICK_SECOND_MOMENT if drawn or by_coin else QUICK_ROUNDS
+        period = period_of(method, plan.tuning)
+    if axes * size * (size**2 + A_ROUND * (period - 1)) <= quick**3:
+        return ""
+    times = f", {axes} times" if axes > 1 else ""
+    rounds = f", {period:,} rounds in turn" if period > 1 else ""
+    return f"{size:,} numbers at once{times}{rounds}"
 
 
 def _masks(plan: Plan) -> Masks | None:
@@ -365,12 +379,15 @@ def _masks(plan: Plan) -> Masks | None:
     return None if Q is None else Q.masks(plan.parts.problem.dimension)
 
 
-def _at_once(plan: Plan) -> int:
-    """Numbers in the state of what does not decouple."""
+def _at_once(plan: Plan) -> tuple[int, int]:
+    """Numbers in the state of what does not decouple, and how many such states differ."""
     problem = plan.parts.problem
-    decouple = Quadratics.of(problem).curvatures_under(_masks(plan)) is not None
-    together = 1 if decouple else problem.dimension
-    return problem.nodes * len(plan.method.blocks) * together
+    curvatures = Quadratics.of(problem).curvatures_under(_masks(plan))
+    numbers = problem.nodes * len(plan.method.blocks)
+    if curvatures is None:
+        return numbers * problem.dimension, 1
+    alike = np.round(curvatures / np.abs(curvatures).max(), DIGITS)
+    return numbers, np.unique(alike, axis=1).shape[1]
 
 
 def _of_method(

@@ -133,9 +133,7 @@ def _decay(method: RoundMethod, tuning: Tuning, hessians: np.ndarray, masks: Mas
         most = f"at most {MOST_STATES} are possible"
         raise InputError("network", f"{size} numbers in the state of {method.name}", most)
     f = Problem.quadratic(hessians, np.zeros((n, d)))
-    period = len(tuning.network.graphs)
-    if method.cycle is not None:
-        period = math.lcm(period, int(getattr(tuning.params, method.cycle)))
+    period = period_of(method, tuning)
     chance = method.chance(tuning.params)
     for at_random, what in ((chance < 1, "a coin"), (masks is not None, "compressed messages")):
         if at_random and period > 1:
@@ -154,6 +152,14 @@ def _decay(method: RoundMethod, tuning: Tuning, hessians: np.ndarray, masks: Mas
     if abs(grown - 1) < CONSERVED:
         raise conserves(method)
     return -math.log(grown) / period if grown > 0 else math.inf
+
+
+def period_of(method: RoundMethod, tuning: Tuning) -> int:
+    """After how many rounds a method is where it was: in its sequence of graphs, and its own."""
+    period = len(tuning.network.graphs)
+    if method.cycle is not None:
+        period = math.lcm(period, int(getattr(tuning.params, method.cycle)))
+    return period
 
 
 def _growth(heads: np.ndarray, tails: np.ndarray, chance: float) -> float:

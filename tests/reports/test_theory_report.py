@@ -8,11 +8,14 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
+import dadao_sim.reports.theory as theory_module
 from dadao_sim import simulate
 from dadao_sim.cli.main import app
 from dadao_sim.errors import InputError
 from dadao_sim.plotting.theory import theory_figure
-from dadao_sim.reports.theory import theory_report
+from dadao_sim.reports.theory import predict, theory_report
+from dadao_sim.scenario.reading import load_scenario
+from dadao_sim.scenario.shipped import scenario_path
 from dadao_sim.simulation.study import Study
 
 SCENARIO = {
@@ -184,6 +187,70 @@ def test_large_second_moments_of_compressed_messages_are_left_to_the_patient():
     (method,) = theory_report(Study({**SCENARIO, **large})).methods
     assert "288 numbers at once" in method.predicted[0].why
     assert "--patient" in method.predicted[0].why
+
+
+LONG = {
+    "paper/barbell-logistic": ("adom_plus", "2,800 numbers at once"),
+    "paper/time-varying-regression": ("adom_plus", "3,500 numbers at once, 10 rounds in turn"),
+    "breast-cancer-sorted": ("msda", "3,720 numbers at once"),
+}
+
+
+@pytest.mark.parametrize("name", LONG)
+def test_what_takes_minutes_of_a_shipped_scenario_is_left_to_the_patient(name, monkeypatch):
+    monkeypatch.setattr(theory_module, "round_rate", pytest.fail)  # which is the work
+    label, said = LONG[name]
+    plan = Study(load_scenario(scenario_path(name))).plan((label, 0))
+    why = predict(plan, 1e-6).why
+    assert why == f"{said}: what is exact takes up to minutes; ask for it by --patient"
+
+
+def test_the_command_names_what_it_left_out(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "s.yaml").write_text(json.dumps({**SCENARIO, "repeats": 1}))
+    monkeypatch.setattr(theory_module, "QUICK_ROUNDS", 12)  # exact_diffusion: 10, two times
+    ran = CliRunner().invoke(app, ["theory", "s.yaml"])
+    (line,) = [line for line in ran.output.splitlines() if "--patient" in line]
+    assert line.startswith("exact_diffusion: ")
+    assert "10 numbers at once, 2 times: what is exact takes up to minutes" in line
+    patient = CliRunner().invoke(app, ["theory", "s.yaml", "--patient"]).output
+    assert "ask for it by" not in patient
+
+
+@pytest.mark.parametrize(
+    ("changed", "most", "is_long"),
+    [
+        ({}, 13, False),  # two axes: 2 x 10^3 and 12.6^3
+        ({}, 12, True),
+        ({"algorithms": ["scaffnew"]}, 12, False),  # which a coin changes has its own bound
+        ({"network": {"sequence": {"graph": "cycle", "nodes": 5, "length": 3}}}, 13, True),
+        ({"network": {"sequence": {"graph": "cycle", "nodes": 5, "length": 3}}}, 300, False),
+    ],
+)
+def test_the_work_grows_with_axes_and_with_rounds_in_turn(monkeypatch, changed, most, is_long):
+    monkeypatch.setattr(theory_module, "QUICK_ROUNDS", most)
+    one = {**SCENARIO, "algorithms": ["gradient_tracking"], "repeats": 1, **changed}
+    if "sequence" not in one["network"]:
+        one = {**one, "algorithms": changed.get("algorithms", ["exact_diffusion"])}
+    (method,) = theory_report(Study(one)).methods
+    assert ("--patient" in method.predicted[0].why) == is_long
+    assert (method.predicted[0].decay is None) == is_long
+
+
+@pytest.mark.parametrize(
+    ("algorithm", "said"),
+    [
+        ({"name": "lead", "compression": {"kind": "natural"}}, "messages by natural"),
+        ({"name": "adom_plus"}, "at most 4000 are possible"),
+    ],
+)
+def test_what_patience_does_not_help_with_is_said_at_once(algorithm, said):
+    data = {"kind": "synthetic", "dim": 60, "samples_per_node": 3}
+    problem = {"kind": "ridge", "mu": 0.1, "data": data}
+    large = {"problem": problem, "network": {"graph": "cycle", "nodes": 12}, "repeats": 1}
+    (method,) = theory_report(Study({**SCENARIO, **large, "algorithms": [algorithm]})).methods
+    assert said in method.predicted[0].why
+    assert "--patient" not in method.predicted[0].why
 
 
 def test_the_figure_has_an_exact_line_for_each_that_is_known(report, result):
