@@ -113,13 +113,12 @@ def worlds_of(study: Study, result: Result) -> list[WorldReport]:
 
 def files_read(manifest: Mapping[str, Any]) -> list[str]:
     """The files that the scenario of a manifest names, its plug-ins among them."""
-    plugins = [plugin["file"] for plugin in manifest.get("plugins", ())]
     if "inputs" in manifest:
-        return [*plugins, *manifest["inputs"]]
+        return [*map(str, manifest["scenario"].get("plugins", ())), *manifest["inputs"]]
     try:
         return list(map(str, files_named(scenario_as_run(manifest))))
     except InputError:
-        return plugins
+        return [plugin["file"] for plugin in manifest.get("plugins", ())]
 
 
 def scenario_text(scenario: Mapping[str, Any]) -> str:

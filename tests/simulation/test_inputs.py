@@ -129,6 +129,8 @@ def test_untouched_files_are_no_news(ran):
     assert {"r0-network", "r0-timeline"} <= set(read.data)
     assert "Left out" not in read.text
     assert "Not known" not in read.text
+    listed = read.text.partition("It reads what is not in this page:")[2].split()
+    assert listed[:4] == list(SCENARIO["plugins"]) + list(result.manifest["inputs"])
     for name in FILES:
         (ran / name).touch()
     assert again(result) == [""] * 4
