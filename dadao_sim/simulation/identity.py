@@ -91,7 +91,8 @@ def changed_input(manifest: Mapping[str, Any], inputs: Mapping[str, str | None])
     """Which file of a result is another one among ``inputs``, under the name that it had, and how;
     empty where none is.
     """
-    for name, content in (manifest.get("inputs") or {}).items():
+    held = manifest.get("inputs")
+    for name, content in held.items() if isinstance(held, Mapping) else ():
         if inputs.get(name, content) != content:
             how = "is gone" if inputs[name] is None else "has changed since it was run"
             return f"file {name} {how}"

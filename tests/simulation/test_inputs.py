@@ -198,6 +198,8 @@ def test_an_older_result_of_these_files_is_known_by_its_ground(ran):
 )
 def test_digests_that_are_none_are_refused(ran, inputs, said):
     assert said in said_by(lambda: saved(ran, inputs=inputs))
+    more = {**SCENARIO, "seed": 1}
+    assert "out holds" in said_by(lambda: simulate(more, out="out", resume=True))
 
 
 def test_a_scenario_with_other_files_than_were_read_is_refused(ran):
