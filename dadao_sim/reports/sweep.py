@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from dadao_sim.errors import InputError, within
-from dadao_sim.reports.theory import COUNTS, TheoryReport, theory_report
+from dadao_sim.reports.theory import COUNTS, MethodTheory, TheoryReport, theory_report
 from dadao_sim.results.summary import percentile
 from dadao_sim.simulation.identity import scenario_as_run
 from dadao_sim.simulation.study import Study
@@ -24,6 +24,10 @@ if TYPE_CHECKING:
     from dadao_sim.results.sweep import SweepResult, Value
 
 CONFIDENCE = 0.95
+EXACT, SLOPE, THEOREM = KINDS = ("exact", "slope only", "theorem")
+"""Of a line of theory: read off expected curves, from an error of 1 at the exact exponents, or
+enough by a theorem.
+"""
 MOST_FACETS = 2  # swept keys that are rows and columns of a figure
 
 
@@ -81,8 +85,8 @@ def _standard_errors(free: int) -> float:
 class Line:
     """One algorithm in one facet: its cost (k,) at the values ``x`` (k,) of a swept key.
 
-    ``theory`` is what is expected exactly, else what a theorem promises (``exact`` says which);
-    nan where neither is known.
+    ``theory`` is what is known of it, the same at all x, and ``kind`` is what that is (see KINDS);
+    nan where it is nothing.
     """
 
     algorithm: str
@@ -91,7 +95,7 @@ class Line:
     p10: NDArray[np.float64]
     p90: NDArray[np.float64]
     theory: NDArray[np.float64]
-    exact: bool
+    kind: str
 
     @property
     def fit(self) -> PowerLaw | None:
@@ -140,7 +144,7 @@ class Against:
                         "low": math.nan if fit is None else fit.low,
                         "high": math.nan if fit is None else fit.high,
                         "theory": math.nan if theory is None else theory.exponent,
-                        "theory_is": "" if theory is None else ("exact", "theorem")[not line.exact],
+                        "theory_is": "" if theory is None else line.kind,
                     }
                 )
         return rows
@@ -295,16 +299,15 @@ def _line(
     group: DataFrame,
     key: str,
     quantity: str,
-    predicted: Mapping[tuple[int, str, str], tuple[float, bool]],
+    predicted: Mapping[tuple[int, str, str], tuple[float, str]],
 ) -> Line:
     columns: dict[float, list[float]] = {}
     theory: dict[float, float] = {}
-    exact = True
+    kind = ""
     for x, cell, cost in zip(group[key], group["cell"], group[quantity], strict=True):
         columns.setdefault(float(x), []).append(float(cost))
         if (cell, label, quantity) in predicted:
-            theory[float(x)], is_exact = predicted[cell, label, quantity]
-            exact = exact and is_exact
+            theory[float(x)], kind = predicted[cell, label, quantity]
     order = sorted(columns)
     spent = np.array([[percentile(columns[x], p) for p in (50, 10, 90)] for x in order])
     return Line(
@@ -314,15 +317,15 @@ def _line(
         p10=spent[:, 1],
         p90=spent[:, 2],
         theory=np.array([theory.get(x, math.nan) for x in order]),
-        exact=exact,
+        kind=kind,
     )
 
 
 def predictions(
     result: SweepResult, costs: DataFrame, accuracy: float
-) -> dict[tuple[int, str, str], tuple[float, bool]]:
-    """By cell, algorithm and count, what theory says it costs to reach the accuracy, and whether
-    that is exact: a line is exact in all cells or by the theorem in all.
+) -> dict[tuple[int, str, str], tuple[float, str]]:
+    """By cell, algorithm and count, what theory says it costs to reach the accuracy, and of which
+    of the KINDS that is: the first that is known in all cells of the algorithm.
     """
     reports: dict[int, TheoryReport] = {}
     for number in costs["cell"].unique().tolist():
@@ -334,13 +337,28 @@ def predictions(
     found = {}
     for label in labels:
         of = {k: m for k, r in reports.items() for m in r.methods if m.algorithm == label}
+        ways = _ways(of, accuracy)
         for count in COUNTS:
-            exact = {k: m.costs[accuracy]["exact"][count] for k, m in of.items()}
-            whole = all(math.isfinite(value) for value in exact.values())
-            for k, method in of.items():
-                said = exact[k] if whole else method.costs[accuracy]["promised"][count]
-                found[k, label, count] = (said, whole)
+            whole = (
+                kind
+                for kind, said in ways.items()
+                if all(math.isfinite(counts[count]) for counts in said.values())
+            )
+            kind = next(whole, THEOREM)
+            found |= {(k, label, count): (ways[kind][k][count], kind) for k in of}
     return found
+
+
+def _ways(
+    of: Mapping[int, MethodTheory], accuracy: float
+) -> dict[str, dict[int, Mapping[str, float]]]:
+    """By kind and cell, the counts of an algorithm; of exact ones where all of them are."""
+    ways: dict[str, dict[int, Mapping[str, float]]] = {}
+    if all(method.predicted[0].crosses(accuracy) for method in of.values()):
+        ways[EXACT] = {k: method.costs[accuracy]["exact"] for k, method in of.items()}
+    ways[SLOPE] = {k: method.predicted[0].slope(accuracy) for k, method in of.items()}
+    ways[THEOREM] = {k: method.costs[accuracy]["promised"] for k, method in of.items()}
+    return ways
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -35,9 +35,11 @@ TINY = np.finfo(float).tiny
 NEVER, AT_ONCE = "never", "at once"  # counts, and decays, that are infinite
 COUNTS = ("communications", "gradients", "time")
 POINTS = 60  # of an expected curve
+STRETCHED = (1, 2, 4)  # times as long a curve where it has not come down yet
 PAST = 1.3  # times the time at which the slope alone says that an accuracy is reached
 CURVE_STATES = 100  # numbers in what is worked out at once, up to which a whole expected curve is
 CURVE_EVENTS = 50_000  # that happen until its end, up to which it takes seconds
+CURVE_WORK = 2e9  # multiplications of a curve of rounds, up to which it does
 QUICK_STATES = 400  # and the slope alone; above, it takes from seconds to minutes
 QUICK_ROUNDS = 1_500  # the same of rounds: the spectral radius of one matrix
 A_ROUND = 200_000  # multiplications that take as long as to play one, however small
@@ -48,13 +50,19 @@ QUICK_SECOND_MOMENT = 250  # the same of rounds that a coin or random masks chan
 
 @dataclass(frozen=True)
 class Curve:
-    """Expected accuracies (k,) at ``times`` (k,)."""
+    """Expected accuracies (k,) at ``times`` (k,), of ``rounds`` after each of them."""
 
     times: np.ndarray
     accuracies: np.ndarray
+    rounds: bool = False
 
     def reached(self, accuracy: float) -> float | None:
-        """From when on they are at most ``accuracy``; None where they end above it."""
+        """From when on they are at most ``accuracy``, of rounds the first after which they are, as
+        a run is measured; None where they end above it.
+        """
+        if self.rounds:
+            below = np.flatnonzero(self.accuracies <= accuracy)
+            return float(self.times[below[0]]) if below.size else None
         above = np.flatnonzero(self.accuracies > accuracy)
         after = int(above[-1]) + 1 if above.size else 0
         if after == len(self.times):
@@ -117,6 +125,16 @@ class Predicted:
         else:
             time = math.inf if self.curve.is_flat(self.decay) else math.nan
         return self._counts(time) if math.isfinite(time) else dict.fromkeys(COUNTS, time)
+
+    def crosses(self, accuracy: float) -> bool:
+        """Whether the curve is known as far as that, so that the exact counts are read off it."""
+        return self.curve is not None and self.curve.reached(accuracy) is not None
+
+    def slope(self, accuracy: float) -> dict[str, float]:
+        """The counts from an error of 1 at the exact exponent, whether the curve is known or not;
+        nan of what ends elsewhere.
+        """
+        return replace(self, curve=None).exact(accuracy)
 
     def _counts(self, time: float) -> dict[str, float]:
         if self.rounds:
@@ -333,22 +351,36 @@ def _exact(plan: Plan, patient: bool) -> tuple[float, bool]:
 
 
 def _curve(plan: Plan, least: float, decay: float, distance: float, patient: bool) -> Curve | None:
-    """The expected curve down to ``least``; None of methods of rounds, and where it is large or,
+    """The expected curve down to ``least``; None where there is none, and where it is large or,
     unless ``patient``, long.
     """
-    if isinstance(plan.method, RoundMethod) or _at_once(plan)[0] > CURVE_STATES:
+    rounds = isinstance(plan.method, RoundMethod)
+    if not rounds and _at_once(plan)[0] > CURVE_STATES:
         return None
-    problem = plan.parts.problem
-    times = np.linspace(0, -PAST * math.log(least) / decay, POINTS)
-    events = times[-1] * (plan.tuning.communications + problem.nodes)
-    if events > CURVE_EVENTS and not patient:
-        return None
-    errors = expected_curve(
-        *(plan.method, problem, plan.network, times),
-        *(overrides_of(plan.spec), options_of(plan.spec)),
-        None if plan.method.needs_averaging else plan.x0,
-    )
-    return Curve(times, errors * problem.nodes / distance)
+    problem, curve = plan.parts.problem, None
+    args = plan.method, problem, plan.network
+    changed = overrides_of(plan.spec), options_of(plan.spec)
+    start = None if plan.method.needs_averaging else plan.x0
+    slope = -PAST * math.log(least) / decay
+    for stretched in STRETCHED:
+        if rounds:
+            times = np.arange(math.ceil(stretched * slope) + 2, dtype=float)
+            long = len(times) * _at_once(plan)[0] ** 2 > CURVE_WORK
+        else:
+            times = np.linspace(0, stretched * slope, stretched * POINTS)
+            long = times[-1] * (plan.tuning.communications + problem.nodes) > CURVE_EVENTS
+        if long and not patient:
+            break
+        try:
+            errors = expected_curve(*args, times, *changed, start)
+        except InputError:
+            if rounds:  # that draw, or are not the same each time
+                return None
+            raise
+        curve = Curve(times, errors * problem.nodes / distance, rounds)
+        if curve.reached(least) is not None or curve.is_flat(decay):
+            break
+    return curve
 
 
 def _takes_long(plan: Plan) -> str:

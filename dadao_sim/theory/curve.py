@@ -1,4 +1,4 @@
-"""The expected mean square error of an asynchronous method over time, without a run."""
+"""The expected mean square error of a method over time, without a run."""
 
 import math
 from collections.abc import Mapping
@@ -10,10 +10,13 @@ from scipy.sparse.linalg import expm_multiply
 
 from dadao_sim.algorithms.contract.method import Method
 from dadao_sim.algorithms.contract.options import NO_OPTIONS, Options
+from dadao_sim.algorithms.contract.registry import get_method
+from dadao_sim.algorithms.contract.rounds import RoundMethod
 from dadao_sim.compiled.threads import one_blas_thread
 from dadao_sim.errors import InputError
 from dadao_sim.given import reals
 from dadao_sim.theory.rest import Part, parts_of
+from dadao_sim.theory.round_curve import round_curve
 from dadao_sim.theory.second_moment import generator
 from dadao_sim.theory.setting import Setting
 from dadao_sim.theory.steps import step_map
@@ -42,7 +45,8 @@ def expected_curve(
     On quadratics, exactly. The start is that of a run from ``x0``: (d,) or (n, d), zeros by
     default. With ``options.batch_size`` the gradients are those of minibatches. Time and memory
     grow with the square of nodes x blocks, for each axis along which the nodes decouple, and of
-    nodes x blocks x d where they do not.
+    nodes x blocks x d where they do not. Of a method of rounds the curve is its own: a unit of time
+    is a round.
 
     Raises InputError as ``exact_rate``, for problems that are not quadratic (with batch_size: not
     of squares), and for times that do not ascend from 0.
@@ -50,6 +54,11 @@ def expected_curve(
     t = reals("times", times)
     if t.ndim != 1 or not np.isfinite(t).all() or (np.diff(t, prepend=0.0) < 0).any():
         raise InputError("times", "they do not ascend from 0", "give a row of times, t >= 0")
+    method = method if isinstance(method, Method) else get_method(method)
+    if isinstance(method, RoundMethod):
+        rounds = np.floor(t + NEARLY).astype(int)
+        most = int(rounds.max(initial=0))
+        return round_curve(method, problem, network, most, overrides, options, x0)[rounds]
     setting = Setting.of(method, problem, network, overrides, options)
     errors = np.zeros(len(t))
     for part in parts_of(setting, x0, options.batch_size):

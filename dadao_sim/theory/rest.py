@@ -3,15 +3,19 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from dadao_sim.algorithms.contract.method import Method
 from dadao_sim.errors import InputError
 from dadao_sim.given import reals
 from dadao_sim.theory.linear_events import LinearEvents
 from dadao_sim.theory.minibatches import GradientNoise
 from dadao_sim.theory.setting import Setting
+
+if TYPE_CHECKING:
+    from dadao_sim.problems import Problem
 
 STILL = 1e-8  # by which a point at rest may move, relative
 FIXED = 1e-10  # what events may read at a fixed point, relative
@@ -95,15 +99,23 @@ def parts_of(setting: Setting, x0: Any, batch_size: int | None) -> Iterator[Part
         yield Part(name, events, (start @ axis).ravel(), np.full(n, q.x_star @ axis), None)
 
 
-def _start(setting: Setting, x0: Any) -> np.ndarray:
-    """All blocks at time 0, (n, b, d), as in a run from ``x0``: (d,), (n, d), or zeros."""
-    n, d, method = setting.problem.nodes, setting.problem.dimension, setting.method
+def rows_of_start(method: Method, problem: "Problem", x0: Any) -> np.ndarray:
+    """Where the nodes start, (n, d), in a run from ``x0``: (d,), (n, d), or zeros. InputError for
+    one that is no start.
+    """
+    n, d = problem.nodes, problem.dimension
     rows = np.zeros(d) if x0 is None else reals("x0", x0)
     if rows.shape not in {(d,), (n, d)} or not np.isfinite(rows).all():
         raise InputError("x0", f"shape {rows.shape} given", f"({d},) or ({n}, {d}) finite numbers")
     if x0 is not None and method.needs_averaging:
         raise InputError("x0", f"{method.name} starts at the points it averages", "leave x0 out")
-    x = method.starts_at(setting.problem, np.array(np.broadcast_to(rows, (n, d))))
-    values = method.initial_values(n, d, x, {})
+    return method.starts_at(problem, np.array(np.broadcast_to(rows, (n, d))))
+
+
+def _start(setting: Setting, x0: Any) -> np.ndarray:
+    """All blocks at time 0, (n, b, d), as in a run from ``x0``."""
+    method, problem = setting.method, setting.problem
+    x = rows_of_start(method, problem, x0)
+    values = method.initial_values(problem.nodes, problem.dimension, x, {})
     method.start(values)
     return np.stack([values[block] for block in method.blocks], axis=1)
