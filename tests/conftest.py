@@ -5,6 +5,7 @@ import sys
 
 import hypothesis
 import pytest
+from nine_cells import run_whole
 
 from dadao_sim.cli import main
 
@@ -43,6 +44,12 @@ def _own_cache_of_rates(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("DADAO_SIM_RATES_CACHE", str(tmp_path_factory.mktemp("rates")))
         yield
+
+
+@pytest.fixture(scope="session")
+def nine_cells(tmp_path_factory):
+    """The folder of the sweep of nine cells, made once and not to be written to."""
+    return run_whole(tmp_path_factory.mktemp("nine"))
 
 
 @pytest.fixture

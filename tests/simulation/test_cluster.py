@@ -1,5 +1,6 @@
 """On a real scheduler with two workers: the same bytes, also where one of them is killed."""
 
+import json
 import os
 import signal
 import subprocess
@@ -8,6 +9,7 @@ import time
 
 import pytest
 from kills import files_of
+from nine_cells import BASE
 
 import dadao_sim
 from dadao_sim import simulate
@@ -99,6 +101,46 @@ def test_a_worker_that_is_killed_changes_no_byte(scheduler, tmp_path):
     assert (tmp_path / "dies" / "dead").is_dir()  # one was killed
     assert not result.failed
     assert files_of(tmp_path / "far" / "s") == files_of(tmp_path / "here" / "s")
+
+
+def lost_and_made_again(story, key):
+    """Whether a task was taken from a worker before it had an answer, and then given one."""
+    moves = [event[1:3] for event in story if event[0] == key]
+    lost = [k for k, move in enumerate(moves) if move[0] == "processing" and move[1] != "memory"]
+    return bool(lost) and ("processing", "memory") in moves[lost[0] :]
+
+
+def test_nine_cells_lose_a_worker_half_way_and_no_byte(nine_cells, scheduler, tmp_path):
+    """Five methods, three repeats: a worker that has tasks is killed, and these run elsewhere."""
+    finished, lost = [], []
+
+    def tick(cell, key, *_):
+        finished.append((str(cell), key))
+        if lost or len(finished) < 60:
+            return
+        address, pid = next(iter(workers.items()))
+        os.kill(pid, signal.SIGSTOP)
+        time.sleep(0.2)  # what it has said before arrives
+        lost.extend(client.processing()[address])
+        os.kill(pid, signal.SIGKILL if lost else signal.SIGCONT)
+
+    (tmp_path / "s.json").write_text(json.dumps(BASE))
+    with cluster(str(scheduler)) as others:
+        client = distributed.default_client()
+        client.wait_for_workers(2, timeout=60)
+        workers = client.run(os.getpid)
+        result = sweep(tmp_path / "s.json", out=tmp_path / "r", others=others, tick=tick)
+        story = client.run_on_scheduler(
+            lambda keys, dask_scheduler: [e[:3] for e in dask_scheduler.story(*keys)], lost
+        )
+    assert lost
+    assert all(lost_and_made_again(story, key) for key in lost)
+    assert len(finished) == len(set(finished)) == 9 * 5 * 3
+    assert not result.failed
+    made, wanted = files_of(tmp_path / "r"), files_of(nine_cells)
+    drawn = {name for name in wanted if name.startswith("figures/")}  # by the command
+    assert made == {name: wanted[name] for name in wanted.keys() - drawn}
+    assert {"cells.parquet", "summary.csv", "sweep.json"} <= set(made)
 
 
 def test_one_scenario_runs_there_too(tmp_path):

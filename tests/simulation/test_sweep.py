@@ -8,14 +8,12 @@ import numpy as np
 import pandas as pd
 import pytest
 from kills import Process, files_of
-from matplotlib.figure import Figure
+from nine_cells import BASE
 
 from dadao_sim import simulate
-from dadao_sim.cli import main
 from dadao_sim.cli.looks import LookOptions
 from dadao_sim.cli.sweeps import SweepOptions, draw_sweep
 from dadao_sim.errors import InputError
-from dadao_sim.plotting import curves
 from dadao_sim.results.result import load_result
 from dadao_sim.results.summary import summarise
 from dadao_sim.results.sweep import load_sweep
@@ -23,23 +21,6 @@ from dadao_sim.scenario.reading import load_file, sweep_from_mapping
 from dadao_sim.simulation.study import Study
 from dadao_sim.simulation.sweep import sweep
 
-BASE = {
-    "name": "swept",
-    "repeats": 3,
-    "problem": {
-        "kind": "least_squares",
-        "data": {"kind": "synthetic", "dim": 2, "samples_per_node": 4, "condition_number": 10},
-    },
-    "network": {"graph": "path", "nodes": 4},
-    "algorithms": ["dadao", "continuized", "msda", "nids", "gradient_tracking"],
-    "stop": {"time": 6.0, "accuracy": 1e-2},
-    "record": {"points": 5},
-    "report": {"accuracies": [0.5, 1e-2], "cost": {"gradient": 2.0}},
-    "sweep": {
-        "network.nodes": [3, 4, 5],
-        "network": {kind: {"graph": kind} for kind in ("path", "star", "complete")},
-    },
-}
 FEW = BASE | {
     "repeats": 1,
     "algorithms": ["dadao", "nids"],
@@ -236,19 +217,12 @@ def test_what_python_gave_is_kept_as_a_file_has_it(tmp_path):
 
 
 @pytest.mark.slow
-def test_killed_ten_times_it_loses_nothing(tmp_path, monkeypatch):
+def test_killed_ten_times_it_loses_nothing(nine_cells, tmp_path):
     """Five methods, three repeats, nine cells; SIGKILL before a random change of the disk."""
-    monkeypatch.setattr(curves, "panel_figure", lambda _: Figure((1, 1)))
     arguments = ("run", "s.json", "--out", "r", "--resume")
-    for name in ("whole", "killed"):
-        (tmp_path / name).mkdir()
-        (tmp_path / name / "s.json").write_text(json.dumps(BASE))
-    monkeypatch.chdir(tmp_path / "whole")
-    monkeypatch.setattr("sys.argv", ["dadao-sim", *arguments])
-    with pytest.raises(SystemExit) as ended:
-        main.main()
-    assert not ended.value.code
-    assert len(load_sweep(tmp_path / "whole" / "r").costs) == 9 * 5 * 3 * 2
+    (tmp_path / "killed").mkdir()
+    (tmp_path / "killed" / "s.json").write_text(json.dumps(BASE))
+    assert len(load_sweep(nine_cells).costs) == 9 * 5 * 3 * 2
     rng = random.Random(0)
     kills = 0
     while kills < 10:
@@ -259,7 +233,7 @@ def test_killed_ten_times_it_loses_nothing(tmp_path, monkeypatch):
         kills += 1
     assert kills == 10
     assert Process(tmp_path / "killed", *arguments).end()[0] == 0
-    assert files_of(tmp_path / "killed" / "r") == files_of(tmp_path / "whole" / "r")
+    assert files_of(tmp_path / "killed" / "r") == files_of(nine_cells)
 
 
 @pytest.mark.parametrize("jobs", [1, 2])
