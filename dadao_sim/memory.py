@@ -13,6 +13,10 @@ except ImportError:  # not on Windows
     resource = None  # type: ignore[assignment]
 
 
+class NoRoom(InputError):
+    """What is asked for takes more memory than is free."""
+
+
 class Need(NamedTuple):
     """Something that takes ``bytes`` of memory, known from numbers alone: ``what``, in words, and
     the argument ``where`` that makes it large.
@@ -35,7 +39,7 @@ def require_room(*needs: Need) -> None:
     if total > free:
         largest = max(needs, key=lambda need: need.bytes)
         wrong = f"{largest.what} would take {_size(total)} of memory, of which {_size(free)}"
-        raise InputError(largest.where, f"{wrong} are free", "make it smaller")
+        raise NoRoom(largest.where, f"{wrong} are free", "make it smaller")
 
 
 def _size(bytes: float) -> str:

@@ -18,7 +18,9 @@ if TYPE_CHECKING:
     from dadao_sim.results.result import Result
     from dadao_sim.scenario.model import Scenario
     from dadao_sim.scenario.sweep import Sweep
+    from dadao_sim.simulation.estimate import Estimate
     from dadao_sim.simulation.study import Study
+    from dadao_sim.simulation.sweep import SweepEstimate
     from dadao_sim.simulation.workers import Others
 
 INTERRUPTED = 130  # the shell's code for Ctrl-C
@@ -151,13 +153,17 @@ def _run_sweep(asked: "Sweep", folder: Path, how: dict[str, Any]) -> None:
     from dadao_sim.files import check_outputs
     from dadao_sim.plotting.style import FIGURE, save_figure
     from dadao_sim.simulation.progress import Progress
-    from dadao_sim.simulation.sweep import sweep
+    from dadao_sim.simulation.sweep import check_sweep_folder, estimate_sweep, sweep
 
     names = [*(f"communications-{key}" for key in asked.keys), "communications-profile"]
     drawn = [folder / "figures" / f"{name}.{suffix}" for name in names for suffix in ("png", "pdf")]
     check_outputs({path.name: (path, FIGURE) for path in drawn}, overwrite=how["overwrite"])
     cells, runs = len(asked.cells), sum(_runs(cell.scenario) for cell in asked.cells)
+    check_sweep_folder(folder, resume=how["resume"], overwrite=how["overwrite"])
+    estimate = estimate_sweep(asked, folder, overwrite=how["overwrite"])
     say(f"{asked.name}: {cells} cells, {runs} runs; swept: {', '.join(asked.keys)}")
+    if estimate.cells:
+        say(_of_cells(estimate, how["jobs"]))
     with _broken_off(folder), Progress(asked.name, runs, console()) as bars:
         result = sweep(asked, out=folder, tick=bars.tick_of_cell, **how)
     done = result.summary[result.summary["reason"] == ""]
@@ -281,9 +287,22 @@ def _announcement(study: "Study", jobs: int) -> str:
     """What the run will take at most, said beforehand."""
     scenario, estimate = study.scenario, study.estimate()
     seconds = estimate.seconds / min(jobs, len(scenario.algorithms) * scenario.repeats)
+    runs = f"{len(scenario.algorithms)} algorithms x {scenario.repeats} repeats"
+    return f"{scenario.name}: {runs}; {_at_most(estimate, seconds, jobs)}"
+
+
+def _of_cells(estimate: "SweepEstimate", jobs: int) -> str:
+    """The same of the cells of a sweep that remain to be played."""
+    whole = estimate.whole
+    which = f"{estimate.remaining} to play"
+    if estimate.cells < estimate.remaining:
+        which += f", {estimate.cells} of them"
+    return f"{which}: {_at_most(whole, whole.seconds / jobs, jobs)}"
+
+
+def _at_most(estimate: "Estimate", seconds: float, jobs: int) -> str:
     memory = estimate.memory * jobs / 2**20
     return (
-        f"{scenario.name}: {len(scenario.algorithms)} algorithms x {scenario.repeats} repeats; "
         f"at most {estimate.events:,.0f} events, about {_duration(seconds)}, "
         f"{max(1, math.ceil(memory)):,} MiB of arrays"
     )

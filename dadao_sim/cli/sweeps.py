@@ -43,9 +43,9 @@ class SweepOptions:
         _option(metavar="KEY=VALUE", help="Of these cells only. May be repeated."),
     ] = None
     accuracy: Annotated[
-        float | None, _option(help="One of the report's. [default: the smallest]")
+        float | None, _option(help="One of the report's. [default: the smallest of all cells]")
     ] = None
-    theory: Annotated[bool, _option("--theory", help="What theory says of each cell, dotted.")] = (
+    theory: Annotated[bool, _option("--theory", help="What theory says of each cell.")] = (
         False
     )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,7 +22,18 @@ from dadao_sim.plotting.style import (
     new_figure,
     paper,
 )
-from dadao_sim.reports.sweep import Against, Facet, HeatMap, Line, Profile, short
+from dadao_sim.reports.sweep import (
+    EXACT,
+    KINDS,
+    SLOPE,
+    THEOREM,
+    Against,
+    Facet,
+    HeatMap,
+    Line,
+    Profile,
+    short,
+)
 from dadao_sim.results.axes import axis_named
 from dadao_sim.results.latex import power
 from dadao_sim.results.look import Look
@@ -37,15 +48,17 @@ if TYPE_CHECKING:
 
 LOOK = Look()  # where nothing is asked for
 PANEL = 1.75  # inches, the height of one
-THEORY: dict[str, Any] = {"linestyle": (0, (1, 1.5)), "linewidth": 0.9, "zorder": 1}
+THEORY: dict[str, Any] = {"linewidth": 0.9, "zorder": 1}
+DASHES: dict[str, Any] = {EXACT: (0, (1, 1.5)), SLOPE: (0, (1, 4)), THEOREM: (0, (5, 3))}
 
 
 def against_figure(found: Against, result: SweepResult, look: Look = LOOK) -> Figure:
     """Medians and 10-90 % ranges on two logarithms, a panel per facet, all on one scale. The x axis
     is linear where a value has no logarithm.
 
-    In each panel the exponent of the fit with its 95 % interval, and dotted what theory says. Where
-    the median never got there, there is no mark.
+    In each panel the exponent of the fit with its 95 % interval, and what theory says: dotted what
+    is exact, in sparse dots what is by the slope only, dashed what a theorem promises. Where the
+    median never got there, there is no mark.
 
     Raises InputError where nothing got there, and for a look that such a figure cannot have.
     """
@@ -64,7 +77,8 @@ def against_figure(found: Against, result: SweepResult, look: Look = LOOK) -> Fi
         raise InputError("accuracy", f"no algorithm reached {found.accuracy:g} in any cell")
     xs = sorted({float(x) for f in found.facets for line in f.lines for x in line.x})
     with paper(look.font):
-        figure, handles = _begun(drawn, width, PANEL * rows, look)
+        kinds = _kinds_of(found, drawn)
+        figure, handles = _begun(drawn, width, PANEL * rows, look, kinds)
         panels = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
         for axes, facet in zip(panels.flat, found.facets, strict=False):
             _panel(axes, facet, drawn)
@@ -76,7 +90,7 @@ def against_figure(found: Against, result: SweepResult, look: Look = LOOK) -> Fi
             finish_ticks(axes)
         figure.supxlabel(drawable(short(found.key)), fontsize=8)
         figure.supylabel(f"{axis.short_label} to accuracy {power(found.accuracy)}", fontsize=8)
-        add_legend(figure, handles, _columns(drawn, width), look.legend, look.title)
+        add_legend(figure, handles, _columns(drawn, width, kinds), look.legend, look.title)
     return figure
 
 
@@ -189,20 +203,40 @@ def _grid(facets: Sequence[Facet]) -> tuple[int, int]:
     return math.ceil(len(facets) / columns), columns
 
 
-def _columns(drawn: dict[str, Drawn], width: float) -> int:
-    return legend_columns([one.name for one in drawn.values()], width)
+def _kinds_of(found: Against, drawn: Mapping[str, Drawn]) -> list[str]:
+    """What the lines of theory are."""
+    there = {
+        line.kind
+        for facet in found.facets
+        for line in facet.lines
+        if line.algorithm in drawn and np.isfinite(line.theory).all()
+    }
+    return [kind for kind in KINDS if kind in there]
+
+
+def _columns(drawn: dict[str, Drawn], width: float, kinds: Sequence[str] = ()) -> int:
+    return legend_columns([*(one.name for one in drawn.values()), *map(_named, kinds)], width)
+
+
+def _named(kind: str) -> str:
+    return f"theory: {kind}"
 
 
 def _begun(
-    drawn: dict[str, Drawn], width: float, height: float, look: Look
+    drawn: dict[str, Drawn], width: float, height: float, look: Look, kinds: Sequence[str] = ()
 ) -> tuple[Figure, list[Any]]:
     """A figure with room for its panels and its legend, and what the legend shows."""
     from matplotlib.lines import Line2D
 
-    rows = math.ceil(len(drawn) / _columns(drawn, width))
+    rows = math.ceil((len(drawn) + len(kinds)) / _columns(drawn, width, kinds))
     height += LEGEND_ROW * (rows + 1.5) + TITLE * (look.title is not None)
     figure = new_figure(width, look.height or height, look.font)
-    return figure, [Line2D([], [], label=one.name, **one.style.line) for one in drawn.values()]
+    handles = [Line2D([], [], label=one.name, **one.style.line) for one in drawn.values()]
+    for kind in kinds:
+        handles.append(
+            Line2D([], [], label=_named(kind), color="0.3", linestyle=DASHES[kind], **THEORY)
+        )
+    return figure, handles
 
 
 def _panel(axes: Axes, facet: Facet, drawn: dict[str, Drawn]) -> None:
@@ -221,7 +255,8 @@ def _panel(axes: Axes, facet: Facet, drawn: dict[str, Drawn]) -> None:
             line.x[there], middle, ranges, fmt="none", ecolor=style.colour, elinewidth=0.8, zorder=2
         )
         if np.isfinite(line.theory).all():
-            axes.plot(line.x, line.theory, color=style.colour, **THEORY)
+            dashes = DASHES[line.kind]
+            axes.plot(line.x, line.theory, color=style.colour, linestyle=dashes, **THEORY)
         if line.fit is not None:
             fits.append((shown, str(line.fit)))
     if facet.values:

@@ -334,7 +334,7 @@ def predictions(
             scenario = scenario_as_run(cell.result.manifest)
             reports[number] = theory_report(Study(scenario), accuracies=[accuracy])
     labels = {method.algorithm for report in reports.values() for method in report.methods}
-    found = {}
+    found: dict[tuple[int, str, str], tuple[float, str]] = {}
     for label in labels:
         of = {k: m for k, r in reports.items() for m in r.methods if m.algorithm == label}
         ways = _ways(of, accuracy)

@@ -1,5 +1,6 @@
 """From a sweep to its folder: every cell as `simulate` plays it, side by side."""
 
+import time
 from collections import defaultdict
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from contextlib import ExitStack, closing, nullcontext, suppress
@@ -9,9 +10,10 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 import dadao_sim
-from dadao_sim.errors import InputError
+from dadao_sim.errors import InputError, within
 from dadao_sim.files import as_path, check_folder_of
-from dadao_sim.results.folder import discard, is_empty, manifest_of, tidy
+from dadao_sim.memory import NoRoom
+from dadao_sim.results.folder import discard, is_empty, is_whole, manifest_of, tidy
 from dadao_sim.results.lock import FolderLock
 from dadao_sim.results.result import FinishedRun, RunKey, load_result
 from dadao_sim.results.sweep import (
@@ -29,6 +31,7 @@ from dadao_sim.results.sweep import (
 from dadao_sim.scenario.model import Scenario
 from dadao_sim.scenario.reading import load_file, sweep_from_mapping
 from dadao_sim.scenario.sweep import Cell, Sweep
+from dadao_sim.simulation.estimate import Estimate
 from dadao_sim.simulation.identity import source_digest
 from dadao_sim.simulation.interrupts import Interrupts
 from dadao_sim.simulation.kept import Kept
@@ -39,6 +42,7 @@ from dadao_sim.simulation.study import Study
 from dadao_sim.simulation.workers import Others, Task, elsewhere
 from dadao_sim.strict import files_named
 
+PATIENCE = 10.0  # seconds that an estimate may take
 Tick: TypeAlias = Callable[[Cell, RunKey, float, float], None]
 
 
@@ -66,8 +70,8 @@ def sweep(
     ``progress`` shows a bar, and ``tick(cell, (label, repeat), share, accuracy)`` hears, as that of
     `simulate`.
 
-    Raises InputError for anything but a sweep; for a folder that holds something else; and for what
-    is no scenario, before the first run.
+    Raises InputError for anything but a sweep; for a folder that holds something else; and, before
+    the first run, for what is no scenario and for a cell that the memory is too small for.
     """
     grid = _as_sweep(scenario)
     folder = as_path("out", out)
@@ -77,6 +81,7 @@ def sweep(
         raise InputError("resume and overwrite exclude each other")
     others_of = _folders("reuse", reuse)
     check_sweep_folder(folder, resume=resume, overwrite=overwrite)
+    _require_room(remaining(asked, folder, overwrite=overwrite), jobs)
     with FolderLock(folder):
         tidy(folder)
         begin_sweep(folder, grid.name, grid.keys)
@@ -101,6 +106,63 @@ def sweep(
                 if path not in kept and manifest_of(path) is not None:
                     discard(path)
     return load_sweep(folder)
+
+
+def remaining(asked: Sweep, folder: Path, *, overwrite: bool) -> Iterator[tuple[Cell, Study]]:
+    """The cells that ``folder`` has no whole result of, or all where that is made again. InputError
+    for what is no scenario.
+    """
+    for cell in asked.cells:
+        study = Study(cell.scenario)
+        place = folder / CELLS / cell_name(cell.values, study.ground)
+        manifest = None if overwrite else manifest_of(place)
+        if (manifest or {}).get("simulation") != study.identity or not is_whole(place):
+            yield cell, study
+
+
+def _require_room(cells: Iterable[tuple[Cell, Study]], jobs: int = 1) -> None:
+    """InputError for a cell that the memory is too small for; one that cannot be fails later."""
+    for cell, study in cells:
+        try:
+            with within(str(cell)):
+                study.require_room(jobs)
+        except NoRoom:
+            raise
+        except InputError:
+            continue
+
+
+@dataclass(frozen=True)
+class SweepEstimate:
+    """At most of ``cells`` cells of the ``remaining`` ones; see `Study.estimate`."""
+
+    whole: Estimate
+    cells: int
+    remaining: int
+
+
+def estimate_sweep(asked: Sweep, folder: Path, *, overwrite: bool = False) -> SweepEstimate:
+    """What the cells that remain to be played will take, of as many as can be asked in seconds:
+    neither one whose network takes long, nor one that cannot run. InputError for a cell that the
+    memory is too small for.
+    """
+    left = list(remaining(asked, folder, overwrite=overwrite))
+    _require_room(left)
+    until = time.monotonic() + PATIENCE
+    known: list[Estimate] = []
+    for cell, _ in left:
+        if time.monotonic() > until:
+            break
+        study = Study(cell.scenario)  # another one each: what it builds is large
+        with suppress(InputError):
+            if not study.check_by_numbers():
+                known.append(study.estimate())
+    whole = Estimate(
+        memory=max((one.memory for one in known), default=0),
+        seconds=sum(one.seconds for one in known),
+        events=sum(one.events for one in known),
+    )
+    return SweepEstimate(whole, len(known), len(left))
 
 
 def check_sweep_folder(folder: Path, *, resume: bool, overwrite: bool) -> None:

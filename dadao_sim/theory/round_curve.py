@@ -63,46 +63,51 @@ def round_curve(
         if unknown:
             raise InputError(f"{method.name}: no curve is known {what}")
     errors = np.zeros(rounds + 1)
-    for f, x in _apart(problem, rows_of_start(method, problem, x0)):
-        errors += _AffineRounds(method, tuning, f).errors(x, rounds)
+    for H, c, x in _apart(problem, rows_of_start(method, problem, x0)):
+        errors += _AffineRounds(method, tuning, H, c).errors(x, rounds)
     return errors / problem.nodes
 
 
-def _apart(problem: Problem, start: np.ndarray) -> Iterator[tuple[Problem, np.ndarray]]:
-    """The problem along each axis, with the start there; all of it where there are none."""
+def _apart(
+    problem: Problem, start: np.ndarray
+) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+    """H (n, c, c) and c of f_i(x) = x^T H_i x/2 - c_i^T x along each axis, with the start there
+    (n, c); of all coordinates where there are no axes.
+    """
     q = Quadratics.of(problem)
     c = np.einsum("iab,b->ia", q.hessians, q.x_star) - q.gradients
     if q.axes is None:
-        yield Problem.quadratic(q.hessians, c), start
+        yield q.hessians, c, start
         return
-    for coordinate, axis in enumerate(q.axes.T):
-        h = q.curvatures[:, coordinate]
-        yield Problem.quadratic(h[:, None, None], (c @ axis)[:, None]), (start @ axis)[:, None]
+    for h, axis in zip(q.curvatures.T, q.axes.T, strict=True):
+        yield h[:, None, None], (c @ axis)[:, None], (start @ axis)[:, None]
 
 
 class _AffineRounds(PlayedRounds):
     """Rounds from a start of their own, whose means belong to the state."""
 
-    def __init__(self, method: RoundMethod, tuning: Tuning, problem: Problem):
-        super().__init__(method, tuning, problem)
-        self.problem = problem
-        n, d = self.shape
-        size = len(method.blocks) * n * d
+    def __init__(self, method: RoundMethod, tuning: Tuning, hessians: np.ndarray, c: np.ndarray):
+        size = len(method.blocks) * c.size
         if size > MOST_STATES:
             most = f"at most {MOST_STATES} are possible"
             raise InputError("network", f"{size} numbers in the state of {method.name}", most)
-        self.bases = [np.eye(n * d)] * len(method.blocks)
-        self.starts = np.arange(0, size + 1, n * d)
+        problem = Problem.quadratic(hessians, c)
+        super().__init__(method, tuning, problem)
+        self.hessians, self.x_star = hessians, problem.x_star
+        self.bases = [np.eye(c.size)] * len(method.blocks)
+        self.starts = np.arange(0, size + 1, c.size)
 
     def errors(self, x0: np.ndarray, rounds: int) -> np.ndarray:
         """The squared errors, summed, after 0, 1, ... ``rounds`` rounds from ``x0`` (n, d)."""
-        n, d = self.shape
-        at_rest = Problem.quadratic(self.problem.form.H, np.zeros((n, d)))
-        A = _AffineRounds(self.method, self.tuning, at_rest).step(1)
+        at_rest = np.zeros(self.shape)
+        A = _AffineRounds(self.method, self.tuning, self.hessians, at_rest).step(1)
         b = self.play(np.zeros(self.size), 1)
+        mixed = np.random.default_rng(0).standard_normal(self.size)
+        late = self.play(mixed, 1, first=max(rounds, 1))
+        self.check(A @ mixed + b, late, "is another in each round")
         block = self.method.blocks.index(self.method.estimate)
         of_estimate = slice(self.starts[block], self.starts[block + 1])
-        x_star = np.tile(self.problem.x_star, n)
+        x_star = np.tile(self.x_star, self.shape[0])
         found = np.empty(rounds + 1)
         for number, s in zip(range(rounds + 1), self._states(x0, A, b), strict=False):
             found[number] = ((s[of_estimate] - x_star) ** 2).sum()

@@ -73,7 +73,8 @@ def test_what_is_exact_is_near_what_is_measured(report):
 def test_what_ends_elsewhere_never_gets_there(report):
     by_label = {method.algorithm: method for method in report.methods}
     assert by_label["ad_psgd"].costs[1e-6]["exact"]["time"] == math.inf
-    assert math.isnan(by_label["dgd"].costs[1e-6]["exact"]["time"])
+    assert by_label["dgd"].costs[1e-6]["exact"]["time"] == math.inf
+    assert math.isnan(by_label["dgd"].predicted[0].slope(1e-6)["time"])
     assert by_label["dgd"].theorem == ""
 
 
@@ -84,6 +85,21 @@ def test_the_exact_count_is_where_the_expected_curve_crosses(report):
     assert math.exp(at) == pytest.approx(1e-2, rel=1e-6)
     per_time = first.per_time["communications"]
     assert first.exact(1e-2)["communications"] == pytest.approx(time * per_time)
+
+
+def test_rounds_cost_what_their_own_curve_says(report, result):
+    """To the round and the message: nothing of them is drawn."""
+    (method,) = [method for method in report.methods if method.algorithm == "exact_diffusion"]
+    curves = result.curves
+    run = curves[(curves["algorithm"] == "exact_diffusion") & (curves["repeat"] == 0)]
+    for accuracy in (1e-2, 1e-6):
+        first = run[run["accuracy"] <= accuracy].iloc[0]
+        exact = method.predicted[0].exact(accuracy)
+        assert method.predicted[0].crosses(accuracy)
+        assert exact["time"] <= first["time"] <= 1.01 * exact["time"] + 1  # as it is sampled
+        alone = method.predicted[0].slope(accuracy)
+        assert alone["time"] == math.ceil(-math.log(accuracy) / method.predicted[0].decay)
+    assert abs(alone["time"] - first["time"]) > 2  # the slope alone is another answer
 
 
 def of_one(algorithm, **changed):
@@ -145,7 +161,7 @@ def test_its_plain_data_has_no_numbers_that_json_has_not(report):
     assert read["algorithms"]["ad_psgd"]["costs"]["1e-06"]["exact"]["time"] == "never"
     assert read["algorithms"]["ad_psgd"]["costs"]["1e-06"]["promised"]["time"] is None
     assert read["algorithms"]["ad_psgd"]["costs"]["1e-06"]["measured"]["time"] == "not reached"
-    assert read["algorithms"]["dgd"]["costs"]["1e-06"]["exact"]["time"] is None
+    assert read["algorithms"]["dgd"]["costs"]["1e-06"]["exact"]["time"] == "never"
     assert read["least"]["1e-06"]["rounds"] > 0
 
 

@@ -19,7 +19,7 @@ from dadao_sim.results.summary import summarise
 from dadao_sim.results.sweep import load_sweep
 from dadao_sim.scenario.reading import load_file, sweep_from_mapping
 from dadao_sim.simulation.study import Study
-from dadao_sim.simulation.sweep import sweep
+from dadao_sim.simulation.sweep import estimate_sweep, sweep
 
 FEW = BASE | {
     "repeats": 1,
@@ -352,3 +352,49 @@ def test_what_a_figure_would_pass_over_is_refused(few, tmp_path, asked, message)
     with pytest.raises(InputError, match=message):
         draw_sweep(few[0], *told, overwrite=False)
     assert not (tmp_path / "f.png").exists()
+
+
+def test_what_it_will_take_is_that_of_the_cells_that_remain(few, tmp_path):
+    """The sum of those of the cells; nothing of one that is there, all of it when made again."""
+    asked = sweep_from_mapping(FEW)
+    each = [Study(cell.scenario).estimate().events for cell in asked.cells]
+    found = estimate_sweep(asked, tmp_path / "s")
+    assert (found.cells, found.remaining) == (4, 4)
+    assert found.whole.events == pytest.approx(sum(each))
+    assert found.whole.seconds > 0
+    more = sweep_from_mapping(FEW | {"sweep": {**FEW["sweep"], "network.nodes": [3, 5, 6]}})
+    found = estimate_sweep(more, few[0])
+    assert (found.cells, found.remaining) == (2, 2)
+    alone = [Study(cell.scenario).estimate().events for cell in more.cells[-2:]]
+    assert found.whole.events == pytest.approx(sum(alone))
+    assert estimate_sweep(more, few[0], overwrite=True).remaining == 6
+
+
+def test_an_estimate_takes_no_longer_than_seconds(tmp_path, monkeypatch):
+    monkeypatch.setattr("dadao_sim.simulation.sweep.PATIENCE", -1.0)
+    found = estimate_sweep(sweep_from_mapping(FEW), tmp_path / "s")
+    assert (found.cells, found.remaining) == (0, 4)
+
+
+def test_a_cell_that_has_no_room_is_refused_before_the_first_is_played(tmp_path):
+    large = changed(sweep={"network.nodes": [3, 2 * 10**9]})
+    played = []
+    for call in (
+        lambda: sweep(large, out=tmp_path / "s", tick=lambda *tick: played.append(tick)),
+        lambda: estimate_sweep(sweep_from_mapping(large), tmp_path / "s"),
+    ):
+        with pytest.raises(InputError, match=r"^network\.nodes=2000000000\..* of memory, of"):
+            call()
+    assert not played
+    assert not (tmp_path / "s").exists()
+
+
+def test_the_command_says_what_it_will_take(dadao_sim, tmp_path):
+    (tmp_path / "s.json").write_text(json.dumps(FEW))
+    events = round(estimate_sweep(sweep_from_mapping(FEW), tmp_path / "none").whole.events)
+    code, said, errors = dadao_sim("run", "s.json")
+    assert code == 0
+    assert f"4 to play: at most {events:,} events, about 1 s, 1 MiB of arrays" in said + errors
+    code, said, errors = dadao_sim("run", "s.json", "--resume")
+    assert code == 0
+    assert "to play" not in said + errors
