@@ -97,6 +97,11 @@ def test_the_keys_are_keys():
             found |= set(keys_of(section))
     assert len(found) > 20
     assert {key for key in found if "." not in key} <= known
+    # A dotted key is a place in a scenario, each part of which is one of its keys.
+    dotted = {part for key in found if "." in key for part in key.split(".")}
+    assert dotted
+    assert dotted <= known
+    assert "nodse" not in known
 
 
 def keys_of(section):

@@ -170,7 +170,7 @@ def against(
         result: of a sweep.
         key: one whose values are numbers; the first such key by default.
         quantity: a cost of the table.
-        accuracy: one of the report's; the smallest by default.
+        accuracy: one of the report's; by default the smallest that every cell asks for.
         at: values of other swept keys that are looked at; all by default, a facet for each.
         theory: whether to work out what theory says of each cell, which may take its time.
 
@@ -216,7 +216,7 @@ def chosen(
     known = sorted(costs["accuracy"].unique().tolist(), reverse=True)
     if not known:
         raise InputError("sweep", "every cell failed: there is nothing to draw")
-    wanted = known[-1] if accuracy is None else accuracy
+    wanted = _asked_by_all(costs, known) if accuracy is None else accuracy
     if wanted not in known:
         listed = ", ".join(f"{one:g}" for one in known)
         raise InputError("accuracy", f"{wanted:g} given", f"the report has {listed}")
@@ -230,6 +230,17 @@ def chosen(
             raise InputError("at", f"{key}={value} given", f"the sweep has {listed}")
         costs = costs[costs[key] == same[0]]
     return costs
+
+
+def _asked_by_all(costs: DataFrame, known: Sequence[float]) -> float:
+    """The smallest accuracy that a run of every cell was to get to. InputError for none."""
+    tried = costs[costs["communications"].notna()]
+    cells = set(costs["cell"])
+    common = [one for one in known if set(tried["cell"][tried["accuracy"] == one]) == cells]
+    if not common:
+        listed = ", ".join(f"{one:g}" for one in known)
+        raise InputError("accuracy", "no cell asks for that of all others", f"give one of {listed}")
+    return min(common)
 
 
 def numbered(result: SweepResult, table: DataFrame) -> DataFrame:

@@ -97,9 +97,21 @@ def test_pictures_change_where_values_and_edges_do():
 
 
 def test_nodes_are_called_by_their_names():
-    with_names = np.asarray(next(film_images(made(), names=True)), dtype=int)
-    without = np.asarray(next(film_images(made())), dtype=int)
-    assert (np.abs(with_names - without).sum(axis=2) > 0).any()
+    """Names are drawn only where asked for, and other names as other words."""
+
+    def picture(ids, *, names):
+        spread = made()
+        named = replace(spread, layout=replace(spread.layout, ids=ids))
+        return np.asarray(next(film_images(named, names=names)), dtype=int)
+
+    ours, others = ("Oslo", "Bern", "Rome", "Bonn"), ("Oslo", "Bern", "Rome", "Kiev")
+    assert (picture(ours, names=False) == picture(others, names=False)).all()
+    changed = np.abs(picture(ours, names=True) - picture(others, names=True)).sum(axis=2) > 0
+    rows, columns = np.nonzero(changed)  # the last node's word only, at the top left
+    height, width = changed.shape
+    assert 0 < len(rows) < 0.01 * changed.size
+    assert rows.max() < height / 2
+    assert columns.max() < width / 2
 
 
 def test_what_cannot_be_filmed_is_one_line(tmp_path):

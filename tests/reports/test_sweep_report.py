@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -9,7 +10,8 @@ import pytest
 from scipy import stats
 
 from dadao_sim.errors import InputError
-from dadao_sim.reports.sweep import against, heat_maps, numbered, power_law, profile
+from dadao_sim.reports.sweep import _ways, against, heat_maps, numbered, power_law, profile
+from dadao_sim.reports.theory import COUNTS
 from dadao_sim.results.sweep import CellResult, SweepResult
 
 NODES, KAPPA = "network.nodes", "problem.kappa"
@@ -94,6 +96,57 @@ def test_against_a_key_every_other_value_is_a_facet():
     (only,) = against(made(cost), NODES, at={KAPPA: "100"}, accuracy=0.1).facets
     assert only.values == {}
     np.testing.assert_allclose(only.lines[0].median, 200 * np.array([16, 64, 256.0]))
+
+
+def test_the_accuracy_is_one_that_every_cell_asks_for():
+    """Where some cells end before 0.01 (nan: not tried), or have it not in their report."""
+    result = made(lambda label, n, kappa, repeat: float(n))
+    assert against(result, NODES).accuracy == profile(result).accuracy == 0.01
+    costs = result.costs
+    finest = (costs["accuracy"] == 0.01) & (costs[NODES] == 8)
+    untried = costs.assign(communications=costs["communications"].mask(finest))
+    for changed in (untried, costs[~finest]):
+        found = replace(result, costs=changed)
+        assert against(found, NODES).accuracy == profile(found).accuracy == 0.1
+        assert {one.accuracy for one in heat_maps(found, (NODES, KAPPA))} == {0.1}
+        assert against(found, NODES, accuracy=0.01).accuracy == 0.01
+    never = costs.assign(communications=costs["communications"].mask(finest, math.inf))
+    assert against(replace(result, costs=never), NODES).accuracy == 0.01  # tried in vain
+    apart = (costs["accuracy"] == 0.01) == (costs[NODES] == 8)
+    with pytest.raises(InputError, match=r"^accuracy: .*; give one of 0\.1, 0\.01"):
+        against(replace(result, costs=costs[apart]), NODES)
+
+
+def line_of(kinds):
+    """The kind of a line, and theory's costs, where its cells know what is in ``kinds``."""
+    predicted = {}
+    for k, known in enumerate(kinds):
+        way = {"exact": 10.0, "promised": 1000.0}
+        predicted[k] = SimpleNamespace(
+            costs={
+                0.01: {name: dict.fromkeys(COUNTS, cost * (k + 1)) for name, cost in way.items()}
+            },
+            predicted=[
+                SimpleNamespace(
+                    crosses=lambda _, known=known: "curve" in known,
+                    slope=lambda _, known=known, k=k: dict.fromkeys(
+                        COUNTS, 100.0 * (k + 1) if "decay" in known else math.nan
+                    ),
+                )
+            ],
+        )
+    return next(
+        (kind, [said[k]["time"] for k in said])
+        for kind, said in _ways(predicted, 0.01).items()
+        if all(math.isfinite(said[k]["time"]) for k in said)
+    )
+
+
+def test_a_line_of_theory_is_of_one_kind():
+    both = ("curve", "decay")
+    assert line_of([both, both]) == ("exact", [10, 20])
+    assert line_of([both, ("decay",)]) == ("slope only", [100, 200])
+    assert line_of([both, ()]) == ("theorem", [1000, 2000])
 
 
 def test_a_run_that_never_arrives_is_not_dropped():
