@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 
 import pytest
@@ -114,21 +115,32 @@ def test_nine_cells_lose_a_worker_half_way_and_no_byte(nine_cells, scheduler, tm
     """Five methods, three repeats: a worker that has tasks is killed, and these run elsewhere."""
     finished, lost = [], []
 
+    def kill_one():
+        """Both have stopped and answer no more: what they are given from now on stays there."""
+        time.sleep(0.3)  # what they have said before arrives
+        while not lost:
+            time.sleep(0.1)
+            for address, pid in workers.items():
+                if not lost and client.processing().get(address):
+                    lost.extend(client.processing()[address])
+                    os.kill(pid, signal.SIGKILL)
+                    del others_pids[address]
+        for pid in others_pids.values():
+            os.kill(pid, signal.SIGCONT)
+
     def tick(cell, key, *_):
         finished.append((str(cell), key))
-        if lost or len(finished) < 60:
-            return
-        address, pid = next(iter(workers.items()))
-        os.kill(pid, signal.SIGSTOP)
-        time.sleep(0.2)  # what it has said before arrives
-        lost.extend(client.processing()[address])
-        os.kill(pid, signal.SIGKILL if lost else signal.SIGCONT)
+        if len(finished) == 60:
+            for pid in workers.values():
+                os.kill(pid, signal.SIGSTOP)
+            threading.Thread(target=kill_one, daemon=True).start()
 
     (tmp_path / "s.json").write_text(json.dumps(BASE))
     with cluster(str(scheduler)) as others:
         client = distributed.default_client()
         client.wait_for_workers(2, timeout=60)
         workers = client.run(os.getpid)
+        others_pids = dict(workers)
         result = sweep(tmp_path / "s.json", out=tmp_path / "r", others=others, tick=tick)
         story = client.run_on_scheduler(
             lambda keys, dask_scheduler: [e[:3] for e in dask_scheduler.story(*keys)], lost
