@@ -45,9 +45,7 @@ class SweepOptions:
     accuracy: Annotated[
         float | None, _option(help="One of the report's. [default: the smallest of all cells]")
     ] = None
-    theory: Annotated[bool, _option("--theory", help="What theory says of each cell.")] = (
-        False
-    )
+    theory: Annotated[bool, _option("--theory", help="What theory says of each cell.")] = False
 
     @property
     def given(self) -> list[str]:

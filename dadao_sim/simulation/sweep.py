@@ -81,7 +81,7 @@ def sweep(
         raise InputError("resume and overwrite exclude each other")
     others_of = _folders("reuse", reuse)
     check_sweep_folder(folder, resume=resume, overwrite=overwrite)
-    _require_room(remaining(asked, folder, overwrite=overwrite), jobs)
+    _require_room(remaining(grid, folder, overwrite=overwrite), jobs)
     with FolderLock(folder):
         tidy(folder)
         begin_sweep(folder, grid.name, grid.keys)
