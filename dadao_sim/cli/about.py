@@ -10,7 +10,7 @@ import typer
 
 from dadao_sim.cli.group import Group
 from dadao_sim.cli.options import PluginOption, SetOption, by_option, load_plugins, method_names
-from dadao_sim.cli.show import collect, console, give, print_table, say, say_plainly
+from dadao_sim.cli.show import collect, console, give, key_of, print_table, say, say_plainly
 from dadao_sim.errors import InputError
 
 if TYPE_CHECKING:
@@ -207,12 +207,13 @@ def show_method(
     for line in _refilled(said, console().width):
         say_plainly(line)
     sets = described.method.constant_sets
-    rows = []
-    for name, value in constants.items():
-        factors = (f"{of[name]:g}" if name in of else "-" for of in sets.values())
-        rows.append([name, f"{value:.6g}", *factors])
+    rows, records = [], []
     titles = ("constant", "value", *(f"times in {name}" for name in sets))
-    print_table(titles, rows, name="values")
+    for name, value in constants.items():
+        factors = [of.get(name) for of in sets.values()]
+        rows.append([name, f"{value:.6g}", *("-" if f is None else f"{f:g}" for f in factors)])
+        records.append(dict(zip(map(key_of, titles), (name, value, *factors), strict=True)))
+    print_table(titles, rows, name="values", records=records)
     collect(
         **{**described.declared(), "summary": described.summary, "sections": described.sections},
         constants=constants,

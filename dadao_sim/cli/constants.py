@@ -27,7 +27,7 @@ from dadao_sim.cli.options import (
     method_names,
     scenario_names,
 )
-from dadao_sim.cli.show import print_table, say
+from dadao_sim.cli.show import key_of, print_table, say
 from dadao_sim.errors import InputError
 
 if TYPE_CHECKING:
@@ -131,7 +131,9 @@ def tune_constants(
         say("interrupted: nothing was written")
         raise typer.Exit(INTERRUPTED) from None
     say(f"{network.name}: {network.nodes:,} nodes, {tuned.evaluations:,} sets of constants tried")
-    print_table(*report.tuned_table(tuned), name="sets")
+    titles, rows, numbers = report.tuned_table(tuned)
+    records = [{key_of(title): number for title, number in row.items()} for row in numbers]
+    print_table(titles, rows, name="sets", records=records)
     verdict = report.verdict(tuned, aim.value)
     say(verdict, factors=dict(tuned.factors), stable_from=tuned.found.critical)
     unequal = "" if tuned.unequal else "; unequal curvatures were not tried on so many nodes"

@@ -32,33 +32,36 @@ def _has_our_signature(path: Path) -> bool:
 TUNED_SCENARIO = FileKind((".yaml", ".yml"), _has_our_signature)
 
 
-def tuned_table(tuned: TunedConstants) -> tuple[list[str], list[list[str]]]:
-    """Titles, and a row of text for each shipped set and the tuned one.
+def tuned_table(
+    tuned: TunedConstants,
+) -> tuple[list[str], list[list[str]], list[dict[str, str | float]]]:
+    """Titles, a row of text for each shipped set and the tuned one, and their numbers in full.
 
     Decays, communications per unit of time and for an error that falls by a factor of e are those
     at the least and the largest kappa; the gain is how many times less it costs than the paper's
     constants, at the worst kappa.
     """
     ends = sorted({0, len(tuned.kappas) - 1})
-    titles = ["constants", *(f"decay, kappa {tuned.kappas[k]:g}" for k in ends)]
-    titles.append("communications")
-    titles += [f"per e-fold, kappa {tuned.kappas[k]:g}" for k in ends]
-    titles += ["critical factor", "gain"]
-    rows = []
+    forms = {f"decay, kappa {tuned.kappas[k]:g}": "{:.4g}" for k in ends}
+    forms["communications"] = "{:,.4g}"
+    forms |= {f"per e-fold, kappa {tuned.kappas[k]:g}": "{:,.4g}" for k in ends}
+    forms |= {"critical factor": "{:.3f}", "gain": "{:.2f}"}
+    rows: list[list[str]] = []
+    records: list[dict[str, str | float]] = []
     for name, judged in {**tuned.shipped, TUNED: tuned.found}.items():
         exchanges = judged.communications
         per_fold = [exchanges / d if d > 0 else math.inf for d in judged.decays]
-        rows.append(
-            [
-                name,
-                *(f"{judged.decays[k]:.4g}" for k in ends),
-                f"{exchanges:,.4g}",
-                *(f"{per_fold[k]:,.4g}" for k in ends),
-                f"{judged.critical:.3f}",
-                f"{tuned.gain(judged, tuned.shipped[PAPER]):.2f}",
-            ]
-        )
-    return titles, rows
+        numbers = [
+            *(judged.decays[k] for k in ends),
+            exchanges,
+            *(per_fold[k] for k in ends),
+            judged.critical,
+            tuned.gain(judged, tuned.shipped[PAPER]),
+        ]
+        written = zip(forms.values(), numbers, strict=True)
+        rows.append([name, *(form.format(number) for form, number in written)])
+        records.append({"constants": name, **dict(zip(forms, map(float, numbers), strict=True))})
+    return ["constants", *forms], rows, records
 
 
 def verdict(tuned: TunedConstants, aim: str) -> str:

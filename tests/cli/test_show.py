@@ -93,6 +93,18 @@ def test_constants_of_a_scenario(shown, tmp_path):
     assert found["constants"]["unit_chi1"] == pytest.approx(7)  # of a star of eight
 
 
+@pytest.mark.parametrize(("name", "arguments"), [("dadao", ()), ("nids", ("--on", "quickstart"))])
+def test_the_rows_for_programs_are_not_rounded(shown, name, arguments):
+    found = shown(name, *arguments)
+    assert {row["constant"]: row["value"] for row in found["values"]} == found["constants"]
+    assert any(float(f"{value:.6g}") != value for value in found["constants"].values())
+    for title, factors in METHODS[name].constant_sets.items():
+        column = {row["constant"]: row[f"times_in_{title}"] for row in found["values"]}
+        assert {constant: f for constant, f in column.items() if f is not None} == {
+            constant: factors[constant] for constant in column if constant in factors
+        }
+
+
 def test_what_a_person_reads(dadao_sim):
     code, out, err = dadao_sim("show", "dadao")
     assert (code, err) == (0, "")

@@ -57,6 +57,28 @@ def test_what_is_written_is_what_is_said_and_runs(dadao_sim, tmp_path):
 
 
 @pytest.mark.slow
+def test_the_rows_for_programs_are_not_rounded(dadao_sim):
+    code, out, err = dadao_sim("tune-constants", *SMALL, *SHORT, "--json")
+    assert (code, err) == (0, "")
+    document = json.loads(out)
+    rows = {row["constants"]: row for row in document["sets"]}
+    assert list(rows) == ["paper", "fast", "frugal", "patient", "tuned"]
+    assert rows["tuned"]["critical_factor"] == document["stable_from"]
+    paper = rows["paper"]
+    for row in rows.values():
+        ratio = row["communications"] / row["decay_kappa_30"]
+        assert row["per_e_fold_kappa_30"] == pytest.approx(ratio, rel=1e-13)
+        gain = paper["per_e_fold_kappa_30"] / row["per_e_fold_kappa_30"]
+        assert row["gain"] == pytest.approx(gain, rel=1e-13)
+    numbers = [row["per_e_fold_kappa_30"] for row in rows.values()]
+    assert [float(f"{number:.4g}") for number in numbers] != numbers
+    lines = dadao_sim("tune-constants", *SMALL, *SHORT)[1].splitlines()
+    for row in rows.values():
+        (line,) = [line.split() for line in lines if line.startswith(f"{row['constants']} ")]
+        assert float(line[3]) == float(f"{row['per_e_fold_kappa_30']:.4g}")
+
+
+@pytest.mark.slow
 def test_a_scenario_is_tuned_for_its_network_and_condition_number(dadao_sim, tmp_path):
     dadao_sim("rates", *SMALL, "--out", "net.graphml")
     (tmp_path / "s.yaml").write_text(SCENARIO)
