@@ -1,10 +1,13 @@
 """What of the documentation is written by the program itself: the reference, and pages from above.
 
 `make docs` builds the site. The pages of the reference are made from docstrings, the schema of a
-scenario, the help of the commands and the declarations of the methods, so that none can lag.
+scenario, the help of the commands and the declarations of the methods, so that none can lag. The
+notebooks are pages with what is stored in them; that it is what they show is tested.
 """
 
+import base64
 import inspect
+import json
 import re
 import sys
 from collections.abc import Iterator
@@ -43,6 +46,12 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     }
     for place, text in pages.items():
         files.append(File.generated(config, place, content=text))
+    for notebook in sorted((ROOT / "docs" / "notebooks").glob("*.ipynb")):
+        place = f"notebooks/{notebook.stem}"
+        page, pictures = notebook_page(notebook)
+        files.append(File.generated(config, f"{place}.md", content=page))
+        for number, content in enumerate(pictures):
+            files.append(File.generated(config, f"{place}-{number}.png", content=content))
     for picture in sorted((ROOT / "plots").glob("*.png")):
         place = f"plots/{picture.name}"
         files.append(File.generated(config, place, abs_src_path=str(picture)))
@@ -63,7 +72,7 @@ def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
         if name in ABOVE:
             place = ABOVE[name]
         elif name.startswith("docs/") and path.is_file():
-            place = name.removeprefix("docs/")
+            place = re.sub(r"\.ipynb$", ".md", name.removeprefix("docs/"))
         elif name.startswith("plots/") and path.suffix == ".png":
             place = name
         elif path.exists():  # a file of the repository that is no page
@@ -82,6 +91,37 @@ def on_page_content(html: str, **_: Any) -> str:
     return re.sub(r":(?:attr|class|func|meth|mod):(?=<code>)", "", html).replace(
         "<code>~", "<code>"
     )
+
+
+def notebook_page(path: Path) -> tuple[str, list[bytes]]:
+    """A notebook with what is stored in it, as Markdown, and its pictures."""
+    lines: list[str] = []
+    pictures: list[bytes] = []
+    for cell in json.loads(path.read_text("utf-8"))["cells"]:
+        source = "".join(cell["source"])
+        if cell["cell_type"] == "markdown":
+            lines += [source, ""]
+            continue
+        lines += ["```python", source, "```", ""]
+        for output in cell["outputs"]:
+            data = {kind: "".join(parts) for kind, parts in output.get("data", {}).items()}
+            if "image/png" in data:
+                lines += [f"![What it draws]({path.stem}-{len(pictures)}.png)", ""]
+                pictures.append(base64.b64decode(data["image/png"]))
+            elif "text/html" in data:
+                lines += [_as_of_the_site(data["text/html"]), ""]
+            else:
+                text = data.get("text/plain") or "".join(output["text"])
+                lines += ["```text", text.rstrip(), "```", ""]
+    lines += [f'<a href="../{path.name}" download>This page as a notebook</a>']
+    return "\n".join(lines), pictures
+
+
+def _as_of_the_site(html: str) -> str:
+    """A table that looks like the others, without the style of pandas."""
+    html = re.sub(r"<style.*?</style>", "", html, flags=re.DOTALL)
+    html = html.replace(' border="1" class="dataframe"', "")
+    return "".join(line.strip() for line in html.splitlines())
 
 
 def python_page() -> str:
