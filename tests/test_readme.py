@@ -1,10 +1,9 @@
-"""The README: its Python runs as written, what it says of the package is so; and CONTRIBUTING."""
+"""The README: what it says of the package is so; and CONTRIBUTING. That it runs: test_pages."""
 
 import re
 from pathlib import Path
 
 import house
-import numpy as np
 import pytest
 from method_table import PAGES, long_tables, written
 
@@ -13,39 +12,6 @@ from dadao_sim.scenario import shipped
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-BLOCKS = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
-
-
-@pytest.fixture(scope="module")
-def readme():
-    """The names that the blocks leave, run one after the other at the top of the repository."""
-    names = {}
-    assert "my_dgd" not in METHODS
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(METHODS, "_things", METHODS._things.copy())
-        patch.chdir(ROOT)
-        for block in BLOCKS:
-            exec(compile(block, "README.md", "exec"), names)
-        yield names
-
-
-def test_the_method_of_the_readme_is_dgd(readme):
-    """Against the equation written with dense matrices."""
-    A, b, network = readme["A"], readme["b"], readme["network"]
-    laplacian = network.laplacian().toarray()
-    W = np.eye(16) - laplacian / np.linalg.eigvalsh(laplacian)[-1]
-    step = 1 / (10 * max(2 / 20 * np.linalg.eigvalsh(a.T @ a)[-1] for a in A))
-    X = np.zeros((16, 5))
-    for _ in range(300):
-        residuals = np.einsum("imd,id->im", A, X) - b
-        X = W @ X - step * 2 / 20 * np.einsum("imd,im->id", A, residuals)
-    found = readme["result"].states["my_dgd", 0]["x"]
-    np.testing.assert_allclose(found, X, rtol=1e-10)
-
-
-def test_dgd_is_counted_like_the_others(readme):
-    end = readme["result"].curves.query("algorithm == 'my_dgd'").iloc[-1]
-    assert (end.rounds, end.gradients, end.communications) == (300, 16 * 300, 16 * 300)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

@@ -1,4 +1,4 @@
-"""docs/your-own.md works as written, and computes what it says."""
+"""What is in docs/your-own.md computes what that page says; that it runs: test_pages."""
 
 import numpy as np
 import pytest

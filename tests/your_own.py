@@ -1,15 +1,12 @@
 """The examples of docs/your-own.md: the files of a user, and the scenario that names them."""
 
-import re
 from pathlib import Path
 
-PAGE = Path(__file__).parents[1] / "docs" / "your-own.md"
-TEXT = PAGE.read_text(encoding="utf-8")
-FILES = {
-    re.findall(r"# (\S+\.py)\n", block)[0]: block
-    for block in re.findall(r"```python\n(.*?)```", TEXT, flags=re.DOTALL)
-}
-(SCENARIO,) = re.findall(r"```yaml\n(.*?)```", TEXT, flags=re.DOTALL)
+import pages
+
+BLOCKS = pages.blocks("docs/your-own.md")
+FILES = {block.name: block.text for block in BLOCKS if block.language == "python"}
+(SCENARIO,) = (block.text for block in BLOCKS if block.name == "mine.yaml")
 
 
 def write(folder: Path) -> Path:

@@ -68,8 +68,15 @@ def test_an_example_does_what_it_says(dadao_sim, name, example):
 ROOT = Path(__file__).parents[2]
 TYPED = {
     f"{page.name}: {command}": command
-    for page in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
-    for command in re.findall(r"^(?:    )?dadao-sim (?!--)(.*)$", page.read_text("utf-8"), re.M)
+    for page in (
+        ROOT / "README.md",
+        ROOT / "plots/README.md",
+        *sorted((ROOT / "docs").glob("*.md")),
+    )
+    for line, inline in re.findall(
+        r"^ *dadao-sim (?!--)(.*)$|`dadao-sim ([a-z-]+\s[^`]+)`", page.read_text("utf-8"), re.M
+    )
+    for command in [line or " ".join(inline.split())]
 }
 
 

@@ -4,7 +4,6 @@ import io
 import json
 import re
 import sys
-from pathlib import Path
 
 import hypothesis
 import numpy as np
@@ -245,13 +244,3 @@ def test_quiet_is_quiet(dadao_sim, small):
 )
 def test_json_has_plain_values(value, expected):
     assert show.plain(value) == expected
-
-
-def test_the_python_of_the_docs_reads_a_table(dadao_sim, monkeypatch):
-    page = Path(__file__).parents[2] / "docs" / "command-line.md"
-    (block,) = re.findall(r"```python\n(.*?)```", page.read_text("utf-8"), re.DOTALL)
-    names = {}
-    command = f'[{sys.executable!r}, "-m", "dadao_sim"'
-    exec(compile(block.replace('["dadao-sim"', command), str(page), "exec"), names)
-    rates = names["table"].set_index("method")["design rate"]
-    assert (rates["DADAO"], rates["MSDA"]) == (29, 29 * int(np.sqrt(30)))

@@ -174,7 +174,7 @@ def test_the_tutorial_prints_what_the_commands_print(dadao_sim):
     root = Path(__file__).parents[2]
     page = (root / "docs/is-my-network-fast-enough.md").read_text("utf-8")
     out = dadao_sim("network", root / "graphs/nsfnet.graphml")[1].splitlines()
-    shown = page.partition("```\n")[2].partition("```")[0].splitlines()
+    shown = page.partition("```text\n")[2].partition("```")[0].splitlines()
     assert [line for line in shown if line != "..."] == [
         *out[:3],
         next(line for line in out if line.startswith("DADAO ")),
