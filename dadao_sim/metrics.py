@@ -1,7 +1,7 @@
 """What can be measured of a run at a sample: metrics by name, each with the axis it is drawn on.
 
-Ours are measured in every run, all at once (``simulation.measures``). One of a user's is a
-:class:`Metric` in a plug-in, measured where ``record.metrics`` of a scenario names it.
+Those of ``ALWAYS`` are measured in every run, all at once (``simulation.measures``). The others, of
+ours or a user's :class:`Metric` in a plug-in, are measured where ``record.metrics`` names them.
 """
 
 import math
@@ -97,3 +97,18 @@ SUBOPTIMALITY = Metric(
     plain="Suboptimality of the mean",
 )
 CONSENSUS_ERROR = Metric("consensus_error", "Consensus error")
+STATIONARITY = Metric(
+    "stationarity",
+    r"$\|\nabla F(\bar{x})\|^2$",
+    lambda problem, X: problem.stationarity(X.mean(axis=0)),
+)
+OBJECTIVE = Metric(
+    "objective",
+    r"Objective $F(\bar{x})$",
+    lambda problem, X: problem.mean_value(X.mean(axis=0)),
+    log=False,
+)
+ALWAYS = ("accuracy", "mean_squared_distance", "suboptimality", "consensus_error")
+"""What every run measures; the others are measured where ``record.metrics`` names them."""
+ACCURACY_WITHOUT_X_STAR = r"$\|\nabla F(\bar{x})\|^2/\,\|\nabla F(\bar{x}_0)\|^2$"
+"""The title of the accuracy where no x* is known."""

@@ -119,5 +119,6 @@ METHOD = AsynchronousMethod(
     apply_gradient=apply_gradient,
     apply_message=apply_message,
     observe=observe,
+    solves={"convex": "proven", "non-convex": "proven"},
     reference="nabli2023a2cid2",
 )

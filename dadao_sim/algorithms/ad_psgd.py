@@ -74,5 +74,6 @@ METHOD = AsynchronousMethod(
     gradient=gradient,
     apply_gradient=apply_gradient,
     apply_message=apply_message,
+    solves={"convex": "proven", "non-convex": "proven"},
     reference="lian2018asynchronous",
 )

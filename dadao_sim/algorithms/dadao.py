@@ -313,5 +313,6 @@ METHOD = AsynchronousMethod(
     message=message,
     apply_message=apply_message,
     observe=observe,
+    solves={"convex": "proven", "non-convex": "experimental"},
     reference="nabli2023dadao",
 )

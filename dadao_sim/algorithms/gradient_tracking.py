@@ -85,6 +85,7 @@ METHOD = RoundMethod(
     title="Gradient tracking",
     family="tracking",
     look="green dash-dot >",
+    solves={"convex": "proven", "non-convex": "proven", "operator": "experimental"},
     reference="nedic2017achieving",
     blocks=("x", "h", "g"),
     invariant=("h",),

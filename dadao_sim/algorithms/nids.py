@@ -45,6 +45,9 @@ def constants(c, problem, network):
             "nids: parameter 'own_steps' must be 0 with a local step that is not exact: its fixed "
             "point depends on the step"
         )
+    if own_steps and not (problem.node_L > 0).all():
+        idle = int(np.flatnonzero(problem.node_L == 0)[0])
+        raise InputError(f"nids: node {idle} has L_i = 0 and no step of its own; set own_steps: 0")
     c.of_nodes(a=c.step * c.L / problem.node_L if own_steps else np.full(problem.nodes, c.step))
     c.c = 1 / (c.a.max() * (1 - c.ln))
 

@@ -155,9 +155,9 @@ def _files_read(folder: Path) -> list[Path]:
 
 def _errors(incomplete: str) -> list[str]:
     """The errors measured in every run, for the shell."""
-    from dadao_sim.metrics import METRICS
+    from dadao_sim.metrics import ALWAYS
 
-    return [name for name in METRICS.ours if name.startswith(incomplete)]
+    return [name for name in ALWAYS if name.startswith(incomplete)]
 
 
 @group.command(

@@ -17,7 +17,7 @@ from pydantic import AfterValidator, Field, Strict
 
 import dadao_sim
 from dadao_sim.errors import InputError, within
-from dadao_sim.metrics import METRICS
+from dadao_sim.metrics import ALWAYS
 from dadao_sim.results.columns import (
     CONVERGED,
     COUNT_COLUMNS,
@@ -277,7 +277,7 @@ def _check_names(manifest: Manifest) -> None:
             raise InputError(name, "a run is there twice")
     if len({row.file for row in manifest.final_states}) < len(manifest.final_states):
         raise InputError("final_states", "two runs have the same file")
-    wanted = [name for name in manifest.scenario.record.metrics if name not in METRICS.ours]
+    wanted = [name for name in manifest.scenario.record.metrics if name not in ALWAYS]
     if wanted != list(manifest.metrics):
         measured = ", ".join(wanted) or "none"
         raise InputError("metrics", f"are not those of scenario.record.metrics ({measured})")
@@ -406,8 +406,11 @@ def _check_samples(run: RunRow, curves: DataFrame, stop: Stop) -> None:
                 )
         for name in curves.columns[list(curves.columns).index(ERROR_COLUMNS[0]) :]:
             values = curves[name].to_numpy(dtype=float)
-            # nan: a term whose value is not known.
-            if name != "suboptimality" and run.status != DIVERGED and np.isnan(values).any():
+            # nan: a term whose value is not known, or a problem without x*.
+            may_be_unknown = name == "suboptimality" or (
+                name == "mean_squared_distance" and np.isnan(values).all()
+            )
+            if not may_be_unknown and run.status != DIVERGED and np.isnan(values).any():
                 raise InputError(name, "is not a number in some samples")
             if (
                 name in ("mean_squared_distance", "accuracy", "consensus_error")

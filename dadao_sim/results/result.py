@@ -17,7 +17,7 @@ import shutil
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -38,7 +38,7 @@ from dadao_sim.files import (
     unique_slugs,
     unreadable,
 )
-from dadao_sim.metrics import METRICS, Metric
+from dadao_sim.metrics import ACCURACY_WITHOUT_X_STAR, ALWAYS, METRICS, Metric
 from dadao_sim.results.axes import TABLED, Terms, axis_named
 from dadao_sim.results.checks import check_tables, read_manifest, rows_of_curves
 from dadao_sim.results.columns import CURVE_COLUMNS, RUN_COLUMNS, UNKNOWN
@@ -191,10 +191,11 @@ class Result(Carded):
     def metrics(self) -> dict[str, Metric]:
         """What was measured, by the columns of the curves: ours, then those asked for."""
         asked = self.manifest.get("metrics", {})
-        return {
-            **{name: METRICS[name] for name in METRICS.ours},
-            **{name: Metric(name, **axis) for name, axis in asked.items()},
-        }
+        found = {name: METRICS[name] for name in ALWAYS}
+        if self.curves["mean_squared_distance"].head(1).isna().any():
+            title = ACCURACY_WITHOUT_X_STAR
+            found["accuracy"] = replace(found["accuracy"], title=title)
+        return {**found, **{name: Metric(name, **axis) for name, axis in asked.items()}}
 
     @property
     def names(self) -> dict[str, str]:

@@ -29,7 +29,7 @@ from dadao_sim.errors import InputError
 from dadao_sim.events.world.node_ids import NumbersOfNodes
 from dadao_sim.events.world.spec import WorldSpec
 from dadao_sim.local_steps.section.spec import LocalStepSpec
-from dadao_sim.metrics import METRICS, Metric
+from dadao_sim.metrics import ALWAYS, METRICS, Metric
 from dadao_sim.networks.mixing import MIXINGS
 from dadao_sim.networks.rates.spec import EdgeAttribute, Rates
 from dadao_sim.networks.section.spec import NetworkSpec
@@ -192,11 +192,14 @@ class StartSpec(StrictModel):
     scale: Positive = Field(
         default=1.0, description="standard deviation of each coordinate of normal"
     )
+    shared: bool = Field(default=False, description="one draw of normal for all nodes")
 
     @model_validator(mode="after")
     def _scale_is_of_normal(self) -> "StartSpec":
         if self.kind == "zeros" and self.scale != 1.0:
             raise misuse("only kind normal has it, and kind is zeros", "scale")
+        if self.kind == "zeros" and self.shared:
+            raise misuse("only kind normal has it, and kind is zeros", "shared")
         return self
 
 
@@ -225,7 +228,9 @@ class StopSpec(StrictModel):
         default=None, description="edge activations, of all edges"
     )
     accuracy: BelowOne | None = Field(
-        default=None, description="mean squared distance to x*, relative to that of the start"
+        default=None,
+        description="mean squared distance to x*, relative to that of the start; where no x* is "
+        "known, squared norm of the mean gradient at the mean of the nodes instead",
     )
     until: dict[Text, float] | None = Field(
         default=None,
@@ -251,14 +256,16 @@ class RecordSpec(StrictModel):
         default="geometric", description="of the samples in time: equal ratios, or equal steps"
     )
     metrics: Annotated[tuple[Annotated[Text, NameIn(METRICS)], ...], Strict(False)] = Field(
-        default=(), description="what of your own is measured too; see docs/your-own.md"
+        default=(),
+        description="what is measured too: stationarity, objective, or of your own "
+        "(docs/your-own.md)",
     )
 
     @field_validator("metrics")
     @classmethod
     def _once_each(cls, metrics: tuple[str, ...]) -> tuple[str, ...]:
         for k, name in enumerate(metrics):
-            if name not in METRICS.ours and (why := bad_maths(METRICS[name].label)):
+            if name not in ALWAYS and (why := bad_maths(METRICS[name].label)):
                 raise misuse(f"the title of {name!r} {why}", k)
             if name in metrics[:k]:
                 raise misuse(f"{name!r} is named before; leave it out", k)
@@ -267,7 +274,7 @@ class RecordSpec(StrictModel):
     @property
     def more_metrics(self) -> tuple[Metric, ...]:
         """Those that are not measured in every run anyway."""
-        return tuple(METRICS[name] for name in self.metrics if name not in METRICS.ours)
+        return tuple(METRICS[name] for name in self.metrics if name not in ALWAYS)
 
 
 class CostSpec(StrictModel):
@@ -410,7 +417,7 @@ class Scenario(Carded, StrictModel):
 
     @model_validator(mode="after")
     def _until_what_is_measured(self) -> "Scenario":
-        measured = (*METRICS.ours, *self.record.metrics)
+        measured = (*ALWAYS, *self.record.metrics)
         for name in self.stop.until or ():
             if name == "accuracy":
                 raise misuse("has a key of its own: stop.accuracy", "stop", "until", name)
@@ -448,7 +455,7 @@ class Scenario(Carded, StrictModel):
     @model_validator(mode="after")
     def _figures_are_of_what_runs(self) -> "Scenario":
         labels = [algorithm.label for algorithm in self.algorithms]
-        measured = {name: METRICS[name] for name in (*METRICS.ours, *self.record.metrics)}
+        measured = {name: METRICS[name] for name in (*ALWAYS, *self.record.metrics)}
         files: dict[str, int] = {}
         for number, figure in enumerate(self.figures or ()):
             if (unknown := figure.unknown_label(labels)) is not None:

@@ -1,5 +1,6 @@
 """What is measured at a sample: the errors of the nodes' estimates."""
 
+import math
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,12 @@ class Errors:
 
     def __init__(self, problem: Any, x0: np.ndarray):
         self.problem = problem
-        self.start = float(((x0 - problem.x_star) ** 2).sum(axis=1).mean())
+        self.has_solution = problem.solutions is not None
+        self.start = self._error(x0)
+        if self.start == 0 and not self.has_solution:
+            raise InputError(
+                "start: x0 is a stationary point, from which no method moves; use kind: normal"
+            )
         if self.start == 0:
             weaker = ", or a smaller strength" if problem.local_step is not None else ""
             raise InputError(
@@ -23,18 +29,25 @@ class Errors:
             )
 
     def __call__(self, X: np.ndarray) -> dict[str, float]:
-        """mean_squared_distance, accuracy (the same over that of x0), suboptimality,
-        consensus_error.
+        """mean_squared_distance, accuracy (the same over that of x0; where no solution is known
+        the stationarity over that of x0), suboptimality, consensus_error.
         """
         with np.errstate(over="ignore", invalid="ignore"):
             mean = X.mean(axis=0)
-            distance = float(((X - self.problem.x_star) ** 2).sum(axis=1).mean())
+            error = self._error(X)
             spread = float(((X - mean) ** 2).sum(axis=1).mean())
             finite = bool(np.isfinite(mean).all())
             gap = self.problem.suboptimality(mean) if finite else np.inf
         return {
-            "mean_squared_distance": distance,
-            "accuracy": distance / self.start,
+            "mean_squared_distance": error if self.has_solution else math.nan,
+            "accuracy": error / self.start,
             "suboptimality": float(gap),
             "consensus_error": spread,
         }
+
+    def _error(self, X: np.ndarray) -> float:
+        """The squared distance to a solution; without one the stationarity at the mean."""
+        if self.has_solution:
+            return float(self.problem.squared_distance(X))
+        mean = X.mean(axis=0)
+        return float(self.problem.stationarity(mean)) if np.isfinite(mean).all() else math.inf

@@ -73,7 +73,8 @@ def build_parts(
         problem = problem.with_local_step(local_step)
     x0 = np.zeros((problem.nodes, problem.dimension))
     if scenario.start.kind == "normal":
-        x0 = scenario.start.scale * rng("start").standard_normal(x0.shape)
+        drawn = rng("start").standard_normal(x0[:1].shape if scenario.start.shared else x0.shape)
+        x0 += scenario.start.scale * drawn
     world = None
     if scenario.world is not None:
         stop = scenario.stop

@@ -76,6 +76,7 @@ class Constants:
             _arrays={},
             _whole={},
             _may_be_zero=set(),
+            _unknown={},
         )
 
     def __setattr__(self, name: str, value: Any) -> None:
@@ -89,13 +90,30 @@ class Constants:
         if name in vars(self).get("_arrays", {}):
             return self._arrays[name]
         if name in MEASURED and name not in self.values:
-            self.measure(**{name: lambda: MEASURED[name](self._problem, self._network)})
+            self.measure(**{name: lambda: self._measure_or_nan(name)})
         if name in vars(self).get("_measured", {}):
             vars(self)[name] = self._measured[name]()  # of what was chosen: no constant to override
             return vars(self)[name]
         if name not in vars(self).get("values", {}):
             raise AttributeError(name)
         return self.values[name]
+
+    def _measure_or_nan(self, name: str) -> float:
+        """What is measured; nan where it is not known, if overrides may make up for it: `check`
+        refuses what they do not.
+        """
+        try:
+            return MEASURED[name](self._problem, self._network)
+        except InputError as error:
+            if not self._overrides:
+                raise
+            self._unknown[name] = error
+            return math.nan
+
+    @property
+    def unknown(self) -> InputError | None:
+        """Why a constant of the problem is not known that was asked for; None if all are."""
+        return next(iter(self._unknown.values()), None)
 
     def measure(self, **functions: Callable[[], float]) -> None:
         """Assign what is dear to compute: a function is called only where no override is given."""
@@ -157,12 +175,16 @@ class Constants:
         if not math.isfinite(value):
             raise InputError(f"{where} must be a finite number, not {value}")
         may_be_zero = formula == 0 or name in self._may_be_zero
-        if formula >= 0 and not (value > 0 or (may_be_zero and value == 0)):
+        if not formula < 0 and not (value > 0 or (may_be_zero and value == 0)):
             least = "at least" if may_be_zero else "above"
             raise InputError(f"{where} must be {least} 0, not {value:g}")
 
     def check(self) -> None:
         """InputError for an override, or a factor, that names no constant."""
+        for name in self._unknown:
+            del self.values[name]
+        if self.unknown and any(map(math.isnan, self.values.values())):
+            raise self.unknown
         for name in self._factors:
             if name not in self._scaled:
                 known = ", ".join(sorted(self._scaled)) or "none"

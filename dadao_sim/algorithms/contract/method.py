@@ -45,6 +45,15 @@ VERBS = (
 )
 
 
+Cover = Literal["proven", "experimental"]
+SOLVED = {
+    "convex": "minimises convex functions",
+    "non-convex": "those that are not",
+    "operator": "solves operators",
+}
+"""What a method can be for, in words."""
+
+
 @dataclass(frozen=True)
 class Tuning:
     """A method made ready for one problem on one network.
@@ -88,7 +97,9 @@ class Method(ABC):
     it has none). Block ``start_block`` is filled by x0, the others start at 0; block ``estimate``
     estimates x*, None where that takes a computation. One that ``needs_averaging`` only takes the
     mean of the centres c_i of f_i(x) = ||x - c_i||^2/2: they are its x0. One that ``needs_l2`` is
-    for f_i that are known to have a term (l2/2) ||x||^2.
+    for f_i that are known to have a term (l2/2) ||x||^2. It ``solves`` minimisation of "convex"
+    functions, or also of "non-convex" ones, or an "operator" (:class:`~dadao_sim.problems.Problem`
+    says what these are), "proven" or "experimental".
 
     ``constants(c, problem, network)`` assigns the constants to c. ``invariant`` names the blocks
     whose sum over the nodes gossip conserves; ``drifting`` those that a fixed point determines only
@@ -119,6 +130,7 @@ class Method(ABC):
     needs_conjugate: bool = False
     needs_averaging: bool = False
     needs_l2: bool = False
+    solves: Mapping[str, Cover] = field(default_factory=lambda: {"convex": "proven"})
     time_varying: bool = False
     stochastic: bool = False
     samples: bool = False
@@ -196,6 +208,8 @@ class Method(ABC):
                 raise
             raise InputError(f"{self.name}: {error}") from error
         except (ArithmeticError, ValueError) as error:
+            if c.unknown:
+                raise InputError(f"{self.name}: {c.unknown}") from error
             given = ", ".join(f"{name}: {value:g}" for name, value in overrides.items())
             raise InputError(
                 f"{self.name}: the method has no constants with {{{given}}} ({error})"
@@ -215,6 +229,8 @@ class Method(ABC):
         """Raise InputError, with the reason, for what the method cannot do; nothing is compiled
         before.
         """
+        if what_is_solved(problem) not in self.solves:
+            raise InputError(f"{self.name} {self._solves_something_else(problem)}")
         if problem.local_step is not None and self.composite == "none":
             raise InputError(f"{self.name} cannot take a local_step: {self.no_composite}")
         if self.needs_conjugate and not problem.has_conjugate:
@@ -242,6 +258,15 @@ class Method(ABC):
             )
         if options.averaging != "none" and not self.averaging:
             raise InputError(f"{self.name} keeps no average of its iterates; leave out averaging")
+
+    def _solves_something_else(self, problem: "Problem") -> str:
+        from dadao_sim.algorithms.contract.registry import METHODS
+
+        wanted = what_is_solved(problem)
+        others = ", ".join(name for name, other in METHODS.items() if wanted in other.solves)
+        is_one = "is one of operators" if wanted == "operator" else "is not convex"
+        solved = " and ".join(SOLVED[what] for what in self.solves)
+        return f"{solved}, and the problem {problem.kind} {is_one}; use one of {others}"
 
     @property
     def tunable(self) -> tuple[str, ...]:
@@ -273,11 +298,11 @@ class Method(ABC):
         return {}
 
     def is_experimental(self, problem: "Problem", options: Options = NO_OPTIONS) -> bool:
-        """Whether no theorem covers the method on ``problem``: on account of its local step, or of
-        the set of constants.
+        """Whether no theorem covers the method on ``problem``: on account of what it is, of its
+        local step, or of the set of constants.
         """
         step = problem.local_step
-        if options.constants != PAPER:
+        if options.constants != PAPER or self.solves[what_is_solved(problem)] == "experimental":
             return True
         if step is None:
             return False
@@ -475,6 +500,11 @@ def at_optimum(problem: "Problem") -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         g -= mean
         mean = np.zeros_like(mean)
     return x, g, mean
+
+
+def what_is_solved(problem: "Problem") -> str:
+    """Which key of ``Method.solves`` the problem is for."""
+    return "convex" if problem.is_convex else problem.problem_class
 
 
 def _same_function(one: Callable[..., Any], other: Callable[..., Any]) -> bool:

@@ -1,5 +1,6 @@
 """Composite problems: a smooth problem plus a term r that all nodes share, known by its prox."""
 
+import math
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Literal, NamedTuple
@@ -13,7 +14,7 @@ from dadao_sim.errors import InputError
 from dadao_sim.local_steps.local_step import LocalStep
 from dadao_sim.problems.data.arrays import FloatArray, IntArray
 from dadao_sim.problems.kinds.composite_optimum import optimum
-from dadao_sim.problems.kinds.problem import Problem
+from dadao_sim.problems.kinds.problem import Problem, ProblemClass
 
 
 class Composite(NamedTuple):
@@ -150,6 +151,11 @@ class CompositeProblem(Problem):
         """The smooth objective and the operator."""
         return self._with(self.smooth.objective)
 
+    @property
+    def problem_class(self) -> ProblemClass:
+        """That of the f_i."""
+        return self.smooth.problem_class
+
     def with_conjugate(self) -> Composite | PythonComposite:
         """See :meth:`Problem.with_conjugate`; of the f_i, without r."""
         return self._with(self.smooth.with_conjugate())
@@ -199,8 +205,11 @@ class CompositeProblem(Problem):
     def suboptimality(self, x: ArrayLike) -> float:
         """F(x) + r(x) - F(x*) - r(x*), for x (d,): infinite outside the domain of r, nan where r
         has no known value. Convexity makes the part of r positive but for rounding, cut at 0;
-        where r is not convex a better point than x* may be found, and this is negative.
+        where r is not convex a better point than x* may be found, and this is negative. nan where
+        the f_i are not convex.
         """
+        if not self.is_convex:
+            return math.nan
         point = self._point(x)
         step = point - self.x_star
         change = self.term.value(point) - self._value_of_term
@@ -229,6 +238,8 @@ class CompositeProblem(Problem):
         return self.smooth.node_L
 
     def _optimum(self) -> FloatArray:
+        if not self.is_convex:
+            raise InputError("x_star", "F is not convex: there may be several, or none")
         return optimum(self.smooth, self.term, self.step or 1 / self.L)
 
     def _relabelled(self, order: IntArray) -> "CompositeProblem":

@@ -1,5 +1,6 @@
 """Problem: what the nodes hold, with its exact constants and optimum, whatever the kind."""
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from contextlib import suppress
@@ -27,6 +28,11 @@ SHOWN_WORK = 1e6
 """n d^2, up to which what is printed of a problem has its L and mu."""
 
 
+ProblemClass = Literal["strongly convex", "convex", "non-convex", "operator"]
+"""What can be said of a problem. The last is no minimisation: a zero of an operator is wanted."""
+CONVEX: tuple[ProblemClass, ...] = ("strongly convex", "convex")
+
+
 class SampleTerms(NamedTuple):
     """f_i(x) = sum_k phi_ik(<a_ik, x>) + (l2/2) ||x||^2 in numbers, (N,) one node after the other.
 
@@ -44,11 +50,16 @@ class Problem(Carded, ABC):
     Made by :meth:`from_arrays`, :meth:`from_dataset`, :meth:`quadratic`, :meth:`averaging` or
     :meth:`from_objectives`. A kind of problem is a subclass with an ``objective`` for the engine
     and the few methods that only it knows.
+
+    Where ``problem_class`` says so F need not be convex, and any of its stationary points is a
+    solution; or there is no F at all, and :meth:`from_operators` makes a problem of operators F_i,
+    of whose mean a zero is wanted: what says "gradient" is then F_i. Such a problem may know its
+    solutions, or none.
     """
 
     kind: str
     given_mu: float | None = None
-    given_L: float | None = None
+    given_L: float | FloatArray | None = None
     given_x_star: FloatArray | None = None
 
     # --- What a kind of problem says of itself -------------------------------------------------
@@ -162,6 +173,61 @@ class Problem(Carded, ABC):
     def _no_samples(self) -> InputError:
         return InputError("problem", f"kind {self.kind} has no samples", "give one made of data")
 
+    # --- Beyond convex sums --------------------------------------------------------------------
+
+    @property
+    def problem_class(self) -> ProblemClass:
+        """What can be said of F."""
+        return "strongly convex" if self.is_strongly_convex else "convex"
+
+    @property
+    def is_convex(self) -> bool:
+        """Whether F is convex, so that it has an x* that methods go to."""
+        return self.problem_class in CONVEX
+
+    @cached_property
+    def solutions(self) -> FloatArray | None:
+        """The known solutions (k, d), of which any will do; None where none is known. InputError
+        where F is convex and x* not unique.
+        """
+        if self.is_convex or self.given_x_star is not None:
+            return self.x_star[None]
+        return None
+
+    def squared_distance(self, X: ArrayLike) -> float:
+        """The mean over the nodes of ||X_i - x*||^2, for X (n, d), with the x* that is nearest to
+        all of them together where there are several; nan where none is known.
+        """
+        if self.solutions is None:
+            return math.nan
+        points = self._points(X)
+        with np.errstate(over="ignore", invalid="ignore"):
+            distances = [((points - x) ** 2).sum(axis=1).mean() for x in self.solutions]
+        return float(min(distances))
+
+    def mean_operator(self, x: ArrayLike) -> FloatArray:
+        """(1/n) sum_i grad f_i(x), for x (d,); of a problem of operators the mean F_i(x)."""
+        return self.gradients(np.tile(self._point(x), (self.nodes, 1))).mean(axis=0)
+
+    def stationarity(self, x: ArrayLike) -> float:
+        """||grad F(x)||^2, for x (d,); with a local step the square of the gradient mapping at the
+        step 1/L, or 1 where there is no L: 0 at solutions alone.
+        """
+        mean = self.mean_operator(x)
+        if self.local_step is not None:
+            point = self._point(x)
+            try:
+                step = 1 / self.L
+            except InputError:
+                step = 1.0
+            mean = (point - self.local_step.prox(point - step * mean, step)) / step
+        with np.errstate(over="ignore"):
+            return float(mean @ mean)
+
+    def mean_value(self, x: ArrayLike) -> float:
+        """F(x), for x (d,), without a local step; InputError of a problem of operators."""
+        return float(np.mean([self.value(i, x) for i in range(self.nodes)]))
+
     # --- What follows from it ------------------------------------------------------------------
 
     def card(self) -> Card:
@@ -175,6 +241,7 @@ class Problem(Carded, ABC):
             for name in ("L", "mu"):
                 with suppress(InputError):
                     facts[name] = f"{getattr(self, name):.4g}"
+        facts |= {} if self.is_convex else {"class": self.problem_class}
         facts |= {} if self.local_step is None else {"local step": self.local_step.kind}
         title = f"Problem {self.kind}: {self.nodes:,} nodes, dimension {self.dimension:,}"
         return Card(title, facts)
@@ -202,7 +269,8 @@ class Problem(Carded, ABC):
     @cached_property
     def node_L(self) -> FloatArray:
         """Smoothness L_i of each f_i (n,); a given L stands for all."""
-        found = self._node_L() if self.given_L is None else np.full(self.nodes, self.given_L)
+        given = self.given_L
+        found = self._node_L() if given is None else np.full(self.nodes, given, dtype=float)
         if not np.isfinite(found).all():
             raise InputError("data", "its numbers are too large: L overflows", "rescale them")
         return found
@@ -216,8 +284,14 @@ class Problem(Carded, ABC):
         return found
 
     def suboptimality(self, x: ArrayLike) -> float:
-        """F(x) - F(x*), for x (d,); never negative."""
-        return self.divergence(x, self.x_star)
+        """F(x) - F(x*), for x (d,). Never negative where F is convex; elsewhere it is where x is
+        better than the known solution, and nan where none is known.
+        """
+        if self.is_convex:
+            return self.divergence(x, self.x_star)
+        if self.solutions is None or self.problem_class == "operator":
+            return math.nan
+        return self.mean_value(x) - self.mean_value(self.solutions[0])
 
     @property
     def local_step(self) -> LocalStep | None:
@@ -402,21 +476,50 @@ class Problem(Carded, ABC):
     @staticmethod
     def from_objectives(
         objectives: Sequence[Any],
-        mu: float,
-        L: float,
-        dimension: int,
+        mu: float | None = None,
+        L: float | ArrayLike | None = None,
+        dimension: int | None = None,
         x_star: ArrayLike | None = None,
+        *,
+        convex: bool = True,
     ) -> "Problem":
         """Python objects with value(x) and gradient(x), and conjugate_gradient(y) for dual methods.
 
-        mu and L must hold for every one of them: they are not checked. Without ``x_star`` it is
-        found by accelerated gradient steps; InputError if they miss the accuracy of :attr:`x_star`,
-        and for a given one that does. Every function is asked at 0 here: InputError names the node
-        whose answer is not finite, real, and of the right shape, or which fails, there and later.
+        mu and L, one or one for each node, must hold for every one of them. Without mu they are
+        convex, or not ``convex`` at all; a node's L may be 0, and None where it is not known or
+        there is none: then methods need their steps, or an L, among their parameters. Pairs of
+        points are tried: InputError names a node whose gradients contradict what is said of it.
+
+        Without ``x_star`` it is found by accelerated gradient steps where there is a mu; InputError
+        if they miss the accuracy of :attr:`x_star`, and for a given one that does. One that is not
+        convex may be given a stationary point, or several (k, d), any of which will do, or none: it
+        is then measured by :meth:`stationarity` alone. Every function is asked at 0 here:
+        InputError names the node whose answer is not finite, real, and of the right shape, or which
+        fails, there and later.
         """
         from dadao_sim.problems.kinds.python_objective import python_problem
 
-        return python_problem(objectives, mu, L, dimension, x_star)
+        return python_problem(objectives, mu, L, dimension, x_star, convex=convex)
+
+    @staticmethod
+    def from_operators(
+        operators: Sequence[Any],
+        dimension: int,
+        *,
+        mu: float | None = None,
+        L: float | ArrayLike | None = None,
+        z_star: ArrayLike | None = None,
+    ) -> "Problem":
+        """Operators F_i(z), (d,) to (d,), of whose mean a zero is wanted: a saddle point, an
+        equilibrium, a fixed point. Functions of Python, one for each node.
+
+        ``mu``: every F_i is strongly monotone with it, <F_i(y) - F_i(z), y - z> >= mu ||y - z||^2;
+        ``L`` as in :meth:`from_objectives`, and checked as there. ``z_star`` (d,) or (k, d): zeros
+        that are known. There is no value, and no suboptimality.
+        """
+        from dadao_sim.problems.kinds.python_operator import operator_problem
+
+        return operator_problem(operators, dimension, mu, L, z_star)
 
 
 def finite_point(name: str, x: ArrayLike, dimension: int) -> FloatArray:

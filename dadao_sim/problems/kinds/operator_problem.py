@@ -1,0 +1,66 @@
+"""Problems of operators F_i, R^d to R^d, of whose mean a zero is wanted: nothing is minimised."""
+
+import math
+from abc import ABC
+from dataclasses import dataclass
+from functools import cached_property
+
+from numpy.typing import ArrayLike
+
+from dadao_sim.errors import InputError
+from dadao_sim.problems.data.arrays import FloatArray
+from dadao_sim.problems.kinds.problem import Problem, ProblemClass
+
+
+@dataclass(frozen=True, eq=False, kw_only=True, repr=False)
+class OperatorProblem(Problem, ABC):
+    """Find z with (1/n) sum_i F_i(z) = 0: a saddle point, an equilibrium, a fixed point.
+
+    ``gradient`` and what is named after it answer F_i. ``zeros`` (k, d) are those that are known;
+    a kind that can compute them overrides ``solutions``. mu is that of strong monotonicity.
+    """
+
+    zeros: FloatArray | None = None
+
+    @property
+    def problem_class(self) -> ProblemClass:
+        """No minimisation."""
+        return "operator"
+
+    @property
+    def has_conjugate(self) -> bool:
+        """There is no f_i to have one."""
+        return False
+
+    @cached_property
+    def solutions(self) -> FloatArray | None:
+        """The known zeros (k, d)."""
+        return self.zeros
+
+    def value(self, i: int, x: ArrayLike) -> float:
+        """InputError: there is none."""
+        raise self._no_value()
+
+    def divergence(self, x: ArrayLike, origin: ArrayLike) -> float:
+        """InputError: there is none."""
+        raise self._no_value()
+
+    def suboptimality(self, x: ArrayLike) -> float:
+        """nan: there is none."""
+        return math.nan
+
+    def _mu(self) -> float:
+        raise InputError("mu", f"kind {self.kind} has none", "take a method that needs none")
+
+    def _node_L(self) -> FloatArray:
+        raise InputError(
+            "L", f"kind {self.kind} has none", "give one among the parameters of the algorithm"
+        )
+
+    def _optimum(self) -> FloatArray:
+        if self.solutions is None or len(self.solutions) > 1:
+            raise InputError("x_star", f"kind {self.kind} knows no single zero")
+        return self.solutions[0]
+
+    def _no_value(self) -> InputError:
+        return InputError("problem", f"kind {self.kind} has operators and no value")
