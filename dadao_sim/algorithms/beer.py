@@ -69,6 +69,7 @@ METHOD = RoundMethod(
     steps=("eta",),
     compression="any",
     compressor=compressor,
+    solves={"convex": "proven", "non-convex": "proven"},
     constants=constants,
     tunes=("eta", "gamma"),
     prepare=prepare,

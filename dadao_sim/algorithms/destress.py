@@ -80,6 +80,7 @@ METHOD = RoundMethod(
     stochastic=True,
     steps=("eta",),
     samples=True,
+    solves={"convex": "proven", "non-convex": "proven"},
     constants=constants,
     step=step,
     fixed_point=fixed_point,

@@ -103,6 +103,7 @@ SEMI_ATC = RoundMethod(
     steps=("step",),
     no_composite="its form with one is the method sonata",
     least_eigenvalue=0.0,
+    solves={"convex": "proven", "non-convex": "proven"},
     constants=constants_of_atc,
     prepare=prepare,
     step=step_of_semi_atc,

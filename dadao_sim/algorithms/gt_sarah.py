@@ -64,6 +64,7 @@ METHOD = RoundMethod(
     steps=("step",),
     samples=True,
     cycle="period",
+    solves={"convex": "proven", "non-convex": "proven"},
     constants=constants,
     step=step,
     fixed_point=fixed_point,

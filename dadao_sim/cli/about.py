@@ -70,6 +70,9 @@ def list_names(
         str | None,
         typer.Option(help="Methods that take this: minibatches, local step, compression, ..."),
     ] = None,
+    solves: Annotated[
+        str | None, typer.Option(help="Methods for problems that are convex, non-convex, operator.")
+    ] = None,
     plugin: PluginOption = None,
 ) -> None:
     """The methods, problems, data, graphs, matrices, faults and shipped scenarios by name.
@@ -80,6 +83,7 @@ def list_names(
 
     load_plugins(plugin)
     wanted = {"family": family, "oracle": oracle, "graphs": graphs, "clock": clock, "takes": takes}
+    wanted["solves"] = solves
     chooses = any(word is not None for word in wanted.values())
     kinds = list(_LISTS)
     if what is not None or chooses:
@@ -239,6 +243,7 @@ def _print_described(described: "Described") -> None:
         "message": declared["message"],
         "graphs": "time-varying ones too" if described.method.time_varying else "fixed",
         "takes": ", ".join(declared["takes"]) or "no option",
+        "solves": ", ".join(declared["solves"]),
         "needs": ", ".join(declared["needs"]),
         "constants": ", ".join(declared["sets"]),
     }

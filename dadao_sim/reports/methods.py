@@ -42,7 +42,7 @@ L2 = 0.5
 SMALL = f"the path of {NODES} nodes with mu = {CURVATURES[0]:g} and L = {CURVATURES[-1]:g}"
 LOCAL_STEPS = {"none": "", "proven": "local step", "experimental": "local step (experimental)"}
 ACCENTS = {"'": "\u0301", '"': "\u0308", "`": "\u0300"}
-DECLARED = ("family", "oracle", "graphs", "clock", "takes")
+DECLARED = ("family", "oracle", "graphs", "clock", "takes", "solves")
 """What methods can be chosen by."""
 
 
@@ -126,6 +126,14 @@ class Described:
         return list(filter(None, words))
 
     @property
+    def solves(self) -> list[str]:
+        """Which classes of problems, and which of them by experiment only."""
+        return [
+            what if cover == "proven" else f"{what} ({cover})"
+            for what, cover in self.method.solves.items()
+        ]
+
+    @property
     def needs(self) -> list[str]:
         """What its problem must have beside that oracle."""
         needs_l2, needs_averaging = self.method.needs_l2, self.method.needs_averaging
@@ -200,6 +208,7 @@ class Described:
             "message": self.message,
             "graphs": self.graphs,
             "takes": self.takes,
+            "solves": self.solves,
             "needs": self.needs,
             "sets": {PAPER: {}, **{n: dict(s) for n, s in self.method.constant_sets.items()}},
             "guarantee": self.guarantee,

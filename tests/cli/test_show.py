@@ -165,6 +165,8 @@ def test_methods_are_listed_by_what_they_ask_for(listed):
     )
     assert "adom" not in listed("--oracle", "gradient", "--graphs", "time-varying")
     assert listed("--takes", "minibatches") == {n for n, m in METHODS.items() if m.stochastic}
+    able = {name for name, method in METHODS.items() if "operator" in method.solves}
+    assert listed("--solves", "operator") == able
     assert listed("--takes", "compression") >= {"choco_sgd", "lead", "beer", "choco_gossip"}
     assert listed("--family", "gossip", "--graphs", "time-varying") == {"synchronous_gossip"}
     assert listed("--clock", "poisson") >= {"dadao", "continuized", "ad_psgd"}
