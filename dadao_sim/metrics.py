@@ -101,14 +101,19 @@ STATIONARITY = Metric(
     "stationarity",
     r"$\|\nabla F(\bar{x})\|^2$",
     lambda problem, X: problem.stationarity(X.mean(axis=0)),
+    plain="Stationarity",
 )
 OBJECTIVE = Metric(
     "objective",
     r"Objective $F(\bar{x})$",
     lambda problem, X: problem.mean_value(X.mean(axis=0)),
     log=False,
+    plain="Objective at the mean",
 )
 ALWAYS = ("accuracy", "mean_squared_distance", "suboptimality", "consensus_error")
 """What every run measures; the others are measured where ``record.metrics`` names them."""
-ACCURACY_WITHOUT_X_STAR = r"$\|\nabla F(\bar{x})\|^2/\,\|\nabla F(\bar{x}_0)\|^2$"
-"""The title of the accuracy where no x* is known."""
+WITHOUT_X_STAR = {
+    "title": r"$\|\nabla F(\bar{x})\|^2/\,\|\nabla F(\bar{x}_0)\|^2$",
+    "plain": "Relative stationarity",
+}
+"""What the accuracy is called where no x* is known."""

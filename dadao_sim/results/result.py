@@ -38,7 +38,7 @@ from dadao_sim.files import (
     unique_slugs,
     unreadable,
 )
-from dadao_sim.metrics import ACCURACY_WITHOUT_X_STAR, ALWAYS, METRICS, Metric
+from dadao_sim.metrics import ALWAYS, METRICS, WITHOUT_X_STAR, Metric
 from dadao_sim.results.axes import TABLED, Terms, axis_named
 from dadao_sim.results.checks import check_tables, read_manifest, rows_of_curves
 from dadao_sim.results.columns import CURVE_COLUMNS, RUN_COLUMNS, UNKNOWN
@@ -193,8 +193,7 @@ class Result(Carded):
         asked = self.manifest.get("metrics", {})
         found = {name: METRICS[name] for name in ALWAYS}
         if self.curves["mean_squared_distance"].head(1).isna().any():
-            title = ACCURACY_WITHOUT_X_STAR
-            found["accuracy"] = replace(found["accuracy"], title=title)
+            found["accuracy"] = replace(found["accuracy"], **WITHOUT_X_STAR)
         return {**found, **{name: Metric(name, **axis) for name, axis in asked.items()}}
 
     @property
