@@ -112,8 +112,8 @@ OBJECTIVE = Metric(
 )
 ALWAYS = ("accuracy", "mean_squared_distance", "suboptimality", "consensus_error")
 """What every run measures; the others are measured where ``record.metrics`` names them."""
-WITHOUT_X_STAR = {
-    "title": r"$\|\nabla F(\bar{x})\|^2/\,\|\nabla F(\bar{x}_0)\|^2$",
-    "plain": "Relative stationarity",
-}
-"""What the accuracy is called where no x* is known."""
+WITHOUT_X_STAR = (
+    r"$\|\nabla F(\bar{x})\|^2/\,\|\nabla F(\bar{x}_0)\|^2$",
+    "Relative stationarity",
+)
+"""What the accuracy is called where no x* is known: its title, and the plain one."""

@@ -193,7 +193,8 @@ class Result(Carded):
         asked = self.manifest.get("metrics", {})
         found = {name: METRICS[name] for name in ALWAYS}
         if self.curves["mean_squared_distance"].head(1).isna().any():
-            found["accuracy"] = replace(found["accuracy"], **WITHOUT_X_STAR)
+            title, plain = WITHOUT_X_STAR
+            found["accuracy"] = replace(found["accuracy"], title=title, plain=plain)
         return {**found, **{name: Metric(name, **axis) for name, axis in asked.items()}}
 
     @property
