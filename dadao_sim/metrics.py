@@ -110,6 +110,13 @@ OBJECTIVE = Metric(
     log=False,
     plain="Objective at the mean",
 )
+TEST_ACCURACY = Metric(
+    "test_accuracy",
+    r"Test accuracy at $\bar{x}$",
+    lambda problem, X: problem.test_accuracy(X.mean(axis=0)),
+    log=False,
+    rises=True,
+)
 ALWAYS = ("accuracy", "mean_squared_distance", "suboptimality", "consensus_error")
 """What every run measures; the others are measured where ``record.metrics`` names them."""
 WITHOUT_X_STAR = (

@@ -127,7 +127,7 @@ def _run_one(loaded: "Scenario", file: Path, folder: Path, how: dict[str, Any]) 
     check_outputs({path.name: (path, FIGURE) for path in figures}, overwrite=overwrite)
     study = Study(loaded)
     say(_announcement(study, how["jobs"]))
-    _say_added_edges(study)
+    _say_what_is_special(study)
     with _broken_off(folder), Progress(loaded.name, len(study.keys), console()) as bars:
         result = simulate(study, out=folder, tick=bars.tick, **how)
     print_costs(result.summary, result.titles)
@@ -232,7 +232,7 @@ def _check(loaded: "Scenario") -> None:
     else:
         study.check()
         say(f"problem: {study.parts(0).conditions.in_words()}")
-        _say_added_edges(study)
+        _say_what_is_special(study)
     for path in loaded.plugins:
         say(str(plugins.loaded(path)))
 
@@ -272,9 +272,13 @@ def _figures(folder: Path) -> list[Path]:
     return [folder / "figures" / f"curves.{suffix}" for suffix in ("png", "pdf")]
 
 
-def _say_added_edges(study: "Study") -> None:
-    """That the network of the first repeat has edges which its keys do not ask for."""
-    network = study.parts(0).network
+def _say_what_is_special(study: "Study") -> None:
+    """Of the first repeat: what the problem remarks, and that the network has edges which its keys
+    do not ask for.
+    """
+    network, problem = study.parts(0).network, study.parts(0).problem
+    if problem.remark:
+        say(f"problem: {problem.remark}")
     if network.added_edges:
         edges = sum(len(graph.edges) for graph in network.graphs)
         say(

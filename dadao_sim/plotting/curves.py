@@ -197,6 +197,11 @@ def draw(result: Result, **keys: Any) -> Figure:
 
 def figure_of(result: Result, spec: FigureSpec, terms: Terms | None = None) -> Figure:
     """A figure as it is asked for. Raises InputError as `curve_figure`."""
+    if spec.kind == "gradient_error":
+        from dadao_sim.plotting.gradient_error import gradient_error_figure
+        from dadao_sim.reports.gradient_error import gradient_error
+
+        return gradient_error_figure(gradient_error(result), look=spec)
     if len(spec.x) == 1:
         return curve_figure(result, spec.x[0], spec.y, look=spec, terms=terms)
     return panel_figure(result, spec.y, xs=spec.x, look=spec, terms=terms)

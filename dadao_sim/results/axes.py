@@ -53,12 +53,15 @@ class Terms:
 
     - prices: what each thing adds to the cost (``report.cost`` of the scenario).
     - joules: what each thing adds to the energy (``report.energy``); None: nothing is said.
+    - sweeps: by algorithm, the passes over the layers that an oracle takes for a gradient
+      (``problem.oracle``, ``algorithms.N.oracle``); empty where gradients have no such oracle.
     - interval: seconds in a mean gradient interval (``world.gradient_seconds``); None: no world.
     """
 
     prices: Weights = Weights(gradient=1.0, communication=1.0)
     joules: Weights | None = None
     interval: float | None = None
+    sweeps: Mapping[str, float] = field(default_factory=dict)
 
     @classmethod
     def of(cls, scenario: Mapping[str, Any]) -> Terms:
@@ -69,6 +72,7 @@ class Terms:
             Weights.of(report["cost"]),
             None if energy is None else Weights.of(energy),
             None if world is None else float(world["gradient_seconds"]),
+            _sweeps(scenario),
         )
 
     def priced(self, **prices: float) -> Terms:
@@ -79,6 +83,18 @@ class Terms:
             if not 0 <= price < math.inf:
                 raise InputError("price", f"{price:g} for a {name}", "0 or more is needed")
         return replace(self, prices=replace(self.prices, **prices))
+
+
+def _sweeps(scenario: Mapping[str, Any]) -> dict[str, float]:
+    """Those of the oracle of each algorithm: one of an exact one; empty where all are exact."""
+    common = (scenario.get("problem") or {}).get("oracle")
+    of_each = {
+        algorithm["label"]: algorithm.get("oracle") or common or {}
+        for algorithm in scenario.get("algorithms", ())
+    }
+    if not any("sweeps" in oracle for oracle in of_each.values()):
+        return {}
+    return {label: float(oracle.get("sweeps", 1)) for label, oracle in of_each.items()}
 
 
 Samples = Any
@@ -121,8 +137,16 @@ def _cost(samples: Samples, terms: Terms) -> Any:
     return _weighted(samples, terms, terms.prices)
 
 
+def _relaxations(samples: Samples, terms: Terms) -> Any:
+    return samples["gradients"] * samples["algorithm"].map(terms.sweeps).astype(float)
+
+
 def _no_reason(_: Terms) -> str:
     return ""
+
+
+def _no_relaxations(terms: Terms) -> str:
+    return "" if terms.sweeps else "no oracle of the scenario has sweeps"
 
 
 def _no_seconds(terms: Terms) -> str:
@@ -206,6 +230,13 @@ class Axis:
 _AXES = (
     Axis("communications", "Communications", _column("communications"), counted="edge activations"),
     Axis("gradients", "Local gradients", _column("gradients"), counted="all nodes"),
+    Axis(
+        "relaxations",
+        "Relaxations",
+        _relaxations,
+        counted="sweeps, all nodes",
+        lacks=_no_relaxations,
+    ),
     Axis("time", "Time", _column("time"), unit="mean gradient intervals"),
     Axis("seconds", "Time", _seconds, unit="s", whole=False, lacks=_no_seconds),
     Axis("bytes", "Bytes sent", _column("bytes_sent"), counted="all nodes"),

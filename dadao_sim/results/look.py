@@ -145,8 +145,13 @@ class Look(StrictModel):
 
 
 class FigureSpec(Look):
-    """One figure of a result: an error against costs, a panel for each."""
+    """One figure of a result: an error against costs, a panel for each; or of another ``kind``."""
 
+    kind: Literal["curves", "gradient_error"] = Field(
+        default="curves",
+        description="an error against costs, or what an oracle's gradients lack against the time "
+        "that it relaxes",
+    )
     file: Annotated[
         str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*\.(pdf|png|svg)$", max_length=100)
     ] = Field(description="name in the folder figures of the result: .pdf, .png or .svg")

@@ -33,6 +33,7 @@ from dadao_sim.metrics import ALWAYS, METRICS, Metric
 from dadao_sim.networks.mixing import MIXINGS
 from dadao_sim.networks.rates.spec import EdgeAttribute, Rates
 from dadao_sim.networks.section.spec import NetworkSpec
+from dadao_sim.problems.kinds.gradient_oracle import ORACLES, GradientOracle
 from dadao_sim.problems.kinds.kind import PROBLEMS, ProblemKind
 from dadao_sim.results.axes import AXES, Terms
 from dadao_sim.results.look import FigureSpec
@@ -136,6 +137,9 @@ class AlgorithmSpec(StrictModel):
     )
     batch_size: Count | None = Field(
         default=None, description="samples of a stochastic gradient; the full gradient if absent"
+    )
+    oracle: Annotated[GradientOracle, ByKind(ORACLES)] | None = Field(
+        default=None, description="where gradients come from, instead of problem.oracle"
     )
     averaging: Literal["none", "events", "time"] = Field(
         default="none", description="average reported for a node: over its events, or over time"
@@ -257,8 +261,8 @@ class RecordSpec(StrictModel):
     )
     metrics: Annotated[tuple[Annotated[Text, NameIn(METRICS)], ...], Strict(False)] = Field(
         default=(),
-        description="what is measured too: stationarity, objective, or of your own "
-        "(docs/your-own.md)",
+        description="what is measured too: stationarity, objective, test_accuracy, or of your "
+        "own (docs/your-own.md)",
     )
 
     @field_validator("metrics")
@@ -429,8 +433,7 @@ class Scenario(Carded, StrictModel):
 
     @model_validator(mode="after")
     def _can_be_computed(self) -> "Scenario":
-        world = None if self.world is None else {"gradient_seconds": self.world.gradient_seconds}
-        terms = Terms.of({"report": self.report.model_dump(), "world": world})
+        terms = Terms.of(self.to_mapping())
         if why := AXES["cost"].lacks(terms):
             raise misuse(why, "report", "cost", "joule" if terms.prices.joule else "second")
         for number, name in enumerate(self.report.quantities or ()):

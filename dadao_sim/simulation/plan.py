@@ -123,6 +123,7 @@ def make_plan(scenario: Scenario, key: RunKey, parts: Parts, events: Events | No
     label, repeat = key
     spec = next(spec for spec in scenario.algorithms if spec.label == label)
     with within("algorithms"):
+        parts = with_oracle(spec, parts)
         method, network, tuning = tuned(spec, parts)
     if method.needs_averaging and scenario.start != StartSpec():
         raise InputError("start", f"{label} starts at the points it averages", "leave start out")
@@ -228,6 +229,14 @@ def tuned(spec: AlgorithmSpec, parts: Parts) -> tuple[Method, Network | GraphSeq
         )
     require_x_star(parts.problem, method, tuning)
     return method, network, tuning
+
+
+def with_oracle(spec: AlgorithmSpec, parts: Parts) -> Parts:
+    """The parts with the oracle of the algorithm, where it has one of its own."""
+    if spec.oracle is None:
+        return parts
+    with within(spec.label):
+        return replace(parts, problem=parts.problem.with_oracle(spec.oracle))
 
 
 def costs_used(

@@ -48,7 +48,7 @@ def make_player(
     Of a method of rounds, so many ``runs`` at once, whose constants are stacked in ``tuning``.
     """
     nodes, dimension = problem.nodes, problem.dimension
-    objective = problem.objective
+    objective = problem.oracle_objective
     if method.needs_conjugate:
         objective = problem.with_conjugate()
     if method.samples:

@@ -40,6 +40,7 @@ PER_TIME = {
     "bits": 3840,
     "messages": 60,
     "events": 40,
+    "relaxations": 10 * 7,
     "joules": 2 * 10 + 0.5 * 30 + 0.125 * 480 + 4 * 0.25,
     "cost": 10 + 0.5 * 30 + 0.01 * 480 + 3 * 0.25 + 0.1 * 96,
 }
@@ -53,7 +54,8 @@ WORLD = {"gradient_seconds": 0.25}
 
 def in_a_world(**report):
     run = finished_run("dadao", rate=0.1)
-    return result(run, world=WORLD, report={**REPORT, **report})
+    problem = {"kind": "mlp", "oracle": {"kind": "activation_relaxation", "sweeps": 7}}
+    return result(run, world=WORLD, problem=problem, report={**REPORT, **report})
 
 
 @pytest.fixture(scope="module")

@@ -156,8 +156,24 @@ COMPRESSIONS: tuple[dict[str, Any], ...] = (
     {"kind": "qsgd", "levels": 3},
     {"kind": "dither", "bits_per_number": 3, "block": 2},
 )
+RELAXATION = {
+    "kind": "activation_relaxation",
+    "sweeps": 5,
+    "step": 0.5,
+    "start": "activations",
+    "nonlinear": False,
+}
+MLP = {
+    "kind": "mlp",
+    "hidden": [3],
+    "activation": "sigmoid",
+    "oracle": {"kind": "backprop"},
+    "held_out": 0.5,
+    "data": {"kind": "moons", "size": 40, "noise": 0.1, "draw": 1},
+}
 FIGURES = [
     {
+        "kind": "curves",
         "file": "a.pdf",
         "x": ["bytes"],
         "y": "accuracy",
@@ -191,6 +207,7 @@ VARIANTS: list[dict[str, Any]] = [
     {"problem": {**HUBER, "data": {**SET, "kind": "libsvm", "name": "abalone"}}},
     {"problem": {**HUBER, "data": SIGNAL}},
     {"problem": {"kind": "least_squares", "data": IMAGE}},
+    {"problem": MLP, "algorithms": [{"name": "ad_psgd", "oracle": RELAXATION}]},
     *({"local_step": {"prox": term}} for term in TERMS),
     {"local_step": {"learned": {"network": "laplacian", "strength": 2}}},
     {"network": {"file": "a.graphml", "rates": {"attribute": "km"}}},

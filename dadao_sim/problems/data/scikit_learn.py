@@ -1,6 +1,6 @@
 """Data sets that come with scikit-learn; a set is a class that names and loads it."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 import numpy as np
 from pydantic import Field
@@ -12,6 +12,7 @@ from dadao_sim.problems.data.source import (
     Standardise,
     Wanted,
 )
+from dadao_sim.strict import NotNegative
 
 
 class ScikitLearnSet(SampleSet):
@@ -63,3 +64,28 @@ class Diabetes(ScikitLearnSet):
         from sklearn.datasets import load_diabetes
 
         return Samples(*load_diabetes(return_X_y=True))
+
+
+class Moons(SampleSet):
+    """Two half moons that reach into one another, drawn: labels 1 and -1, as many of each."""
+
+    kind: Literal["moons"] = Field(description="two half moons, of two features")
+    size: Annotated[int, Field(ge=2)] = Field(default=300, description="samples of both moons")
+    noise: NotNegative = Field(
+        default=0.15, description="standard deviation of the noise of the features"
+    )
+    draw: Annotated[int, Field(ge=0, lt=2**32)] = Field(
+        default=0, description="which ones; they are the same in every repeat"
+    )
+
+    @property
+    def dimension(self) -> int:
+        """Two features, and the intercept."""
+        return 2 + self.intercept
+
+    def read(self, *, points: bool) -> Samples:
+        """X (size, 2) and labels, in random order."""
+        from sklearn.datasets import make_moons
+
+        X, y = make_moons(self.size, noise=self.noise, random_state=self.draw)
+        return Samples(X, 2.0 * y - 1.0)

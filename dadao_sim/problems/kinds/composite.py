@@ -152,6 +152,20 @@ class CompositeProblem(Problem):
         return self._with(self.smooth.objective)
 
     @property
+    def remark(self) -> str:
+        """That of the f_i."""
+        return self.smooth.remark
+
+    @property
+    def oracle_objective(self) -> Composite | PythonComposite:
+        """That of the f_i, and the operator."""
+        return self._with(self.smooth.oracle_objective)
+
+    def with_oracle(self, oracle: Any) -> "CompositeProblem":
+        """See :meth:`Problem.with_oracle`."""
+        return replace(self, smooth=self.smooth.with_oracle(oracle))
+
+    @property
     def problem_class(self) -> ProblemClass:
         """That of the f_i."""
         return self.smooth.problem_class

@@ -138,6 +138,19 @@ class Problem(Carded, ABC):
         """
         raise InputError("batch_size", f"kind {self.kind} has no samples to draw", "leave it out")
 
+    @property
+    def oracle_objective(self) -> Any:
+        """What methods ask for gradients: the ``objective``, unless an inexact oracle answers them.
+        What is measured is never measured by it.
+        """
+        return self.objective
+
+    def with_oracle(self, oracle: Any) -> "Problem":
+        """The problem whose ``oracle_objective`` answers by this oracle. InputError where there is
+        no choice.
+        """
+        raise InputError("oracle", f"the gradients of kind {self.kind} have none", "leave it out")
+
     def sample_objective(self) -> Any:
         """An objective that answers gradients, and those of single samples too, whose mean f_i is
         (``oracles.sample_gradient``). InputError where the f_i have no samples.
@@ -227,6 +240,17 @@ class Problem(Carded, ABC):
     def mean_value(self, x: ArrayLike) -> float:
         """F(x), for x (d,), without a local step; InputError of a problem of operators."""
         return float(np.mean([self.value(i, x) for i in range(self.nodes)]))
+
+    @property
+    def remark(self) -> str:
+        """What is to be known of it before it is run, in a line; empty where there is nothing."""
+        return ""
+
+    def test_accuracy(self, x: ArrayLike) -> float:
+        """Share of the samples that no node holds whose label x (d,) tells. InputError where there
+        are none.
+        """
+        raise InputError("problem", f"kind {self.kind} keeps no samples to test on", "use mlp")
 
     # --- What follows from it ------------------------------------------------------------------
 
