@@ -116,6 +116,7 @@ TEST_ACCURACY = Metric(
     lambda problem, X: problem.test_accuracy(X.mean(axis=0)),
     log=False,
     rises=True,
+    plain="Test accuracy at the mean",
 )
 ALWAYS = ("accuracy", "mean_squared_distance", "suboptimality", "consensus_error")
 """What every run measures; the others are measured where ``record.metrics`` names them."""

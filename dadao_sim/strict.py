@@ -55,6 +55,24 @@ def files_named(value: Any) -> Iterator[str]:
                 yield from files_named(part)
 
 
+def references_of(value: Any) -> Iterator[str]:
+    """The ``reference`` of every model that has one, in a model and what it holds: a key of
+    references.bib, or what is cited in its place.
+    """
+    match value:
+        case BaseModel():
+            if isinstance(found := getattr(type(value), "reference", ""), str) and found:
+                yield found
+            for _, part in value:
+                yield from references_of(part)
+        case Mapping():
+            for part in value.values():
+                yield from references_of(part)
+        case list() | tuple():
+            for part in value:
+                yield from references_of(part)
+
+
 Positive = Annotated[float, Field(gt=0)]
 NotNegative = Annotated[float, Field(ge=0)]
 BelowOne = Annotated[float, Field(gt=0, lt=1)]

@@ -18,6 +18,7 @@ from local_steps_pictures import LOCAL_STEP_SCENARIOS, local_steps_pictures
 from methods_pictures import methods_pictures
 from pictures import Picture, ResultOf, Run, caption, comparison_picture, scenario_picture
 from rates_pictures import RATES_SCENARIOS, rates_pictures
+from systems_pictures import SYSTEMS_SCENARIOS, systems_pictures
 from world_pictures import WORLD_SCENARIOS, world_pictures
 
 import dadao_sim
@@ -178,7 +179,7 @@ def sections() -> dict[str, list[Picture]]:
         "continuized",
         *real,
     ]
-    placed += [*RATES_SCENARIOS, *WORLD_SCENARIOS, *LOCAL_STEP_SCENARIOS]
+    placed += [*RATES_SCENARIOS, *WORLD_SCENARIOS, *LOCAL_STEP_SCENARIOS, *SYSTEMS_SCENARIOS]
     others = [name for name in shipped.scenarios() if name not in placed]
     gallery = {
         "In a minute": [scenario_picture("quickstart")],
@@ -198,6 +199,7 @@ def sections() -> dict[str, list[Picture]]:
         "The best gossip rates": rates_pictures(),
         "The network as it is": world_pictures(),
         "Local steps": local_steps_pictures(),
+        "Beyond convex sums": systems_pictures(),
         "Networks": [
             map_picture("geant2012", "GEANT", "The research network of Europe as of 2012."),
             graph_picture(

@@ -291,27 +291,30 @@ def cite(
     ],
     plugin: PluginOption = None,
 ) -> None:
-    """Print the BibTeX entries of a method, or of all that a scenario compares."""
-    from dadao_sim.algorithms.contract.registry import METHODS, citation, get_method
+    """Print the BibTeX entries of a method, or of all that a scenario compares and uses."""
+    from dadao_sim.algorithms.contract.registry import METHODS, entry, get_method
     from dadao_sim.scenario import shipped
 
     load_plugins(plugin)
-    names = [what]
     if what not in METHODS and (what in shipped.scenarios() or Path(what).is_file()):
-        names = _methods_in(what)
-    entries = dict.fromkeys(citation(get_method(name)) for name in names)
-    say_plainly(found := "\n".join(entries))
+        references = _references_in(what)
+    else:
+        references = [get_method(what).reference]
+    say_plainly(found := "\n".join(dict.fromkeys(map(entry, references))))
     collect(bibtex=found)
 
 
-def _methods_in(scenario: str) -> list[str]:
-    """The methods of a scenario, or of every cell of a sweep."""
+def _references_in(scenario: str) -> list[str]:
+    """Of the methods of a scenario, or of every cell of a sweep, and of what else they use."""
+    from dadao_sim.algorithms.contract.registry import get_method
     from dadao_sim.scenario.reading import load_file
     from dadao_sim.scenario.sweep import Sweep
+    from dadao_sim.strict import references_of
 
     loaded = load_file(scenario)
     cells = [cell.scenario for cell in loaded.cells] if isinstance(loaded, Sweep) else [loaded]
-    return list(dict.fromkeys(spec.name for cell in cells for spec in cell.algorithms))
+    methods = [get_method(spec.name).reference for cell in cells for spec in cell.algorithms]
+    return [*methods, *(reference for cell in cells for reference in references_of(cell))]
 
 
 def _first_comment(path: Path) -> str:

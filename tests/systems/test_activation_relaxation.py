@@ -14,6 +14,7 @@ from pydantic import TypeAdapter
 from sklearn.datasets import make_moons
 
 from dadao_sim import Problem, simulate
+from dadao_sim.algorithms.contract.registry import entry
 from dadao_sim.compiled.splitmix import drawn
 from dadao_sim.errors import InputError
 from dadao_sim.plotting.gradient_error import gradient_error_figure
@@ -31,7 +32,7 @@ from dadao_sim.results.axes import AXES
 from dadao_sim.scenario import shipped
 from dadao_sim.scenario.reading import load_scenario, scenario_from_mapping
 from dadao_sim.simulation.parts import build_parts
-from dadao_sim.strict import ByKind
+from dadao_sim.strict import ByKind, references_of
 
 MOONS = {"kind": "moons", "size": 60, "noise": 0.15}
 
@@ -216,6 +217,13 @@ def test_what_cannot_be_is_refused(keys, said):
     assert said in str(caught.value)
 
 
+def test_the_paper_is_cited_where_it_is_used():
+    path = shipped.scenarios()["systems/activation-relaxation"]
+    assert list(references_of(load_scenario(path))) == ["millidge2020activation"] * 5
+    assert entry("millidge2020activation").startswith("@article{millidge2020activation,")
+    assert list(references_of(scenario_from_mapping(scenario("cycle", [])))) == []
+
+
 def scenario(graph, algorithms, time=5, *, metrics=(), **keys):
     asked = {"kind": "mlp", "hidden": [4], "data": MOONS, "partition": {"kind": "sorted"}}
     return {
@@ -386,7 +394,8 @@ def test_the_nodes_descend_as_one(graph):
     for label, step, start in (("gradient_tracking", 0.05, 1), ("a2cid2", 0.0025, 0)):
         end = ends.loc[label]
         problem, x = descent(step, round(end["gradients"] / 6) - start)
-        assert abs(end["objective"] - problem.mean_value(x)) < 1e-3
+        near = 1e-3 if label == "gradient_tracking" else 2e-3  # its clocks are random
+        assert abs(end["objective"] - problem.mean_value(x)) < near
         assert end["consensus_error"] < 2e-3
         if (graph, label) == ("complete", "gradient_tracking"):  # an average in every round
             X = result.states[label, 0]["x"]

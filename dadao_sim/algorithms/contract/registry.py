@@ -42,7 +42,12 @@ def get_method(name: str) -> Method:
 
 def citation(method: Method) -> str:
     """The BibTeX entry of a method, or what its author gave in the place of one."""
-    return _bibliography().get(method.reference, method.reference)
+    return entry(method.reference)
+
+
+def entry(reference: str) -> str:
+    """The BibTeX entry with this key, or the reference itself where there is none."""
+    return _bibliography().get(reference, reference)
 
 
 @cache

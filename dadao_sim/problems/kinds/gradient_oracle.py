@@ -4,7 +4,7 @@ short. An oracle is a class with a ``kind``, its options, and what it makes of a
 
 from abc import abstractmethod
 from collections.abc import Sequence
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 import numpy as np
 from pydantic import AfterValidator, Field
@@ -21,8 +21,11 @@ class GradientOracle(StrictModel):
     """What answers dLoss/dxbar_l of every layer, for the derivatives of the weights to be made of.
 
     One with ``sweeps`` passes so many times over the layers for a gradient, where the exact one
-    does once: they are what ``relaxations`` count.
+    does once: they are what ``relaxations`` count. ``reference``: the paper to cite, as that of a
+    method.
     """
+
+    reference: ClassVar[str] = ""
 
     kind: str
 
@@ -83,6 +86,8 @@ class ActivationRelaxation(GradientOracle):
     error after K sweeps is sum_j C(K, j) h^j (1 - h)^{K-j} N^j e(0) over j < L - l, where N leads
     from a layer to the one below: exact at h = 1 after L - 1 sweeps.
     """
+
+    reference = "millidge2020activation"
 
     kind: Literal["activation_relaxation"] = Field(description="by sweeps over the layers")
     sweeps: Count = Field(description="per gradient")
