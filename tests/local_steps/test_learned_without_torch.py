@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from dadao_sim import learning
+from dadao_sim import Problem, learning
 from dadao_sim.errors import InputError
 from dadao_sim.local_steps import learned
 from dadao_sim.local_steps.learned import (
@@ -235,3 +235,8 @@ def test_options_that_make_no_sense(no_torch, options, reason):
         denoiser("identity", 6)
     with pytest.raises(InputError, match="not finitely"):
         denoiser(lambda v: np.full(6, np.nan), 6)
+
+
+def test_an_objective_of_torch_names_the_extra(no_torch):
+    with pytest.raises(InputError, match="needs torch; install it"):
+        Problem.from_torch(None, [], None)

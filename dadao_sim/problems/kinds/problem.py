@@ -526,6 +526,33 @@ class Problem(Carded, ABC):
         return python_problem(objectives, mu, L, dimension, x_star, convex=convex)
 
     @staticmethod
+    def from_torch(
+        module: Any,
+        data: Sequence[Any],
+        loss: Any,
+        *,
+        test: Any = None,
+        L: float | None = None,
+        weighting: str = "samples",
+    ) -> "Problem":
+        """A module of torch that the nodes train together (``pip install "dadao-sim[learned]"``).
+
+        ``data``: (inputs, targets) of every node, tensors or arrays with a first axis of samples.
+        ``loss(outputs, targets)``: the mean over the samples, such as ``torch.nn.MSELoss()``.
+        ``test``: (inputs, labels) for the metric test_accuracy. ``weighting`` as in
+        :meth:`from_arrays`; an L may be given, else methods need their steps among their
+        parameters.
+
+        x is what is added to the parameters that the module came with: zeros, where a run starts
+        unless the scenario says otherwise, are its initialisation. It is copied, in double
+        precision and in evaluation mode. Nothing is known of it: it counts as not convex.
+        InputError for what cannot be used.
+        """
+        from dadao_sim.problems.kinds.torch_problem import torch_problem
+
+        return torch_problem(module, data, loss, test=test, L=L, weighting=weighting)
+
+    @staticmethod
     def from_operators(
         operators: Sequence[Any],
         dimension: int,
