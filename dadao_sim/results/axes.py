@@ -87,14 +87,20 @@ class Terms:
 
 def _sweeps(scenario: Mapping[str, Any]) -> dict[str, float]:
     """Those of the oracle of each algorithm: one of an exact one; empty where all are exact."""
-    common = (scenario.get("problem") or {}).get("oracle")
+    common = _oracle(scenario.get("problem"))
     of_each = {
-        algorithm["label"]: algorithm.get("oracle") or common or {}
+        algorithm["label"]: _oracle(algorithm) or common
         for algorithm in scenario.get("algorithms", ())
     }
     if not any("sweeps" in oracle for oracle in of_each.values()):
         return {}
     return {label: float(oracle.get("sweeps", 1)) for label, oracle in of_each.items()}
+
+
+def _oracle(section: Any) -> Mapping[str, Any]:
+    """Of a problem, which may be anything of a user's, or an algorithm; empty without one."""
+    found = section.get("oracle") if isinstance(section, Mapping) else None
+    return found if isinstance(found, Mapping) else {}
 
 
 Samples = Any
