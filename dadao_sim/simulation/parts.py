@@ -75,6 +75,7 @@ def build_parts(
     if scenario.start.kind == "normal":
         drawn = rng("start").standard_normal(x0[:1].shape if scenario.start.shared else x0.shape)
         x0 += scenario.start.scale * drawn
+    problem.require_start(x0)
     world = None
     if scenario.world is not None:
         stop = scenario.stop

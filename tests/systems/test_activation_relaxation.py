@@ -245,6 +245,8 @@ def test_what_is_not_known_of_it_is_said_where_it_is_asked_for():
     tracked = {"name": "gradient_tracking", "parameters": {"step": 0.1}}
     with pytest.raises(InputError, match="no node is without samples to test on; set held_out"):
         simulate(scenario("cycle", [tracked], metrics=["test_accuracy"]))
+    with pytest.raises(InputError, match="start: zeros keeps the units of every layer of an mlp"):
+        simulate({**scenario("cycle", [tracked]), "start": {"kind": "zeros"}})
     exact = Problem.quadratic(np.ones((6, 1, 1)), np.arange(6.0)[:, None])
     asked = [{**tracked, "oracle": {"kind": "backprop"}}]
     with pytest.raises(InputError, match="oracle: the gradients of kind quadratic have none; lea"):

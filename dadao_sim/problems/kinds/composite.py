@@ -156,6 +156,10 @@ class CompositeProblem(Problem):
         """That of the f_i."""
         return self.smooth.remark
 
+    def require_start(self, x0: FloatArray) -> None:
+        """That of the f_i."""
+        self.smooth.require_start(x0)
+
     @property
     def oracle_objective(self) -> Composite | PythonComposite:
         """That of the f_i, and the operator."""

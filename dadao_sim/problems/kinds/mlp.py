@@ -92,6 +92,17 @@ class MlpProblem(Problem):
         """That gradients come out far from exact."""
         return self.oracle.advice(len(self.model.sizes) - 1)
 
+    def require_start(self, x0: FloatArray) -> None:
+        """See :meth:`Problem.require_start`: at zeros all units of a layer are alike, and stay so
+        whatever the samples.
+        """
+        if not x0.any():
+            raise InputError(
+                "start",
+                "zeros keeps the units of every layer of an mlp alike",
+                "use kind: normal, shared: true",
+            )
+
     def test_accuracy(self, x: ArrayLike) -> float:
         """See :meth:`Problem.test_accuracy`."""
         if not len(self.test_targets):

@@ -246,6 +246,9 @@ class Problem(Carded, ABC):
         """What is to be known of it before it is run, in a line; empty where there is nothing."""
         return ""
 
+    def require_start(self, x0: FloatArray) -> None:
+        """InputError where no method gets away from x0 (n, d)."""
+
     def test_accuracy(self, x: ArrayLike) -> float:
         """Share of the samples that no node holds whose label x (d,) tells. InputError where there
         are none.
