@@ -65,6 +65,8 @@ class Metric:
         shown.flags.writeable = False
         try:
             found: Any = self.of(problem, shown)
+        except InputError as error:
+            raise InputError(f"metric {self.name!r}", str(error)) from error
         except Exception as error:
             raise InputError(str(failure(f"metric {self.name!r}", error))) from error
         if isinstance(found, np.ndarray) and found.ndim == 0:
@@ -117,6 +119,56 @@ TEST_ACCURACY = Metric(
     log=False,
     rises=True,
     plain="Test accuracy at the mean",
+)
+
+
+def _of_policies(name: str, over_nodes: Callable[["np.ndarray"], Any] | None = None) -> MeasureOf:
+    """What problems with policies answer by that name: of the problem, or of each node's."""
+
+    def of(problem: Any, X: "np.ndarray") -> float:
+        if not hasattr(problem, name):
+            raise InputError(f"kind {problem.kind} has no policies; logistic_bellman has")
+        found = getattr(problem, name)
+        return float(found if over_nodes is None else over_nodes(found(X)))
+
+    return of
+
+
+GREEDY_RETURN = Metric(
+    "greedy_return",
+    "Return of the greedy policies",
+    _of_policies("greedy_returns", lambda returns: returns.mean()),
+    log=False,
+    rises=True,
+)
+WORST_GREEDY_RETURN = Metric(
+    "worst_greedy_return",
+    "Return of the worst node's greedy policy",
+    _of_policies("greedy_returns", lambda returns: returns.min()),
+    log=False,
+    rises=True,
+)
+BEST_GREEDY_RETURN = Metric(
+    "best_greedy_return",
+    "Return of the best node's greedy policy",
+    _of_policies("greedy_returns", lambda returns: returns.max()),
+    log=False,
+    rises=True,
+)
+OPTIMAL_RETURN = Metric(
+    "optimal_return", "Optimal return", _of_policies("optimal_return"), log=False, rises=True
+)
+REFERENCE_RETURN = Metric(
+    "reference_return",
+    "Return of the reference policy",
+    _of_policies("reference_return"),
+    log=False,
+    rises=True,
+)
+POLICY_ERROR = Metric(
+    "policy_error",
+    "Distance of the worst node's policy to the pooled one",
+    _of_policies("policy_errors", lambda errors: errors.max()),
 )
 ALWAYS = ("accuracy", "mean_squared_distance", "suboptimality", "consensus_error")
 """What every run measures; the others are measured where ``record.metrics`` names them."""

@@ -149,6 +149,9 @@ SCHEDULES: tuple[dict[str, Any], ...] = (
     {"kind": "milestones", "at": [10, 20], "by": 0.5},
 )
 HUBER = {"kind": "huber_l2", "mu": 1}
+BELLMAN = {"kind": "logistic_bellman", "form": "exact", "eta": 2, "alpha": 2, "discount": 0.9}
+BELLMAN = {**BELLMAN, "l2": 0.1, "partition": PARTITION}
+RANDOM_MDP = {"kind": "random_mdp", "states": 6, "actions": 3, "samples_per_node": 9}
 COMPRESSIONS: tuple[dict[str, Any], ...] = (
     {"kind": "top_k", "k": 2},
     {"kind": "random_k", "k": 2, "scaled": False},
@@ -206,6 +209,8 @@ VARIANTS: list[dict[str, Any]] = [
     {"problem": {**HUBER, "data": AUTHORS}},
     {"problem": {**HUBER, "data": {**SET, "kind": "libsvm", "name": "abalone"}}},
     {"problem": {**HUBER, "data": SIGNAL}},
+    {"problem": {**BELLMAN, "data": {**RANDOM_MDP, "concentration": 1}}},
+    {"problem": {**BELLMAN, "data": {"kind": "file", "path": "a.csv", "start": [1, 0]}}},
     {"problem": {"kind": "least_squares", "data": IMAGE}},
     {"problem": MLP, "algorithms": [{"name": "ad_psgd", "oracle": RELAXATION}]},
     *({"local_step": {"prox": term}} for term in TERMS),

@@ -1,0 +1,427 @@
+"""Logistic Q-learning: what the paper's error is, whatever form it has, and who finds it."""
+
+from dataclasses import replace
+
+import cvxpy as cp
+import networkx as nx
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+
+from dadao_sim import Problem, simulate
+from dadao_sim.errors import InputError
+from dadao_sim.problems.build import build_problem
+from dadao_sim.problems.data.mdp import Model, RandomMdp, Transitions
+from dadao_sim.problems.data.partitions import Sorted
+from dadao_sim.problems.kinds.bellman import Whole
+from dadao_sim.problems.kinds.kind import PROBLEMS
+from dadao_sim.problems.kinds.logistic_bellman import logistic_bellman_problem
+from dadao_sim.scenario.reading import scenario_from_mapping
+
+S, A, NODES = 6, 3, 10
+DATA = {"kind": "random_mdp", "states": S, "actions": A, "samples_per_node": 40}
+
+
+def problem_of(form="exact", *, seed=0, nodes=NODES, **keys):
+    asked = {"eta": 2.0, "alpha": 2.0, "discount": 0.9, "l2": 0.01, "data": DATA, **keys}
+    asked = {"partition": "by_state", **asked}
+    spec = PROBLEMS["logistic_bellman"](kind="logistic_bellman", form=form, **asked)
+    return build_problem(spec, nodes, np.random.default_rng(seed))
+
+
+@pytest.fixture(scope="module")
+def both():
+    return {form: problem_of(form) for form in ("sum", "exact")}
+
+
+@pytest.fixture(scope="module")
+def drawn():
+    """The transitions of the problems above, and which node has them, in the test's own hands."""
+    data_rng, split_rng = np.random.default_rng(0).spawn(2)
+    seen = RandomMdp(**DATA).read(NODES, 0.9, data_rng)
+    return seen, Sorted(kind="sorted").split(seen.x.astype(float), NODES, split_rng)
+
+
+def local_error(Q, seen, part, *, eta=2.0, alpha=2.0, discount=0.9, l2=0.01):
+    """m_i and <nu, V> + ridge as the sheet writes them; Q (S, A) may be complex."""
+    x, a, r, y = (column[part] for column in seen[1:])
+    V = np.log(np.exp(alpha * Q).mean(axis=1)) / alpha
+    m = np.exp(eta * (r + discount * V[y] - Q[x, a])).mean()
+    return m, (1 - discount) * seen.model.start @ V + l2 / 2 * (Q * Q).sum()
+
+
+def by_hand(problem, x, node, seen, part):
+    """f_i(x) of both forms."""
+    m, rest = local_error(x[: S * A].reshape(S, A), seen, part)
+    eta = problem.error.eta
+    if not problem.error.exact:
+        return np.log(m) / eta + rest
+    c = x[-1] + problem.error.level
+    return (np.exp(-c) * m + c - 1) / eta + rest
+
+
+# ---- the functions -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("form", ["sum", "exact"])
+def test_values_and_compiled_gradients_are_those_of_the_definition(both, drawn, form):
+    """By complex steps, which lose no digit."""
+    problem, (seen, parts) = both[form], drawn
+    x = np.random.default_rng(1).standard_normal(problem.dimension)
+    h = 1e-30
+    for node in (0, 4, 9):
+        assert_allclose(
+            problem.value(node, x), by_hand(problem, x, node, seen, parts[node]), atol=1e-12
+        )
+        steps = x + 1j * h * np.eye(x.size)
+        slope = [by_hand(problem, point, node, seen, parts[node]).imag / h for point in steps]
+        assert_allclose(problem.gradient(node, x), slope, rtol=0, atol=1e-12)
+
+
+def test_a_constant_more_changes_nothing_but_the_ridge(both):
+    rng = np.random.default_rng(2)
+    for form, problem in both.items():
+        e = problem.error._replace(l2=0.0)
+        flat = replace(problem, error=e)
+        x = rng.standard_normal(problem.dimension)
+        shifted = x + 7.0
+        if form == "exact":
+            shifted[-1] = x[-1] - e.eta * (1 - e.discount) * 7.0
+        for node in range(NODES):
+            assert abs(flat.value(node, shifted) - flat.value(node, x)) < 1e-12
+
+
+@pytest.mark.parametrize("form", ["sum", "exact"])
+def test_every_node_is_convex(both, form):
+    problem, rng = both[form], np.random.default_rng(3)
+    for _ in range(200):
+        x, y = 3 * rng.standard_normal((2, problem.dimension))
+        node = rng.integers(NODES)
+        ends = (problem.value(node, x) + problem.value(node, y)) / 2
+        assert problem.value(node, (x + y) / 2) <= ends * (1 + 1e-14)
+
+
+def test_the_global_constants_of_the_sum_hold(both):
+    problem, rng, worst = both["sum"], np.random.default_rng(4), 0.0
+    assert_allclose(problem.L, 2 * (1 + 0.81) + 2 / 2 + 0.01)
+    assert problem.mu == 0.01
+    for scale in (0.1, 1.0, 5.0):
+        for _ in range(10):
+            x = scale * rng.standard_normal(problem.dimension)
+            for node in range(NODES):
+                alone = replace(problem, error=one_node(problem, node))
+                ends = np.linalg.eigvalsh(alone.hessian(x))[[0, -1]]
+                assert ends[0] >= 0.01 * (1 - 1e-9)
+                worst = max(worst, ends[1])
+    assert 0.2 * problem.L < worst <= problem.L
+
+
+def one_node(problem, node):
+    e = problem.error
+    cells = slice(e.offsets[node], e.offsets[node + 1])
+    names = ("state", "action", "after", "bonus")
+    return e._replace(
+        offsets=np.array([0, cells.stop - cells.start]),
+        share=np.ones(1),
+        **{name: getattr(e, name)[cells] for name in names},
+    )
+
+
+@pytest.mark.parametrize("form", ["sum", "exact"])
+def test_hessians_and_divergences(both, form):
+    problem, rng = both[form], np.random.default_rng(5)
+    x, h, mean = rng.standard_normal(problem.dimension), 1e-5, problem.mean_operator
+    slopes = [(mean(x + e) - mean(x - e)) / (2 * h) for e in h * np.eye(x.size)]
+    assert_allclose(problem.hessian(x), slopes, atol=1e-7)
+    for scale in (1.0, 1e-3):
+        y = x + scale * rng.standard_normal(x.size)
+        naive = problem.mean_value(y) - problem.mean_value(x) - mean(x) @ (y - x)
+        assert_allclose(problem.divergence(y, x), naive, rtol=1e-6, atol=1e-13)
+    y = x + 1e-9 * rng.standard_normal(x.size)
+    quadratic = (y - x) @ problem.hessian(x) @ (y - x) / 2
+    assert_allclose(problem.divergence(y, x), quadratic, rtol=1e-6)  # naive: rounding of 1e-16
+
+
+# ---- the optimum ---------------------------------------------------------------------------------
+
+
+def dual_by_cvxpy(seen, *, eta=2.0, alpha=2.0, discount=0.9, l2=0.01):
+    """max <mu, r> - KL(mu||mean)/eta - H(d||d pi0)/alpha - ||d - mu||^2/(2 l2), over laws mu of
+    transitions and d of states and actions: sum_a d(y, a) = (1 - gamma) nu0(y) + gamma mu(y next).
+    """
+    N = seen.x.size
+    pairs, next_state = np.zeros((S * A, N)), np.zeros((S, N))
+    pairs[seen.x * A + seen.a, np.arange(N)] = 1
+    next_state[seen.y, np.arange(N)] = 1
+    mu, d = cp.Variable(N, nonneg=True), cp.Variable((S, A), nonneg=True)
+    states = cp.sum(d, axis=1)
+    spread = cp.sum(cp.rel_entr(d, cp.reshape(states, (S, 1), order="C") @ np.full((1, A), 1 / A)))
+    wrong = cp.reshape(d, (S * A,), order="C") - pairs @ mu
+    goal = seen.r @ mu - cp.sum(cp.rel_entr(mu, np.full(N, 1 / N))) / eta - spread / alpha
+    goal -= cp.sum_squares(wrong) / (2 * l2)
+    flow = states == (1 - discount) * seen.model.start + discount * next_state @ mu
+    asked = cp.Problem(cp.Maximize(goal), [flow, cp.sum(mu) == 1])
+    asked.solve(solver=cp.CLARABEL, tol_gap_abs=1e-10, tol_gap_rel=1e-10, tol_feas=1e-10)
+    return asked.value, d.value
+
+
+@pytest.mark.parametrize(("eta", "alpha"), [(2.0, 2.0), (8.0, 3.0)])
+def test_the_minimum_is_that_of_the_primal(drawn, eta, alpha):
+    problem, (seen, _) = problem_of("exact", eta=eta, alpha=alpha), drawn
+    value, d = dual_by_cvxpy(seen, eta=eta, alpha=alpha)
+    assert abs(problem.mean_value(problem.x_star) - value) < 1e-8
+    policy = problem.policies(np.tile(problem.x_star, (NODES, 1)))[0]
+    assert_allclose(policy, d / d.sum(axis=1, keepdims=True), atol=1e-5)
+
+
+@pytest.mark.parametrize("partition", ["by_state", "iid", {"kind": "iid", "sizes": "uneven"}])
+def test_the_exact_form_is_the_pooled_error(partition):
+    exact = problem_of("exact", partition=partition)
+    alone = problem_of("sum", nodes=1, data={**DATA, "samples_per_node": NODES * 40})
+    X = np.tile(exact.x_star, (NODES, 1))
+    assert abs(exact.mean_value(exact.x_star) - alone.mean_value(alone.x_star)) < 1e-10
+    assert_allclose(exact.x_star[:-1], alone.x_star, atol=1e-10)
+    assert np.abs(exact.mean_operator(exact.x_star)).max() < 1e-14
+    assert exact.policy_errors(X).max() < 1e-12
+
+
+def test_the_sum_is_below_the_pooled_error(both):
+    """Jensen's inequality, at every Q."""
+    rng, pooled = np.random.default_rng(6), Whole.pooled(both["sum"].error)
+    for _ in range(50):
+        Q = 2 * rng.standard_normal(S * A)
+        assert both["sum"].mean_value(Q) <= pooled.value(Q)
+    assert both["sum"].mean_value(both["sum"].x_star) < both["exact"].mean_value(
+        both["exact"].x_star
+    )
+
+
+def test_repeated_steps_come_down_to_dynamic_programming():
+    """(mu0, pi0) <- (mu, pi): the gap to the best policy falls in every step."""
+    rng = np.random.default_rng(7)
+    x, a = (grid.ravel() for grid in np.meshgrid(np.arange(S), np.arange(A), indexing="ij"))
+    y = rng.integers(S, size=S * A)
+    model = Model(np.eye(S)[y].reshape(S, A, S), rng.uniform(size=(S, A)), np.full(S, 1 / S))
+    seen = Transitions(model, x, a, model.R.ravel(), y)
+    problem = logistic_bellman_problem(
+        seen, [x * A + a], form="sum", eta=10.0, alpha=10.0, discount=0.9, l2=1e-9
+    )
+    policy, gaps = np.full((S, A), 1 / A), []
+    for _ in range(12):
+        law = np.maximum(model.occupancy(policy, 0.9), 1e-300)
+        error = problem.error._replace(
+            bonus=(model.R + np.log(law) / 10).ravel()[
+                problem.error.state * A + problem.error.action
+            ],
+            log_reference=np.log(np.maximum(policy, 1e-300)),
+        )
+        whole = Whole.of_nodes(error)
+        policy = whole.at(whole.minimiser()).policy
+        gaps.append(problem.optimal_return - model.returns(policy, 0.9))
+    assert gaps[0] > 1e-3
+    assert (np.diff(gaps) < 1e-12).all()
+    assert -1e-12 < gaps[-1] < 1e-3 * gaps[0]
+
+
+def test_the_optimal_return_is_that_of_value_iteration():
+    for seed in range(3):
+        problem = problem_of("sum", seed=seed)
+        P, R, start = problem.model
+        V = np.zeros(S)
+        for _ in range(400):
+            V = (R + 0.9 * P @ V).max(axis=1)
+        assert_allclose(problem.optimal_return, 0.1 * start @ V, rtol=1e-12)
+        assert problem.reference_return < problem.optimal_return
+
+
+# ---- the nodes -----------------------------------------------------------------------------------
+
+RAISED = {"eta": 2.0, "alpha": 2.0, "l2": 0.05}
+
+
+@pytest.mark.parametrize("graph", [nx.cycle_graph(NODES), nx.star_graph(NODES - 1)])
+@pytest.mark.parametrize("form", ["sum", "exact"])
+def test_the_nodes_find_what_one_of_them_would_with_all_data(graph, form):
+    """Two methods, one of them asynchronous, on two graphs."""
+    problem = problem_of(form, **RAISED)
+    near = {"L": 4.0, "mu": 0.03} if form == "exact" else {}
+    asked = [
+        {"name": "dadao", "parameters": near},
+        {"name": "gradient_tracking", "parameters": {"step": 0.2}},
+    ]
+    result = simulate(problem, graph, asked, stop={"time": 20000, "accuracy": 1e-20})
+    assert set(result.runs["status"]) == {"converged"}
+    one = Whole.pooled if form == "exact" else Whole.of_nodes
+    centralised = one(problem.error).minimiser()
+    for label, _ in result.states:
+        X = result.states[label, 0]["x"]
+        assert_allclose(X[:, : S * A], np.tile(centralised, (NODES, 1)), atol=1e-8)
+
+
+def test_the_sum_is_biased_and_the_exact_form_is_not():
+    """Sorted by state every node sees other rewards; at random all see the same."""
+    found = {}
+    for form in ("sum", "exact"):
+        for partition in ("by_state", "iid"):
+            data = {**DATA, "samples_per_node": 400}
+            problem = problem_of(form, data=data, partition=partition)
+            X = np.tile(problem.x_star, (NODES, 1))
+            found[form, partition] = problem.policy_errors(X).max()
+    assert max(found["exact", "by_state"], found["exact", "iid"]) < 1e-12
+    assert found["sum", "by_state"] > 0.01
+    assert found["sum", "iid"] < found["sum", "by_state"] / 20
+
+
+def test_metrics_are_measured():
+    names = ["greedy_return", "worst_greedy_return", "best_greedy_return"]
+    names += ["optimal_return", "reference_return", "policy_error"]
+    problem = problem_of("sum", **RAISED)
+    result = simulate(
+        problem, nx.cycle_graph(NODES), ["nids"], time=40, record={"metrics": names, "points": 4}
+    )
+    last = result.curves.iloc[-1]
+    X = result.states["nids", 0]["x"]
+    returns = []
+    for Q in X.reshape(NODES, S, A):
+        P, R, start = problem.model
+        best = np.arange(S), Q.argmax(axis=1)
+        visits = np.linalg.solve(np.eye(S) - 0.9 * P[best].T, 0.1 * start)
+        returns.append(visits @ R[best])
+    assert_allclose(last[names[:3]].astype(float), [np.mean(returns), min(returns), max(returns)])
+    assert_allclose(last["policy_error"], problem.policy_errors(X).max())
+    assert (result.curves["optimal_return"] == problem.optimal_return).all()
+    assert last["reference_return"] < last["worst_greedy_return"] <= last["optimal_return"]
+    other = Problem.averaging(np.eye(3))
+    with pytest.raises(InputError, match="kind averaging has no policies; logistic_bellman has"):
+        simulate(other, nx.cycle_graph(3), ["nids"], time=1, metrics=["greedy_return"])
+
+
+# ---- what is refused -----------------------------------------------------------------------------
+
+
+def scenario(**keys):
+    problem = {
+        **{"kind": "logistic_bellman", "form": "sum", "eta": 2.0, "discount": 0.9, "l2": 0.01},
+        **{"data": DATA, **keys},
+    }
+    return scenario_from_mapping(
+        {
+            "name": "q",
+            "problem": {key: value for key, value in problem.items() if value is not None},
+            "network": {"graph": "cycle", "nodes": NODES},
+            "algorithms": ["nids"],
+            "stop": {"time": 5},
+        }
+    )
+
+
+@pytest.mark.parametrize(
+    ("keys", "said"),
+    [
+        (
+            {"l2": None},
+            "problem.l2: is missing: adding a constant to Q changes nothing, so the minimiser is "
+            "not unique",
+        ),
+        ({"discount": 1}, "problem.discount: 1 needs the average-reward form; below 1"),
+        ({"mu": 0.1}, "problem.mu: of form: sum it is l2; of form: exact it is local, give it in"),
+        ({"form": "both"}, "problem.form: unknown value 'both'"),
+        ({"weighting": "uniform"}, "problem.weighting: all transitions count the same"),
+        ({"partition": "by_action"}, "problem.partition: "),
+        ({"data": {"kind": "synthetic"}}, "problem.data.kind: unknown value 'synthetic'"),
+        ({"data": {**DATA, "path": "a.csv"}}, "problem.data.path: only file can have it"),
+    ],
+)
+def test_what_cannot_be_is_refused(keys, said):
+    with pytest.raises(InputError) as caught:
+        scenario(**keys)
+    assert str(caught.value).startswith(said)
+
+
+def test_the_exact_form_needs_an_l_or_a_step():
+    ring, problem = nx.cycle_graph(NODES), problem_of("exact")
+    said = "logistic_bellman: form: exact has no global L; give L, or form: sum"
+    for name in ("nids", "gradient_tracking", "dadao"):
+        with pytest.raises(InputError) as caught:
+            simulate(problem, ring, [name], time=5)
+        other = said.replace("L;", "mu;").replace("L,", "mu,")
+        text = str(caught.value).removeprefix(f"algorithms: {name}: ")
+        assert text.startswith((said, other) if name == "dadao" else said)
+    for name, given in (
+        ("gradient_tracking", {"step": 0.1}),
+        ("nids", {"L": 4.0, "own_steps": 0}),
+        ("dadao", {"L": 4.0, "mu": 0.03}),
+    ):
+        simulate(problem, ring, [{"name": name, "parameters": given}], time=5)
+    with pytest.raises(InputError, match="batch_size: the log of a mean over transitions has no"):
+        problem_of("sum").stochastic_objective(3)
+
+
+# ---- files ---------------------------------------------------------------------------------------
+
+WALK = {
+    "state": [0, 0, 1, 1, 2, 2, 0, 1],
+    "action": [0, 1, 0, 1, 0, 0, 1, 1],
+    "reward": [0.0, 0.5, 0.0, 1.0, 0.25, 0.75, 0.5, 0.0],
+    "next_state": [0, 1, 0, 2, 2, 2, 1, 1],
+}
+
+
+def from_file(path, **keys):
+    return problem_of("sum", nodes=2, data={"kind": "file", "path": str(path), **keys})
+
+
+def write(path, columns):
+    if path.suffix == ".npz":
+        np.savez(path, **columns)
+        return path
+    rows = [
+        ",".join(columns),
+        *(",".join(map(str, row)) for row in zip(*columns.values(), strict=True)),
+    ]
+    path.write_text("\n".join(rows) + "\n", encoding="utf-8")
+    return path
+
+
+@pytest.mark.parametrize("ending", ["csv", "npz"])
+def test_transitions_of_a_file(tmp_path, ending):
+    problem = from_file(write(tmp_path / f"walk.{ending}", WALK))
+    assert problem.samples.tolist() == [4, 4]
+    assert problem.dimension == 6
+    assert_allclose(problem.model.P[1], [[1, 0, 0], [0, 0.5, 0.5]])
+    assert_allclose(problem.model.R, [[0, 0.5], [0, 0.5], [0.5, 0]])
+    assert_allclose(problem.model.P[2], [[0, 0, 1], [0, 0, 1]])  # (2, 1) was never taken
+    again = from_file(tmp_path / f"walk.{ending}", start=[1.0, 0.0, 0.0])
+    assert again.optimal_return != problem.optimal_return
+
+
+@pytest.mark.parametrize(
+    ("columns", "keys", "said"),
+    [
+        (
+            {"next_state": [0, 1, 0, 2, 2, 3, 1, 1]},
+            {},
+            "path: state 3 has no transition of its own",
+        ),
+        ({"state": [0, 0, 1, 1, 2, 2, 0, 1.5]}, {}, "path: state of transition 7 (from 0) is 1.5"),
+        ({"action": [-1, 1, 0, 1, 0, 0, 1, 1]}, {}, "path: action of transition 0 (from 0) is -1"),
+        ({"reward": [np.nan] * 8}, {}, "path: "),
+        ({}, {"start": [0.5, 0.4]}, "start: 2 numbers that add up to 0.9; 3 that add up to 1"),
+    ],
+)
+@pytest.mark.parametrize("ending", ["csv", "npz"])
+def test_wrong_files_are_refused(tmp_path, ending, columns, keys, said):
+    path = write(tmp_path / f"walk.{ending}", {**WALK, **columns})
+    with pytest.raises(InputError) as caught:
+        from_file(path, **keys)
+    assert str(caught.value).startswith(f"data.{said}")
+
+
+@pytest.mark.parametrize("ending", ["csv", "npz"])
+def test_a_missing_column_is_named(tmp_path, ending):
+    short = {name: WALK[name] for name in ("state", "action", "next_state")}
+    path = write(tmp_path / f"walk.{ending}", short)
+    with pytest.raises(InputError, match=r"data\.path: .*reward"):
+        from_file(path)
+    with pytest.raises(InputError, match=r"data\.path: no file none\.csv"):
+        from_file(tmp_path / "none.csv")
