@@ -165,9 +165,16 @@ REFERENCE_RETURN = Metric(
     log=False,
     rises=True,
 )
+SUM_RETURN = Metric(
+    "sum_return",
+    "Greedy return where the sum of the nodes' errors is least",
+    _of_policies("sum_return"),
+    log=False,
+    rises=True,
+)
 POLICY_ERROR = Metric(
     "policy_error",
-    "Distance of the worst node's policy to the pooled one",
+    "Distance to the pooled policy",
     _of_policies("policy_errors", lambda errors: errors.max()),
 )
 ALWAYS = ("accuracy", "mean_squared_distance", "suboptimality", "consensus_error")

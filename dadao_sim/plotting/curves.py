@@ -14,6 +14,8 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from importlib import import_module
+from itertools import cycle
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,6 +24,10 @@ from numpy.typing import NDArray
 from dadao_sim.errors import InputError
 from dadao_sim.plotting.style import (
     COLUMN_WIDTH,
+    DASH_DOT,
+    DASHED,
+    DOTTED,
+    SOLID,
     TITLE,
     WIDE,
     Drawn,
@@ -197,11 +203,12 @@ def draw(result: Result, **keys: Any) -> Figure:
 
 def figure_of(result: Result, spec: FigureSpec, terms: Terms | None = None) -> Figure:
     """A figure as it is asked for. Raises InputError as `curve_figure`."""
-    if spec.kind == "gradient_error":
-        from dadao_sim.plotting.gradient_error import gradient_error_figure
-        from dadao_sim.reports.gradient_error import gradient_error
-
-        return gradient_error_figure(gradient_error(result), look=spec)
+    if spec.kind != "curves":  # one of a report of that name, in a file of that name
+        report = import_module(f"dadao_sim.reports.{spec.kind}")
+        figure = import_module(f"dadao_sim.plotting.{spec.kind}")
+        draw_it = getattr(figure, f"{spec.kind}_figure")
+        drawn: Figure = draw_it(getattr(report, spec.kind)(result), look=spec)
+        return drawn
     if len(spec.x) == 1:
         return curve_figure(result, spec.x[0], spec.y, look=spec, terms=terms)
     return panel_figure(result, spec.y, xs=spec.x, look=spec, terms=terms)
@@ -218,18 +225,23 @@ def _figure(
 ) -> Figure:
     for x in xs:
         axis_named(x)
-    if y not in result.metrics:
-        raise InputError("y", f"unknown value {y!r}{suggestion(str(y), result.metrics)}")
+    band, levels = (look.band, look.levels) if isinstance(look, FigureSpec) else (None, ())
+    for where, names in (("y", (y,)), ("band", band or ()), ("levels", levels)):
+        for name in names:
+            if name not in result.metrics:
+                near = suggestion(str(name), result.metrics)
+                raise InputError(where, f"unknown value {name!r}{near}")
     drawn = drawn_as(result.methods, result.looks, result.names, look)
     with paper(look.font):
-        handles = _legend_handles(result, drawn)
+        handles = _legend_handles(result, drawn) + _level_handles(result, levels)
         columns = legend_columns([str(handle.get_label()) for handle in handles], width)
         rows = math.ceil(len(handles) / columns)
         height = axes_height + legend_height(rows, look.legend) + TITLE * (look.title is not None)
         figure = new_figure(width, look.height or height, look.font)
         panels = figure.subplots(1, len(xs), sharey=True, squeeze=False)[0]
         for axes, x in zip(panels, xs, strict=True):
-            _draw_curves(axes, result, x, y, drawn, look, terms or result.terms)
+            _draw_curves(axes, result, x, y, drawn, look, terms or result.terms, band)
+            _draw_levels(axes, result, levels, look)
             axes.label_outer()
         if not any(len(line.get_xdata()) for axes in panels for line in axes.lines):
             raise InputError("y", f"the repeats have no {' or '.join(xs)} in common to draw {y} at")
@@ -245,8 +257,11 @@ def _draw_curves(
     drawn_as: Mapping[str, Drawn],
     look: Look,
     terms: Terms,
+    between: tuple[str, str] | None = None,
 ) -> None:
-    """Draw every algorithm on `axes`; the lines carry the labels of the algorithms."""
+    """Draw every algorithm on `axes`; the lines carry the labels of the algorithms. What is shaded
+    is `between` two metrics, or the repeats.
+    """
     metric = result.metrics[y]
     log = metric.log if look.y_scale == "auto" else look.y_scale == "log"
     runs = {label: runs_of(result, label, x, y, terms, log=log) for label in drawn_as}
@@ -275,10 +290,17 @@ def _draw_curves(
         band, every, style = bands[label], None, asked.style
         if axes.get_xscale() == "log" and not (band.x > 0).any():  # no place there is its own
             band = Band(*4 * [np.empty(0)])
-        if band.x.size and len(runs[label]) > 1:
-            high = np.minimum(band.high, top)
-            shade: dict[str, Any] = {"color": style.colour, "alpha": 0.18, "linewidth": 0}
-            axes.fill_between(band.x, band.low, high, label=f"{label}: 10-90 %", **shade)
+        shade: dict[str, Any] = {"color": style.colour, "alpha": 0.18, "linewidth": 0}
+        if between is not None:
+            low, high = (
+                median_and_band(runs_of(result, label, x, end, terms, log=log), log=log)
+                for end in between
+            )
+            upper = np.interp(low.x, high.x, high.median)
+            axes.fill_between(low.x, low.median, upper, label=f"{label}: {between}", **shade)
+        elif band.x.size and len(runs[label]) > 1:
+            upper = np.minimum(band.high, top)
+            axes.fill_between(band.x, band.low, upper, label=f"{label}: 10-90 %", **shade)
         if band.x.size:
             every = (0.03 + 0.13 * k / len(drawn_as), 0.13)  # staggered, in parts of the diagonal
         axes.plot(band.x, band.median, label=label, markevery=every, **style.line)
@@ -292,6 +314,31 @@ def _draw_curves(
     axes.set_ylabel(metric.label)
     axes.grid(True, which="major")
     finish_ticks(axes)
+
+
+GREY = "#707070"
+LEVELS: tuple[dict[str, Any], ...] = tuple(
+    {"color": GREY, "linewidth": 1.0, "linestyle": dash}
+    for dash in (SOLID, DASHED, DOTTED, DASH_DOT)
+)
+
+
+def _level_handles(result: Result, levels: Sequence[str]) -> list[Line2D]:
+    from matplotlib.lines import Line2D
+
+    looks = zip(levels, cycle(LEVELS), strict=False)
+    return [Line2D([], [], label=result.metrics[name].label, **style) for name, style in looks]
+
+
+def _draw_levels(axes: Axes, result: Result, levels: Sequence[str], look: Look) -> None:
+    """Lines at the medians of what does not change, within the axes unless the look limits them."""
+    for name, style in zip(levels, cycle(LEVELS), strict=False):
+        at = float(np.median(result.curves[name].to_numpy(dtype=float)))
+        axes.axhline(at, label=name, zorder=1.5, **style)
+        low, high = axes.get_ylim()
+        if look.y_limits is None and axes.get_yscale() == "linear":
+            room = 0.04 * (max(high, at) - min(low, at))
+            axes.set_ylim(min(low, at - room), max(high, at + room))
 
 
 def _is_within(x: float, y: float, left: float, right: float, bottom: float, top: float) -> bool:

@@ -147,10 +147,10 @@ class Look(StrictModel):
 class FigureSpec(Look):
     """One figure of a result: an error against costs, a panel for each; or of another ``kind``."""
 
-    kind: Literal["curves", "gradient_error"] = Field(
+    kind: Literal["curves", "gradient_error", "pooled_gap"] = Field(
         default="curves",
-        description="an error against costs, or what an oracle's gradients lack against the time "
-        "that it relaxes",
+        description="an error against costs; what an oracle's gradients lack against the time that "
+        "it relaxes; or how far the sum of local errors and nodes alone are from all data together",
     )
     file: Annotated[
         str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*\.(pdf|png|svg)$", max_length=100)
@@ -159,6 +159,19 @@ class FigureSpec(Look):
         Field(default=("communications",), description="what the panels have on their x axes")
     )
     y: Text = Field(default="accuracy", description="the error, or a metric of record.metrics")
+    band: Annotated[tuple[Text, Text] | None, Strict(False)] = Field(
+        default=None, description="two metrics to shade between, instead of the repeats' spread"
+    )
+    levels: Annotated[tuple[Text, ...], Strict(False), AfterValidator(_no_name_twice)] = Field(
+        default=(), description="metrics that do not change, drawn as level lines"
+    )
+
+    @property
+    def measured(self) -> tuple[tuple[tuple[str | int, ...], str], ...]:
+        """The metrics that it needs, each with its keys here."""
+        band = ((("band", k), name) for k, name in enumerate(self.band or ()))
+        levels = ((("levels", k), name) for k, name in enumerate(self.levels))
+        return ((("y",), self.y), *band, *levels)
 
     @field_validator("x", mode="before")
     @classmethod

@@ -464,9 +464,10 @@ class Scenario(Carded, StrictModel):
             if (unknown := figure.unknown_label(labels)) is not None:
                 keys, wrong = unknown
                 raise misuse(wrong, "figures", number, *keys)
-            if figure.y not in measured:
-                hint = suggestion(figure.y, measured)
-                raise misuse(f"{shown(figure.y)} is not measured{hint}", "figures", number, "y")
+            for keys, name in figure.measured:
+                if name not in measured:
+                    hint = suggestion(name, measured)
+                    raise misuse(f"{shown(name)} is not measured{hint}", "figures", number, *keys)
             if files.setdefault(figure.file.casefold(), number) != number:
                 other = files[figure.file.casefold()]
                 raise misuse(f"is the file of figures.{other} too", "figures", number, "file")

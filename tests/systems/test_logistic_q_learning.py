@@ -8,15 +8,17 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
-from dadao_sim import Problem, simulate
+from dadao_sim import Problem, load_result, simulate
 from dadao_sim.errors import InputError
+from dadao_sim.plotting.curves import draw, figure_of
 from dadao_sim.problems.build import build_problem
 from dadao_sim.problems.data.mdp import Model, RandomMdp, Transitions
 from dadao_sim.problems.data.partitions import Sorted
 from dadao_sim.problems.kinds.bellman import Whole
 from dadao_sim.problems.kinds.kind import PROBLEMS
 from dadao_sim.problems.kinds.logistic_bellman import logistic_bellman_problem
-from dadao_sim.scenario.reading import scenario_from_mapping
+from dadao_sim.scenario import shipped
+from dadao_sim.scenario.reading import load_scenario, scenario_from_mapping
 
 S, A, NODES = 6, 3, 10
 DATA = {"kind": "random_mdp", "states": S, "actions": A, "samples_per_node": 40}
@@ -109,22 +111,11 @@ def test_the_global_constants_of_the_sum_hold(both):
         for _ in range(10):
             x = scale * rng.standard_normal(problem.dimension)
             for node in range(NODES):
-                alone = replace(problem, error=one_node(problem, node))
+                alone = Whole.of_node(problem.error, node)
                 ends = np.linalg.eigvalsh(alone.hessian(x))[[0, -1]]
                 assert ends[0] >= 0.01 * (1 - 1e-9)
                 worst = max(worst, ends[1])
     assert 0.2 * problem.L < worst <= problem.L
-
-
-def one_node(problem, node):
-    e = problem.error
-    cells = slice(e.offsets[node], e.offsets[node + 1])
-    names = ("state", "action", "after", "bonus")
-    return e._replace(
-        offsets=np.array([0, cells.stop - cells.start]),
-        share=np.ones(1),
-        **{name: getattr(e, name)[cells] for name in names},
-    )
 
 
 @pytest.mark.parametrize("form", ["sum", "exact"])
@@ -294,6 +285,58 @@ def test_metrics_are_measured():
     other = Problem.averaging(np.eye(3))
     with pytest.raises(InputError, match="kind averaging has no policies; logistic_bellman has"):
         simulate(other, nx.cycle_graph(3), ["nids"], time=1, metrics=["greedy_return"])
+
+
+# ---- the scenario --------------------------------------------------------------------------------
+
+NAME = "systems/logistic-q-learning"
+RETURNS = ["worst_greedy_return", "best_greedy_return", "optimal_return", "sum_return"]
+
+
+def ends(*changes):
+    """What the nodes of each method have at the end (algorithms, RETURNS)."""
+    scenario = load_scenario(shipped.scenarios()[NAME], ["record.points=8", *changes])
+    return simulate(scenario).curves.groupby("algorithm")[RETURNS].last().to_numpy()
+
+
+def test_every_node_is_optimal_with_the_exact_form_and_none_with_the_sum():
+    worst, best, optimal, of_sum = ends("stop.time=1500").T
+    assert_allclose(worst, optimal, rtol=1e-12)
+    assert (of_sum < 0.95 * optimal).all()
+    worst, best, optimal, of_sum = ends("stop.time=1500", "problem.form=sum").T
+    assert_allclose([worst, best], [of_sum, of_sum], rtol=1e-12)
+    assert (best < 0.95 * optimal).all()
+    worst, best, optimal, of_sum = ends(
+        "stop.time=1500", "problem.form=sum", "problem.partition=iid"
+    ).T
+    assert_allclose(worst, optimal, rtol=1e-12)  # it is where nodes differ that the sum is wrong
+
+
+def test_its_figures_show_what_it_measures(tmp_path):
+    scenario = load_scenario(shipped.scenarios()[NAME], ["stop.time=60", "record.points=8"])
+    result = simulate(scenario, out=tmp_path / "r")
+    first, _, last = scenario.figures
+    axes = figure_of(load_result(tmp_path / "r"), first).axes[0]
+    lines = {str(line.get_label()): line for line in axes.lines}
+    at_end = result.curves.iloc[-1]
+    for name in first.levels:
+        assert_allclose(lines[name].get_ydata(), at_end[name])
+        assert axes.get_ylim()[0] < at_end[name] < axes.get_ylim()[1]
+    dadao = result.curves[result.curves["algorithm"] == "dadao"]
+    shade = axes.collections[0].get_paths()[0].vertices
+    low, high = dadao["worst_greedy_return"], dadao["best_greedy_return"]
+    assert_allclose([shade[:, 1].min(), shade[:, 1].max()], [low.min(), high.max()])
+    alone, of_sum = figure_of(load_result(tmp_path / "r"), last).axes[0].lines
+    assert (alone.get_ydata() > of_sum.get_ydata()).all()
+    assert of_sum.get_ydata()[-1] < of_sum.get_ydata()[0] / 20  # 0.03 is the first, 100 the last
+    with pytest.raises(InputError, match="levels: unknown value 'optimum'"):
+        draw(result, y="greedy_return", levels=["optimum"])
+
+
+def test_a_gap_is_of_transitions():
+    result = simulate(Problem.averaging(np.eye(3)), nx.cycle_graph(3), ["nids"], time=1)
+    with pytest.raises(InputError):
+        draw(result, kind="pooled_gap")
 
 
 # ---- what is refused -----------------------------------------------------------------------------

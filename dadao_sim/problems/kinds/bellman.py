@@ -143,6 +143,18 @@ class Whole:
         bonus = error.bonus + np.log(error.share / len(error.share))[nodes] / error.eta
         return cls(error, np.zeros_like(nodes), bonus, np.ones(1))
 
+    @classmethod
+    def of_node(cls, error: LogisticBellman, i: int) -> "Whole":
+        """That of the transitions of one node."""
+        cells = slice(error.offsets[i], error.offsets[i + 1])
+        names = ("state", "action", "after", "bonus")
+        alone = error._replace(
+            offsets=np.array([0, cells.stop - cells.start]),
+            share=np.ones(1),
+            **{name: getattr(error, name)[cells] for name in names},
+        )
+        return cls.of_nodes(alone)
+
     def at(self, Q: FloatArray) -> At:
         """Of Q (S A,)."""
         e, table = self.error, Q.reshape(self.error.log_reference.shape)

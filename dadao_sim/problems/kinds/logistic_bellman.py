@@ -152,6 +152,18 @@ class LogisticBellmanProblem(Problem):
         return float(self.model.returns(reference, self.error.discount))
 
     @cached_property
+    def sum_return(self) -> float:
+        """That of the greedy policy where the sum of the nodes' errors is least."""
+        best = greedy_policy(self._whole.minimiser().reshape(self.error.log_reference.shape))
+        return float(self.model.returns(best, self.error.discount))
+
+    def policy_errors_alone(self) -> FloatArray:
+        """:meth:`policy_errors` of what every node finds in its own transitions (n,)."""
+        alone = [Whole.of_node(self.error, i).minimiser() for i in range(self.nodes)]
+        rest = np.zeros((self.nodes, int(self.error.exact)))
+        return self.policy_errors(np.hstack([alone, rest]))
+
+    @cached_property
     def pooled_optimum(self) -> FloatArray:
         """Q (S A,) that minimises the error of all transitions together, with the l2 term."""
         return self._pooled.minimiser()
