@@ -36,7 +36,7 @@ def pooled_gap_figure(report: PooledGap, look: Look = Look()) -> Figure:  # noqa
         axes.plot(x, report.of_sum, "o-", color=BLUE, label="sum of the nodes' errors", **style)
         axes.set(xscale="log", yscale="log")
         axes.set_xlim(1.3 * x.max(), x.min() / 1.3)
-        axes.set_xlabel("Dirichlet concentration of the states at nodes")
+        axes.set_xlabel("Dirichlet concentration (right: nodes see fewer states)")
         axes.set_ylabel("Distance to the pooled policy")
         axes.grid(True, which="major")
         finish_ticks(axes)

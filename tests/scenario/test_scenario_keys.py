@@ -180,7 +180,6 @@ FIGURES = [
         "file": "a.pdf",
         "x": ["bytes"],
         "y": "accuracy",
-        "kind": "curves",
         "band": ["suboptimality", "consensus_error"],
         "levels": ["mean_squared_distance"],
         "algorithms": ["a"],

@@ -9,6 +9,7 @@ import pytest
 from numpy.testing import assert_allclose
 
 from dadao_sim import Problem, load_result, simulate
+from dadao_sim.algorithms.contract.registry import entry
 from dadao_sim.errors import InputError
 from dadao_sim.plotting.curves import draw, figure_of
 from dadao_sim.problems.build import build_problem
@@ -19,6 +20,7 @@ from dadao_sim.problems.kinds.kind import PROBLEMS
 from dadao_sim.problems.kinds.logistic_bellman import logistic_bellman_problem
 from dadao_sim.scenario import shipped
 from dadao_sim.scenario.reading import load_scenario, scenario_from_mapping
+from dadao_sim.strict import references_of
 
 S, A, NODES = 6, 3, 10
 DATA = {"kind": "random_mdp", "states": S, "actions": A, "samples_per_node": 40}
@@ -337,6 +339,11 @@ def test_a_gap_is_of_transitions():
     result = simulate(Problem.averaging(np.eye(3)), nx.cycle_graph(3), ["nids"], time=1)
     with pytest.raises(InputError):
         draw(result, kind="pooled_gap")
+
+
+def test_the_paper_is_cited():
+    assert list(references_of(load_scenario(shipped.scenarios()[NAME]))) == ["bas2021logistic"]
+    assert entry("bas2021logistic").startswith("@inproceedings{bas2021logistic,")
 
 
 # ---- what is refused -----------------------------------------------------------------------------

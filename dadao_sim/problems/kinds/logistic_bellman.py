@@ -330,6 +330,7 @@ class LogisticBellmanKind(ProblemKind):
         "mu": "of form: sum it is l2; of form: exact it is local, give it in parameters",
         "weighting": "all transitions count the same",
     }
+    reference: ClassVar[str] = "bas2021logistic"
 
     kind: Literal["logistic_bellman"] = Field(description="logistic Q-learning (Q-REPS) on a table")
     form: Form = Field(
