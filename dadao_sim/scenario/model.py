@@ -35,6 +35,7 @@ from dadao_sim.networks.rates.spec import EdgeAttribute, Rates
 from dadao_sim.networks.section.spec import NetworkSpec
 from dadao_sim.problems.kinds.gradient_oracle import ORACLES, GradientOracle
 from dadao_sim.problems.kinds.kind import PROBLEMS, ProblemKind
+from dadao_sim.problems.kinds.logistic_bellman import LogisticBellmanKind
 from dadao_sim.results.axes import AXES, Terms
 from dadao_sim.results.look import FigureSpec
 from dadao_sim.strict import (
@@ -464,6 +465,8 @@ class Scenario(Carded, StrictModel):
             if (unknown := figure.unknown_label(labels)) is not None:
                 keys, wrong = unknown
                 raise misuse(wrong, "figures", number, *keys)
+            if figure.kind == "pooled_gap" and not isinstance(self.problem, LogisticBellmanKind):
+                raise misuse("is of problem logistic_bellman only", "figures", number, "kind")
             for keys, name in figure.measured:
                 if name not in measured:
                     hint = suggestion(name, measured)

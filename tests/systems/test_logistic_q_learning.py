@@ -337,8 +337,18 @@ def test_its_figures_show_what_it_measures(tmp_path):
 
 def test_a_gap_is_of_transitions():
     result = simulate(Problem.averaging(np.eye(3)), nx.cycle_graph(3), ["nids"], time=1)
-    with pytest.raises(InputError):
+    with pytest.raises(InputError, match="came from Python"):
         draw(result, kind="pooled_gap")
+    scenario = load_scenario(shipped.scenarios()["quickstart"]).to_mapping()
+    figures = [{"file": "gap.png", "kind": "pooled_gap"}]
+    with pytest.raises(InputError, match=r"figures\.0\.kind: is of problem logistic_bellman only"):
+        scenario_from_mapping({**scenario, "figures": figures})
+
+
+def test_what_takes_too_much_memory_is_not_built(monkeypatch):
+    monkeypatch.setattr("dadao_sim.memory.free_bytes", lambda: 1e9)
+    with pytest.raises(InputError, match=r"data\.states: Newton's method in dimension 9,000 would"):
+        problem_of("sum", data={**DATA, "states": 900, "actions": 10})
 
 
 def test_the_paper_is_cited():

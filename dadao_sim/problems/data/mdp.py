@@ -46,7 +46,7 @@ class Model(NamedTuple):
 
     def optimal_policy(self, discount: float) -> FloatArray:
         """One without a better, (S, A) of zeros and ones, by policy iteration, which is exact."""
-        policy = _one_action(self.R)
+        policy = greedy_policy(self.R)
         for _ in range(self.R.size * 100):
             moves = np.einsum("xa,xay->xy", policy, self.P)
             earned = (policy * self.R).sum(axis=1)
@@ -56,18 +56,13 @@ class Model(NamedTuple):
             better = ahead.max(axis=1) > (policy * ahead).sum(axis=1) + rounding
             if not better.any():
                 break
-            policy = np.where(better[:, None], _one_action(ahead), policy)
+            policy = np.where(better[:, None], greedy_policy(ahead), policy)
         return policy
 
 
-def _one_action(values: FloatArray) -> FloatArray:
-    """The policy (..., S, A) that takes the best action by ``values`` (..., S, A), of equal ones
-    the first.
-    """
+def greedy_policy(values: FloatArray) -> FloatArray:
+    """Takes the best action by ``values`` (..., S, A), of equal ones the first; of that shape."""
     return np.eye(values.shape[-1])[values.argmax(axis=-1)]
-
-
-greedy_policy = _one_action
 
 
 class Transitions(NamedTuple):
@@ -92,8 +87,13 @@ class MdpData(StrictModel):
         return data
 
     @property
+    def number_of_states(self) -> int:
+        """S as far as the options tell, at least 1."""
+        return 1
+
+    @property
     def size(self) -> int:
-        """States times actions as far as the options tell, at least 1."""
+        """S A as far as the options tell, at least 1."""
         return 1
 
     def transitions_of(self, nodes: int) -> int:
@@ -117,6 +117,11 @@ class RandomMdp(MdpData):
     concentration: Positive = Field(
         default=0.3, description="Dirichlet parameter of P(.|x, a); small: few next states"
     )
+
+    @property
+    def number_of_states(self) -> int:
+        """See :class:`MdpData`."""
+        return self.states
 
     @property
     def size(self) -> int:

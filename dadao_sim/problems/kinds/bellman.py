@@ -24,6 +24,8 @@ from dadao_sim.engine import oracles
 from dadao_sim.errors import InputError
 from dadao_sim.problems.data.arrays import FloatArray, IntArray
 
+LARGEST = 700.0
+"""Of an exponent: what diverges does so without an exception of plain Python."""
 SERIES = 0.1
 """Size of t below which e^t - 1 - t is summed as its series."""
 MOST_STEPS = 200
@@ -92,7 +94,7 @@ def bellman_gradient(error, i, x, mark, out):
     for k in range(first, last):
         j = error.state[k] * actions + error.action[k]
         ahead = error.bonus[k] + error.discount * values[error.after[k]]
-        weight = math.exp(error.eta * (ahead - x[j]) - top)
+        weight = math.exp(min(error.eta * (ahead - x[j]) - top, LARGEST))
         out[j] -= weight
         reached[error.after[k]] += weight
         total += weight

@@ -14,7 +14,7 @@ from pydantic import BeforeValidator, Field, GetJsonSchemaHandler, model_validat
 from pydantic_core import CoreSchema
 
 from dadao_sim.errors import InputError, within
-from dadao_sim.memory import Need
+from dadao_sim.memory import Need, require_room
 from dadao_sim.problems.data.arrays import FloatArray, IntArray
 from dadao_sim.problems.data.mdp import MDPS, MdpData, Model, Transitions, greedy_policy
 from dadao_sim.problems.data.partition import PARTITIONS, Partition, iid_unless_said
@@ -313,6 +313,14 @@ def _named(partition: Any) -> Any:
     return BY_NAME.get(partition, partition) if isinstance(partition, str) else partition
 
 
+def _need_of_newton(where: str, states: int, size: int, transitions: int) -> Need:
+    """P, a row of grad Delta for each cell, of which there are no more than transitions, and the
+    Hessian with what solves with it.
+    """
+    rows = 3 * states + 2 * transitions + 4 * size
+    return Need(where, f"Newton's method in dimension {size:,}", 8 * rows * size)
+
+
 class OrByName:
     """Lets editors know that a partition may be a name, too."""
 
@@ -371,14 +379,10 @@ class LogisticBellmanKind(ProblemKind):
         return self.data.size + int(self.form == "exact")
 
     def needs(self, nodes: int, *, conjugate: bool = False) -> tuple[Need, ...]:
-        """The transitions with a row of P each while they are drawn, and P."""
-        size = self.data.size
-        count = self.data.transitions_of(nodes)
-        states = getattr(self.data, "states", 1)
-        return (
-            Need("nodes", f"{count:,} transitions", 8.0 * count * (states + 8)),
-            Need("data.states", f"a model of {states:,} states", 8.0 * (3 * states + size) * size),
-        )
+        """The transitions with a row of P each while they are drawn, and what x* takes."""
+        count, states = self.data.transitions_of(nodes), self.data.number_of_states
+        drawn = Need("nodes", f"{count:,} transitions", 8 * count * (states + 8))
+        return drawn, _need_of_newton("data.states", states, self.data.size, count)
 
     def build(self, nodes: int, rng: np.random.Generator) -> Problem:
         """See :meth:`ProblemKind.build`."""
@@ -386,6 +390,8 @@ class LogisticBellmanKind(ProblemKind):
         data_rng, partition_rng = rng.spawn(2)
         with within("data"):
             transitions = self.data.read(nodes, self.discount, data_rng)
+        shape = transitions.model.R.shape
+        require_room(_need_of_newton("data", shape[0], shape[0] * shape[1], transitions.x.size))
         with within("partition"):
             parts = self.partition.split(transitions.x.astype(float), nodes, partition_rng)
         return logistic_bellman_problem(
