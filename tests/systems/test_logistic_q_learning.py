@@ -20,6 +20,7 @@ from dadao_sim.problems.kinds.kind import PROBLEMS
 from dadao_sim.problems.kinds.logistic_bellman import logistic_bellman_problem
 from dadao_sim.scenario import shipped
 from dadao_sim.scenario.reading import load_scenario, scenario_from_mapping
+from dadao_sim.simulation.study import Study
 from dadao_sim.strict import references_of
 
 S, A, NODES = 6, 3, 10
@@ -113,8 +114,7 @@ def test_the_global_constants_of_the_sum_hold(both):
         for _ in range(10):
             x = scale * rng.standard_normal(problem.dimension)
             for node in range(NODES):
-                alone = Whole.of_node(problem.error, node)
-                ends = np.linalg.eigvalsh(alone.hessian(x))[[0, -1]]
+                ends = np.linalg.eigvalsh(problem.node_hessian(node, x))[[0, -1]]
                 assert ends[0] >= 0.01 * (1 - 1e-9)
                 worst = max(worst, ends[1])
     assert 0.2 * problem.L < worst <= problem.L
@@ -126,6 +126,8 @@ def test_hessians_and_divergences(both, form):
     x, h, mean = rng.standard_normal(problem.dimension), 1e-5, problem.mean_operator
     slopes = [(mean(x + e) - mean(x - e)) / (2 * h) for e in h * np.eye(x.size)]
     assert_allclose(problem.hessian(x), slopes, atol=1e-7)
+    alone = [problem.node_hessian(i, x) for i in range(NODES)]
+    assert_allclose(np.mean(alone, axis=0), problem.hessian(x), atol=1e-12)
     for scale in (1.0, 1e-3):
         y = x + scale * rng.standard_normal(x.size)
         naive = problem.mean_value(y) - problem.mean_value(x) - mean(x) @ (y - x)
@@ -312,6 +314,19 @@ def test_every_node_is_optimal_with_the_exact_form_and_none_with_the_sum():
         "stop.time=1500", "problem.form=sum", "problem.partition=iid"
     ).T
     assert_allclose(worst, optimal, rtol=1e-12)  # it is where nodes differ that the sum is wrong
+
+
+def test_what_c_is_counted_from_keeps_the_curvature_low():
+    """Between the start and the solution; from 0 the rewards stand in an exponent there."""
+    problem = Study(load_scenario(shipped.scenarios()[NAME])).parts(0).problem
+    level, found = problem.error.level, []
+    for c0 in (level, 0.0):
+        like = replace(problem, error=problem.error._replace(level=c0))
+        end = problem.x_star + np.append(np.zeros(S * A), level - c0)
+        assert np.abs(like.mean_operator(end)).max() < 1e-12
+        points = [(i, t * end) for i in range(NODES) for t in np.linspace(0, 1, 11)]
+        found.append(max(np.linalg.eigvalsh(like.node_hessian(*each))[-1] for each in points))
+    assert_allclose(found, [14.86, 9442], rtol=1e-3)
 
 
 def test_its_figures_show_what_it_measures(tmp_path):

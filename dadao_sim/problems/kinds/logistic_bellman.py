@@ -89,6 +89,15 @@ class LogisticBellmanProblem(Problem):
             return self._whole.hessian(point)
         return self._exact_hessian(self._pooled, point)
 
+    def node_hessian(self, i: int, x: ArrayLike) -> FloatArray:
+        """That of f_i at x; (d,) to (d, d). Its eigenvalues say which L and mu hold there."""
+        point, node = self._point(x), self._node(i)
+        if self.error.exact:
+            return self._exact_hessian(self._whole, point, node)
+        e, alone = self.error, Whole.of_node(self.error, node)
+        alone = replace(alone, p=alone.p * e.share[node])
+        return alone.hessian(point)
+
     def value(self, i: int, x: ArrayLike) -> float:
         """f_i(x), for x (d,)."""
         point, node, e = self._point(x), self._node(i), self.error
@@ -214,10 +223,8 @@ class LogisticBellmanProblem(Problem):
     @cached_property
     def _spectra_at_x_star(self) -> list[Any]:
         """Eigenvalues of the Hessian of every exact f_i at x*, in order."""
-        one = self._whole
         return [
-            np.linalg.eigvalsh(self._exact_hessian(one, self.x_star, node))
-            for node in range(self.nodes)
+            np.linalg.eigvalsh(self.node_hessian(node, self.x_star)) for node in range(self.nodes)
         ]
 
     def _exact_hessian(self, whole: Whole, x: FloatArray, node: int | None = None) -> FloatArray:
