@@ -106,6 +106,8 @@ def print_theory(report: "TheoryReport", quantity: str) -> None:
             exactly = "the slope, from 1" if first.x_star else "the slope, to where it hovers"
             if first.curve is not None:
                 exactly = "the expected curve"
+                if first.curve.is_late:
+                    exactly += f" from time {first.curve.times[0]:.3g} on"
             says.append(f"exact: {exactly}{', near x*' if first.linearised else ''}")
         if first.why:
             says.append(first.why)

@@ -28,6 +28,7 @@ EXACT, SLOPE, THEOREM = KINDS = ("exact", "slope only", "theorem")
 """Of a line of theory: read off expected curves, from an error of 1 at the exact exponents, or
 enough by a theorem.
 """
+QUICK_STATES = 600  # numbers at once up to which theory is worked out: a cell's takes half a minute
 MOST_FACETS = 2  # swept keys that are rows and columns of a figure
 
 
@@ -343,7 +344,9 @@ def predictions(
         cell = result.cells[number]
         with within(str(cell)):
             scenario = scenario_as_run(cell.result.manifest)
-            reports[number] = theory_report(Study(scenario), accuracies=[accuracy])
+            reports[number] = theory_report(
+                Study(scenario), accuracies=[accuracy], quick=QUICK_STATES
+            )
     labels = {method.algorithm for report in reports.values() for method in report.methods}
     found: dict[tuple[int, str, str], tuple[float, str]] = {}
     for label in labels:

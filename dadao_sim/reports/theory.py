@@ -21,7 +21,7 @@ from dadao_sim.scenario.reading import scenario_from_mapping
 from dadao_sim.simulation.counts import shares
 from dadao_sim.simulation.identity import by_content
 from dadao_sim.simulation.plan import Plan, gradient_rate, options_of, overrides_of
-from dadao_sim.theory import exact_rate, expected_curve
+from dadao_sim.theory import exact_rate, expected_curve, late_curve
 from dadao_sim.theory.lower_bounds import LowerBound, lower_bound
 from dadao_sim.theory.promised import promised
 from dadao_sim.theory.quadratics import Quadratics
@@ -36,6 +36,8 @@ NEVER, AT_ONCE = "never", "at once"  # counts, and decays, that are infinite
 COUNTS = ("communications", "gradients", "time")
 POINTS = 60  # of an expected curve
 STRETCHED = (1, 2, 4)  # times as long a curve where it has not come down yet
+LATE = 0.65  # of that time, when the part of a long curve begins that is worked out
+LATE_STATES = 600  # numbers in what is worked out at once, up to which that is
 PAST = 1.3  # times the time at which the slope alone says that an accuracy is reached
 CURVE_STATES = 100  # numbers in what is worked out at once, up to which a whole expected curve is
 CURVE_EVENTS = 50_000  # that happen until its end, up to which it takes seconds
@@ -50,7 +52,9 @@ QUICK_SECOND_MOMENT = 250  # the same of rounds that a coin or random masks chan
 
 @dataclass(frozen=True)
 class Curve:
-    """Expected accuracies (k,) at ``times`` (k,), of ``rounds`` after each of them."""
+    """Expected accuracies (k,) at ``times`` (k,), of ``rounds`` after each of them; only the late
+    part of a curve where they do not begin at 0.
+    """
 
     times: np.ndarray
     accuracies: np.ndarray
@@ -58,7 +62,7 @@ class Curve:
 
     def reached(self, accuracy: float) -> float | None:
         """From when on they are at most ``accuracy``, of rounds the first after which they are, as
-        a run is measured; None where they end above it.
+        a run is measured; None where they end above it, and where they begin late and below it.
         """
         if self.rounds:
             below = np.flatnonzero(self.accuracies <= accuracy)
@@ -68,9 +72,18 @@ class Curve:
         if after == len(self.times):
             return None
         if after == 0:
-            return 0.0
+            return None if self.is_late else 0.0
         t, y = (v[after - 1 : after + 1] for v in (self.times, self.accuracies))
         return float(np.interp(-math.log(accuracy), -np.log(np.maximum(y, TINY)), t))
+
+    @property
+    def is_late(self) -> bool:
+        """Whether how it begins is not known."""
+        return bool(self.times[0] > 0)
+
+    def begins_below(self, accuracy: float) -> bool:
+        """Whether it is too late to tell when an accuracy was reached."""
+        return self.is_late and self.accuracies[0] <= accuracy
 
     def beyond(self, accuracy: float, decay: float) -> float:
         """When an ``accuracy`` below its end is reached at this rate from there."""
@@ -111,12 +124,14 @@ class Predicted:
         return self._counts(self.guarantee.time(accuracy, self.distance))
 
     def exact(self, accuracy: float) -> dict[str, float]:
-        """The counts at which the expected error is that: by the curve, else by the slope alone."""
+        """The counts at which the expected error is that: by the curve; by the slope alone before
+        it begins, and where there is none.
+        """
         if self.decay is None:
             return dict.fromkeys(COUNTS, math.nan)
         if self.decay <= 0:
             return dict.fromkeys(COUNTS, math.inf)
-        if self.curve is None:
+        if self.curve is None or self.curve.begins_below(accuracy):
             time = -math.log(accuracy) / self.decay if self.x_star else math.nan
         elif (reached := self.curve.reached(accuracy)) is not None:
             time = reached
@@ -230,12 +245,14 @@ def theory_report(
     accuracies: Sequence[float] | None = None,
     *,
     patient: bool = False,
+    quick: int = QUICK_STATES,
 ) -> TheoryReport:
     """What the theory says of every run of ``study``, beside ``result`` if it is given.
 
     The accuracies are those of the scenario's report by default, the repeats those of the result
     where one is given: it may have more of them, or fewer. What is exact is of the first repeat;
-    ``patient``: also where it takes minutes. Raises InputError for a scenario with a world, of
+    ``patient``: also where it takes minutes; ``quick`` are the numbers at once of asynchronous
+    methods up to which it is said not to. Raises InputError for a scenario with a world, of
     which no theorem is, for a result of another scenario, and for accuracies that are not between 0
     and 1.
     """
@@ -257,7 +274,7 @@ def theory_report(
         plan = study.plan((label, repeat))
         plans.setdefault(label, plan)
         exact = repeat == repeats[0]
-        predicted[label].append(predict(plan, min(wanted), patient=patient, exact=exact))
+        predicted[label].append(predict(plan, min(wanted), patient, quick, exact=exact))
     methods = [_of_method(plans[label], predicted[label], wanted, result) for label in study.labels]
     parts = plans[study.labels[0]].parts
     problem, graphs = parts.problem, parts.network.graphs
@@ -296,7 +313,14 @@ def _differ(one: Any, other: Any) -> bool:
     return bool(one != other)
 
 
-def predict(plan: Plan, least: float, *, patient: bool = False, exact: bool = True) -> Predicted:
+def predict(
+    plan: Plan,
+    least: float,
+    patient: bool = False,
+    quick: int = QUICK_STATES,
+    *,
+    exact: bool = True,
+) -> Predicted:
     """What the theory says of a run, down to the accuracy ``least``; without ``exact`` only what is
     promised.
     """
@@ -314,7 +338,7 @@ def predict(plan: Plan, least: float, *, patient: bool = False, exact: bool = Tr
         why = "x0 is x*, and no accuracy is relative to an error of 0"
     elif exact:
         try:
-            decay, linearised = _exact(plan, patient)
+            decay, linearised = _exact(plan, patient, quick)
             if not linearised and decay > 0:
                 curve = _curve(plan, least, decay, distance, patient)
         except InputError as error:
@@ -337,11 +361,11 @@ def predict(plan: Plan, least: float, *, patient: bool = False, exact: bool = Tr
     )
 
 
-def _exact(plan: Plan, patient: bool) -> tuple[float, bool]:
+def _exact(plan: Plan, patient: bool, quick: int) -> tuple[float, bool]:
     """The exact decay, and whether it is near x* only."""
     args = plan.method, plan.parts.problem, plan.network
     changed = overrides_of(plan.spec), options_of(plan.spec)
-    if not patient and (long := _takes_long(plan)):
+    if not patient and (long := _takes_long(plan, quick)):
         raise InputError(f"{long}: what is exact takes up to minutes; ask for it by --patient")
     if isinstance(plan.method, RoundMethod):
         rate = round_rate(*args, *changed)
@@ -351,12 +375,12 @@ def _exact(plan: Plan, patient: bool) -> tuple[float, bool]:
 
 
 def _curve(plan: Plan, least: float, decay: float, distance: float, patient: bool) -> Curve | None:
-    """The expected curve down to ``least``; None where there is none, and where it is large or,
-    unless ``patient``, long.
+    """The expected curve down to ``least``, its late part where it is large or, unless ``patient``,
+    long; None where there is none.
     """
     rounds = isinstance(plan.method, RoundMethod)
     if not rounds and _at_once(plan)[0] > CURVE_STATES:
-        return None
+        return _late_curve(plan, least, decay, distance)
     problem, curve = plan.parts.problem, None
     args = plan.method, problem, plan.network
     changed = overrides_of(plan.spec), options_of(plan.spec)
@@ -380,17 +404,45 @@ def _curve(plan: Plan, least: float, decay: float, distance: float, patient: boo
         curve = Curve(times, errors * problem.nodes / distance, rounds)
         if curve.reached(least) is not None or curve.is_flat(decay):
             break
+    if curve is None and not rounds:
+        return _late_curve(plan, least, decay, distance)
     return curve
 
 
-def _takes_long(plan: Plan) -> str:
+def _late_curve(plan: Plan, least: float, decay: float, distance: float) -> Curve | None:
+    """The expected curve where it comes down to ``least``; None where it does not, for what hovers
+    or counts its steps, and where it is too large.
+    """
+    problem, method, options = plan.parts.problem, plan.method, options_of(plan.spec)
+    clock = plan.tuning.clock
+    if (
+        _at_once(plan)[0] > LATE_STATES
+        or options.batch_size is not None
+        or method.optimum(problem, plan.network, plan.tuning) is None
+        or (clock is not None and clock.pace == "steps")
+    ):
+        return None
+    begins = -LATE * math.log(least) / decay
+    for _ in range(2):
+        times = np.linspace(begins, 2 * begins, POINTS)
+        start = None if method.needs_averaging else plan.x0
+        how = overrides_of(plan.spec), options
+        errors = late_curve(method, problem, plan.network, times, *how, start)
+        curve = Curve(times, errors * problem.nodes / distance)
+        if curve.reached(least) is not None:
+            return curve
+        begins *= 0.5 if curve.begins_below(least) else 2.0
+    return None
+
+
+def _takes_long(plan: Plan, quick: int) -> str:
     """Why what is exact takes more than seconds; empty where it does not, or is refused at once.
 
     The work is the cube of the numbers in a state, for each that differs; and to find a step, as
     many plays of a period as there are numbers.
     """
     size, axes = _at_once(plan)
-    quick, period, method = QUICK_STATES, 1, plan.method
+    period, method = 1, plan.method
     if isinstance(method, RoundMethod):
         masks, compressor = _masks(plan), plan.tuning.compressor
         if size > MOST_STATES or (masks is None and compressor is not None):

@@ -40,8 +40,10 @@ class Part:
         """The point (N,) where the mean rests, among those that can be reached from the start."""
         T, drift = self.events.reached, self.events.drift
         moved = drift @ self.start + self.events.push
-        still, *_ = np.linalg.lstsq(T.T @ (drift @ T), -(T.T @ moved), rcond=None)
-        found = self.start + T @ still
+        found, reached = self.start, T.T @ (drift @ T)
+        for _ in range(2):  # once more, for what rounding left: events read it as a residual
+            rest = drift @ found + self.events.push
+            found = found + T @ np.linalg.lstsq(reached, -(T.T @ rest), rcond=None)[0]
         left = np.abs(drift @ found + self.events.push).max()
         if left > STILL * max(np.abs(moved).max(), np.abs(self.events.push).max()):
             raise InputError(
@@ -53,7 +55,9 @@ class Part:
     def residuals(self) -> np.ndarray:
         """What the events still read there, (events, k): 0 where it is a fixed point."""
         read = (self.events.Q.T @ self.rest).reshape(self.events.offsets.shape)
-        size = np.abs(read).max(axis=1, keepdims=True) + np.abs(self.events.offsets)
+        # Of differences the size is that of what they are between.
+        size = (abs(self.events.Q).T @ np.abs(self.rest)).reshape(read.shape)
+        size = size + np.abs(self.events.offsets)
         found = read + self.events.offsets
         return np.where(np.abs(found) <= FIXED * size.max(), 0.0, found)
 

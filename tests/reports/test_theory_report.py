@@ -153,6 +153,31 @@ def test_a_long_curve_is_left_to_the_patient():
     assert method.predicted[0].decay > 0
 
 
+def test_a_large_curve_is_worked_out_where_it_ends():
+    """At 5 nodes there is time for both; before it begins the slope alone is known."""
+    whole = of_one("dadao")
+    plan = Study({**SCENARIO, "repeats": 1, "algorithms": ["dadao"]}).plan(("dadao", 0))
+    curve = theory_module._late_curve(plan, 1e-6, whole.decay, whole.distance)
+    late, alone = replace(whole, curve=curve), replace(whole, curve=None)
+    assert late.crosses(1e-6)
+    assert late.exact(1e-6)["time"] == pytest.approx(whole.exact(1e-6)["time"], rel=2e-3)
+    assert abs(alone.exact(1e-6)["time"] / whole.exact(1e-6)["time"] - 1) > 0.01
+    assert not late.crosses(0.1)
+    assert late.exact(0.1) == alone.exact(0.1)
+    # From another slope the first window is too late to have it, and one before it is looked at.
+    curve = theory_module._late_curve(plan, 1e-6, 0.5 * whole.decay, whole.distance)
+    found = replace(whole, curve=curve).exact(1e-6)["time"]
+    assert found == pytest.approx(whole.exact(1e-6)["time"], rel=2e-3)
+    assert theory_module._late_curve(plan, 1e-6, 0.2 * whole.decay, whole.distance) is None
+
+
+@pytest.mark.parametrize("algorithm", [{"name": "dadao", "batch_size": 1}, "ad_psgd", "esdacd"])
+def test_what_hovers_or_counts_has_no_late_curve(algorithm):
+    study = Study({**SCENARIO, "repeats": 1, "algorithms": [algorithm]})
+    plan = study.plan((study.labels[0], 0))
+    assert theory_module._late_curve(plan, 1e-6, 0.05, 1.0) is None
+
+
 def test_its_plain_data_has_no_numbers_that_json_has_not(report):
     text = json.dumps(report.to_mapping(), allow_nan=False)
     read = json.loads(text)
