@@ -137,7 +137,7 @@ def test_gossip_has_its_curve_from_the_points_it_averages():
     assert first.why == ""
 
 
-def test_a_long_curve_is_left_to_the_patient():
+def test_of_a_long_curve_the_end_is_worked_out():
     study = Study(
         {
             **SCENARIO,
@@ -149,8 +149,9 @@ def test_a_long_curve_is_left_to_the_patient():
         }
     )
     (method,) = theory_report(study).methods
-    assert method.predicted[0].curve is None
-    assert method.predicted[0].decay > 0
+    first = method.predicted[0]
+    assert first.curve.is_late
+    assert first.crosses(1e-6)
 
 
 def test_a_large_curve_is_worked_out_where_it_ends():
