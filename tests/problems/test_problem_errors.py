@@ -84,10 +84,10 @@ SECTIONS: dict[str, dict[str, Any]] = {
         "data": synthetic(samples_per_node=3),
         "partition": {"kind": "iid"},
     },
-    "data.kind: unknown value 'mnist' (known: authors,": {
+    "data.kind: unknown value 'weather' (known: authors,": {
         "kind": "ridge",
         "mu": 1.0,
-        "data": {"kind": "mnist"},
+        "data": {"kind": "weather"},
     },
     "data.kind: logistic_l2 needs two classes, diabetes has real": {
         "kind": "logistic_l2",
@@ -261,10 +261,23 @@ OBJECTIVES: dict[str, Any] = {
     "dual methods need conjugate_gradient": lambda: Problem.from_objectives(
         [Half()], 1, 1, 2
     ).with_conjugate(),
+    "L: 0.1 given for node 0, whose gradients change 1 times": lambda: Problem.from_objectives(
+        [Shifted(3.0)], 0.1, 0.1, 2
+    ),
     "x_star: not found to 1e-12 with mu = 0.1, L = 0.1": lambda: (
-        Problem.from_objectives([Shifted(3.0)], 0.1, 0.1, 2).x_star
+        Problem.from_objectives([SteepFarAway()], 0.1, 0.1, 2).x_star
     ),
 }
+
+
+class SteepFarAway:
+    """Slope 0.1 up to 50, 5 beyond: the points that are tried are near 0."""
+
+    def value(self, x):
+        return float((0.05 * x**2 - 10 * x + 2.45 * np.maximum(x - 50, 0) ** 2).sum())
+
+    def gradient(self, x):
+        return 0.1 * x - 10 + 4.9 * np.maximum(x - 50, 0)
 
 
 class Shifted(Half):
