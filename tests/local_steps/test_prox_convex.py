@@ -173,3 +173,11 @@ def test_what_is_not_convex_is_not_firmly_nonexpansive(kind):
     local_step = make(kind, 6, **chosen)
     pairs = rng.standard_normal((300, 2, 6)) * 3
     assert min(firmness(local_step, v, v + 0.1 * w, 1.0) for v, w in pairs) < -1e-3
+
+
+def test_the_simplex_ends_where_a_coordinate_lies_on_the_threshold():
+    """By rounding, this one is above it, below it, and above it again."""
+    v = [-0.3208380567362955, -0.09703414072017486, -0.10663404583973529]
+    v += [-0.11966244291575351, -0.21457943717256203, -0.3717496246769042]
+    x = make("simplex", 6).prox(v, 1.0)
+    np.testing.assert_allclose(x, np.array(v) - v[-1], rtol=0, atol=1e-15)

@@ -112,7 +112,7 @@ def simplex_prox(r, step, v, out):
             if v[k] - top > tau:
                 above += 1
                 total += v[k] - top
-        if above in (0, count):
+        if above == 0 or 0 < count <= above:  # by rounding one at tau may rise above it again
             break
         count, tau = above, (total - r.total) / above
     for k in range(v.shape[0]):
