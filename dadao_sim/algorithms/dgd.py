@@ -56,6 +56,7 @@ DGD = RoundMethod(
     time_varying=True,
     stochastic=True,
     steps=("step",),
+    solves={"convex": "proven", "operator": "experimental"},
     constants=constants,
     step=step,
 )
@@ -79,6 +80,7 @@ ATC_DIFFUSION = RoundMethod(
     time_varying=True,
     stochastic=True,
     steps=("step",),
+    solves={"convex": "proven", "operator": "experimental"},
     constants=constants,
     step=step_of_diffusion,
 )

@@ -94,6 +94,7 @@ EXACT_DIFFUSION = replace(
     composite="none",
     no_composite="its form with one is the method prox_ed",
     same_as="prox_ed",
+    solves={"convex": "proven", "operator": "experimental"},
     steps=("step",),
 )
 

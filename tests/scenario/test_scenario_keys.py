@@ -123,6 +123,15 @@ IMAGE = {
     "observed": 0.5,
     "noise": 0,
 }
+LETTERS = {
+    "kind": "letters",
+    "letters": 4,
+    "samples_per_node": 5,
+    "heterogeneity": 0.5,
+    "smoothing": 1,
+}
+RATES = {"slope": 1, "distortion": "absolute", "data": LETTERS}
+PERCEPTION = {"kind": "tv", "slope": 1, "delta": 0.1}
 TERMS: tuple[dict[str, Any], ...] = (
     {"kind": "l1", "strength": 1},
     {"kind": "squared_l2", "strength": 1},
@@ -215,6 +224,8 @@ VARIANTS: list[dict[str, Any]] = [
     {"problem": {**BELLMAN, "data": {"kind": "file", "path": "a.csv", "start": [1, 0]}}},
     {"problem": {"kind": "least_squares", "data": IMAGE}},
     {"problem": MLP, "algorithms": [{"name": "ad_psgd", "oracle": RELAXATION}]},
+    {"problem": {"kind": "rate_distortion", **RATES}},
+    {"problem": {"kind": "rate_distortion_perception", **RATES, "perception": PERCEPTION}},
     *({"local_step": {"prox": term}} for term in TERMS),
     {"local_step": {"learned": {"network": "laplacian", "strength": 2}}},
     {"network": {"file": "a.graphml", "rates": {"attribute": "km"}}},

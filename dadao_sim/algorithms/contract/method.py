@@ -202,6 +202,7 @@ class Method(ABC):
         try:
             self.constants(c, problem, network)
             c.check()
+            problem.check_constants(c.values)
             return replace(self._tune(c, problem, network, options), scaled=c.scaled)
         except InputError as error:
             if str(error).startswith(f"{self.name}: "):

@@ -2,7 +2,7 @@
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
@@ -254,6 +254,9 @@ class Problem(Carded, ABC):
         are none.
         """
         raise InputError("problem", f"kind {self.kind} keeps no samples to test on", "use mlp")
+
+    def check_constants(self, values: Mapping[str, float]) -> None:
+        """InputError for constants of a method, by name, that cannot do on this problem."""
 
     # --- What follows from it ------------------------------------------------------------------
 
