@@ -30,9 +30,14 @@ from dadao_sim.cli.main import app
 from dadao_sim.errors import InputError
 from dadao_sim.plotting.curves import draw
 from dadao_sim.plotting.rate_distortion import rate_distortion_figure
+from dadao_sim.problems import build_problem
+from dadao_sim.problems.data.letters import LettersData
 from dadao_sim.problems.kinds.divergences import DIVERGENCES, KL, slope
-from dadao_sim.problems.kinds.rate_distortion import rate_distortion
-from dadao_sim.problems.kinds.rate_distortion_perception import rate_distortion_perception
+from dadao_sim.problems.kinds.rate_distortion import RateDistortionKind, rate_distortion
+from dadao_sim.problems.kinds.rate_distortion_perception import (
+    PerceptionKind,
+    rate_distortion_perception,
+)
 from dadao_sim.reports.rate_distortion import binary_rate
 from dadao_sim.reports.rate_distortion import rate_distortion as rate_distortion_report
 from dadao_sim.results.look import Look
@@ -453,6 +458,15 @@ def test_what_cannot_be_asked_is_refused():
     points = {"kind": "synthetic", "dim": 4}
     said = _refused(perception=perception, data=points)
     assert "those of node 0 are no frequencies of letters" in said
+
+
+@pytest.mark.parametrize("nodes", [2, 10**9])
+def test_what_has_no_room_is_refused_before_it_is_built(nodes):
+    data = {"kind": "letters", "letters": 10**7, "samples_per_node": 5}
+    for kind in (RateDistortionKind, PerceptionKind):
+        spec = kind.model_construct(data=LettersData(**data), kind="any")
+        with pytest.raises(InputError, match=r"(data\.letters|nodes): .* of memory"):
+            build_problem(spec, nodes, np.random.default_rng(0))
 
 
 def test_a_letter_that_one_node_never_sees_leaves_no_mu():

@@ -5,8 +5,9 @@ from typing import Annotated, Literal
 import numpy as np
 from pydantic import Field
 
+from dadao_sim.memory import Need
 from dadao_sim.problems.data.arrays import FloatArray
-from dadao_sim.problems.data.source import DataSource
+from dadao_sim.problems.data.source import DataSource, Wanted
 from dadao_sim.strict import Count, NotNegative
 
 
@@ -27,6 +28,11 @@ class LettersData(DataSource):
     def dimension(self) -> int:
         """The size of the alphabet."""
         return self.letters
+
+    def need(self, wanted: Wanted, nodes: int) -> Need:
+        """See :meth:`DataSource.need`."""
+        need = super().need(wanted, nodes)
+        return need._replace(where="letters") if need.where == "dim" else need
 
     def points(self, nodes: int, rng: np.random.Generator) -> FloatArray:
         """Frequencies (n, letters), of which every row sums to 1.
