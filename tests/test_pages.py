@@ -350,9 +350,9 @@ def test_a_run_waits_for_a_metric_that_rises(ran):
     names = ran("docs/python.md").names
     runs, curves = names["waited"].runs, names["waited"].curves
     assert set(runs["status"]) == {"converged"}
-    assert set(runs["reason"]) == {"until test_accuracy 0.95"}
+    assert set(runs["reason"]) == {"until held_out_accuracy 0.95"}
     for _, run in curves.groupby("algorithm"):
-        assert run["test_accuracy"].iloc[-1] >= 0.95 > run["test_accuracy"].iloc[:-1].max()
+        assert run["held_out_accuracy"].iloc[-1] >= 0.95 > run["held_out_accuracy"].iloc[:-1].max()
 
 
 # ---- docs/data-and-networks.md

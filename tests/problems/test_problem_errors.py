@@ -84,10 +84,10 @@ SECTIONS: dict[str, dict[str, Any]] = {
         "data": synthetic(samples_per_node=3),
         "partition": {"kind": "iid"},
     },
-    "data.kind: unknown value 'weather' (known: authors,": {
+    "data.kind: unknown value 'xyzzy' (known: authors,": {
         "kind": "ridge",
         "mu": 1.0,
-        "data": {"kind": "weather"},
+        "data": {"kind": "xyzzy"},
     },
     "data.kind: logistic_l2 needs two classes, diabetes has real": {
         "kind": "logistic_l2",
