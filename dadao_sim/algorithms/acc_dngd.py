@@ -35,6 +35,11 @@ def constants(c, problem, network):
 def prepare(s, c, nodes, W):
     """V_0 = Y_0 = X_0, S_0 = grad F(Y_0)."""
     s.v, s.y = s.x.copy(), s.x.copy()
+    renew(s, c, nodes, W)
+
+
+def renew(s, c, nodes, W):
+    """G = grad F(Y)."""
     s.g = nodes.gradients(s.y)
 
 
@@ -69,6 +74,7 @@ METHOD = RoundMethod(
     constants=constants,
     tunes=("eta", "mu"),
     prepare=prepare,
+    renew=renew,
     step=step,
     fixed_point=fixed_point,
 )

@@ -87,6 +87,7 @@ METHOD = RoundMethod(
     constants=constants,
     tunes=("L", "mu"),
     prepare=prepare,
+    renew=prepare,
     step=step,
     fixed_point=fixed_point,
 )

@@ -73,6 +73,7 @@ METHOD = RoundMethod(
     constants=constants,
     tunes=("eta", "gamma"),
     prepare=prepare,
+    renew=prepare,
     step=step,
     fixed_point=fixed_point,
 )

@@ -86,6 +86,7 @@ DIGING = RoundMethod(
     theorem_leaves=("step",),
     constants=constants,
     prepare=prepare,
+    renew=prepare,
     step=step,
     fixed_point=fixed_point,
 )
@@ -106,6 +107,7 @@ SEMI_ATC = RoundMethod(
     solves={"convex": "proven", "non-convex": "proven"},
     constants=constants_of_atc,
     prepare=prepare,
+    renew=prepare,
     step=step_of_semi_atc,
     fixed_point=fixed_point,
 )

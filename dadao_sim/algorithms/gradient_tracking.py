@@ -98,6 +98,7 @@ METHOD = RoundMethod(
     theorem_leaves=("step",),
     constants=constants,
     prepare=prepare,
+    renew=prepare,
     step=step,
     fixed_point=fixed_point,
 )

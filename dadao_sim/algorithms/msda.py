@@ -132,6 +132,7 @@ MSDA = RoundMethod(
     constants=constants,
     tunes=("L", "mu"),
     prepare=prepare,
+    renew=prepare,
     step=step,
     fixed_point=fixed_point,
 )

@@ -57,9 +57,11 @@ METHOD = RoundMethod(
     least_eigenvalue=0.0,
     stochastic=True,
     composite="proven",
+    solves={"convex": "proven", "non-convex": "proven", "operator": "experimental"},
     constants=constants,
     tunes=("gamma",),
     prepare=prepare,
+    renew=prepare,
     step=step,
     fixed_point=fixed_point,
 )

@@ -20,6 +20,7 @@ from pydantic import (
 )
 
 from dadao_sim import plugins
+from dadao_sim.algorithms.contract.lookahead import Lookahead
 from dadao_sim.algorithms.contract.options import PAPER
 from dadao_sim.algorithms.contract.registry import METHODS
 from dadao_sim.algorithms.contract.rounds import RoundMethod
@@ -159,6 +160,10 @@ class AlgorithmSpec(StrictModel):
     )
     schedule: StepSchedule | None = Field(
         default=None, description="factor of the steps of a method of rounds; 1 if absent"
+    )
+    lookahead: Lookahead | None = Field(
+        default=None,
+        description="of a method of rounds: every so many of them a share of the way is taken back",
     )
     time_unit: Literal["given", "auto"] | None = Field(
         default=None, description="in a world, instead of world.time_unit"

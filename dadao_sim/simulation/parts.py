@@ -68,7 +68,7 @@ def build_parts(
     if local_step is not None:
         if problem.local_step is not None:
             raise InputError(
-                "local_step: the problem given in Python has one; leave that of the scenario out"
+                "local_step: the problem has one of its own; leave that of the scenario out"
             )
         problem = problem.with_local_step(local_step)
     x0 = np.zeros((problem.nodes, problem.dimension))

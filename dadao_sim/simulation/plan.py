@@ -294,6 +294,7 @@ def options_of(spec: AlgorithmSpec) -> Options:
         chebyshev=spec.chebyshev,
         compression=spec.compression,
         schedule=spec.schedule,
+        lookahead=spec.lookahead,
     )
 
 

@@ -60,7 +60,11 @@ def _needs(scenario: Scenario, jobs: int, *, network: bool, problem: bool) -> It
         # Since when, too; and about as many constants of each sample.
         yield _of_nodes(Need(where, what, 16 * (1 + remembered) * samples * nodes), scenario)
     runs = len(methods) * scenario.repeats
-    blocks = COPIES + 2 * max(len(method.blocks) for method in methods)
+    # Once more while a trial round makes its own, and where a lookahead goes back to.
+    copies_of = [3 if spec.lookahead else 2 for spec in scenario.algorithms]
+    blocks = COPIES + max(
+        times * len(method.blocks) for times, method in zip(copies_of, methods, strict=True)
+    )
     if any(getattr(method, "ends", None) for method in methods):
         blocks += math.ceil(2 * 2 * edges / nodes)  # a block for each end of an edge
     states = 8 * nodes * d * blocks + CLOCKS * len(methods) * (nodes + edges)

@@ -40,7 +40,8 @@ class RoundPlayer(Player):
         samples: Samples | None = None,
     ):
         self.method, self.c, self.objective = method, tuning.params, objective
-        self.schedule = tuning.schedule
+        self.schedule, self.lookahead = tuning.schedule, tuning.lookahead
+        self.anchor: dict[str, np.ndarray] = {}
         self.asked, self.given = tuning.asked, tuple(given)
         self._tally = Tally()
         self.nodes = Nodes(
@@ -65,7 +66,7 @@ class RoundPlayer(Player):
         """See :meth:`Player.arrays`."""
         table = [] if self.nodes.table is None else [self.nodes.table.rows]
         full = [W for W in self.W.matrices if isinstance(W, np.ndarray)]
-        return [*vars(self.s).values(), *table, *full]
+        return [*vars(self.s).values(), *self.anchor.values(), *table, *full]
 
     def blocks(self, names: tuple[str, ...]) -> dict[str, np.ndarray]:
         """See :meth:`Player.blocks`."""
@@ -82,6 +83,7 @@ class RoundPlayer(Player):
         moment = during("before round 0")
         with np.errstate(over="ignore", invalid="ignore"), moment, users_code(self.method.name):
             self.method.prepared(self.s, self.c, self.nodes, self.W, self.given)
+        self._drop_anchor()
 
     def play_until(self, events: Events, first: int, stop: int, limits: Limits) -> tuple[int, str]:
         """See :meth:`Player.play_until`."""
@@ -97,7 +99,7 @@ class RoundPlayer(Player):
                 elif kinds[row] == RESENT:
                     self.asked.count_resent(tally)
                 elif kinds[row] == RESET:
-                    for block in vars(self.s).values():
+                    for block in (*vars(self.s).values(), *self.anchor.values()):
                         block[..., events.i[row], :] = 0.0
                     if self.nodes.table is not None:
                         self.nodes.table.forget(events.i[row])
@@ -120,6 +122,15 @@ class RoundPlayer(Player):
         c = self.method.constants_of_round(self.number, self.c, self.schedule)
         self.method.step(self.s, c, self.nodes, self.W)
         self.number += 1
+        if self.lookahead is not None and self.number % self.lookahead.period == 0:
+            weight = self.lookahead.weight
+            self.method.pulled_back(self.s, self.anchor, weight, c, self.nodes, self.W)
+            self._drop_anchor()
+
+    def _drop_anchor(self) -> None:
+        """A lookahead will pull back to the blocks as they are now."""
+        if self.lookahead is not None:
+            self.anchor = self.blocks(self.method.blocks)
 
     def observe(self, t: float, out: np.ndarray) -> None:
         """See :meth:`Player.observe`."""

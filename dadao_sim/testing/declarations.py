@@ -7,8 +7,10 @@ from typing import Any, Literal
 
 import numpy as np
 
+from dadao_sim.algorithms.contract.lookahead import Lookahead
 from dadao_sim.algorithms.contract.options import Options
 from dadao_sim.algorithms.contract.registry import citation
+from dadao_sim.algorithms.contract.rounds import RoundMethod
 from dadao_sim.algorithms.contract.schedules import Schedule
 from dadao_sim.errors import InputError
 from dadao_sim.local_steps.terms import make
@@ -55,6 +57,9 @@ def it_refuses_what_it_cannot_do(case: Case) -> None:
         )
     if not getattr(method, "steps", ()):
         attempts.append(lambda: method.check_supported(problem, lollipop(), Options(schedule=HALF)))
+    if method.samples or not isinstance(method, RoundMethod):
+        ahead = Options(lookahead=Lookahead(period=2, weight=0.5))
+        attempts.append(lambda: method.check_supported(problem, lollipop(), ahead))
     for attempt in attempts:
         said = _refusal(attempt)
         assert method.name in said, f"the refusal does not name it: {said}"

@@ -17,7 +17,7 @@ from dadao_sim.testing.case import (
     Skip,
 )
 
-SUBJECTS = ("declarations", "fixed_points", "symmetries", "progress", "paid")
+SUBJECTS = ("declarations", "fixed_points", "lookaheads", "symmetries", "progress", "paid")
 """Modules with laws, in the order in which they are held."""
 
 for _subject in SUBJECTS:

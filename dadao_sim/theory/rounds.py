@@ -80,6 +80,7 @@ def round_rate(
         (problem.local_step is not None, "with a local step, which is not linear"),
         (method.samples, "of gradients of single samples"),
         (options.schedule is not None, "of steps that fall"),
+        (options.lookahead is not None, "with a lookahead"),
     ):
         if unknown:
             raise InputError(f"{method.name}: no exact rate of rounds is known {what}")

@@ -105,6 +105,8 @@ def structure(plan: Plan) -> Any:
     method, tuning, asked = plan.method, plan.tuning, plan.tuning.asked
     if not (isinstance(method, RoundMethod) and method.broadcasts) or method.table:
         return None
+    if tuning.lookahead is not None:
+        return None  # the anchor is that of one run
     if plan.parts.problem.with_step(tuning.prox_step) is not plan.parts.problem:
         return None  # x* depends on the step
     constants = vars(tuning.params)

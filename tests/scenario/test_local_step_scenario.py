@@ -227,5 +227,5 @@ def test_the_report_of_a_world_calls_it_experimental_too(capsys):
 
 def test_one_local_step_only():
     problem = build_parts(scenario_from_mapping(SCENARIO), 0).problem
-    with pytest.raises(InputError, match="the problem given in Python has one"):
+    with pytest.raises(InputError, match="the problem has one of its own"):
         simulate(SCENARIO, problem=problem)

@@ -205,6 +205,10 @@ FIGURES = [
         "font": "sans",
     }
 ]
+GAMES = [
+    {"kind": "quadratic", "rho": -0.3, "dim": 4, "heterogeneity": 0.1},
+    {"kind": "forsaken", "heterogeneity": 0.1},
+]
 VARIANTS: list[dict[str, Any]] = [
     {},
     {"figures": FIGURES},
@@ -244,6 +248,8 @@ VARIANTS: list[dict[str, Any]] = [
     {"clock": {"node_rates": [1, 2, 1, 0.5]}},
     *({"algorithms": [{"name": "d_psgd", "schedule": schedule}]} for schedule in SCHEDULES),
     *({"algorithms": [{"name": "beer", "compression": Q}]} for Q in COMPRESSIONS),
+    {"algorithms": [{"name": "gradient_tracking", "lookahead": {"period": 20, "weight": 0.2}}]},
+    *({"problem": {"kind": "saddle", "game": game}} for game in GAMES),
     {"algorithms": [{"name": "acc_gt", "mixing": "metropolis", "chebyshev": 2}]},
     {"world": WORLD, "algorithms": [{"name": "dadao", "time_unit": "given"}]},
     *({"world": {"preset": "ideal", "nodes": {"gradient": law}}} for law in LAWS),

@@ -12,6 +12,7 @@ import numpy as np
 
 from dadao_sim.algorithms.contract.chebyshev import Chebyshev
 from dadao_sim.algorithms.contract.gossip import Gossip, Part, Weights, normalised
+from dadao_sim.algorithms.contract.lookahead import Lookahead
 from dadao_sim.algorithms.contract.nodes import Nodes
 from dadao_sim.algorithms.contract.samples import Samples
 from dadao_sim.algorithms.contract.server import Server
@@ -248,12 +249,13 @@ def asked_of_rounds(
     chebyshev: Chebyshev | None = None,
     compressor: Compressor | None = None,
     samples: Samples | None = None,
+    lookahead: Lookahead | None = None,
 ) -> Asked:
     """What a method of rounds asks for: its preparation, and the mean of a turn of rounds, or of a
-    cycle of them, with a coin of such a turn on each of its sides.
+    cycle of them, with a coin of such a turn on each of its sides, and of a lookahead.
 
     Raises InputError for blocks that are none (see ``RoundMethod.check_blocks``), for a coin that
-    is no probability, and for messages in spite of tails.
+    is no probability, for messages in spite of tails, and for some after a lookahead.
     """
     nodes, tally = problem.nodes, Tally()
     stub = StubNodes(nodes, tally, compressor, samples)
@@ -288,6 +290,14 @@ def asked_of_rounds(
             if tails.messages_in_sequence:
                 raise InputError(f"{method.name}: gossips in rounds whose coin shows tails")
             per_round = with_heads.times(chance).plus(tails.times(1 - chance))
+        if lookahead is not None and method.renew is not None:
+            before = replace(tally)
+            method.renew(s, c, stub, W)
+            method.check_blocks(s, ones.shape)
+            renewed = tally.less(before)
+            if renewed.messages_in_sequence:
+                raise InputError(f"{method.name}: renew gossips; only step and prepare may")
+            per_round = per_round.plus(renewed.times(1 / lookahead.period))
     if method.server:
         each_way = 2.0  # up, then down
     else:

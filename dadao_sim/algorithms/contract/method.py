@@ -20,6 +20,7 @@ from dadao_sim.algorithms.contract.chebyshev import Chebyshev
 from dadao_sim.algorithms.contract.constants import Constants
 from dadao_sim.algorithms.contract.gossip import Weights, normalised
 from dadao_sim.algorithms.contract.guarantee import Promise
+from dadao_sim.algorithms.contract.lookahead import Lookahead
 from dadao_sim.algorithms.contract.options import AVERAGINGS, NO_OPTIONS, PAPER, Options
 from dadao_sim.algorithms.contract.schedules import Schedule
 from dadao_sim.compression import Compressor
@@ -63,7 +64,8 @@ class Tuning:
     per unit of time (n gradients), ``design_rate`` the number that the method's theory prints for
     it. ``asked`` is what it asks of nodes and edges of ``network``. ``weights`` (graph -> W),
     ``chebyshev`` and ``compressor`` are the gossip of methods of rounds, ``schedule`` what their
-    steps are multiplied by. ``scaled`` names what sets of constants may multiply.
+    steps are multiplied by, ``lookahead`` what pulls them back. ``scaled`` names what sets of
+    constants may multiply.
     """
 
     params: Any
@@ -77,6 +79,7 @@ class Tuning:
     chebyshev: Chebyshev | None = None
     compressor: Compressor | None = None
     schedule: Schedule | None = None
+    lookahead: Lookahead | None = None
     scaled: tuple[str, ...] = ()
 
     @property
@@ -300,9 +303,11 @@ class Method(ABC):
 
     def is_experimental(self, problem: "Problem", options: Options = NO_OPTIONS) -> bool:
         """Whether no theorem covers the method on ``problem``: on account of what it is, of its
-        local step, or of the set of constants.
+        local step, of the set of constants, or of a lookahead.
         """
         step = problem.local_step
+        if options.lookahead is not None:
+            return True
         if options.constants != PAPER or self.solves[what_is_solved(problem)] == "experimental":
             return True
         if step is None:
@@ -423,6 +428,11 @@ class AsynchronousMethod(Method):
         if options.schedule is not None:
             raise InputError(
                 f"{self.name} has no rounds in which its step could vary; leave out schedule"
+            )
+        if options.lookahead is not None:
+            raise InputError(
+                f"{self.name} has no rounds to look ahead over; leave out lookahead, or take a "
+                "method of rounds"
             )
         for name in ("mixing", "chebyshev", "compression"):
             if getattr(options, name) is not None:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, get_args
 
+from dadao_sim.algorithms.contract.lookahead import Lookahead
 from dadao_sim.algorithms.contract.schedules import Schedule
 from dadao_sim.compression import Compressor
 
@@ -25,7 +26,7 @@ class Options:
     rounds of Chebyshev gossip in the place of each of its rounds, "auto" the number that makes the
     network's part of the rate a constant; ``compression`` is what is made of the messages of a
     method that compresses, None its own; ``schedule`` is what its steps are multiplied by in each
-    round.
+    round; ``lookahead`` pulls it back every so many of them.
     """
 
     constants: str | Mapping[str, float] = PAPER
@@ -35,6 +36,7 @@ class Options:
     chebyshev: int | Literal["auto"] | None = None
     compression: Compressor | None = None
     schedule: Schedule | None = None
+    lookahead: Lookahead | None = None
 
 
 NO_OPTIONS = Options()

@@ -60,6 +60,10 @@ class RoundMethod(Method):
     with a ``server`` takes means over all nodes, ``W.mean``, and gossips in no other way. One that
     does more in the first of every so many rounds names the constant that says how many, ``cycle``.
     ``steps`` are the constants that a schedule may multiply, in each round by another number.
+    A lookahead pulls all blocks back to where they were, each by the same share, which keeps what
+    is linear in them, such as a sum over the nodes or a W h; ``renew``, with the arguments of
+    ``step``, then computes anew those that are another function of the others, such as a gradient
+    at x that the nodes keep. It is charged, and may not gossip.
     ``broadcasts`` says that the step also plays a batch of runs at once, in blocks (batch, n, d)
     and with the constants (batch, 1, 1) in which they differ; a step that fails at it is found out,
     one that would mix up the runs of a batch has to say so.
@@ -67,6 +71,7 @@ class RoundMethod(Method):
 
     step: Step
     prepare: Step = _prepare_nothing
+    renew: Step | None = None
     fixed_point: FixedPoint | None = None
     mixing: str = "laplacian"
     chebyshev: Literal["auto"] | None = None
@@ -114,6 +119,11 @@ class RoundMethod(Method):
             )
         if options.schedule is not None and not self.steps:
             raise InputError(f"{self.name} has no step that may vary; leave out schedule")
+        if options.lookahead is not None and self.samples:
+            raise InputError(
+                f"{self.name} draws samples, and what it remembers of them is not pulled back; "
+                "leave out lookahead"
+            )
         if options.compression is not None:
             self._check_compression(options.compression, problem)
         if options.chebyshev is not None and len(network.graphs) > 1:
@@ -221,7 +231,10 @@ class RoundMethod(Method):
         params, chebyshev = c.namespace(), self._chebyshev(network, options)
         compressor = self._compressor(params, problem, options)
         samples = self.samples_of(problem, options.batch_size)
-        asked = asked_of_rounds(self, params, problem, network, chebyshev, compressor, samples)
+        asked = asked_of_rounds(
+            *(self, params, problem, network, chebyshev, compressor, samples),
+            lookahead=options.lookahead,
+        )
         communications = asked.per_round.communications
         return Tuning(
             params=params,
@@ -234,6 +247,7 @@ class RoundMethod(Method):
             chebyshev=chebyshev,
             compressor=compressor,
             schedule=options.schedule,
+            lookahead=options.lookahead,
         )
 
     def samples_of(self, problem: "Problem", batch_size: int | None) -> Samples | None:
@@ -270,6 +284,21 @@ class RoundMethod(Method):
         kept = {block: getattr(s, block).copy() for block in given}
         self.prepare(s, c, nodes, W)
         vars(s).update(kept)
+
+    def pulled_back(
+        self,
+        s: SimpleNamespace,
+        anchor: Mapping[str, np.ndarray],
+        weight: float,
+        c: SimpleNamespace,
+        nodes: Nodes,
+        W: Gossip,
+    ) -> None:
+        """Go ``weight`` of the way from ``anchor`` to the blocks of ``s``, and renew them."""
+        for block, before in anchor.items():
+            setattr(s, block, (1 - weight) * before + weight * getattr(s, block))
+        if self.renew is not None:
+            self.renew(s, c, nodes, W)
 
     def constants_of_round(
         self, k: int, c: SimpleNamespace, schedule: Schedule | None

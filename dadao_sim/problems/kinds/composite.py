@@ -174,6 +174,16 @@ class CompositeProblem(Problem):
         """That of the f_i."""
         return self.smooth.problem_class
 
+    @property
+    def monotonicity(self) -> float:
+        """That of the f_i."""
+        return self.smooth.monotonicity
+
+    @property
+    def comonotonicity(self) -> float | None:
+        """That of the f_i."""
+        return self.smooth.comonotonicity
+
     def with_conjugate(self) -> Composite | PythonComposite:
         """See :meth:`Problem.with_conjugate`; of the f_i, without r."""
         return self._with(self.smooth.with_conjugate())

@@ -49,8 +49,20 @@ class OperatorProblem(Problem, ABC):
         """nan: there is none."""
         return math.nan
 
+    @property
+    def monotonicity(self) -> float:
+        """See :attr:`Problem.monotonicity`; negative where a node's operator is not monotone."""
+        return -self.L if self.given_mu is None else self.given_mu
+
     def _mu(self) -> float:
-        raise InputError("mu", f"kind {self.kind} has none", "take a method that needs none")
+        try:
+            found = self.monotonicity
+        except InputError:  # not even L is known
+            found = -math.inf
+        if found > 0:
+            return found
+        known = f"mu = {found:.4g}" if math.isfinite(found) else "none is known"
+        raise InputError("operators", f"{known}, not above 0")
 
     def _node_L(self) -> FloatArray:
         raise InputError(

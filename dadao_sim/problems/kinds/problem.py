@@ -291,6 +291,22 @@ class Problem(Carded, ABC):
         except InputError:
             return False
 
+    @property
+    def monotonicity(self) -> float:
+        """The largest known m with <F_i(u) - F_i(v), u - v> >= m ||u - v||^2 at every node, of
+        gradients or operators F_i: mu where there is one, and -L where nothing else is known.
+        """
+        if self.is_convex:
+            return self.mu if self.is_strongly_convex else 0.0
+        return -self.L
+
+    @property
+    def comonotonicity(self) -> float | None:
+        """A rho with <F(u) - F(v), u - v> >= rho ||F(u) - F(v)||^2, of the mean F of the gradients
+        or operators: the largest of an operator, 0 of a convex problem, None where none is known.
+        """
+        return 0.0 if self.is_convex else None
+
     @cached_property
     def L(self) -> float:
         """Smoothness: the largest L_i."""
