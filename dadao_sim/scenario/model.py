@@ -472,6 +472,9 @@ class Scenario(Carded, StrictModel):
                 raise misuse(wrong, "figures", number, *keys)
             if figure.kind == "pooled_gap" and not isinstance(self.problem, LogisticBellmanKind):
                 raise misuse("is of problem logistic_bellman only", "figures", number, "kind")
+            if figure.kind == "trajectories" and self.problem.dimension != 2:
+                reason = f"trajectories are of dimension 2, not {self.problem.dimension}"
+                raise misuse(reason, "figures", number, "kind")
             for keys, name in figure.measured:
                 if name not in measured:
                     hint = suggestion(name, measured)
