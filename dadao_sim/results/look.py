@@ -151,8 +151,8 @@ class FigureSpec(Look):
         "curves", "gradient_error", "pooled_gap", "rate_distortion", "trajectories", "game_factors"
     ] = Field(
         default="curves",
-        description="an error against costs; what an oracle's gradients lack against the time that it"
-        " relaxes; how far the sum of local errors and nodes alone are from all data "
+        description="an error against costs; what an oracle's gradients lack against the time that "
+        "it relaxes; how far the sum of local errors and nodes alone are from all data "
         "together; R(D, P) and what the nodes agreed on; where the mean of the nodes "
         "went, in two dimensions; or what a step multiplies the distance by in quadratic "
         "games, against their rho",
