@@ -5,6 +5,7 @@ rho +- i sqrt(1 - rho^2) and is normal: every method multiplies the error by one
 """
 
 import math
+from dataclasses import replace
 
 import networkx as nx
 import numpy as np
@@ -29,6 +30,7 @@ from dadao_sim.results.look import FigureSpec
 from dadao_sim.scenario import shipped
 from dadao_sim.scenario.reading import load_scenario
 from dadao_sim.simulation.replay import make_player
+from dadao_sim.testing import LAWS, Case, hold
 
 ROUNDS = RoundClock(np.random.SeedSequence(1)).window()  # again and again: they draw nothing
 RING, PATH = nx.cycle_graph(8), nx.path_graph(8)
@@ -491,6 +493,22 @@ def test_a_lookahead_is_charged_for_what_it_computes_anew():
     )
 
 
+@pytest.mark.parametrize(
+    ("renew", "why"),
+    [
+        (lambda s, c, nodes, W: setattr(s, "g", 2 * nodes.gradients(s.x)), "block x differs"),
+        (lambda s, c, nodes, W: setattr(s, "g", s.g + 0), None),
+        (lambda s, c, nodes, W: setattr(s, "x", W(s.x)), "renew gossips; only step and prepare"),
+    ],
+)
+def test_a_wrong_renew_breaks_the_law_of_lookaheads(renew, why):
+    method = replace(get_method("gradient_tracking"), renew=renew)
+    (law,) = [law for law in LAWS if law.__name__.startswith("a_lookahead_that_takes")]
+    outcome = hold(law, Case(method, "fixed"))
+    assert outcome.status == "broken"
+    assert (why or "0 gradients more are counted") in outcome.why
+
+
 # ---- Through a scenario --------------------------------------------------------------------------
 
 
@@ -512,7 +530,7 @@ QUADRATIC = {"kind": "quadratic", "rho": -0.3, "dim": 6}
 @pytest.mark.parametrize(
     ("game", "algorithm", "said"),
     [
-        (QUADRATIC, "vi_papc", "vi_papc: needs strong monotonicity; operators: mu = -0.3, not"),
+        (QUADRATIC, "vi_papc", "vi_papc: needs strong monotonicity; kind saddle has mu = -0.3"),
         (
             QUADRATIC,
             {"name": "rapp", "parameters": {"step": 1.2}},

@@ -61,8 +61,8 @@ class OperatorProblem(Problem, ABC):
             found = -math.inf
         if found > 0:
             return found
-        known = f"mu = {found:.4g}" if math.isfinite(found) else "none is known"
-        raise InputError("operators", f"{known}, not above 0")
+        known = f"mu = {found:.4g}, not above 0" if math.isfinite(found) else "no known mu"
+        raise InputError(f"kind {self.kind} has {known}")
 
     def _node_L(self) -> FloatArray:
         raise InputError(
