@@ -116,7 +116,7 @@ def fixed_point(x, g, mean, c):
 METHOD = RoundMethod(
     name="rapp",
     title="RAPP",
-    family="other",
+    family="exact",
     look="blue dashed >",
     solves={"convex": "experimental", "operator": "experimental"},
     reference="pethick2023stable",
