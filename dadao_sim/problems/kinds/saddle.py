@@ -9,7 +9,7 @@ from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Annotated, Literal, NamedTuple
+from typing import Annotated, ClassVar, Literal, NamedTuple
 
 import numpy as np
 from pydantic import Field, model_validator
@@ -246,6 +246,8 @@ class QuadraticSpec(Game):
 class ForsakenSpec(Game):
     """The game of Hsieh, Mertikopoulos and Cevher (2021, Example 5.2)."""
 
+    reference: ClassVar[str] = "hsieh2021limits"
+
     kind: Literal["forsaken"] = Field(
         description="neither convex nor concave, on [-1.5, 1.5]^2; a cycle around its one zero"
     )
@@ -265,6 +267,8 @@ GAMES: Mapping[str, type[Game]] = {"quadratic": QuadraticSpec, "forsaken": Forsa
 
 class SaddleKind(ProblemKind):
     """The equilibrium of a game that the nodes share."""
+
+    reference: ClassVar[str] = "pethick2023stable"
 
     kind: Literal["saddle"] = Field(description="a game of two players; its equilibrium is wanted")
     game: Annotated[Game, ByKind(GAMES)] = Field(description="the game")
