@@ -124,6 +124,7 @@ METHOD = RoundMethod(
     invariant=("y",),
     composite="experimental",
     constants=constants,
+    cycle="inner",
     tunes=("step",),
     prepare=prepare,
     renew=renew,

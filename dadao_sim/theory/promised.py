@@ -70,7 +70,9 @@ def covers(
     """Whether the theorem is about such runs at all."""
     plain = options.batch_size is None and options.averaging == "none" and options.schedule is None
     plain = plain and options.lookahead is None
-    if problem.local_step is not None or options.constants != PAPER or not plain:
+    if not problem.is_convex or problem.local_step is not None:
+        return False
+    if options.constants != PAPER or not plain:
         return False
     if options.compression is not None and not method.needs_averaging:
         return False

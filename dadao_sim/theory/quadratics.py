@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from dadao_sim.errors import InputError
 from dadao_sim.problems.kinds.linear_problem import LinearProblem
 from dadao_sim.problems.kinds.newton import hessian
 
@@ -31,7 +32,11 @@ class Quadratics:
 
     @classmethod
     def of(cls, problem: "Problem") -> "Quadratics":
-        """Of ``problem``, exactly where it is quadratic; else its second order at x*."""
+        """Of ``problem``, exactly where it is quadratic; else its second order at x*. InputError of
+        operators, whose Jacobians are not symmetric.
+        """
+        if problem.problem_class == "operator":
+            raise InputError(f"nothing exact is known of operators, as those of {problem.kind}")
         x = problem.x_star
         X = np.tile(x, (problem.nodes, 1))
         g = problem.gradients(X)

@@ -31,6 +31,8 @@ from dadao_sim.scenario import shipped
 from dadao_sim.scenario.reading import load_scenario
 from dadao_sim.simulation.replay import make_player
 from dadao_sim.testing import LAWS, Case, hold
+from dadao_sim.theory.promised import promised
+from dadao_sim.theory.rounds import round_rate
 
 ROUNDS = RoundClock(np.random.SeedSequence(1)).window()  # again and again: they draw nothing
 RING, PATH = nx.cycle_graph(8), nx.path_graph(8)
@@ -579,6 +581,14 @@ def test_a_lookahead_is_of_rounds_without_memory_of_samples(name):
     asked["problem"] = {"kind": "least_squares", "data": data}
     with pytest.raises(InputError, match=f"{name} .*leave out lookahead"):
         simulate(asked)
+
+
+def test_no_rate_is_made_up_for_operators():
+    """Their Jacobians are not symmetric: exact rates are of Hessians, theorems of functions."""
+    asked = ("gradient_tracking", quadratic(0.3), as_network(RING), np.ones((8, 6)), {"step": 0.1})
+    assert promised(*asked) is None
+    with pytest.raises(InputError, match="nothing exact is known of operators, as those of saddle"):
+        round_rate("eg_gt", quadratic(0.3), as_network(RING))
 
 
 def test_the_box_of_forsaken_is_its_own():
