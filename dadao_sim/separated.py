@@ -16,6 +16,7 @@ from dadao_sim.errors import InputError
 from dadao_sim.text.lines import written
 
 WORDS = {";": "semicolons", "\t": "tabs", ",": "commas"}
+THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2}(,\d{3})+(\.\d*)?")
 DECIMAL_COMMA = re.compile(r"[+-]?\d*,\d+")
 MISSING = ("", "na", "n/a", "null", "none", "?")
 """What stands for a number that is not there."""
@@ -103,7 +104,9 @@ def no_number(path: Path, line: int, column: str, cell: str, right: str) -> Inpu
     where = f"column {written(column)}, line {line} of {path.name}"
     if not cell.strip():
         return InputError(f"{where} is empty; {right}")
-    if DECIMAL_COMMA.fullmatch(cell.strip()):
+    if THOUSANDS.fullmatch(cell.strip()):
+        right = "write thousands without commas; decimals follow a point"
+    elif DECIMAL_COMMA.fullmatch(cell.strip()):
         right = "decimals follow a point"
     elif ";" in cell or "\t" in cell:
         right = "columns are separated by commas (.csv) or tabs (.tsv)"

@@ -5,6 +5,7 @@ import math
 import os.path
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from numbers import Integral, Real
 from typing import Annotated, Any, get_args
 
 from pydantic import (
@@ -107,7 +108,17 @@ SMALLEST, LARGEST = 1e-100, 1e100
 """Sizes of a number that is not 0: what two of them multiply to is neither 0 nor infinite."""
 
 
+def _as_python_has_it(value: Any) -> Any:
+    """A number of NumPy as one of Python; all else as it is."""
+    if isinstance(value, int | float):
+        return value
+    if isinstance(value, Integral):
+        return int(value)
+    return float(value) if isinstance(value, Real) else value
+
+
 def _integer_of_64_bits(value: Any) -> Any:
+    value = _as_python_has_it(value)
     if isinstance(value, int) and abs(value) > LARGEST_INTEGER:
         bound = f"at most {LARGEST_INTEGER}" if value > 0 else f"at least {-LARGEST_INTEGER}"
         raise misuse(f"must be {bound}, got {shown(value)}")
@@ -115,6 +126,7 @@ def _integer_of_64_bits(value: Any) -> Any:
 
 
 def _not_out_of_size(value: Any) -> Any:
+    value = _as_python_has_it(value)
     if not isinstance(value, int | float) or not value or not abs(value) < math.inf:
         return value  # of another kind, 0 or not finite, which others judge
     if not SMALLEST <= abs(value) <= LARGEST:
@@ -136,7 +148,9 @@ def _bound_numbers(part: Any) -> None:
         if bound is None:
             for one in list(part.values()):
                 _bound_numbers(one)
-        elif part["type"] == "float" or not {"le", "lt"} & part.keys():
+        else:
+            if part["type"] == "int" and {"le", "lt"} & part.keys():
+                bound = _as_python_has_it
             inner: Any = dict(part)
             part.clear()
             part.update(core_schema.no_info_before_validator_function(bound, inner))
@@ -145,7 +159,7 @@ def _bound_numbers(part: Any) -> None:
 def _is_bounded(part: dict[str, Any]) -> bool:
     """Whether it is one of the checks: of a model that is asked again pydantic has kept them."""
     kept = part.get("function")
-    return isinstance(kept, dict) and kept.get("function") in _BOUNDS.values()
+    return isinstance(kept, dict) and kept.get("function") in (*_BOUNDS.values(), _as_python_has_it)
 
 
 class Bounded:

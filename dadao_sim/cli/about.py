@@ -15,6 +15,7 @@ from dadao_sim.errors import InputError
 
 if TYPE_CHECKING:
     from dadao_sim.reports.methods import Described
+    from dadao_sim.scenario.model import Scenario
 
 MethodArgument = Annotated[
     str,
@@ -284,8 +285,8 @@ def cite(
     what: Annotated[
         str,
         typer.Argument(
-            metavar="METHOD|SCENARIO",
-            help="A method, or a scenario with all of its methods.",
+            metavar="METHOD|SCENARIO|DIR",
+            help="A method, or a scenario or result with all of its methods.",
             autocompletion=method_names,
         ),
     ],
@@ -298,6 +299,8 @@ def cite(
     load_plugins(plugin)
     if what not in METHODS and (what in shipped.scenarios() or Path(what).is_file()):
         references = _references_in(what)
+    elif what not in METHODS and Path(what).is_dir():
+        references = _references_of_a_result(Path(what))
     else:
         references = [get_method(what).reference]
     say_plainly(found := "\n".join(dict.fromkeys(map(entry, references))))
@@ -306,13 +309,32 @@ def cite(
 
 def _references_in(scenario: str) -> list[str]:
     """Of the methods of a scenario, or of every cell of a sweep, and of what else they use."""
-    from dadao_sim.algorithms.contract.registry import get_method
     from dadao_sim.scenario.reading import load_file
     from dadao_sim.scenario.sweep import Sweep
-    from dadao_sim.strict import references_of
 
     loaded = load_file(scenario)
     cells = [cell.scenario for cell in loaded.cells] if isinstance(loaded, Sweep) else [loaded]
+    return _references_of(cells)
+
+
+def _references_of_a_result(folder: Path) -> list[str]:
+    """As of its scenario; InputError for a folder without a result."""
+    from dadao_sim.results.folder import manifest_of
+    from dadao_sim.results.sweep import grounds_in
+    from dadao_sim.simulation.identity import scenario_of_result
+
+    manifests = [manifest_of(place) for place, _ in grounds_in(folder)]
+    cells = [scenario_of_result(manifest) for manifest in manifests if manifest is not None]
+    if not cells:
+        wrong = f"{folder} is a folder without a result"
+        raise InputError("cite", wrong, "name a method, a scenario, or the folder of a result")
+    return _references_of(cells)
+
+
+def _references_of(cells: list["Scenario"]) -> list[str]:
+    from dadao_sim.algorithms.contract.registry import get_method
+    from dadao_sim.strict import references_of
+
     methods = [get_method(spec.name).reference for cell in cells for spec in cell.algorithms]
     return [*methods, *(reference for cell in cells for reference in references_of(cell))]
 

@@ -93,7 +93,12 @@ def look_of(results: "Mapping[str, Result | SweepResult]", options: LookOptions)
     for key in ("labels", "colours"):
         pairs = [_pair(_OPTIONS[key], text) for text in said.pop(key, [])]
         with by_option(algorithm=_OPTIONS[key]):
-            said[key] = {label_called(name, methods, titles): value for name, value in pairs}
+            pairs = [(label_called(name, methods, titles), value) for name, value in pairs]
+        said[key] = dict(pairs)
+        if len(said[key]) < len(pairs):
+            called = [name for name, _ in pairs]
+            twice = next(name for name in called if called.count(name) > 1)
+            raise InputError(_OPTIONS[key], f"{twice!r} is given twice", "give each label once")
     if "algorithms" in said:
         with by_option(algorithm="--algorithm"):
             names = [label_called(name, methods, titles) for name in said["algorithms"]]

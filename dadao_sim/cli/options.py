@@ -65,14 +65,26 @@ FigureOption = Annotated[Path | None, typer.Option(help="Draw it to this file.")
 
 def prices_of(given: list[str] | None) -> dict[str, float]:
     """Those of the option --price. InputError for what is no price."""
-    prices = {}
+    prices: dict[str, float] = {}
     for text in given or []:
-        name, _, value = text.partition("=")
+        name, _, value = (part.strip() for part in text.partition("="))
+        if name in prices:
+            raise InputError("--price", f"two prices of a {name} are given", "give one of each")
         try:
-            prices[name.strip()] = float(value)
+            prices[name] = float(value)
         except ValueError:
             raise InputError("--price", f"{text!r} given", "WHAT=NUMBER, as byte=1e-9") from None
     return prices
+
+
+def given_options(context: typer.Context) -> list[str]:
+    """The options that a command was given, even where they say what is so anyway."""
+    found = []
+    for one in context.command.params:
+        source = context.get_parameter_source(one.name or "")
+        if one.param_type_name == "option" and source is not None and source.name == "COMMANDLINE":
+            found.append(one.opts[0])
+    return found
 
 
 def load_plugins(files: list[Path] | None) -> None:

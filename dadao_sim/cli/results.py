@@ -15,6 +15,7 @@ from dadao_sim.cli.options import (
     PriceOption,
     ResultArgument,
     by_option,
+    given_options,
     prices_of,
 )
 from dadao_sim.cli.show import print_costs, say
@@ -167,6 +168,7 @@ def _errors(incomplete: str) -> list[str]:
     ]
 )
 def plot(
+    context: typer.Context,
     folder: ResultArgument,
     x: Annotated[
         list[AxisName] | None,
@@ -202,6 +204,10 @@ def plot(
     from dadao_sim.results.sweep import is_sweep
 
     if figures is not None:
+        for option in given_options(context):
+            if option not in ("--figures", "--overwrite", "--json", "--quiet"):
+                right = f"leave it out, or say it in {figures}"
+                raise InputError(option, "does not go with --figures", right)
         _draw_figures(folder, figures, overwrite=overwrite)
         return
     xs = [str(one) for one in x or [COMMUNICATIONS]]

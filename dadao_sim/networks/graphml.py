@@ -35,6 +35,9 @@ def read_graphml(file: Path | str, rates: str | None = None) -> Network:
     """
     path = as_path("file", file)
     content = _content(path)
+    if path.suffix in (".yaml", ".yml"):
+        right = "name the GraphML file of its network"
+        raise InputError("file", f"{path} is a scenario, no GraphML file", right)
     try:
         return network_of(_Document().read(content), rates, path.stem)
     except InputError as error:

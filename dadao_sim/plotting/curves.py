@@ -36,12 +36,14 @@ from dadao_sim.plotting.style import (
     finish_ticks,
     legend_columns,
     legend_height,
+    logarithmic_limits,
     new_figure,
     paper,
+    refuse_empty,
 )
 from dadao_sim.results.axes import Terms, axis_named
 from dadao_sim.results.columns import DIVERGED
-from dadao_sim.results.look import FigureSpec, Look
+from dadao_sim.results.look import NEVER_NEGATIVE, FigureSpec, Look
 from dadao_sim.results.result import Result
 from dadao_sim.results.summary import percentile
 from dadao_sim.strict import suggestion
@@ -237,6 +239,8 @@ def _figure(
         columns = legend_columns([str(handle.get_label()) for handle in handles], width)
         rows = math.ceil(len(handles) / columns)
         height = axes_height + legend_height(rows, look.legend) + TITLE * (look.title is not None)
+        if look.x_limits is not None and look.x_limits[1] <= 0:
+            raise InputError("x_limits", f"end at {look.x_limits[1]:g}", NEVER_NEGATIVE)
         figure = new_figure(width, look.height or height, look.font)
         panels = figure.subplots(1, len(xs), sharey=True, squeeze=False)[0]
         for axes, x in zip(panels, xs, strict=True):
@@ -245,6 +249,8 @@ def _figure(
             axes.label_outer()
         if not any(len(line.get_xdata()) for axes in panels for line in axes.lines):
             raise InputError("y", f"the repeats have no {' or '.join(xs)} in common to draw {y} at")
+        for axes, x in zip(panels, xs, strict=True):
+            refuse_empty(axes, look, x if len(xs) > 1 else "")
         add_legend(figure, handles, columns, look.legend, look.title)
     return figure
 
@@ -272,7 +278,7 @@ def _draw_curves(
         raise InputError("y", f"no run has a {kind} {y} to draw")
     top = _scale_y(axes, drawn) if log else _scale_linear_y(axes, drawn)
     if look.y_limits is not None:
-        axes.set_ylim(_limits("y", look.y_limits, log=log))
+        axes.set_ylim(logarithmic_limits("y", look.y_limits, log=log))
         top = look.y_limits[1]
     crosses = {label: _divergence_points(runs[label], top, log) for label in drawn_as}
 
@@ -343,14 +349,6 @@ def _draw_levels(axes: Axes, result: Result, levels: Sequence[str], look: Look) 
 
 def _is_within(x: float, y: float, left: float, right: float, bottom: float, top: float) -> bool:
     return left <= x <= right and bottom <= y <= top
-
-
-def _limits(axis: str, limits: tuple[float, float], *, log: bool) -> tuple[float, float]:
-    if log and limits[0] <= 0:
-        raise InputError(
-            f"{axis}_limits", f"begin at {limits[0]:g}", "a logarithmic axis is above 0"
-        )
-    return limits
 
 
 def _scale_y(axes: Axes, drawn: list[Run]) -> float:

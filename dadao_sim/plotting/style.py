@@ -294,6 +294,49 @@ def finish_ticks(axes: Axes) -> None:
         axes.tick_params(axis=axis, which="minor", length=rc[f"{axis}tick.minor.size"])
 
 
+def logarithmic_limits(axis: str, limits: tuple[float, float], *, log: bool) -> tuple[float, float]:
+    """The limits of ``x`` or ``y``. InputError where a logarithmic axis cannot have them."""
+    if log and limits[0] <= 0:
+        raise InputError(
+            f"{axis}_limits", f"begin at {limits[0]:g}", "a logarithmic axis is above 0"
+        )
+    return limits
+
+
+def refuse_empty(axes: Axes, look: Look, x: str = "") -> None:
+    """InputError where limits of the look leave nothing of what is drawn within the axes."""
+    import numpy as np
+
+    asked = {f"{axis}_limits": getattr(look, f"{axis}_limits") for axis in ("x", "y")}
+    given = {key: limits for key, limits in asked.items() if limits is not None}
+    drawn = any(np.size(line.get_xdata()) for line in axes.lines)
+    if given and drawn and not _is_anything_within(axes):
+        said = " and ".join(f"{key[0]} {low:g} to {high:g}" for key, (low, high) in given.items())
+        panel = f" in the panel of {x}" if x else ""
+        raise InputError(next(iter(given)), f"nothing lies within {said}{panel}", "use wider ones")
+
+
+def _is_anything_within(axes: Axes) -> bool:
+    """Whether a sample, what joins two, or a band is seen."""
+    import numpy as np
+    from matplotlib.path import Path as Outline
+    from matplotlib.transforms import Bbox
+
+    place = axes.transData - axes.transAxes
+    whole = Bbox.unit()
+    for line in axes.lines:
+        with np.errstate(divide="ignore", invalid="ignore"):
+            points = place.transform(np.asarray(line.get_xydata(), dtype=float))
+        points = points[np.isfinite(points).all(axis=1)]
+        if ((points >= 0) & (points <= 1)).all(axis=1).any():
+            return True
+        joined = line.get_linestyle() != "None" and len(points) > 1
+        if joined and Outline(points).intersects_bbox(whole, filled=False):
+            return True
+    bands = (path for shade in axes.collections for path in shade.get_paths())
+    return any(place.transform_path(path).intersects_bbox(whole, filled=True) for path in bands)
+
+
 LEGEND_ROW = 0.15  # inches
 TITLE = 0.2
 

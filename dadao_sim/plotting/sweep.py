@@ -19,8 +19,10 @@ from dadao_sim.plotting.style import (
     drawn_as,
     finish_ticks,
     legend_columns,
+    logarithmic_limits,
     new_figure,
     paper,
+    refuse_empty,
 )
 from dadao_sim.reports.sweep import (
     EXACT,
@@ -83,6 +85,7 @@ def against_figure(found: Against, result: SweepResult, look: Look = LOOK) -> Fi
         for axes, facet in zip(panels.flat, found.facets, strict=False):
             _panel(axes, facet, drawn)
             _scales(axes, look, xs)
+            refuse_empty(axes, look)
         for axes in panels.flat[len(found.facets) :]:
             axes.set_axis_off()
         _ticks(panels.flat[0], xs, look)
@@ -118,8 +121,9 @@ def profile_figure(found: Profile, result: SweepResult, look: Look = LOOK) -> Fi
                 x, y, where="post", color=one.style.colour, linestyle=one.style.dash, label=one.name
             )
         axes.set_xscale("log")
-        axes.set_xlim(*(look.x_limits or (1.0, most)))
+        axes.set_xlim(*logarithmic_limits("x", look.x_limits or (1.0, most), log=True))
         axes.set_ylim(*(look.y_limits or (0.0, 1.03)))
+        refuse_empty(axes, look)
         axes.grid(True, which="major")
         if most < 12:
             _plain_ticks(axes.xaxis, [r for r in (1, 1.5, 2, 3, 5, 8, 12) if r <= most])
@@ -279,12 +283,13 @@ def _panel(axes: Axes, facet: Facet, drawn: dict[str, Drawn]) -> None:
 def _scales(axes: Axes, look: Look, xs: Sequence[float]) -> None:
     """Logarithms, but of values that have none, such as the seed 0."""
     usual = {"x": "log" if xs[0] > 0 else "linear", "y": "log"}
-    for axis, scale in (("x", look.x_scale), ("y", look.y_scale)):
-        getattr(axes, f"set_{axis}scale")(usual[axis] if scale == "auto" else scale)
-    if look.x_limits is not None:
-        axes.set_xlim(*look.x_limits)
-    if look.y_limits is not None:
-        axes.set_ylim(*look.y_limits)
+    for axis, asked in (("x", look.x_scale), ("y", look.y_scale)):
+        scale = usual[axis] if asked == "auto" else asked
+        getattr(axes, f"set_{axis}scale")(scale)
+        limits = getattr(look, f"{axis}_limits")
+        if limits is not None:
+            limits = logarithmic_limits(axis, limits, log=scale == "log")
+            getattr(axes, f"set_{axis}lim")(*limits)
 
 
 def _ticks(axes: Axes, xs: list[float], look: Look) -> None:

@@ -13,9 +13,11 @@ import numpy as np
 
 from dadao_sim.errors import InputError, within
 from dadao_sim.reports.theory import COUNTS, MethodTheory, TheoryReport, theory_report
+from dadao_sim.results.axes import AXES, axis_named
 from dadao_sim.results.summary import percentile
 from dadao_sim.simulation.identity import scenario_as_run
 from dadao_sim.simulation.study import Study
+from dadao_sim.text.lines import listed
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -182,7 +184,7 @@ def against(
     """
     costs = chosen(result, accuracy, at)
     key = numeric_key(result, key)
-    _check_quantity(costs, quantity)
+    _check_quantity(result, costs, quantity)
     others = left_open(costs, result.keys, [key])
     if len(independent(costs, others)) > MOST_FACETS:
         raise InputError(
@@ -301,9 +303,18 @@ def _check_key(result: SweepResult, key: str, where: str = "key") -> None:
         raise InputError(where, f"{key!r} is not swept", f"use {', '.join(result.keys)}")
 
 
-def _check_quantity(costs: DataFrame, quantity: str) -> None:
-    if quantity not in costs or quantity in ("accuracy", "repeat", "cell"):
-        raise InputError("quantity", f"{quantity!r} is no cost of the table")
+def _check_quantity(result: SweepResult, costs: DataFrame, quantity: str) -> None:
+    """InputError for what is no cost of all cells: why, and which there are."""
+    axis = axis_named(quantity, "quantity")
+    if quantity in costs:
+        return
+    why = "not every cell has it"
+    for cell, one in result.results():
+        if said := axis.why_not(one.curves, one.terms):
+            why = said if len(result.cells) == 1 else f"{said} ({cell})"
+            break
+    there = listed(name for name in AXES if name in costs)
+    raise InputError("quantity", f"{quantity}: {why}", f"use {there}")
 
 
 def _line(
@@ -399,7 +410,7 @@ def profile(
     all the same. InputError as `against`, and where the algorithms share no cell.
     """
     costs = chosen(result, accuracy, None)
-    _check_quantity(costs, quantity)
+    _check_quantity(result, costs, quantity)
     table = costs.pivot_table(
         index=["cell", "repeat"], columns="algorithm", values=quantity, sort=False, dropna=False
     ).dropna()
@@ -442,7 +453,7 @@ def heat_maps(
 ) -> tuple[HeatMap, ...]:
     """A map for each algorithm. InputError as `against`, and for other keys that are left open."""
     costs = chosen(result, accuracy, at)
-    _check_quantity(costs, quantity)
+    _check_quantity(result, costs, quantity)
     for key in keys:
         _check_key(result, key, "keys")
     if keys[0] == keys[1]:

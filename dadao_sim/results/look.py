@@ -5,6 +5,7 @@ A :class:`Look` is what every figure can be told; a :class:`FigureSpec` a figure
 """
 
 from collections.abc import Collection, Mapping
+from numbers import Real
 from typing import Annotated, Any, Literal
 
 from pydantic import (
@@ -39,14 +40,16 @@ WIDTHS = {
     "neurips": 5.5,
 }
 """Widths in inches by name: of a column, of both, and of the text of venues."""
-NARROWEST, WIDEST = 1.0, 40.0
+NARROWEST, LOWEST, WIDEST = 2.5, 1.25, 40.0
+"""Inches: what the labels of the axes have room in, and more than any page."""
+NEVER_NEGATIVE = "what is spent is never less than 0"
 Scale = Literal["auto", "linear", "log"]
 Place = Literal["above", "below", "right", "inside", "none"]
 Font = Literal["serif", "sans", "computer-modern", "tex"]
 
 
 def _width(given: Any) -> Any:
-    number = isinstance(given, int | float) and not isinstance(given, bool)
+    number = isinstance(given, Real) and not isinstance(given, bool)
     if number and NARROWEST <= given <= WIDEST:
         return float(given)
     if isinstance(given, str) and given in WIDTHS:
@@ -110,7 +113,7 @@ class Look(StrictModel):
     width: Width | None = Field(
         default=None, description="inches, column, double, or of a venue such as icml"
     )
-    height: Annotated[float, Field(ge=NARROWEST, le=WIDEST)] | None = Field(
+    height: Annotated[float, Field(ge=LOWEST, le=WIDEST)] | None = Field(
         default=None, description="inches; as high as it needs if absent"
     )
     title: Words | None = Field(default=None, description="above; between $ and $ is maths")
@@ -177,6 +180,13 @@ class FigureSpec(Look):
         band = ((("band", k), name) for k, name in enumerate(self.band or ()))
         levels = ((("levels", k), name) for k, name in enumerate(self.levels))
         return ((("y",), self.y), *band, *levels)
+
+    @model_validator(mode="after")
+    def _something_is_spent(self) -> "FigureSpec":
+        if self.kind == "curves" and self.x_limits is not None and self.x_limits[1] <= 0:
+            wrong = f"must end above 0, got {self.x_limits[1]:g}: {NEVER_NEGATIVE}"
+            raise misuse(wrong, "x_limits", 1)
+        return self
 
     @field_validator("x", mode="before")
     @classmethod

@@ -479,6 +479,10 @@ class Scenario(Carded, StrictModel):
                 if name not in measured:
                     hint = suggestion(name, measured)
                     raise misuse(f"{shown(name)} is not measured{hint}", "figures", number, *keys)
+            log = measured[figure.y].log if figure.y_scale == "auto" else figure.y_scale == "log"
+            if log and figure.kind == "curves" and figure.y_limits and figure.y_limits[0] <= 0:
+                why = f"must be above 0, for the axis of {figure.y} is logarithmic"
+                raise misuse(f"{why}; or say y_scale: linear", "figures", number, "y_limits", 0)
             if files.setdefault(figure.file.casefold(), number) != number:
                 other = files[figure.file.casefold()]
                 raise misuse(f"is the file of figures.{other} too", "figures", number, "file")

@@ -90,6 +90,11 @@ def schema() -> dict[str, Any]:
 def _one_or_many(
     data: Any, origins: Origins, overrides: Sequence[str], folder: Path | None
 ) -> Scenario | Sweep:
+    replaced = any(override.partition("=")[0].strip() == SWEEP for override in overrides)
+    if isinstance(data, Mapping) and data.get(SWEEP, ...) is None and not replaced:
+        where = _origin((SWEEP,), origins)[1]
+        wrong = "is empty; give keys and their values, or leave it out"
+        raise InputError(f"{where}: {SWEEP}" if where else SWEEP, wrong)
     data, origins = _changed(data, origins, overrides, folder)
     if data.get(SWEEP) is None:
         known = [*Scenario.model_fields, SWEEP]

@@ -77,14 +77,19 @@ def scenario_as_run(manifest: Mapping[str, Any]) -> Scenario:
     not say what their files held, but for plug-ins.
     """
     plugins.check_unchanged(manifest.get("plugins", ()), manifest["scenario"].get("plugins", ()))
-    read = scenario_of if manifest.get("given_in_python") else scenario_from_mapping
-    scenario = read(manifest["scenario"])
+    scenario = scenario_of_result(manifest)
     inputs = inputs_of(scenario)
     if changed := changed_input(manifest, inputs):
         raise InputError("result", f"its {changed}")
     if set(manifest.get("inputs", ())) - set(inputs):
         raise InputError("result", "its scenario names other files than it was run with")
     return scenario
+
+
+def scenario_of_result(manifest: Mapping[str, Any]) -> Scenario:
+    """What a result is of, whatever has become of the files that it read."""
+    read = scenario_of if manifest.get("given_in_python") else scenario_from_mapping
+    return read(manifest["scenario"])
 
 
 def changed_input(manifest: Mapping[str, Any], inputs: Mapping[str, str | None]) -> str:

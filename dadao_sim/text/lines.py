@@ -66,9 +66,9 @@ def shown(value: Any) -> str:
         case bool():
             return str(value).lower()
         case Mapping():
-            return "a mapping"
+            return "a mapping" if value else "an empty mapping"
         case list() | tuple():
-            return "a list"
+            return "a list" if value else "an empty list"
         case int() if abs(value) >= 10**999:  # Python refuses to spell out such numbers
             return f"a whole number of {value.bit_length():,} bits"
         case str() | int() | float():

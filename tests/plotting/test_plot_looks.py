@@ -9,9 +9,10 @@ from matplotlib.colors import to_hex
 from synthetic import finished_run, result
 
 from dadao_sim import plotting
+from dadao_sim.cli.looks import LookOptions, look_of
 from dadao_sim.errors import InputError
 from dadao_sim.plotting import Look, comparison_figure, curve_figure, draw, save_figure
-from dadao_sim.results.look import WIDTHS
+from dadao_sim.results.look import LOWEST, NARROWEST, WIDTHS
 from dadao_sim.scenario.reading import scenario_from_mapping
 from dadao_sim.text.labels import bad_maths
 
@@ -83,7 +84,7 @@ def test_limits_are_those_given_in_every_panel(three):
 def test_a_cross_outside_the_limits_is_not_drawn():
     made = result(finished_run("dadao"), finished_run("msda", rate=-0.5))
     assert "msda: diverged" in lines(draw(made, x="time", x_limits=[0, 300]))
-    assert "msda: diverged" not in lines(draw(made, x="time", x_limits=[200, 300]))
+    assert "msda: diverged" not in lines(draw(made, x="time", x_limits=[0, 5]))
 
 
 @pytest.mark.parametrize(
@@ -176,7 +177,15 @@ def test_the_scenario_python_and_the_default_draw_alike(three, tmp_path):
         ({"labels": {"msda": r"$\frac{$"}}, r"^labels.msda: .* is no maths that can be drawn: "),
         ({"title": "5 $"}, r"^title: '5 \$' has a \$ that begins maths and none that ends it"),
         ({"width": "icmk"}, r"^width: unknown value 'icmk'; did you mean 'icml'"),
-        ({"width": 0.1}, r"^width: must be 1 to 40 inches or a name, got 0.1"),
+        ({"width": 0.1}, r"^width: must be 2.5 to 40 inches or a name, got 0.1"),
+        ({"height": 1.2}, r"^height: must be at least 1.25, got 1.2"),
+        ({"x_limits": [-5, -1]}, r"^x_limits.1: must end above 0, got -1: what is spent is never"),
+        ({"x_limits": [1e7, 1e8]}, r"^x_limits: nothing lies within x 1e\+07 to 1e\+08; use"),
+        ({"y_limits": [1e7, 1e8]}, r"^y_limits: nothing lies within y 1e\+07 to 1e\+08; use"),
+        (
+            {"x": ["time", "bits"], "x_limits": [1000, 9000]},
+            r"^x_limits: nothing lies within x 1000 to 9000 in the panel of time; use wider ones",
+        ),
         ({"x_limits": [2, 1]}, r"^x_limits: must go up, got 2 to 1"),
         ({"y_scale": "log", "y_limits": [0, 1]}, r"^y_limits.0: must be above 0 where y_scale is"),
         ({"y_limits": [0, 1]}, r"^y_limits: begin at 0; a logarithmic axis is above 0"),
@@ -234,15 +243,54 @@ def test_a_section_of_the_scenario_is_checked_before_the_run():
     assert refused(x="seconds").startswith("figures.0.x.0: seconds: the scenario has no world")
     assert refused(x="rounds") == "figures.0.x.0: rounds: dadao has none"
     assert refused(y="loss").startswith("figures.0.y: 'loss' is not measured (known: accuracy")
+    below = refused(y_limits=[-1, 1])
+    assert below.startswith("figures.0.y_limits.0: must be above 0, for the axis of accuracy is")
+    assert refused(x_limits=[-5, -1]).startswith("figures.0.x_limits.1: must end above 0, got -1")
     assert refused(file="curves.png").startswith("figures.0.file: 'curves.png' is the standard")
     assert refused(file="../a.png").startswith("figures.0.file: ")
     assert refused(file="a.gif").startswith("figures.0.file: ")
     figures = [{"file": "a.pdf"}, {"file": "A.pdf"}]
     with pytest.raises(InputError, match=r"^figures.1.file: is the file of figures.0 too"):
         scenario_from_mapping({**SCENARIO, "figures": figures})
-    scenario_from_mapping(
-        {**SCENARIO, "figures": [{"file": "a.pdf", "x": "rounds", "algorithms": ["nids"]}]}
-    )
+    for right in (
+        {"x": "rounds", "algorithms": ["nids"]},
+        {"x_limits": [-5, 10]},
+        {"y_limits": [-1, 1], "y_scale": "linear"},
+    ):
+        scenario_from_mapping({**SCENARIO, "figures": [{"file": "a.pdf", **right}]})
+
+
+def test_python_refuses_limits_below_all_costs(three):
+    with pytest.raises(InputError, match=r"^x_limits: end at 0; what is spent is never less"):
+        curve_figure(three, look=Look(x_limits=(-1.0, 0.0)))
+
+
+def test_between_two_samples_there_is_what_joins_them():
+    runs = finished_run("dadao", rate=0.1)
+    x = sorted(runs.curves["time"])
+    between = [x[4] + 0.3 * (x[5] - x[4]), x[4] + 0.6 * (x[5] - x[4])]
+    assert draw(result(runs), x="time", x_limits=between)
+
+
+@pytest.mark.parametrize("labels", [1, 3])
+def test_in_the_smallest_figure_no_label_is_cut_off(three, labels):
+    look = Look(width=NARROWEST, height=LOWEST, algorithms=tuple(three.methods)[:labels])
+    figure = curve_figure(three, look=look)
+    FigureCanvasAgg(figure).draw()
+    drawn = figure.get_tightbbox()
+    assert drawn.x0 >= 0
+    assert drawn.y0 >= 0
+    assert drawn.x1 <= NARROWEST
+    assert drawn.y1 <= LOWEST
+
+
+@pytest.mark.parametrize(("option", "name"), [("label", "labels"), ("colour", "colours")])
+def test_two_names_of_one_algorithm_are_refused(three, option, name):
+    asked = {option: ["dadao=red", "DADAO=blue"]}
+    with pytest.raises(InputError, match=rf"^--{option}: 'dadao' is given twice; give each"):
+        look_of({"": three}, LookOptions(**asked))
+    look = look_of({"": three}, LookOptions(**{option: ["dadao=green", "MSDA=blue"]}))
+    assert getattr(look, name) == {"dadao": "green", "msda": "blue"}
 
 
 def test_every_public_name_of_plotting_is_that_of_its_home():

@@ -154,3 +154,19 @@ def test_the_map_of_keys_that_move_together_is_empty_beside_its_diagonal():
     (axes,) = (a for a in map_figure(heat_maps(result, (NODES, KAPPA)), result).axes if a.images)
     said = {text.get_position(): text.get_text() for text in axes.texts}
     assert said == {(0, 0): "400", (1, 1): "not tried", (2, 2): "never"}
+
+
+@pytest.mark.parametrize(
+    ("limits", "message"),
+    [
+        ({"x_limits": (1000.0, 2000.0)}, "^x_limits: nothing lies within x 1000 to 2000"),
+        ({"y_limits": (1e8, 1e9)}, "^y_limits: nothing lies within y 1e[+]08 to 1e[+]09"),
+        ({"x_limits": (-1.0, 100.0)}, "^x_limits: begin at -1; a logarithmic axis is above 0"),
+    ],
+)
+def test_limits_that_leave_nothing_are_refused(limits, message):
+    result, look = made(grows, ALL), Look(**limits)
+    with pytest.raises(InputError, match=message):
+        against_figure(against(result, NODES), result, look)
+    with pytest.raises(InputError, match=message):
+        profile_figure(profile(result), result, look)

@@ -142,6 +142,7 @@ def test_labels_of_all_kinds(what):
 RIDGE = {"loss": "ridge", "mu": 0.1}
 LOGISTIC = {"loss": "logistic_l2", "mu": 0.1}
 HOLE = FRAME.assign(a=np.where(FRAME.index == 3, np.nan, FRAME["a"]))
+TWICE = FRAME.rename(columns={"b": "a"})
 REFUSED = {
     "y: targets 'B', 'M' given; -1 and 1 are needed; say labels='M'": (X, KINDS, 4, {**LOGISTIC}),
     "y: targets 0, 1 given; -1 and 1 are needed; say labels=1": (X, (Y > 0) * 1, 4, LOGISTIC),
@@ -153,6 +154,15 @@ REFUSED = {
     "labels: ridge has no classes": (X, Y, 4, {**RIDGE, "labels": 1}),
     "labels.positive: no target of y is 'm'": (X, KINDS, 4, {**LOGISTIC, "labels": "m"}),
     "y: no column 'z' in X; it has a, b, c, d, whole, yes": (FRAME, "z", 4, RIDGE),
+    "y: no column 7 in X; it has 0, 1, 2, 3": (pd.DataFrame(X), 7, 4, RIDGE),
+    "X: it has the column 'a' twice; rename one": (TWICE, Y, 4, RIDGE),
+    "X: it has the column 'd' twice; rename one": (
+        FRAME.assign(e=Y).set_axis([*"abcd", "whole", "yes", "d"], axis=1),
+        "d",
+        4,
+        RIDGE,
+    ),
+    "y: shape (60, 2) given; a list of targets": (X, pd.DataFrame(X[:, :2]), 4, RIDGE),
     "y: 'z' given, and X has no columns": (X, "z", 4, RIDGE),
     "X: column 'k' holds": (FRAME.assign(k=KINDS), Y, 4, RIDGE),
     "X: column 'a', sample 3 (from 0) is missing": (HOLE, Y, 4, RIDGE),
@@ -197,3 +207,11 @@ def test_least_squares_gets_as_many_samples_as_features_at_each_node():
     assert found.samples.sum() == 60
     with pytest.raises(InputError, match="60 samples for 16 nodes, which need at least 4 each"):
         Problem.from_dataset(X, Y, 16, loss="least_squares")
+
+
+@pytest.mark.parametrize("name", [2, np.int64(2)])
+def test_a_number_is_the_name_of_a_column_where_columns_are_numbered(name):
+    frame = pd.DataFrame(np.column_stack([X[:, :2], Y]))
+    made = Problem.from_dataset(frame, name, 4, **RIDGE)
+    apart = Problem.from_dataset(X[:, :2], Y, 4, **RIDGE)
+    np.testing.assert_array_equal(made.x_star, apart.x_star)

@@ -95,6 +95,7 @@ def test_several_zips():
 WRONG = {
     "no mapping": ("[1]", "t.yaml:8: sweep: must be a mapping of keys to their values"),
     "empty": ("{}", "t.yaml:8: sweep: must be a mapping of keys to their values"),
+    "nothing": ("", "t.yaml:8: sweep: is empty; give keys and their values, or leave it out"),
     "an unknown key": (
         "{netwrk.nodes: [3]}",
         "t.yaml:8: sweep.netwrk.nodes: unknown key; did you mean 'network'?",
@@ -180,7 +181,8 @@ def test_editors_know_it():
         ({"network": {"": {"graph": "path"}}}, "a name must be text or a number, got ''"),
         ({"seed": [{1, 2}]}, "seed: must be an integer, got '{1, 2}'"),
         ({3: [1]}, "sweep.3: unknown key"),
-        ({"zip": []}, "sweep.zip: must be a mapping of keys to their values, got a list"),
+        ({"zip": []}, "sweep.zip: must be a mapping of keys to their values, got an empty list"),
+        ({"zip": {}}, "sweep.zip: must be a mapping of keys to their values, got an empty mapping"),
         ({"seed": [3], "seed.x": [1]}, "sweep.seed.x.0: seed is 3, which has no 'x' in it"),
     ],
 )

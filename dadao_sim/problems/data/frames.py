@@ -1,5 +1,6 @@
 """Samples given from Python, in one piece: arrays, frames of pandas, sparse matrices of scipy."""
 
+from numbers import Real
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -49,21 +50,33 @@ def table(X: Any, y: Any) -> Table:
 
 def _parts_of_a_frame(X: Any, y: Any) -> tuple[Any, Any]:
     """The numbers of a frame, without the column ``y`` where that is a name, and the targets."""
-    if isinstance(y, str):
+    twice = X.columns[X.columns.duplicated()]
+    if len(twice):
+        raise InputError("X", f"it has the column {_column(twice[0])} twice", "rename one")
+    if isinstance(y, str) or _is_a_number(y):
         if y not in X.columns:
-            raise InputError("y", f"no column {written(y)} in X", f"it has {listed(X, 100)}")
+            raise InputError("y", f"no column {_column(y)} in X", f"it has {listed(X, 100)}")
         X, y = X.drop(columns=y), X[y]
     elif hasattr(y, "index") and hasattr(y, "iloc") and not X.index.equals(y.index):
         raise InputError("y", "its index is not that of X", "X and y need their rows in one order")
     for name, kind in zip(X.columns, X.dtypes, strict=True):
         if getattr(kind, "kind", "O") not in "biuf":
-            wrong = f"column {written(name)} holds {kind} values, no numbers"
+            wrong = f"column {_column(name)} holds {kind} values, no numbers"
             raise InputError("X", wrong, "drop it, or make numbers of it")
         missing = X[name].isna()
         if missing.any():
-            wrong = f"column {written(name)}, sample {int(missing.argmax())} (from 0) is missing"
+            wrong = f"column {_column(name)}, sample {int(missing.argmax())} (from 0) is missing"
             raise InputError("X", wrong, "finite numbers are needed")
     return X.to_numpy(dtype=np.float64), y
+
+
+def _is_a_number(y: Any) -> bool:
+    """Whether ``y`` can but name a column: pandas numbers those of an array."""
+    return isinstance(y, Real) and not isinstance(y, bool)
+
+
+def _column(name: Any) -> str:
+    return written(name.item() if hasattr(name, "item") else name)
 
 
 def _sparse(X: Any) -> csr_array:
@@ -76,7 +89,7 @@ def _sparse(X: Any) -> csr_array:
 
 def _targets(y: Any) -> NDArray[Any]:
     """Numbers, or text; true and false are text."""
-    if getattr(y, "ndim", 1) == 2 and 1 in y.shape:
+    if getattr(y, "ndim", 1) == 2 and (1 in y.shape or hasattr(y, "iloc")):
         raise InputError("y", f"shape {y.shape} given", "a list of targets is needed, no table")
     if hasattr(y, "isna") and y.isna().any():
         wrong = f"sample {int(y.isna().to_numpy().argmax())} (from 0) is missing"

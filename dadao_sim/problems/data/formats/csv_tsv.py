@@ -62,6 +62,8 @@ def _table(path: Path, asked: Asked, separator: str) -> Samples:
             lines = itertools.chain([(line, cells)], lines)
     chosen = chosen_columns(path, names, asked)
     with within("path"):
+        if not asked.header:
+            _refuse_names(path, line, cells, asked)
         values, targets, places = _rows(path, lines, names, chosen, underscores="_" in text)
     if not values:
         wrong = "targets and no features" if targets else "names and no samples"
@@ -105,6 +107,13 @@ def _names(
             hint = "name it, or remove the comma at the end of the lines"
         raise InputError(f"column {place} of {path.name} has no name; {hint}")
     return names
+
+
+def _refuse_names(path: Path, line: int, cells: list[str], asked: Asked) -> None:
+    """InputError where a first line that is said to be a sample holds names and no number."""
+    if not any(map(is_number, cells)) and not all(cell.strip() == "" for cell in cells):
+        wrong = f"line {line} of {path.name} holds no number, such as {written(cells[0].strip())}"
+        raise InputError(f"{wrong}; leave header: false out if it is names")
 
 
 def _rows(
