@@ -16,6 +16,7 @@ from dadao_sim.errors import InputError, WorkerKilled, within
 if TYPE_CHECKING:
     from dadao_sim.results.look import FigureSpec
     from dadao_sim.results.result import Result
+    from dadao_sim.results.sweep import SweepResult
     from dadao_sim.scenario.model import Scenario
     from dadao_sim.scenario.sweep import Sweep
     from dadao_sim.simulation.estimate import Estimate
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from dadao_sim.simulation.workers import Others
 
 INTERRUPTED = 130  # the shell's code for Ctrl-C
+MOST_NAMED = 5  # cells in one line
 
 group = Group("Scenarios", place=0)
 
@@ -161,6 +163,7 @@ def _run_sweep(asked: "Sweep", folder: Path, how: dict[str, Any]) -> None:
     cells, runs = len(asked.cells), sum(_runs(cell.scenario) for cell in asked.cells)
     check_sweep_folder(folder, resume=how["resume"], overwrite=how["overwrite"])
     estimate = estimate_sweep(asked, folder, overwrite=how["overwrite"])
+    _say_what_was(asked, folder, estimate, how)
     say(f"{asked.name}: {cells} cells, {runs} runs; swept: {', '.join(asked.keys)}")
     if estimate.cells:
         say(_of_cells(estimate, how["jobs"]))
@@ -183,9 +186,57 @@ def _run_sweep(asked: "Sweep", folder: Path, how: dict[str, Any]) -> None:
         for suffix in ("png", "pdf"):
             path = folder / "figures" / f"{name}.{suffix}"
             save_figure(figure, path, overwrite=how["overwrite"])
-    say(f"sweep: {folder}", result=str(folder))
+    from_where = _from_where(result)
+    ending = ", complete before: nothing was left to run"
+    if from_where["before"] < runs:
+        ending = _in_words(from_where)
+    say(f"sweep: {folder}{ending}", result=str(folder), runs=from_where)
     if result.failed:
         raise typer.Exit(1)
+
+
+def _say_what_was(
+    asked: "Sweep", folder: Path, estimate: "SweepEstimate", how: dict[str, Any]
+) -> None:
+    """Before a sweep is played: what of its folder will not be gone on with."""
+    from dadao_sim.simulation.earlier import aside_of, without_results
+    from dadao_sim.simulation.sweep import rows_that_leave
+
+    for place, why in estimate.damaged:
+        said = {"cell": str(place), "why": why}
+        kept = f"kept as {aside_of(place).name}, and made again"
+        say(f"{place} is damaged ({why}): {kept}", damaged=[said])
+    for other in without_results(how["reuse"]):
+        say(f"--reuse {other}: no result is found in it", nothing_in=[str(other)])
+    if how["overwrite"]:
+        return
+    left, anew = rows_that_leave(asked, folder)
+    if anew:
+        why = "the scenario or this package is another than it was"
+        stay = f"their earlier runs stay in {folder / 'cells'}"
+        say(f"cells made anew, as {why}: {anew}; {stay}", made_anew=anew)
+    if left:
+        named = [str(cell) for cell in left[:MOST_NAMED]]
+        listed = "; ".join([*named, "..."] if len(left) > MOST_NAMED else named)
+        rows = [{"cell": str(cell), "folder": str(cell.folder)} for cell in left]
+        stay = f"their rows leave the tables, their folders stay in {folder / 'cells'}"
+        say(f"cells not asked for now: {len(left)} ({listed}); {stay}", left_out=rows)
+
+
+def _from_where(result: "SweepResult") -> dict[str, int]:
+    """How many runs of a sweep came from where."""
+    names = ("made", "before", "shared", "taken")
+    return {name: getattr(result.account, name) for name in names}
+
+
+def _in_words(runs: dict[str, int]) -> str:
+    words = {
+        "before": "were there before",
+        "shared": "are those of another cell",
+        "taken": "were taken from other results",
+    }
+    told = [f"{runs[name]} {said}" for name, said in words.items() if runs[name]]
+    return "; " + ", ".join([f"{runs['made']} runs were made", *told])
 
 
 def _runs(scenario: "Scenario") -> int:

@@ -153,10 +153,17 @@ def sweep_figures(result: "SweepResult") -> "tuple[dict[str, Figure], list[str]]
     figures, missing = {}, []
     for what, profile in (("of cost against a swept key", False), ("of the profile", True)):
         try:
-            with by_option(**OPTIONS):
-                options = SweepOptions(profile=profile)
-                name, figure, _ = _figure(result, options, "communications", Look())
+            options = SweepOptions(profile=profile)
+            name, figure, _ = _figure(result, options, "communications", Look())
             figures[name] = figure
         except InputError as error:
-            missing.append(f"no figure {what}: {error}")
+            missing.append(f"no figure {what}: {_without_options(error)}")
     return figures, missing
+
+
+def _without_options(error: InputError) -> str:
+    """The error where no figure was asked for: what could be given is an option of `plot`."""
+    where, wrong, right = error.args
+    if where in ("at", "accuracy"):
+        return f"{wrong}; `dadao-sim plot` has {OPTIONS[where]}: {right}"
+    return wrong if where == "key" else str(error)

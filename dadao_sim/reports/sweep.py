@@ -254,9 +254,15 @@ def numbered(result: SweepResult, table: DataFrame) -> DataFrame:
         pairs = zip(values, numbers, strict=True)
         return tuple(float(value) if number else str(value) for value, number in pairs)
 
-    known = {told_apart(cell.values.values()): k for k, cell in enumerate(result.cells)}
     rows = zip(*(table[key].tolist() for key in result.keys), strict=True)
-    return table.assign(cell=[known[told_apart(row)] for row in rows])
+    try:
+        known = {told_apart(cell.values.values()): k for k, cell in enumerate(result.cells)}
+        numbered = [known[told_apart(row)] for row in rows]
+    except (KeyError, TypeError, ValueError):
+        raise InputError(
+            "sweep", "its cells are not those of its tables: sweep.json was edited", "resume it"
+        ) from None
+    return table.assign(cell=numbered)
 
 
 def _is(value: Value, given: Value) -> bool:

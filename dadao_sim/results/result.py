@@ -40,7 +40,7 @@ from dadao_sim.files import (
 )
 from dadao_sim.metrics import ALWAYS, METRICS, WITHOUT_X_STAR, Metric
 from dadao_sim.results.axes import TABLED, Terms, axis_named
-from dadao_sim.results.checks import check_tables, read_manifest, rows_of_curves
+from dadao_sim.results.checks import Manifest, check_tables, read_manifest, rows_of_curves
 from dadao_sim.results.columns import CURVE_COLUMNS, RUN_COLUMNS, UNKNOWN
 from dadao_sim.results.folder import (
     MANIFEST,
@@ -365,7 +365,10 @@ def load_result(folder: str | Path) -> Result:
     return _load(folder)
 
 
-def _load(folder: Path) -> Result:
+def check_files(folder: Path) -> tuple[dict[str, Any], Manifest]:
+    """What the manifest of a result says, as it is and as it is read. InputError where there is
+    none or a file of the result is missing, damaged or edited; the tables are not looked at.
+    """
     if not file_of(folder, MANIFEST).is_file():
         raise InputError(
             "folder",
@@ -376,14 +379,20 @@ def _load(folder: Path) -> Result:
     said = read_json(place)
     with within(str(place)):
         manifest = read_manifest(said)
-    states = {(row.algorithm, row.repeat): row.file for row in manifest.final_states}
-    for name in ("timing.json", "curves.parquet", "runs.csv", *states.values()):
+    states = [row.file for row in manifest.final_states]
+    for name in ("timing.json", "curves.parquet", "runs.csv", *states):
         if not file_of(folder, name).is_file():
             raise InputError(
                 "folder", f"{folder} is incomplete: {name} is missing", "run its scenario again"
             )
     for name in ("curves.parquet", "runs.csv"):
         check_digest(file_of(folder, name), manifest.files.get(name))
+    return said, manifest
+
+
+def _load(folder: Path) -> Result:
+    said, manifest = check_files(folder)
+    states = {(row.algorithm, row.repeat): row.file for row in manifest.final_states}
     runs = _read_runs(file_of(folder, "runs.csv"))
     curves = read_table(file_of(folder, "curves.parquet"), rows_of_curves(manifest))
     check_tables(manifest, runs, curves, folder)

@@ -15,7 +15,7 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -73,6 +73,26 @@ class CellResult:
         return ", ".join(f"{key}={value}" for key, value in self.values.items())
 
 
+@dataclass
+class Account:
+    """Where the runs of a sweep came from, as it was made.
+
+    Attributes:
+        made: runs that were played.
+        before: that were in its folder.
+        shared: that another of its cells has.
+        taken: that were in results beside it, or where it was told to look.
+        aside: where the folders of damaged cells are, which were made again.
+
+    """
+
+    made: int = 0
+    before: int = 0
+    shared: int = 0
+    taken: int = 0
+    aside: list[Path] = field(default_factory=list)
+
+
 @dataclass(frozen=True, repr=False)
 class SweepResult(Carded):
     """The outcome of a sweep.
@@ -90,6 +110,7 @@ class SweepResult(Carded):
         said: what else is kept: the ``scenario`` as text, section sweep included, the ``folder``
             that paths in it are relative to (None: there are none), and the ``versions``. Sweeps
             of older versions do not have all of it.
+        account: where its runs came from; None of one that was read.
 
     """
 
@@ -100,6 +121,7 @@ class SweepResult(Carded):
     summary: DataFrame
     in_print: dict[str, dict[str, Any]]
     said: Mapping[str, Any] = field(default_factory=dict)
+    account: Account | None = None
 
     @property
     def methods(self) -> dict[str, str]:
@@ -182,13 +204,24 @@ def begin_sweep(folder: Path, name: str, keys: Sequence[str]) -> None:
         )
 
 
+def cells_listed(folder: Path) -> list[CellResult]:
+    """The cells in the tables of a sweep; none where that cannot be told."""
+    if not is_sweep(folder):
+        return []
+    said = read_json(folder / SWEEP_FILE)
+    try:
+        return [_cell(folder, row, said["keys"]) for row in said["cells"]]
+    except (InputError, TypeError):
+        return []
+
+
 def write_sweep(
     folder: Path, name: str, keys: Sequence[str], cells: Sequence[CellResult], said: dict[str, Any]
 ) -> None:
     """Write the tables of a sweep whose cells are there, and what makes it one; ``said`` is kept
-    beside it.
+    beside it. A cell whose result cannot be read is one that failed.
     """
-    costs, methods = _costs(keys, cells)
+    costs, methods, cells = _costs(keys, cells)
     write_table(folder / COSTS, costs)
     atomic_write(folder / SUMMARY, summary_csv(summary_of(keys, costs)))
     listed = [
@@ -273,18 +306,24 @@ def _cell(folder: Path, row: Any, keys: Sequence[str]) -> CellResult:
 
 def _costs(
     keys: Sequence[str], cells: Sequence[CellResult]
-) -> tuple[DataFrame, dict[str, dict[str, Any]]]:
-    """The tables of all cells, one under the other, and the methods in them. A swept key is text
-    where not all of its values are numbers. What is counted is all that every cell has.
+) -> tuple[DataFrame, dict[str, dict[str, Any]], list[CellResult]]:
+    """The tables of all cells, one under the other, the methods in them, and the cells with those
+    failed that cannot be read. A swept key is text where not all of its values are numbers. What is
+    counted is all that every cell has.
     """
     import pandas as pd
 
+    cells = list(cells)
     tables: dict[int, DataFrame] = {}
     methods: dict[str, dict[str, Any]] = {}
     counted = list(AXES)
     for number, cell in enumerate(cells):
         if cell.error is None:
-            result = cell.result
+            try:
+                result = cell.result
+            except InputError as error:
+                cells[number] = replace(cell, error=_to_be_deleted(cell.folder, error))
+                continue
             methods |= result.manifest["methods"]
             has = [q for q in counted if not AXES[q].why_not(result.curves, result.terms)]
             accuracies = result.manifest["scenario"]["report"]["accuracies"]
@@ -304,7 +343,12 @@ def _costs(
         values = costs[key].tolist()
         if not all(isinstance(v, int | float) and not isinstance(v, bool) for v in values):
             costs[key] = [str(value) for value in values]
-    return costs, methods
+    return costs, methods, cells
+
+
+def _to_be_deleted(folder: Path, error: InputError) -> str:
+    """The reason of a cell that failed as what is in its folder is damaged."""
+    return f"{error}; delete {folder} and resume: it is made again"
 
 
 def summary_of(keys: Sequence[str], costs: DataFrame) -> DataFrame:

@@ -84,6 +84,7 @@ def settings_of(section: Any) -> list[tuple[Setting, ...]]:
     """
     if not isinstance(section, Mapping) or not section:
         raise _wrong((), f"must be a mapping of keys to their values, got {shown(section)}")
+    _check_count(math.prod(map(_length, section.items())))  # before each of them is looked at
     axes: list[list[tuple[Setting, ...]]] = []
     for key, given in section.items():
         if key == ZIP:
@@ -93,18 +94,31 @@ def settings_of(section: Any) -> list[tuple[Setting, ...]]:
         else:
             axes.append([(setting,) for setting in _settings(key, given, (key,))])
     keys = [setting.key for axis in axes for setting in axis[0]]
-    for number, key in enumerate(keys):
-        if key in keys[:number]:
+    seen: set[str] = set()
+    for key in keys:
+        if key in seen:
             raise _wrong((key,), "is swept twice")
-    cells = math.prod(map(len, axes))
-    if cells > MOST_CELLS:
-        raise _wrong((), f"has {cells:,} cells; at most {MOST_CELLS:,} are played")
+        seen.add(key)
+    _check_count(math.prod(map(len, axes)))
     return [tuple(setting for part in cell for setting in part) for cell in product(*axes)]
 
 
 def in_order(cell: tuple[Setting, ...]) -> Iterator[Setting]:
     """Sections before the keys within them."""
     yield from sorted(cell, key=lambda setting: setting.key.count("."))
+
+
+def _length(item: tuple[Any, Any]) -> int:
+    """How many values a key has; 1 for what is to be refused, or is a list of such."""
+    key, given = item
+    if key == ZIP and isinstance(given, Mapping):
+        return max(map(_length, given.items()), default=1)
+    return len(given) if key != ZIP and isinstance(given, list | tuple | Mapping) and given else 1
+
+
+def _check_count(cells: int) -> None:
+    if cells > MOST_CELLS:
+        raise _wrong((), f"has {cells:,} cells; at most {MOST_CELLS:,} are played")
 
 
 def _zipped(given: Any, where: tuple[str, ...]) -> list[tuple[Setting, ...]]:
@@ -128,7 +142,7 @@ def _settings(key: str, given: Any, where: tuple[str, ...]) -> Iterator[Setting]
     if not (named or isinstance(given, list | tuple)) or not given:
         needed = "must be a list of values, or a mapping of names to values"
         raise _wrong(where, f"{needed}, got {shown(given)}")
-    seen: list[Value] = []
+    seen: dict[Value, Value] = {}
     for name, value in given.items() if named else enumerate(given):
         origin = (*where, str(name))
         if not named and isinstance(value, Mapping):
@@ -136,10 +150,10 @@ def _settings(key: str, given: Any, where: tuple[str, ...]) -> Iterator[Setting]
         shown_as = name if named else _name_of(value)
         if named and not _is_name(name):
             raise _wrong(origin, f"a name must be text or a number, got {shown(name)}")
-        for other in seen:
-            if _same(shown_as, other):
-                raise _wrong(origin, f"{shown_as!r} is given twice, as {other!r} before")
-        seen.append(shown_as)
+        for look in _looks(shown_as):
+            if look in seen:
+                raise _wrong(origin, f"{shown_as!r} is given twice, as {seen[look]!r} before")
+        seen |= dict.fromkeys(_looks(shown_as), shown_as)
         yield Setting(key, shown_as, value, (SWEEP, *origin))
 
 
@@ -153,10 +167,11 @@ def _is_name(name: Any) -> bool:
     return name == name and isinstance(name, int | float | str) and name != ""
 
 
-def _same(one: Value, other: Value) -> bool:
-    """Whether two values cannot be told apart in a column: of numbers, or else of text."""
-    numbers = not any(isinstance(value, bool | str) for value in (one, other))
-    return str(one) == str(other) or (numbers and one == other)
+def _looks(value: Value) -> tuple[Value, ...]:
+    """What a value is in a column of text, and in one of numbers: two that share one of these
+    cannot be told apart.
+    """
+    return (str(value),) if isinstance(value, bool | str) else (str(value), value)
 
 
 def _wrong(where: tuple[str, ...], what: str) -> InputError:

@@ -92,14 +92,17 @@ class Kept:
             self.add(run)
         return len(found)
 
-    def share(self, other: "Kept") -> None:
-        """Take what another one that is at work has of the runs that are to be made."""
-        theirs = other.study
+    def share(self, other: "Kept") -> int:
+        """Take what another one that is at work has of the runs that are to be made; how many those
+        are.
+        """
+        theirs, had = other.study, len(self.runs)
         if theirs.ground == self.study.ground:
             for key in self.todo:
                 label = key[0]
                 if key in other.runs and theirs.digests[label] == self.study.digests[label]:
                     self.add(other.runs[key])
+        return len(self.runs) - had
 
     def add(self, run: FinishedRun) -> None:
         """Keep a finished run."""

@@ -1,10 +1,9 @@
 """From a sweep to its folder: every cell as `simulate` plays it, side by side."""
 
 import time
-from collections import defaultdict
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from contextlib import ExitStack, closing, nullcontext, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -15,15 +14,14 @@ from dadao_sim.files import as_path, check_folder_of
 from dadao_sim.memory import NoRoom
 from dadao_sim.results.folder import discard, is_empty, is_whole, manifest_of, tidy
 from dadao_sim.results.lock import FolderLock
-from dadao_sim.results.result import FinishedRun, RunKey, load_result
+from dadao_sim.results.result import FinishedRun, RunKey
 from dadao_sim.results.sweep import (
     CELLS,
     SWEEP_FILE,
+    Account,
     CellResult,
     SweepResult,
     begin_sweep,
-    cell_name,
-    grounds_in,
     is_sweep,
     load_sweep,
     write_sweep,
@@ -31,6 +29,14 @@ from dadao_sim.results.sweep import (
 from dadao_sim.scenario.model import Scenario
 from dadao_sim.scenario.reading import load_file, sweep_from_mapping
 from dadao_sim.scenario.sweep import Cell, Sweep
+from dadao_sim.simulation.earlier import (
+    Found,
+    check_inputs,
+    damage,
+    leaving,
+    place_of,
+    set_aside,
+)
 from dadao_sim.simulation.estimate import Estimate
 from dadao_sim.simulation.identity import source_digest
 from dadao_sim.simulation.interrupts import Interrupts
@@ -67,11 +73,14 @@ def sweep(
     those of ``others``, such as a cluster; they change no byte.
 
     A cell that cannot be run, or fails, is one that failed, in the tables, and the others go on.
+    The folder of one that is damaged is set aside, as NAME.damaged, and made again; ``account`` of
+    the result says so, and where the runs came from.
     ``progress`` shows a bar, and ``tick(cell, (label, repeat), share, accuracy)`` hears, as that of
     `simulate`.
 
     Raises InputError for anything but a sweep; for a folder that holds something else; and, before
-    the first run, for what is no scenario and for a cell that the memory is too small for.
+    the first run, for what is no scenario, for a cell that the memory is too small for, and for a
+    file that has changed since the results in ``out`` read it.
     """
     grid = _as_sweep(scenario)
     folder = as_path("out", out)
@@ -81,13 +90,13 @@ def sweep(
         raise InputError("resume and overwrite exclude each other")
     others_of = _folders("reuse", reuse)
     check_sweep_folder(folder, resume=resume, overwrite=overwrite)
-    _require_room(remaining(grid, folder, overwrite=overwrite), jobs)
+    _require_room(((one.cell, one.study) for one in remaining(grid, folder, overwrite)), jobs)
     with FolderLock(folder):
         tidy(folder)
         begin_sweep(folder, grid.name, grid.keys)
         if others is None and jobs > 1:
             others = partial(elsewhere, jobs=jobs)
-        found = _Found([] if overwrite else [folder.parent, *others_of])
+        found = Found([] if overwrite else [folder.parent, *others_of])
         runs = sum(len(cell.scenario.algorithms) * cell.scenario.repeats for cell in grid.cells)
         with Progress(grid.name, runs) if progress else nullcontext() as bar:
             ticks = [] if tick is None else [tick]
@@ -105,19 +114,34 @@ def sweep(
             for path in sorted((folder / CELLS).glob("*")):
                 if path not in kept and manifest_of(path) is not None:
                     discard(path)
-    return load_sweep(folder)
+    return replace(load_sweep(folder), account=playing.account)
 
 
-def remaining(asked: Sweep, folder: Path, *, overwrite: bool) -> Iterator[tuple[Cell, Study]]:
+@dataclass(frozen=True)
+class Remaining:
+    """A cell that is to be played, and what is wrong with its folder, if anything is."""
+
+    cell: Cell
+    study: Study
+    place: Path
+    damage: str
+
+
+def remaining(asked: Sweep, folder: Path, overwrite: bool) -> list[Remaining]:
     """The cells that ``folder`` has no whole result of, or all where that is made again. InputError
-    for what is no scenario.
+    for what is no scenario, and where a file that the results there have read has changed.
     """
-    for cell in asked.cells:
-        study = Study(cell.scenario)
-        place = folder / CELLS / cell_name(cell.values, study.ground)
-        manifest = None if overwrite else manifest_of(place)
+    studied = [(cell, Study(cell.scenario)) for cell in asked.cells]
+    if not overwrite:
+        check_inputs(folder, studied)
+    left = []
+    for cell, study in studied:
+        place = place_of(folder, cell, study)
+        why = damage(place, study, overwrite=overwrite)
+        manifest = None if overwrite or why else manifest_of(place)
         if (manifest or {}).get("simulation") != study.identity or not is_whole(place):
-            yield cell, study
+            left.append(Remaining(cell, study, place, why))
+    return left
 
 
 def _require_room(cells: Iterable[tuple[Cell, Study]], jobs: int = 1) -> None:
@@ -134,23 +158,27 @@ def _require_room(cells: Iterable[tuple[Cell, Study]], jobs: int = 1) -> None:
 
 @dataclass(frozen=True)
 class SweepEstimate:
-    """At most of ``cells`` cells of the ``remaining`` ones; see `Study.estimate`."""
+    """At most of ``cells`` cells of the ``remaining`` ones; see `Study.estimate`.
+
+    ``damaged`` are the folders among them that will be set aside, and why.
+    """
 
     whole: Estimate
     cells: int
     remaining: int
+    damaged: tuple[tuple[Path, str], ...] = ()
 
 
 def estimate_sweep(asked: Sweep, folder: Path, *, overwrite: bool = False) -> SweepEstimate:
     """What the cells that remain to be played will take, of as many as can be asked in seconds:
     neither one whose network takes long, nor one that cannot run. InputError for a cell that the
-    memory is too small for.
+    memory is too small for, and for files that have changed.
     """
-    left = list(remaining(asked, folder, overwrite=overwrite))
-    _require_room(left)
+    left = remaining(asked, folder, overwrite)
+    _require_room((one.cell, one.study) for one in left)
     until = time.monotonic() + PATIENCE
     known: list[Estimate] = []
-    for cell, _ in left:
+    for cell in (one.cell for one in left):
         if time.monotonic() > until:
             break
         study = Study(cell.scenario)  # another one each: what it builds is large
@@ -162,7 +190,13 @@ def estimate_sweep(asked: Sweep, folder: Path, *, overwrite: bool = False) -> Sw
         seconds=sum(one.seconds for one in known),
         events=sum(one.events for one in known),
     )
-    return SweepEstimate(whole, len(known), len(left))
+    damaged = tuple((one.place, one.damage) for one in left if one.damage)
+    return SweepEstimate(whole, len(known), len(left), damaged)
+
+
+def rows_that_leave(asked: Sweep, folder: Path) -> tuple[list[CellResult], int]:
+    """See `leaving`."""
+    return leaving(folder, [(cell, Study(cell.scenario)) for cell in asked.cells])
 
 
 def check_sweep_folder(folder: Path, *, resume: bool, overwrite: bool) -> None:
@@ -208,40 +242,6 @@ def _folder_of(grid: Sweep) -> str | None:
     return str(grid.folder.resolve())
 
 
-class _Found:
-    """Results that lie in some folders, by the digest of what their runs depend on."""
-
-    def __init__(self, places: Iterable[Path]):
-        self._by_ground: dict[str, list[Path]] = defaultdict(list)
-        for folder in dict.fromkeys(path.resolve() for path in _within(places)):
-            with suppress(OSError):  # of another user
-                for place, ground in grounds_in(folder):
-                    self.add(place, ground)
-
-    def add(self, place: Path, ground: str) -> None:
-        """One more, that has been made meanwhile."""
-        self._by_ground[ground].append(place)
-
-    def adopt(self, kept: Kept) -> None:
-        """Let what is kept have the runs that were made before; a damaged result has none."""
-        for folder in self._by_ground.get(kept.study.ground, ()):
-            if not kept.todo:
-                return
-            try:
-                result = load_result(folder)
-            except InputError:
-                continue
-            kept.adopt(result)
-
-
-def _within(places: Iterable[Path]) -> Iterator[Path]:
-    """The places, and the folders in them."""
-    for place in places:
-        yield place
-        if place.is_dir():
-            yield from sorted(path for path in place.iterdir() if path.is_dir())
-
-
 @dataclass
 class _Begun:
     """A cell whose runs are under way."""
@@ -256,7 +256,7 @@ class _Playing:
     """The cells of a sweep while they are played. A run that several of them have is made once."""
 
     def __init__(
-        self, grid: Sweep, folder: Path, found: _Found, *, overwrite: bool, ticks: list[Tick]
+        self, grid: Sweep, folder: Path, found: Found, *, overwrite: bool, ticks: list[Tick]
     ):
         self.grid, self.folder, self.found, self.overwrite = grid, folder, found, overwrite
         self.ticks = ticks
@@ -266,6 +266,7 @@ class _Playing:
         self.tasks: dict[str, tuple[int, RunKey]] = {}
         self.under_way: dict[tuple[str, str, RunKey], list[int]] = {}  # and whose it is besides
         self.interrupts = Interrupts()
+        self.account = Account()
 
     def play(self, others: Others | None) -> list[CellResult]:
         """Play what is to be played, in this process or in others."""
@@ -290,6 +291,9 @@ class _Playing:
         for other, begun in self.begun.items():  # whose turn for it has not come
             if other not in of and key in begun.waiting and _same(begun.kept.study, key) == same:
                 of.append(other)
+        if isinstance(answer, FinishedRun):
+            self.account.made += 1
+            self.account.shared += len(of) - 1
         for cell in of:
             self._keep_in(cell, key, answer)
 
@@ -321,7 +325,7 @@ class _Playing:
         """Every run that is to be made, cell by cell; its cell is open until it is kept."""
         for number, cell in enumerate(self.grid.cells):
             study = Study(cell.scenario)
-            place = self.folder / CELLS / cell_name(cell.values, study.ground)
+            place = place_of(self.folder, cell, study)
             self.places[number] = place, study.ground
             begun = self._begin(number, study, place)
             if begun is None:
@@ -347,15 +351,19 @@ class _Playing:
                 self._end(number)
 
     def _begin(self, number: int, study: Study, place: Path) -> _Begun | None:
-        """A cell with what there is of it; None for one that cannot be run. InputError where its
-        folder holds what it may not replace.
+        """A cell with what there is of it, set aside where that is damaged; None for one that
+        cannot be run. InputError where its folder holds what it may not replace.
         """
+        if damage(place, study, overwrite=self.overwrite):
+            self.account.aside.append(set_aside(place))
         with ExitStack() as held:
             there = place.exists()
             kept = held.enter_context(
                 Kept(study, place, resume=there and not self.overwrite, overwrite=self.overwrite)
             )
-            if not kept.complete:
+            if kept.complete:
+                self.account.before += len(study.keys)
+            else:
                 try:
                     study.require_room()
                     study.check()
@@ -363,9 +371,14 @@ class _Playing:
                     self.errors[number] = str(error)
                     return None
                 kept.begin()
-                self.found.adopt(kept)
+                self.account.before += len(kept.runs)
+                for source, runs in self.found.adopt(kept):
+                    if source.resolve().is_relative_to(self.folder.resolve()):
+                        self.account.shared += runs
+                    else:
+                        self.account.taken += runs
                 for other in self.begun.values():
-                    kept.share(other.kept)
+                    self.account.shared += kept.share(other.kept)
             return _Begun(number, kept, set(), held.pop_all())
 
     def _here(self) -> Generator[tuple[int, RunKey, Any]]:
