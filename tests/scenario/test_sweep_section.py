@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from dadao_sim.errors import InputError
 from dadao_sim.scenario.reading import load_file, load_scenario, schema, sweep_from_mapping
-from dadao_sim.scenario.sweep import MOST_CELLS, Sweep
+from dadao_sim.scenario.sweep import MOST_CELLS, Sweep, settings_of
 
 BASE = {
     "name": "swept",
@@ -191,3 +191,26 @@ def test_names_that_no_table_can_hold_are_refused(sweep, message):
         sweep_from_mapping(BASE | {"sweep": sweep})
     assert message in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("where", ["seed", "zip"])
+def test_more_cells_than_are_played_are_counted_before_they_are_looked_at(where):
+    values = [1, 1, *range(MOST_CELLS)]  # the first two are the same: not what is said
+    sweep = {"seed": values} if where == "seed" else {"zip": {"seed": values}}
+    with pytest.raises(InputError, match=rf"^sweep: has {len(values):,} cells; at most "):
+        settings_of(sweep)
+
+
+def test_the_same_value_twice_is_looked_for_in_one_pass():
+    compared = []
+
+    class Counted(int):
+        def __eq__(self, other):
+            compared.append(other)
+            return int(self) == other
+
+        __hash__ = int.__hash__
+
+    values = [Counted(k) for k in range(2000)]
+    assert len(settings_of({"seed": values})) == len(values)
+    assert len(compared) < 5 * len(values)
