@@ -17,7 +17,7 @@ from dadao_sim.registration import Registry
 if TYPE_CHECKING:
     import numpy as np
 
-MeasureOf = Callable[[Any, "np.ndarray"], float]
+MeasureOf = Callable[..., float]
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,8 @@ class Metric:
     changed; None for what every run measures. ``title`` is what an axis says, with the ``unit`` in
     brackets; ``log`` whether that axis is logarithmic, so that only what is positive is drawn;
     ``rises`` whether more of it is better, so that ``stop.until`` waits for that much; ``plain``
-    what stands for the label where there is no TeX.
+    what stands for the label where there is no TeX. One that is ``timed`` depends on the time of
+    the local step too, rounds or mean gradient intervals: ``of(problem, X, t)``.
     """
 
     name: str
@@ -38,6 +39,7 @@ class Metric:
     log: bool = True
     rises: bool = False
     plain: str = ""
+    timed: bool = False
 
     def __post_init__(self) -> None:
         if not (isinstance(self.name, str) and re.fullmatch(r"[a-z][a-z0-9_]*", self.name)):
@@ -50,8 +52,9 @@ class Metric:
         """What an axis says."""
         return f"{self.title} ({self.unit})" if self.unit else self.title
 
-    def measure(self, problem: Any, X: "np.ndarray") -> float:
-        """``of`` the estimates X (n, d); nan, unasked, where one of them is no finite number.
+    def measure(self, problem: Any, X: "np.ndarray", t: float = 0.0) -> float:
+        """``of`` the estimates X (n, d) at time t; nan, unasked, where one of them is no finite
+        number.
 
         Raises InputError for anything but one number, finite or infinite.
         """
@@ -64,7 +67,7 @@ class Metric:
         shown = X.view()
         shown.flags.writeable = False
         try:
-            found: Any = self.of(problem, shown)
+            found: Any = self.of(problem, shown, *([t] if self.timed else []))
         except InputError as error:
             raise InputError(f"metric {self.name!r}", str(error)) from error
         except Exception as error:
@@ -177,6 +180,43 @@ POLICY_ERROR = Metric(
     "Distance to the pooled policy",
     _of_policies("policy_errors", lambda errors: errors.max()),
 )
+INFEASIBILITY = Metric(
+    "infeasibility",
+    r"Infeasibility $\max(0, -\psi)$",
+    lambda problem, X, t: _quantised(problem).infeasibility(X, t),
+    plain="Infeasibility",
+    timed=True,
+)
+AGREEMENT = Metric(
+    "agreement",
+    "Coordinates on which nodes agree",
+    lambda problem, X: _quantised(problem).agreement(X),
+    unit="share",
+    log=False,
+    rises=True,
+)
+ROUNDED_OBJECTIVE = Metric(
+    "rounded_objective",
+    r"Objective $F(Q(\bar{x}))$ of the rounded mean",
+    lambda problem, X: _quantised(problem).rounded_objective(X.mean(axis=0)),
+    log=False,
+    plain="Objective of the rounded mean",
+)
+ROUNDED_EXCESS = Metric(
+    "rounded_excess",
+    r"Excess $F(Q(\bar{x})) - \min_Q F$",
+    lambda problem, X: _quantised(problem).rounded_excess(X.mean(axis=0)),
+    plain="Excess of the rounded mean",
+)
+
+
+def _quantised(problem: Any) -> Any:
+    """The problem; InputError unless it has levels."""
+    if not hasattr(problem, "rounded_objective"):
+        raise InputError("it is of quantised models; give the scenario local_step.quantise")
+    return problem
+
+
 ALWAYS = ("accuracy", "mean_squared_distance", "suboptimality", "consensus_error")
 """What every run measures; the others are measured where ``record.metrics`` names them."""
 WITHOUT_X_STAR = (

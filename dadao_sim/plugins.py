@@ -23,6 +23,7 @@ from types import ModuleType
 import dadao_sim.algorithms.contract.registry
 import dadao_sim.events.world.durations
 import dadao_sim.events.world.fault
+import dadao_sim.local_steps.quantise
 import dadao_sim.local_steps.terms
 import dadao_sim.metrics
 import dadao_sim.networks.graphs

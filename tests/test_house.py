@@ -21,7 +21,7 @@ FLOORS = (
     ("problems.data",),
     ("problems.data.formats",),
     ("local_steps.section",),
-    ("local_steps.learned", "local_steps.terms"),
+    ("local_steps.learned", "local_steps.quantise", "local_steps.terms"),
     ("local_steps",),
     ("engine",),
     ("events.world.faults",),

@@ -35,7 +35,8 @@ Reference
 
 With a term r that all nodes share (experimental: no theorem covers it) the gradient event takes the
 gradient mapping D = (x_i - prox_{gamma r}(x_i - gamma g))/gamma in the place of g. Its fixed point
-is the minimiser of F + r. (Applying the prox to x after the event instead ends elsewhere.)
+is the minimiser of F + r. (Applying the prox to x after the event instead ends elsewhere.) A local
+step that is a direction v(x, g, t) takes D = -v.
 
 With averaging the estimate is a running average of x: ``events`` averages x_i as it stood just
 before each event of node i, as the authors do; ``time`` averages the flowed value over time.
@@ -201,12 +202,12 @@ def mean_x(s, p, h, k):
 
 
 def gradient(state, p, objective, i, mark, out):
-    """g = grad f_i(x) - nu x - y~; where there is a term r, its gradient mapping at step gamma."""
+    """g = grad f_i(x) - nu x - y~; where there is a local step, its direction at step gamma."""
     s = state.values[i]
     oracles.gradient(objective, i, s[X], mark, out)
     for k in range(out.shape[0]):
         out[k] -= p.nu * s[X, k] + s[YT, k]
-    oracles.gradient_mapping(objective, p.gamma, s[X], out)
+    oracles.local_direction(objective, p.gamma, s[X], out, state.last[i])
 
 
 def apply_gradient(state, p, i, g):
@@ -300,6 +301,7 @@ METHOD = AsynchronousMethod(
     stochastic=True,
     averaging=True,
     composite="experimental",
+    directions=True,
     constant_sets={"fast": FAST, "frugal": FRUGAL, "patient": PATIENT},
     guarantee=guarantee,
     params=Params,

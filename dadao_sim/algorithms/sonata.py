@@ -21,6 +21,9 @@ Reference
     Revisited: Enhancing Convergence Rate via Surrogation", SIAM Journal on Optimization 32(2),
     2022, Algorithm 1.
 
+A local step that is a direction v(x, g, t) takes the place of the prox (experimental: no theorem
+covers it): Xhat = X + v(X, Y, t)/tau, t the number of the round.
+
 A step is one round of gossip, in which a node sends twice: the second vector can be sent only when
 the first has arrived. The gradients at X_0 are computed, and charged, before the first round.
 """
@@ -39,7 +42,7 @@ def step(s, c, nodes, W):
     """Xhat = prox_{r/tau}(X - (H + G)/tau);  X+ = W (X + gamma (Xhat - X));
     G+ = grad F(X+),  H+ = W (H + G+) - G+.
     """
-    x_hat = nodes.prox(s.x - (s.h + s.g) / c.tau, 1 / c.tau)
+    x_hat = nodes.local_steps(s.x, s.h + s.g, c.tau)
     s.x = W(s.x + c.gamma * (x_hat - s.x))
     s.g = nodes.gradients(s.x)
     s.h = W.again(s.h + s.g) - s.g
@@ -57,7 +60,8 @@ METHOD = RoundMethod(
     least_eigenvalue=0.0,
     stochastic=True,
     composite="proven",
-    solves={"convex": "proven", "operator": "experimental"},
+    directions=True,
+    solves={"convex": "proven", "non-convex": "proven", "operator": "experimental"},
     constants=constants,
     tunes=("gamma",),
     prepare=prepare,

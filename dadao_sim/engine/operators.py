@@ -16,3 +16,25 @@ def prox(operator, step, v, out):
 @by_type(0)
 def value(operator, x):
     """r(x), for x (d,); infinite outside the domain of r."""
+
+
+@by_type(0)
+def advance(operator, step, x, g, t, out):
+    """Write into ``out`` (d,) where a step of length ``step`` leads from x (d,) with gradient g
+    (d,) at time t: of a local step that is a direction, in the place of a prox.
+    """
+
+
+@by_type(0)
+def seen_from(operator, x, out):
+    """Write the point whose gradient is asked for x (d,) into ``out`` (d,), of such a local step: x
+    itself where nothing else is said.
+    """
+
+
+def _itself(operator, x, out):
+    for k in range(x.shape[0]):
+        out[k] = x[k]
+
+
+seen_from.register(object, _itself)

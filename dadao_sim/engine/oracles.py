@@ -75,6 +75,14 @@ def gradient_mapping(objective, step, x, g):
 
 
 @by_type(0)
+def local_direction(objective, step, x, g, t):
+    """Replace the gradient ``g`` (d,) at x and time t by the direction -v of the local step: one of
+    length ``step`` ends at x + step v. That is the gradient mapping, unless the local step is a
+    direction itself.
+    """
+
+
+@by_type(0)
 def local_solve(objective, i, v, curvature, step, x):
     """Replace ``x`` (d,) by argmin f_i + r + curvature ||.||^2/2 - <v, .>, for v (d,).
 
@@ -91,6 +99,10 @@ def _copy(objective, step, v, out):
 
 def _stay(objective, step, x, g):
     pass
+
+
+def _map(objective, step, x, g, t):
+    gradient_mapping(objective, step, x, g)
 
 
 def _solve(objective, i, v, curvature, step, x):
@@ -120,6 +132,7 @@ def _solve(objective, i, v, curvature, step, x):
 prox.register(object, _copy)
 local_solve.register(object, _solve)
 gradient_mapping.register(object, _stay)
+local_direction.register(object, _map)
 
 
 @kernel
@@ -162,6 +175,12 @@ def _compiled_local_solves(objective, n, V, curvatures, steps, X):
 def _compiled_prox(objective, steps, V, out):
     for i in range(V.shape[0]):
         prox(objective, steps[i], V[i], out[i])
+
+
+@kernel
+def _compiled_directions(objective, steps, X, t, G):
+    for i in range(X.shape[0]):
+        local_direction(objective, steps[i], X[i], G[i], t)
 
 
 def _rows(X):
@@ -241,3 +260,20 @@ def all_prox(objective, steps, V, out):
     else:
         for row in range(V.shape[0]):
             prox(objective, steps[row], V[row], out[row])
+
+
+def is_directed(objective):
+    """Whether the local step is a direction, and no prox."""
+    return local_direction.implementation(type(objective)) is not _map
+
+
+def all_local_directions(objective, steps, X, t, G):
+    """Replace every row of ``G`` (n, d), C-contiguous, by the direction of the local step at X[i]
+    and time t, with ``steps[i]``, as :func:`all_gradients` does.
+    """
+    X, G = _rows(np.ascontiguousarray(X)), _rows(G)
+    if isinstance(objective, tuple):
+        _compiled_directions(objective, steps, X, float(t), G)
+    else:
+        for row in range(X.shape[0]):
+            local_direction(objective, steps[row], X[row], G[row], float(t))

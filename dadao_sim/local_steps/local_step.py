@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -31,6 +31,7 @@ class LocalStep:
     convex: bool
     exact: bool = True
     has_value: bool = True
+    has_prox: ClassVar[bool] = True  # else it is a direction (x, g, t) -> v
 
     @property
     def compiled(self) -> bool:

@@ -143,6 +143,9 @@ class AlgorithmSpec(StrictModel):
     oracle: Annotated[GradientOracle, ByKind(ORACLES)] | None = Field(
         default=None, description="where gradients come from, instead of problem.oracle"
     )
+    local_step: LocalStepSpec | None = Field(
+        default=None, description="for this one only; that of the scenario if absent"
+    )
     averaging: Literal["none", "events", "time"] = Field(
         default="none", description="average reported for a node: over its events, or over time"
     )

@@ -44,7 +44,7 @@ class Watch:
         outcome, estimates = self.outcome, np.empty(player.shape)
         with during(f"sample at time {time:g}"):
             player.observe(time, estimates)
-            measured = self.errors(estimates)
+            measured = self.errors(estimates, player.clock(time))
         self.keep(estimates)
         sample = {"time": float(time), **counts(player.tally, rounds, events), **measured}
         outcome.samples.append(sample)

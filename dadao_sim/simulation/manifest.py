@@ -26,7 +26,8 @@ def make_manifest(
     (``inputs``), the streams, versions, every constant; the condition numbers of the ``problem``,
     and what the nodes of the ``network`` are called.
     """
-    learned = scenario.local_step is not None and scenario.local_step.learned is not None
+    steps = [scenario.local_step, *(spec.local_step for spec in scenario.algorithms)]
+    learned = any(step is not None and step.learned is not None for step in steps)
     libraries = [*LIBRARIES, "torch"] if learned else LIBRARIES
     used = [plugins.loaded(path) for path in scenario.plugins]
     metrics = scenario.record.more_metrics

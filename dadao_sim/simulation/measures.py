@@ -28,9 +28,9 @@ class Errors:
                 f"start: x0 is the optimum itself; use kind: normal, or another seed{weaker}"
             )
 
-    def __call__(self, X: np.ndarray) -> dict[str, float]:
-        """mean_squared_distance, accuracy (the same over that of x0; where no solution is known
-        the stationarity over that of x0), suboptimality, consensus_error.
+    def __call__(self, X: np.ndarray, t: float = 0.0) -> dict[str, float]:
+        """At time t: mean_squared_distance, accuracy (the same over that of x0; where no solution
+        is known the stationarity over that of x0), suboptimality, consensus_error.
         """
         with np.errstate(over="ignore", invalid="ignore"):
             mean = X.mean(axis=0)

@@ -16,7 +16,7 @@ class ErrorsAndMetrics(Errors):
         super().__init__(problem, x0)
         self.metrics = metrics
 
-    def __call__(self, X: np.ndarray) -> dict[str, float]:
+    def __call__(self, X: np.ndarray, t: float = 0.0) -> dict[str, float]:
         """See :class:`Errors`. InputError for a metric that is no number."""
-        ours = super().__call__(X)
-        return ours | {metric.name: metric.measure(self.problem, X) for metric in self.metrics}
+        ours = super().__call__(X, t)
+        return ours | {metric.name: metric.measure(self.problem, X, t) for metric in self.metrics}

@@ -24,6 +24,7 @@ from dadao_sim.events.world.clock import WorldClock
 from dadao_sim.events.world.node_ids import numbers_of_nodes
 from dadao_sim.events.world.physics import Physics
 from dadao_sim.events.world.rounds import RoundWorld
+from dadao_sim.local_steps.section import build_local_step
 from dadao_sim.metrics import METRICS, Metric
 from dadao_sim.networks import GraphSequence, Network
 from dadao_sim.networks.rates import with_rates
@@ -124,6 +125,7 @@ def make_plan(scenario: Scenario, key: RunKey, parts: Parts, events: Events | No
     spec = next(spec for spec in scenario.algorithms if spec.label == label)
     with within("algorithms"):
         parts = with_oracle(spec, parts)
+        parts = with_local_step(spec, parts)
         method, network, tuning = tuned(spec, parts)
     if method.needs_averaging and scenario.start != StartSpec():
         raise InputError("start", f"{label} starts at the points it averages", "leave start out")
@@ -237,6 +239,15 @@ def with_oracle(spec: AlgorithmSpec, parts: Parts) -> Parts:
         return parts
     with within(spec.label):
         return replace(parts, problem=parts.problem.with_oracle(spec.oracle))
+
+
+def with_local_step(spec: AlgorithmSpec, parts: Parts) -> Parts:
+    """The parts with the local step of the algorithm, where it has one of its own."""
+    if spec.local_step is None:
+        return parts
+    with within(spec.label), within("local_step"):
+        step = build_local_step(spec.local_step, parts.problem.dimension)
+        return replace(parts, problem=parts.problem.with_local_step(step))
 
 
 def costs_used(

@@ -41,6 +41,10 @@ class Player(ABC):
     def observe(self, t: float, out: np.ndarray) -> None:
         """Write the estimate of x* of every node at time t into ``out`` (n, d)."""
 
+    def clock(self, t: float) -> float:
+        """What the local step takes time t for."""
+        return t
+
     @abstractmethod
     def warm_up(self) -> None:
         """Compile what the run will need, so that its wall time is its own. The state stays as it

@@ -136,6 +136,10 @@ class RoundPlayer(Player):
         """See :meth:`Player.observe`."""
         out[:] = getattr(self.s, self.method.estimate)
 
+    def clock(self, t: float) -> float:
+        """See :meth:`Player.clock`: the last round that was played, whose step it was."""
+        return float(max(self.number - 1, 0))
+
     def warm_up(self) -> None:
         """See :meth:`Player.warm_up`."""
         s, nodes, W = copy.deepcopy(self.s), copy.copy(self.nodes), copy.copy(self.W)

@@ -67,10 +67,14 @@ class Watched:
         """The real one's."""
         oracles.gradient_mapping(self.inner, step, x, g)
 
+    def local_direction(self, step: float, x: np.ndarray, g: np.ndarray, t: float) -> None:
+        """The real one's."""
+        oracles.local_direction(self.inner, step, x, g, t)
+
 
 for _verb in (
     *("gradient", "sample_gradient", "conjugate_gradient"),
-    *("local_solve", "prox", "gradient_mapping"),
+    *("local_solve", "prox", "gradient_mapping", "local_direction"),
     *("sample_dot", "sample_slope", "add_sample"),
 ):
     getattr(oracles, _verb).register(Watched, getattr(Watched, _verb))

@@ -35,7 +35,7 @@ class Accuracies(Errors):
             distances = ((X - self.problem.x_star) ** 2).sum(axis=-1).mean(axis=-1)
             return np.asarray(distances / self.start)
 
-    def __call__(self, X: np.ndarray) -> dict[str, float]:
+    def __call__(self, X: np.ndarray, t: float = 0.0) -> dict[str, float]:
         """Of a single run."""
         return {"accuracy": float(self.of(X))}
 

@@ -183,6 +183,16 @@ MLP = {
     "held_out": 0.5,
     "data": {"kind": "moons", "size": 40, "noise": 0.1, "draw": 1},
 }
+QUANTISERS: tuple[dict[str, Any], ...] = (
+    {
+        "kind": "askew",
+        "alpha": 0.2,
+        "eps": 0.5,
+        "anneal": {"hold": 60, "factor": 0.96, "every": 10},
+    },
+    {"kind": "straight_through"},
+    {"kind": "rounding"},
+)
 FIGURES = [
     {
         "kind": "curves",
@@ -232,6 +242,8 @@ VARIANTS: list[dict[str, Any]] = [
     {"problem": {"kind": "rate_distortion_perception", **RATES, "perception": PERCEPTION}},
     *({"local_step": {"prox": term}} for term in TERMS),
     {"local_step": {"learned": {"network": "laplacian", "strength": 2}}},
+    *({"local_step": {"quantise": {"levels": [-1, 1], **step}}} for step in QUANTISERS),
+    {"algorithms": [{"name": "sonata", "local_step": {"prox": {"kind": "l1", "strength": 1}}}]},
     {"network": {"file": "a.graphml", "rates": {"attribute": "km"}}},
     {"network": {"graph": "cycle", "nodes": 4, "rates": COMPUTED}},
     {"network": {"graph": "path", "nodes": 2, "ids": ["a", "b"], "edge_table": "links.csv"}},

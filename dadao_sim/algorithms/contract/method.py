@@ -108,7 +108,8 @@ class Method(ABC):
     whose sum over the nodes gossip conserves; ``drifting`` those that a fixed point determines only
     up to their mean. ``composite`` says whether a local step can be plugged in, and whether a
     theorem covers it where r is convex (and with ``theorem_needs_mu`` the f_i strongly so);
-    ``no_composite`` why not. With ``samples`` it asks for full gradients and for those of single
+    ``no_composite`` why not; ``directions``, whether one may be a direction (x, g, t) -> v instead
+    of a prox. With ``samples`` it asks for full gradients and for those of single
     samples, or if it is asynchronous for steps on single samples; with ``table`` it keeps a
     gradient of each; with ``stochastic`` its gradients may be of minibatches, or its samples drawn
     in such. ``same_as`` names the method whose iterates these are. ``constant_sets`` are what the
@@ -140,6 +141,7 @@ class Method(ABC):
     table: bool = False
     averaging: bool = False
     composite: Literal["none", "proven", "experimental"] = "none"
+    directions: bool = False
     theorem_needs_mu: bool = False
     no_composite: str = "no form of it with a proximal step is known"
     same_as: str | None = None
@@ -233,9 +235,17 @@ class Method(ABC):
         """Raise InputError, with the reason, for what the method cannot do; nothing is compiled
         before.
         """
+        step = problem.local_step
+        if step is not None and not (step.has_prox or self.directions):
+            if self.composite == "none":
+                raise InputError(f"{self.name} cannot take a local_step: {self.no_composite}")
+            raise InputError(
+                f"{self.name} has no form with a local step of this kind: it needs (x, gradient), "
+                "not a prox"
+            )
         if what_is_solved(problem) not in self.solves:
             raise InputError(f"{self.name} {self._solves_something_else(problem)}")
-        if problem.local_step is not None and self.composite == "none":
+        if step is not None and self.composite == "none":
             raise InputError(f"{self.name} cannot take a local_step: {self.no_composite}")
         if self.needs_conjugate and not problem.has_conjugate:
             raise InputError(

@@ -40,6 +40,7 @@ class Nodes:
         self.objective, self.tally, self.stochastic = objective, tally, stochastic
         self.compressor, self.samples = compressor, samples
         self.has_term = oracles.shares_a_term(objective)
+        self.is_directed = oracles.is_directed(objective)
         self.table: Table | None = None
         self.share = float(share.sum())
         self.count = len(share)
@@ -141,6 +142,18 @@ class Nodes:
         out = np.empty(X.shape)
         oracles.all_prox(self.objective, _of_each_row(step, X), X, out)
         return out
+
+    def local_steps(self, X: np.ndarray, G: np.ndarray, curvature: float) -> np.ndarray:
+        """Where the local step leads from X_i with gradients G_i, (n, d) to (n, d), by a step of
+        length 1/``curvature``: prox_{r/curvature}(X - G/curvature), or X + V/curvature of a local
+        step that is a direction v, which knows the number of the round.
+        """
+        if not self.is_directed:
+            return self.prox(X - G / curvature, 1 / curvature)
+        V = np.array(G, order="C")
+        steps = _of_each_row(1 / curvature, X)
+        oracles.all_local_directions(self.objective, steps, X, self.round, V)
+        return X - V / curvature
 
     def local_solves(
         self,

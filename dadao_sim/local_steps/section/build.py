@@ -19,6 +19,8 @@ def build_local_step(section: Any, dimension: int) -> LocalStep:
     if spec.prox is not None:
         with within("prox"):
             return spec.prox.local_step(dimension)
+    if spec.quantise is not None:
+        return spec.quantise.local_step(dimension)
     assert spec.learned is not None, "there is no other"
     with within("learned"):
         return build_learned(spec.learned, dimension)

@@ -1,5 +1,5 @@
 """The ``local_step`` section of a scenario: the term r that all nodes share, by its proximal
-operator or by a learned one.
+operator or by a learned one, or what leads to quantised models.
 
 What depends on the dimension of the problem (do the groups fill it?) is checked when it is built.
 """
@@ -20,6 +20,7 @@ from pydantic import (
     model_validator,
 )
 
+from dadao_sim.local_steps.quantise import QUANTISERS, Quantiser
 from dadao_sim.local_steps.terms import TERMS, Term
 from dadao_sim.strict import ByKind, FilePath, Positive, StrictModel, Text, misuse
 from dadao_sim.text.lines import shown
@@ -49,10 +50,12 @@ def _network_alone(learned: Any) -> Any:
 
 
 class LocalStepSpec(StrictModel):
-    """The term r that all nodes share: minimise F(x) + r(x)."""
+    """The term r that all nodes share: minimise F(x) + r(x); or levels that x shall come to."""
 
     model_config = ConfigDict(
-        json_schema_extra={"oneOf": [{"required": ["prox"]}, {"required": ["learned"]}]}
+        json_schema_extra={
+            "oneOf": [{"required": [key]} for key in ("prox", "learned", "quantise")]
+        }
     )
 
     prox: Annotated[Term, ByKind(TERMS)] | None = Field(
@@ -66,6 +69,10 @@ class LocalStepSpec(StrictModel):
         | None
     ) = Field(default=None, description="r by a network that learned its proximal operator")
 
+    quantise: Annotated[Quantiser, ByKind(QUANTISERS)] | None = Field(
+        default=None, description="no r, but levels that every coordinate shall come to"
+    )
+
     @field_validator("prox")
     @classmethod
     def _is_finite(cls, prox: Term | None) -> Term | None:
@@ -76,8 +83,9 @@ class LocalStepSpec(StrictModel):
         return prox
 
     @model_validator(mode="after")
-    def _one_of_both(self) -> "LocalStepSpec":
-        if (self.prox is None) == (self.learned is None):
-            found = "" if self.prox is None else ", got prox and learned"
-            raise misuse(f"must have exactly one of the keys prox, learned{found}")
+    def _one_of_them(self) -> "LocalStepSpec":
+        given = [name for name in type(self).model_fields if getattr(self, name) is not None]
+        if len(given) != 1:
+            found = f", got {' and '.join(given)}" if given else ""
+            raise misuse(f"must have exactly one of the keys prox, learned, quantise{found}")
         return self

@@ -12,6 +12,7 @@ from dadao_sim.compiled.kernel import kernel
 from dadao_sim.engine import operators, oracles
 from dadao_sim.errors import InputError
 from dadao_sim.local_steps.local_step import LocalStep
+from dadao_sim.local_steps.quantise import QuantisedStep
 from dadao_sim.problems.data.arrays import FloatArray, IntArray
 from dadao_sim.problems.kinds.composite_optimum import optimum
 from dadao_sim.problems.kinds.problem import Problem, ProblemClass
@@ -295,4 +296,8 @@ def composite_problem(smooth: Problem, term: LocalStep) -> CompositeProblem:
                 f"{smooth.dimension}"
             ),
         )
+    if isinstance(term, QuantisedStep):
+        from dadao_sim.problems.kinds.quantised import quantised_problem
+
+        return quantised_problem(smooth, term)
     return CompositeProblem(kind=smooth.kind, smooth=smooth, term=term)
