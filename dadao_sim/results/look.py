@@ -151,14 +151,20 @@ class FigureSpec(Look):
     """One figure of a result: an error against costs, a panel for each; or of another ``kind``."""
 
     kind: Literal[
-        "curves", "gradient_error", "pooled_gap", "rate_distortion", "trajectories", "game_factors"
+        "curves",
+        "gradient_error",
+        "pooled_gap",
+        "rate_distortion",
+        "trajectories",
+        "game_factors",
+        "paths",
     ] = Field(
         default="curves",
         description="an error against costs; what an oracle's gradients lack against the time that "
         "it relaxes; how far the sum of local errors and nodes alone are from all data "
         "together; R(D, P) and what the nodes agreed on; where the mean of the nodes "
-        "went, in two dimensions; or what a step multiplies the distance by in quadratic "
-        "games, against their rho",
+        "went, in two dimensions; what a step multiplies the distance by in quadratic "
+        "games, against their rho; or the coordinates of quantised models",
     )
     file: Annotated[
         str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*\.(pdf|png|svg)$", max_length=100)

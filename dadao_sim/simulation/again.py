@@ -11,6 +11,7 @@ from dadao_sim.compiled.threads import one_blas_thread
 from dadao_sim.errors import InputError, during
 from dadao_sim.events.files import event_table
 from dadao_sim.events.log import GOSSIP, RESENT, SEND, Events, concatenate
+from dadao_sim.problems import Problem
 from dadao_sim.results.names import label_called
 from dadao_sim.results.result import Result
 from dadao_sim.simulation.counts import EventCounts, shares
@@ -61,6 +62,11 @@ class PlayedAgain:
         curves = result.curves
         ours = (curves["algorithm"] == label) & (curves["repeat"] == repeat)
         self.curves = curves[ours].reset_index(drop=True)
+
+    @property
+    def problem(self) -> Problem:
+        """What it solved."""
+        return self._plan.parts.problem
 
     @cached_property
     def events(self) -> Events:

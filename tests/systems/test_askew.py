@@ -15,6 +15,10 @@ from dadao_sim.events.rounds import RoundClock
 from dadao_sim.local_steps.quantise.askew import skewed
 from dadao_sim.local_steps.quantise.grid import psi
 from dadao_sim.local_steps.section import build_local_step
+from dadao_sim.plotting.paths import paths_figure
+from dadao_sim.reports.paths import paths
+from dadao_sim.scenario import shipped
+from dadao_sim.scenario.reading import load_scenario
 
 BINARY, FOUR = [-1, 1], [-3, -1, 1, 3]
 UNBOUNDED = 1e-9
@@ -171,7 +175,7 @@ def test_straight_through_takes_gradients_at_the_levels():
     for kind, at in (("straight_through", [1.0, -1.0]), ("rounding", x[0])):
         problem = smooth.with_local_step(step(2, kind))
         assert_allclose(problem.gradients(x)[0], H[0] @ at)
-    python = Problem.from_objectives([_Quadratic(H[0])], L=3.0, mu=0.1)
+    python = Problem.from_objectives([_Quadratic(H[0])], L=3.0, mu=0.1, dimension=2)
     problem = python.with_local_step(step(2, "straight_through"))
     assert_allclose(problem.gradients(x)[0], H[0] @ [1.0, -1.0])
 
@@ -487,5 +491,53 @@ def test_metrics_of_quantised_models_need_levels():
 
 def test_operators_are_refused():
     problem = Problem.from_operators([lambda z: z], 2, mu=1.0, L=1.0)
-    with pytest.raises(InputError, match="rounding is of a function, and .* has operators only"):
+    with pytest.raises(InputError, match=r"rounding is of a function, and .* has operators only"):
         problem.with_local_step(step(2, "rounding"))
+
+
+# ---- the shipped scenario -----------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def shipped_result():
+    return simulate(load_scenario(shipped.scenarios()["systems/quantised-models"]))
+
+
+def test_the_scenario_shows_its_lesson(shipped_result):
+    """All nodes agree on one model, that of plain rounding, which is not the best one; the last
+    iterates of straight-through are worse, and the nodes do not agree on them.
+    """
+    curves = shipped_result.curves.groupby("algorithm")
+    last = curves.last()
+    agreed = ["AskewSGD", "AskewSGD in DADAO", "rounding"]
+    assert (last.loc[agreed, "agreement"] == 1).all()
+    assert_allclose(last.loc[agreed, "rounded_excess"], 4.98624, rtol=1e-5)
+    assert (last.loc[agreed[:2], "infeasibility"] < 1e-3).all()
+    late = shipped_result.curves.query("algorithm == 'straight-through' and time > 1000")
+    assert late["rounded_excess"].mean() > 3 * last.loc["AskewSGD", "rounded_excess"]
+    assert late["rounded_excess"].min() == 0  # its best iterate, for whoever can tell it
+    assert late["agreement"].mean() < 0.6
+
+
+def test_the_paths_end_at_the_edge_of_the_gap(shipped_result):
+    found = paths(shipped_result, "AskewSGD")
+    assert found.of_time == "rounds"
+    assert found.points.shape == (61, 8, 12)
+    eps = 0.96 ** (np.maximum(0, found.times - 600) / 10)
+    half = np.sqrt(1 - np.sqrt(eps))
+    assert_allclose(found.gaps, [[-half, half]], atol=1e-12)
+    assert_array_equal(found.points[-1], shipped_result.states["AskewSGD", 0]["x"])
+    assert np.abs(found.points[-1]).min() > half[-1] - 1e-3
+    assert not paths(shipped_result, "straight-through").gaps.any()
+    both = [found, paths(shipped_result, "AskewSGD in DADAO")]
+    assert both[1].of_time == "mean gradient intervals"
+    figure = paths_figure(both)
+    assert figure.axes[0].get_xlabel() == "Time (rounds)"
+
+
+def test_paths_of_what_has_no_levels_are_refused():
+    given = {"problem": sorted_nodes(), "network": network(nx.cycle_graph(8))}
+    changes = {"metrics": [], "local_step": None, "time": 5}
+    result = simulate(scenario([SONATA], **changes), **given)
+    with pytest.raises(InputError, match="sonata has no levels to come to; leave it out"):
+        paths(result, "sonata")
