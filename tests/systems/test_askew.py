@@ -427,6 +427,35 @@ def test_four_levels():
     assert_allclose(X, np.tile([-3, -1, 1, 1, 3], (6, 1)), atol=0.15)
 
 
+class _Unit:
+    """The logistic loss of 2 tanh(<w, x>): not convex."""
+
+    def __init__(self, A, b):
+        self.A, self.b = A, b
+
+    def value(self, w):
+        return float(np.logaddexp(0, -2 * self.b * np.tanh(self.A @ w)).mean())
+
+    def gradient(self, w):
+        a = np.tanh(self.A @ w)
+        slope = -2 * self.b / (1 + np.exp(2 * self.b * a)) * (1 - a * a)
+        return self.A.T @ slope / len(self.b)
+
+
+def test_functions_of_python_that_are_not_convex():
+    A, b, _ = toy(1, 400, 6)
+    nodes = [_Unit(A[i::4], b[i::4]) for i in range(4)]
+    smooth = Problem.from_objectives(nodes, dimension=6, convex=False)
+    given = {"problem": smooth, "network": network(nx.path_graph(4))}
+    result = simulate(scenario([SONATA]), **given)
+    last = result.curves.iloc[-1]
+    assert last["agreement"] == 1
+    assert last["infeasibility"] < 0.01
+    assert last["rounded_excess"] < 0.01
+    with pytest.raises(InputError, match="mu"):
+        simulate(scenario(["dadao"]), **given)
+
+
 # ---- what is refused ----------------------------------------------------------------------------
 
 
