@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 GAP, LEVEL = "#D9D9D9", "#666666"
-NAME_LENGTH = 26  # characters in a line above a panel
+NAME_LENGTH = 34  # characters in a line above a panel
 
 
 def paths_figure(reports: Sequence[Paths], look: Look = Look()) -> Figure:  # noqa: B008
