@@ -133,7 +133,10 @@ def _names(module: str, name: str) -> list[tuple[str, str]]:
 
 
 def _local_steps() -> list[tuple[str, str]]:
-    return [*_names("local_steps.terms", "TERMS"), ("learned", "")]
+    quantised = [
+        (f"quantise.{name}", "") for name, _ in _names("local_steps.quantise", "QUANTISERS")
+    ]
+    return [*_names("local_steps.terms", "TERMS"), ("learned", ""), *quantised]
 
 
 def _graphs() -> list[tuple[str, str]]:
