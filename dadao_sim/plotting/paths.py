@@ -6,6 +6,7 @@ import textwrap
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from dadao_sim.errors import InputError
 from dadao_sim.plotting.style import (
     BLUE,
     LEGEND_ROW,
@@ -17,7 +18,7 @@ from dadao_sim.plotting.style import (
     new_figure,
     paper,
 )
-from dadao_sim.reports.paths import Paths
+from dadao_sim.reports.paths import Path
 from dadao_sim.results.look import Look
 from dadao_sim.text.labels import drawable
 
@@ -28,14 +29,19 @@ GAP, LEVEL = "#D9D9D9", "#666666"
 NAME_LENGTH = 34  # characters in a line above a panel
 
 
-def paths_figure(reports: Sequence[Paths], look: Look = Look()) -> Figure:  # noqa: B008
+def paths_figure(reports: Sequence[Path], look: Look = Look()) -> Figure:  # noqa: B008
     """A panel for each algorithm: a line for each coordinate, its mean over the nodes, in a band
     that holds all of them; blue where it ends in the upper half of the levels. Grey is what is
-    infeasible.
+    infeasible. InputError where ``look`` names one without a path.
     """
     from matplotlib.lines import Line2D
     from matplotlib.patches import Patch
 
+    by_label = {report.label: report for report in reports}
+    for label in look.algorithms or ():
+        if label not in by_label:
+            raise InputError(f"paths: {label} has no levels to come to; leave it out")
+    reports = [by_label[label] for label in look.algorithms or by_label]
     width = look.inches(WIDE)
     with paper(look.font):
         height = look.height or 0.75 * width / len(reports) + 4 * LEGEND_ROW

@@ -16,10 +16,10 @@ from dadao_sim.text.labels import printed_name
 
 
 @dataclass(frozen=True)
-class Paths:
+class Path:
     """Of one algorithm, at so many samples.
 
-    - name: what it is called in print.
+    - label: of the algorithm; name: what it is called in print.
     - times (k,): what the local step takes for the time, in the unit ``of_time``.
     - points (k, n, d): the nodes' estimates.
     - levels (m,): what a coordinate shall be.
@@ -27,6 +27,7 @@ class Paths:
       middle where nothing is.
     """
 
+    label: str
     name: str
     of_time: str
     times: FloatArray
@@ -35,26 +36,35 @@ class Paths:
     gaps: FloatArray
 
 
-def paths(result: Result, algorithm: str, **given: Any) -> Paths:
-    """Of an algorithm of a result, in the first repeat; ``given`` as of :class:`PlayedAgain`.
-
-    InputError where it has no quantised local step, where it ran in a world, and as of
-    :class:`PlayedAgain`.
+def paths(result: Result) -> list[Path]:
+    """Of every algorithm of a result that has a quantised local step, in the first repeat, which is
+    played again. InputError where none has, and as of :func:`path_of`.
     """
+    found = [path for label in result.methods if (path := path_of(result, label)) is not None]
+    if not found:
+        raise InputError("paths: no algorithm has levels to come to; leave it out")
+    return found
+
+
+def path_of(result: Result, algorithm: str, **given: Any) -> Path | None:
+    """Of one algorithm, None without a quantised local step; ``given`` as of
+    :class:`PlayedAgain`. InputError as there, and where it ran in a world.
+    """
+    if result.manifest["scenario"].get("world") is not None:
+        raise InputError("paths: a world has another time than its local step; leave it out")
     played = PlayedAgain(result, algorithm, **given)
     label, curves = played.key[0], played.curves
     local_step = played.problem.local_step
     if not isinstance(local_step, QuantisedStep):
-        raise InputError(f"paths: {label} has no levels to come to; leave it out")
-    if result.manifest["scenario"].get("world") is not None:
-        raise InputError("paths: a world has another time than its local step; leave it out")
+        return None
     of_nodes = played.trajectory().drop(columns=["time", "node"]).to_numpy()
     rounds = curves["rounds"].to_numpy()
     in_rounds = bool(rounds.any())
     row = result.runs[result.runs["algorithm"] == label].iloc[0]
     method = result.methods[label]
     times = rounds if in_rounds else curves["time"].to_numpy()
-    return Paths(
+    return Path(
+        label=label,
         name=printed_name(label, method, result.titles[method], bool(row["experimental"])),
         of_time="rounds" if in_rounds else "mean gradient intervals",
         times=times,

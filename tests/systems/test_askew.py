@@ -17,7 +17,8 @@ from dadao_sim.local_steps.quantise.askew import skewed
 from dadao_sim.local_steps.quantise.grid import psi
 from dadao_sim.local_steps.section import build_local_step
 from dadao_sim.plotting.paths import paths_figure
-from dadao_sim.reports.paths import paths
+from dadao_sim.reports.paths import path_of, paths
+from dadao_sim.results.look import Look
 from dadao_sim.scenario import shipped
 from dadao_sim.scenario.reading import load_scenario
 from dadao_sim.strict import references_of
@@ -559,7 +560,7 @@ def test_the_papers_are_cited():
 
 
 def test_the_paths_end_at_the_edge_of_the_gap(shipped_result):
-    found = paths(shipped_result, "AskewSGD")
+    found = path_of(shipped_result, "AskewSGD")
     assert found.of_time == "rounds"
     assert found.points.shape == (61, 8, 12)
     eps = 0.96 ** (np.maximum(0, found.times - 600) / 10)
@@ -567,8 +568,8 @@ def test_the_paths_end_at_the_edge_of_the_gap(shipped_result):
     assert_allclose(found.gaps, [[-half, half]], atol=1e-12)
     assert_array_equal(found.points[-1], shipped_result.states["AskewSGD", 0]["x"])
     assert np.abs(found.points[-1]).min() > half[-1] - 1e-3
-    assert not paths(shipped_result, "straight-through").gaps.any()
-    both = [found, paths(shipped_result, "AskewSGD in DADAO")]
+    assert not path_of(shipped_result, "straight-through").gaps.any()
+    both = [found, path_of(shipped_result, "AskewSGD in DADAO")]
     assert both[1].of_time == "mean gradient intervals"
     figure = paths_figure(both)
     assert figure.axes[0].get_xlabel() == "Time (rounds)"
@@ -578,5 +579,8 @@ def test_paths_of_what_has_no_levels_are_refused():
     given = {"problem": sorted_nodes(), "network": network(nx.cycle_graph(8))}
     changes = {"metrics": [], "local_step": None, "time": 5}
     result = simulate(scenario([SONATA], **changes), **given)
-    with pytest.raises(InputError, match="sonata has no levels to come to; leave it out"):
-        paths(result, "sonata")
+    with pytest.raises(InputError, match="paths: no algorithm has levels to come to; leave it"):
+        paths(result)
+    quantised = simulate(scenario([SONATA], metrics=[], time=5), **given)
+    with pytest.raises(InputError, match="paths: dadao has no levels to come to; leave it out"):
+        paths_figure(paths(quantised), Look(algorithms=("dadao",)))
