@@ -263,10 +263,10 @@ class Result(Carded):
         algorithm: str,
         repeat: int = 0,
         *,
-        nodes: Sequence[int | str] | None = None,
+        nodes: Sequence[int | str] | int | str | None = None,
         **given: Any,
     ) -> DataFrame:
-        """The estimates of nodes, all by default, at each sample; see `PlayedAgain`."""
+        """The estimates of one node, of several or of all, at each sample; see `PlayedAgain`."""
         return self._again(algorithm, repeat, given).trajectory(nodes)
 
     def edge_counts(self, algorithm: str, repeat: int = 0, **given: Any) -> DataFrame:

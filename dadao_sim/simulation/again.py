@@ -1,6 +1,6 @@
 """A run of a result once more: its log, what its nodes saw, what its edges were used for."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -8,7 +8,7 @@ import numpy as np
 
 from dadao_sim.algorithms.contract.rounds import RoundMethod
 from dadao_sim.compiled.threads import one_blas_thread
-from dadao_sim.errors import InputError, during
+from dadao_sim.errors import InputError, during, within
 from dadao_sim.events.files import event_table
 from dadao_sim.events.log import GOSSIP, RESENT, SEND, Events, concatenate
 from dadao_sim.problems import Problem
@@ -35,7 +35,8 @@ class PlayedAgain:
 
     ``algorithm`` is a label, or what it is called in print. What was made in Python is taken from
     the result, or ``given`` again (``problem``, ``network``, ``local_step``, ``events``) where it
-    was loaded. Nodes are called by their ids where the network has some.
+    was loaded: then the run is played before anything is said of it, as other objects may have
+    events that look alike. Nodes are called by their ids where the network has some.
 
     Raises InputError for a run that the result has not, for what is not given, and where this
     version of the package, or a file of the scenario, is not that of the result.
@@ -48,6 +49,7 @@ class PlayedAgain:
             there = result.runs["repeat"][result.runs["algorithm"] == label]
             has = f"{label} has repeats {', '.join(map(str, there)) or 'none'}"
             raise InputError("repeat", f"{repeat!r} given", has)
+        self._given_again = any(value is not None for value in given.values())
         manifest, given = result.manifest, {**result.given, **given}
         for name in manifest["given_in_python"]:
             if given.get(name) is None:
@@ -78,23 +80,28 @@ class PlayedAgain:
         """The log as a table, a row per event under its number."""
         return event_table(self.events)
 
-    def trajectory(self, nodes: Sequence[int | str] | None = None) -> "DataFrame":
-        """What nodes held as their estimate of x*, at each sample: ``time``, ``node`` and x0, x1,
-        ...; every node is brought to the time of the sample first.
+    def trajectory(self, nodes: Sequence[int | str] | int | str | None = None) -> "DataFrame":
+        """What nodes (numbers, or ids where the network has some; one, several, or by default all)
+        held as their estimate of x*, at each sample: ``time``, ``node`` and x0, x1, ...; every node
+        is brought to the time of the sample first.
         """
         import pandas as pd
 
         network = self._plan.network
         first = network.graphs[0]
-        chosen = range(network.nodes) if nodes is None else [first.node(name) for name in nodes]
-        rows = np.array(chosen, dtype=int)
+        rows = np.arange(network.nodes)
+        if nodes is not None:
+            one = isinstance(nodes, str) or not isinstance(nodes, Iterable)
+            names: Any = [nodes] if one else nodes
+            with within("nodes"):
+                rows = np.array([first.node(name) for name in names], dtype=int)
         seen = _Seen(self._errors, self._plan.limits, rows)
         self._played(seen)
         points = np.concatenate(seen.kept)
         columns = {f"x{k}": points[:, k] for k in range(points.shape[1])}
-        names = np.array(first.ids or range(network.nodes))[rows]
+        called = np.array(first.ids or range(network.nodes))[rows]
         times = np.repeat(self.curves["time"].to_numpy(), len(rows))
-        every = np.tile(names, len(seen.kept))
+        every = np.tile(called, len(seen.kept))
         return pd.DataFrame({"time": times, "node": every, **columns})
 
     def edge_counts(self) -> "DataFrame":
@@ -148,7 +155,11 @@ class PlayedAgain:
 
     @cached_property
     def _log(self) -> Events:
-        """The events that were played, in the method's own time."""
+        """The events that were played, in the method's own time. InputError where objects given
+        again are not those of the result.
+        """
+        if self._given_again:
+            self._played(Watch(self._errors, self._plan.limits))
         source = self._study.taken(self.key).source
         windows = [source.window()]
         while sum(map(len, windows)) < self.count:
@@ -186,9 +197,10 @@ class PlayedAgain:
         player = make_player(plan.method, parts.problem, plan.tuning, parts.x0, {}, batch)
         with during(f"{self.key[0]}, repeat {self.key[1]}"):
             play_to_the_end(player, plan.source, watch, plan.limits, plan.sample_times())
-        found = [sample["accuracy"] for sample in watch.outcome.samples]
-        if not np.array_equal(found, self.curves["accuracy"], equal_nan=True):
-            raise InputError("result", "is of other objects or another version", "run it again")
+        for name in ("accuracy", "gradients", "communications", "events"):
+            found = [sample[name] for sample in watch.outcome.samples]
+            if not np.array_equal(found, self.curves[name], equal_nan=True):
+                raise InputError("result", "is of other objects or another version", "run it again")
         return player
 
 

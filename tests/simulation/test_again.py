@@ -183,6 +183,27 @@ def test_what_cannot_be_made_again(tmp_path):
         scenario.events("dgd")
 
 
+OTHERS = {
+    "network": nx.path_graph(6),
+    "other names of nodes": nx.relabel_nodes(nx.cycle_graph(6), {0: 1, 1: 0}),  # of equal rates
+    "problem": Problem.from_arrays(A, b + 1, "least_squares"),  # of equal mu and L
+}
+
+
+@pytest.mark.parametrize("other", OTHERS.values(), ids=OTHERS)
+@pytest.mark.parametrize("name", ["dadao", "dgd"])
+def test_objects_of_another_run_are_refused_by_all(tmp_path, name, other):
+    result = simulate(PROBLEM, RING, [name], time=9, out=tmp_path / "out")
+    loaded = load_result(tmp_path / "out")
+    mine = {"problem": PROBLEM, "network": RING}
+    wrong = {**mine, "problem" if isinstance(other, Problem) else "network": other}
+    for asked in ("events", "edge_counts", "node_counts", "trajectory"):
+        again = getattr(loaded, asked)(name, **mine)
+        pd.testing.assert_frame_equal(again, getattr(result, asked)(name), check_exact=True)
+        with pytest.raises(InputError, match="result: is of other objects or another version"):
+            getattr(loaded, asked)(name, **wrong)
+
+
 # ---- trajectories -------------------------------------------------------------------------------
 
 
@@ -207,8 +228,21 @@ def test_nodes_are_called_by_their_names():
     counts = result.edge_counts("dadao").set_index(["i", "j"])["communications"]
     log = result.events("dadao").query("kind == 'gossip'")
     assert counts["A", "F"] == ((log["i"] == 0) & (log["j"] == 5)).sum()
-    with pytest.raises(InputError, match="'Z'"):
+    with pytest.raises(InputError, match="nodes: the graph has no node with the id 'Z'"):
         result.trajectory("dadao", nodes=["Z"])
+
+
+def test_one_node_is_as_a_list_of_it():
+    numbers = simulate(PROBLEM, RING, ["dgd"], time=4)
+    names = nx.relabel_nodes(nx.cycle_graph(6), dict(enumerate(["n0", "10", "0", "1", "x", "y"])))
+    named = simulate(PROBLEM, names, ["dgd"], time=4)
+    for result, one in ((numbers, 2), (numbers, "2"), (named, "10"), (named, 10), (named, "n0")):
+        alone, listed = (result.trajectory("dgd", nodes=nodes) for nodes in (one, [one]))
+        pd.testing.assert_frame_equal(alone, listed)
+        assert set(map(str, alone["node"])) == {str(one)}
+    for wrong in (1.5, True, 6, "n0"):
+        with pytest.raises(InputError, match=r"nodes: node .* is not one of the 6 nodes"):
+            numbers.trajectory("dgd", nodes=wrong)
 
 
 # ---- counts -------------------------------------------------------------------------------------
