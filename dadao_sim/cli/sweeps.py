@@ -104,7 +104,8 @@ def _figure(
         found = profile(result, quantity, accuracy)
         return f"{quantity}-profile", profile_figure(found, result, look), None
     key = numeric_key(result, options.against)
-    costs = against(result, key, quantity, accuracy, at, theory=options.theory)
+    labels = None if look.algorithms is None else list(look.algorithms)
+    costs = against(result, key, quantity, accuracy, at, theory=options.theory, labels=labels)
     return f"{quantity}-{key}", against_figure(costs, result, look), costs
 
 
@@ -121,6 +122,7 @@ def _values(given: Sequence[str]) -> dict[str, str]:
 
 def print_exponents(found: "Against", result: "SweepResult") -> None:
     """How the cost grows with the key: the fitted exponent and its interval, and theory's."""
+    from dadao_sim.reports.sweep import EXACT, SLOPE
     from dadao_sim.results.names import printed_names
 
     names = printed_names(result.costs.drop_duplicates("algorithm"), result.titles)
@@ -142,6 +144,8 @@ def print_exponents(found: "Against", result: "SweepResult") -> None:
     titles += ["theory", "which is"] if theory else []
     say(f"{found.quantity} to {found.accuracy:g} as a power of {found.key}, 95 % intervals:")
     print_table(titles, cells, words=len(others) + 1, name="exponents", records=rows)
+    if any(row["theory_is"] in (EXACT, SLOPE) for row in rows):
+        say(f"theory ({EXACT}, {SLOPE}): of the problem of each cell's first repeat")
 
 
 def sweep_figures(result: "SweepResult") -> "tuple[dict[str, Figure], list[str]]":

@@ -88,14 +88,20 @@ def print_theory(report: "TheoryReport", quantity: str) -> None:
     from dadao_sim.results.summary import NOT_REACHED
 
     rows = []
+    compared = any(
+        not math.isnan(ways["measured"][quantity])
+        for method in report.methods
+        for ways in method.costs.values()
+    )
     for method in report.methods:
         name = printed_name(method.algorithm, method.method, method.title, method.experimental)
         for accuracy, ways in method.costs.items():
-            promised, exact, measured = (
-                ways[way][quantity] for way in ("promised", "exact", "measured")
+            promised, exact, measured, there = (
+                ways[way][quantity]
+                for way in ("promised", "exact", "measured", "measured_of_exact")
             )
             cells = [_count(promised, NEVER), _count(exact, NEVER), _count(measured, NOT_REACHED)]
-            cells += [_ratio(measured, promised), _ratio(measured, exact)]
+            cells += [_ratio(measured, promised), _ratio(there, exact)]
             rows.append([name, accuracy_text(accuracy), *cells])
     titles = ("promised", "exact", "measured", "of promised", "of exact")
     print_table((quantity, "accuracy", *titles), rows)
@@ -108,7 +114,11 @@ def print_theory(report: "TheoryReport", quantity: str) -> None:
                 exactly = "the expected curve"
                 if first.curve.is_late:
                     exactly += f" from time {first.curve.times[0]:.3g} on"
-            says.append(f"exact: {exactly}{', near x*' if first.linearised else ''}")
+            exactly += ", near x*" if first.linearised else ""
+            if len(method.exact_repeats) < report.repeats:
+                exactly += f", of repeat {', '.join(map(str, method.exact_repeats))} alone"
+                exactly += ", as is what it is compared with" if compared else ""
+            says.append(f"exact: {exactly}")
         if first.why:
             says.append(first.why)
         say(f"{method.algorithm}: {'; '.join(says)}")

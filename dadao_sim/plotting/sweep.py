@@ -190,6 +190,8 @@ def _labels(lines: Iterable[Line]) -> list[str]:
 def _drawn(result: SweepResult, labels: Iterable[str], look: Look) -> dict[str, Drawn]:
     """How the algorithms are drawn, in the order of the look or of the sweep."""
     there = set(labels)
+    if look.algorithms is not None:  # others may be named all the same
+        there |= {*look.labels, *look.colours} - set(look.algorithms)
     methods = {label: method for label, method in result.methods.items() if label in there}
     costs = result.costs.drop_duplicates("algorithm")
     costs = costs[[label in there for label in costs["algorithm"]]]

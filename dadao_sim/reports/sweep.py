@@ -166,6 +166,7 @@ def against(
     at: Mapping[str, Value] | None = None,
     *,
     theory: bool = False,
+    labels: Sequence[str] | None = None,
 ) -> Against:
     """The cost to an accuracy against a swept key.
 
@@ -176,6 +177,7 @@ def against(
         accuracy: one of the report's; by default the smallest that every cell asks for.
         at: values of other swept keys that are looked at; all by default, a facet for each.
         theory: whether to work out what theory says of each cell, which may take its time.
+        labels: of algorithms; all by default.
 
     Raises:
         InputError: no such key, quantity, accuracy or value; a key that is not numbers; more other
@@ -193,6 +195,8 @@ def against(
             f"give values of all but {MOST_FACETS}",
         )
     least = float(costs["accuracy"].iloc[0])
+    if labels is not None:
+        costs = costs[costs["algorithm"].isin(labels)]
     predicted = predictions(result, costs, least) if theory else {}
     facets = []
     for values in costs[others].drop_duplicates().to_numpy().tolist() if others else [[]]:
@@ -354,15 +358,21 @@ def predictions(
     result: SweepResult, costs: DataFrame, accuracy: float
 ) -> dict[tuple[int, str, str], tuple[float, str]]:
     """By cell, algorithm and count, what theory says it costs to reach the accuracy, and of which
-    of the KINDS that is: the first that is known in all cells of the algorithm.
+    of the KINDS that is: the first that is known in all cells of the algorithm. What is exact is of
+    the first repeat of a cell.
     """
     reports: dict[int, TheoryReport] = {}
     for number in costs["cell"].unique().tolist():
         cell = result.cells[number]
         with within(str(cell)):
-            scenario = scenario_as_run(cell.result.manifest)
+            study = Study(scenario_as_run(cell.result.manifest))
+            there = set(costs["algorithm"][costs["cell"] == number])
             reports[number] = theory_report(
-                Study(scenario), accuracies=[accuracy], quick=QUICK_STATES
+                study,
+                accuracies=[accuracy],
+                labels=[label for label in study.labels if label in there],
+                first_only=True,
+                quick=QUICK_STATES,
             )
     labels = {method.algorithm for report in reports.values() for method in report.methods}
     found: dict[tuple[int, str, str], tuple[float, str]] = {}

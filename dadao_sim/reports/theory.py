@@ -162,7 +162,8 @@ class Predicted:
 class MethodTheory:
     """Of one algorithm of a scenario, over its repeats. ``costs`` has for each accuracy the medians
     over the repeats of what is ``promised``, ``exact`` and ``measured``, by count; nan where it is
-    not known.
+    not known. What is exact is of the ``exact_repeats`` only, and beside it is what is measured in
+    the same ones (``measured_of_exact``).
     """
 
     algorithm: str
@@ -171,6 +172,7 @@ class MethodTheory:
     experimental: bool
     predicted: tuple[Predicted, ...]
     costs: Mapping[float, Mapping[str, Mapping[str, float]]] = field(default_factory=dict)
+    exact_repeats: tuple[int, ...] = ()
 
     @property
     def theorem(self) -> str:
@@ -214,12 +216,13 @@ class TheoryReport:
                         method.median(lambda p: p.guarantee.decay if p.guarantee else None), AT_ONCE
                     ),
                     "exact_decay": _plain(method.median(lambda p: p.decay), AT_ONCE),
+                    "exact_repeats": list(method.exact_repeats),
                     "linearised": method.predicted[0].linearised,
                     "why_not": method.predicted[0].why or None,
                     "costs": {
                         f"{accuracy:g}": {
                             way: {
-                                name: _plain(value, NOT_REACHED if way == "measured" else NEVER)
+                                name: _plain(value, NOT_REACHED if "measured" in way else NEVER)
                                 for name, value in counts.items()
                             }
                             for way, counts in ways.items()
@@ -246,15 +249,18 @@ def theory_report(
     *,
     patient: bool = False,
     quick: int = QUICK_STATES,
+    labels: Sequence[str] | None = None,
+    first_only: bool = False,
 ) -> TheoryReport:
     """What the theory says of every run of ``study``, beside ``result`` if it is given.
 
     The accuracies are those of the scenario's report by default, the repeats those of the result
-    where one is given: it may have more of them, or fewer. What is exact is of the first repeat;
+    where one is given: it may have more of them, or fewer. What is exact is of every repeat where
+    that takes seconds, else (and if ``first_only``) of the first and those that are the same;
     ``patient``: also where it takes minutes; ``quick`` are the numbers at once of asynchronous
-    methods up to which it is said not to. Raises InputError for a scenario with a world, of
-    which no theorem is, for a result of another scenario, and for accuracies that are not between 0
-    and 1.
+    methods up to which it is said not to. ``labels`` are of algorithms, all by default. Raises
+    InputError for a scenario with a world, of which no theorem is, for a result of another
+    scenario, and for accuracies that are not between 0 and 1.
     """
     scenario = study.scenario
     if scenario.world is not None:
@@ -265,18 +271,29 @@ def theory_report(
             raise InputError("accuracies", f"{accuracy:g} given", "give one between 0 and 1")
     if result is not None:
         _check_same(study, result)
-    predicted: dict[str, list[Predicted]] = {label: [] for label in study.labels}
+    labels = study.labels if labels is None else labels
+    predicted: dict[str, list[Predicted]] = {label: [] for label in labels}
     plans: dict[str, Plan] = {}
     repeats = list(range(scenario.repeats))
     if result is not None:  # what is measured is of its repeats
         repeats = sorted(set(result.runs["repeat"].tolist()))
-    for repeat, label in itertools.product(repeats, study.labels):
-        plan = study.plan((label, repeat))
+    every: dict[str, bool] = {}  # whether what is exact is of all repeats
+    for repeat, label in itertools.product(repeats, labels):
+        plan, before = study.plan((label, repeat)), predicted[label]
+        if before and _is_same(plan, plans[label]):
+            before.append(before[0])
+            continue
         plans.setdefault(label, plan)
-        exact = repeat == repeats[0]
-        predicted[label].append(predict(plan, min(wanted), patient, quick, exact=exact))
-    methods = [_of_method(plans[label], predicted[label], wanted, result) for label in study.labels]
-    parts = plans[study.labels[0]].parts
+        before.append(
+            predict(plan, min(wanted), patient, quick, exact=every.get(label, not before))
+        )
+        if label not in every:
+            soon = patient or _takes_seconds(plan, before[0], len(repeats), quick)
+            every[label] = soon and not first_only
+    methods = [
+        _of_method(plans[label], predicted[label], wanted, repeats, result) for label in labels
+    ]
+    parts = plans[labels[0]].parts
     problem, graphs = parts.problem, parts.network.graphs
     least = None
     if len(graphs) == 1 and problem.is_strongly_convex:
@@ -435,7 +452,7 @@ def _late_curve(plan: Plan, least: float, decay: float, distance: float) -> Curv
     return None
 
 
-def _takes_long(plan: Plan, quick: int) -> str:
+def _takes_long(plan: Plan, quick: int, repeats: int = 1) -> str:
     """Why what is exact takes more than seconds; empty where it does not, or is refused at once.
 
     The work is the cube of the numbers in a state, for each that differs; and to find a step, as
@@ -451,7 +468,7 @@ def _takes_long(plan: Plan, quick: int) -> str:
         by_coin = method.chance(plan.tuning.params) < 1
         quick = QUICK_SECOND_MOMENT if drawn or by_coin else QUICK_ROUNDS
         period = period_of(method, plan.tuning)
-    if axes * size * (size**2 + A_ROUND * (period - 1)) <= quick**3:
+    if repeats * axes * size * (size**2 + A_ROUND * (period - 1)) <= quick**3:
         return ""
     times = f", {axes} times" if axes > 1 else ""
     rounds = f", {period:,} rounds in turn" if period > 1 else ""
@@ -461,6 +478,35 @@ def _takes_long(plan: Plan, quick: int) -> str:
 def _masks(plan: Plan) -> Masks | None:
     Q = plan.tuning.compressor
     return None if Q is None else Q.masks(plan.parts.problem.dimension)
+
+
+def _takes_seconds(plan: Plan, first: Predicted, repeats: int, quick: int) -> bool:
+    """Whether so many repeats take no longer than one may, whose ``first`` was this."""
+    if _takes_long(plan, quick, repeats):
+        return False
+    if first.curve is None:
+        return True
+    times = first.curve.times
+    if first.rounds:
+        return repeats * len(times) * _at_once(plan)[0] ** 2 <= CURVE_WORK
+    per_time = plan.tuning.communications + plan.parts.problem.nodes
+    return repeats * float(times[-1]) * per_time <= CURVE_EVENTS
+
+
+def _is_same(plan: Plan, other: Plan) -> bool:
+    """Whether two repeats of an algorithm have the same problem, network and start."""
+    P, Q = plan.parts.problem, other.parts.problem
+    graphs, others = plan.network.graphs, other.network.graphs
+    if plan.x0.shape != other.x0.shape or len(graphs) != len(others):
+        return False
+    pairs = [(plan.x0, other.x0)]
+    for one, two in zip(graphs, others, strict=True):
+        pairs += [(one.edges, two.edges), (one.rates, two.rates)]
+    if P is not Q:
+        # Problems with the same optimum may differ, but not in their gradients at any point.
+        X = P.x_star + np.random.default_rng(0).standard_normal(plan.x0.shape)
+        pairs += [(P.x_star, Q.x_star), (P.gradients(X), Q.gradients(X))]
+    return all(np.array_equal(one, two) for one, two in pairs)
 
 
 def _at_once(plan: Plan) -> tuple[int, int]:
@@ -475,19 +521,26 @@ def _at_once(plan: Plan) -> tuple[int, int]:
 
 
 def _of_method(
-    plan: Plan, predicted: list[Predicted], accuracies: tuple[float, ...], result: Result | None
+    plan: Plan,
+    predicted: list[Predicted],
+    accuracies: tuple[float, ...],
+    repeats: list[int],
+    result: Result | None,
 ) -> MethodTheory:
     costs: dict[float, dict[str, dict[str, float]]] = {}
+    known = [one for one in predicted if one.decay is not None]
+    there = [r for r, one in zip(repeats, predicted, strict=True) if one.decay is not None]
     for accuracy in accuracies:
         ways = {
             "promised": [one.promised(accuracy) for one in predicted],
-            "exact": [predicted[0].exact(accuracy)],
+            "exact": [one.exact(accuracy) for one in known or predicted[:1]],
         }
         costs[accuracy] = {
             way: {name: percentile([counts[name] for counts in found], 50) for name in COUNTS}
             for way, found in ways.items()
         }
-        costs[accuracy]["measured"] = _measured(result, plan.key[0], accuracy)
+        costs[accuracy]["measured"] = _measured(result, plan.key[0], accuracy, repeats)
+        costs[accuracy]["measured_of_exact"] = _measured(result, plan.key[0], accuracy, there)
     return MethodTheory(
         algorithm=plan.key[0],
         method=plan.method.name,
@@ -495,12 +548,20 @@ def _of_method(
         experimental=plan.experimental,
         predicted=tuple(predicted),
         costs=costs,
+        exact_repeats=tuple(there),
     )
 
 
-def _measured(result: Result | None, label: str, accuracy: float) -> dict[str, float]:
-    if result is None:
+def _measured(
+    result: Result | None, label: str, accuracy: float, repeats: list[int]
+) -> dict[str, float]:
+    """The medians over some of the repeats."""
+    if result is None or not repeats:
         return dict.fromkeys(COUNTS, math.nan)
-    table = summarise(result.curves, result.runs, [accuracy], result.terms, result.stop_accuracy)
-    (row,) = table[table["algorithm"] == label].to_dict("records")
+    curves, runs = (
+        table[(table["algorithm"] == label) & table["repeat"].isin(repeats)]
+        for table in (result.curves, result.runs)
+    )
+    table = summarise(curves, runs, [accuracy], result.terms, result.stop_accuracy)
+    (row,) = table.to_dict("records")
     return {name: float(row[f"{name}_median"]) for name in COUNTS}

@@ -8,10 +8,14 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy import stats
+from typer.testing import CliRunner
 
+import dadao_sim.reports.theory as theory_module
+from dadao_sim import sweep
+from dadao_sim.cli.main import app
 from dadao_sim.errors import InputError
 from dadao_sim.reports.sweep import _ways, against, heat_maps, numbered, power_law, profile
-from dadao_sim.reports.theory import COUNTS
+from dadao_sim.reports.theory import COUNTS, predict
 from dadao_sim.results.sweep import CellResult, SweepResult
 
 NODES, KAPPA = "network.nodes", "problem.kappa"
@@ -147,6 +151,42 @@ def test_a_line_of_theory_is_of_one_kind():
     assert line_of([both, both]) == ("exact", [10, 20])
     assert line_of([both, ("decay",)]) == ("slope only", [100, 200])
     assert line_of([both, ()]) == ("theorem", [1000, 2000])
+
+
+def test_theory_is_worked_out_of_the_chosen_algorithms_only(tmp_path, monkeypatch):
+    scenario = {
+        "name": "two",
+        "repeats": 2,
+        "problem": {
+            "kind": "least_squares",
+            "data": {"kind": "synthetic", "dim": 2, "samples_per_node": 5, "condition_number": 5},
+        },
+        "network": {"graph": "cycle", "nodes": 4},
+        "algorithms": ["dadao", "extra"],
+        "stop": {"time": 60},
+        "report": {"accuracies": [0.1]},
+        "sweep": {"network.nodes": [4, 5]},
+    }
+    result = sweep(scenario, out=tmp_path / "out")
+    asked = []
+
+    def seen(plan, *args, **how):
+        asked.append((plan.key[0], how["exact"]))
+        return predict(plan, *args, **how)
+
+    monkeypatch.setattr(theory_module, "predict", seen)
+    found = against(result, NODES, theory=True, labels=["extra"])
+    assert asked == 2 * [("extra", True), ("extra", False)]
+    (row,) = found.to_rows()
+    assert (row["algorithm"], row["theory_is"]) == ("extra", "exact")
+    asked.clear()
+    look = ["--algorithm", "EXTRA", "--label", "dadao=other", "--out", str(tmp_path / "f.png")]
+    arguments = ["plot", str(tmp_path / "out"), "--against", NODES, "--theory", *look]
+    ran = CliRunner().invoke(app, arguments)
+    assert ran.exception is None, ran.output
+    assert {label for label, _ in asked} == {"extra"}
+    assert "DADAO" not in ran.output
+    assert "theory (exact, slope only): of the problem of each cell's first repeat" in ran.output
 
 
 def test_a_run_that_never_arrives_is_not_dropped():

@@ -346,11 +346,14 @@ def test_a_result_of_other_runs_of_the_same_names(result, changed, what):
 
 @pytest.mark.parametrize("asked", [1, 5])
 def test_the_repeats_are_those_of_the_result(report, result, asked, tmp_path, monkeypatch):
-    other = theory_report(Study({**SCENARIO, "repeats": asked}), result)
-    assert other.repeats == report.repeats == 3
-    assert json.dumps(other.to_mapping()) == json.dumps(report.to_mapping())
+    few = {**SCENARIO, "repeats": asked, "algorithms": ["exact_diffusion", "dgd"]}
+    other = theory_report(Study(few), result).to_mapping()
+    whole = report.to_mapping()
+    assert other["repeats"] == whole["repeats"] == 3
+    for label, said in other["algorithms"].items():
+        assert said == whole["algorithms"][label]
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "s.yaml").write_text(json.dumps({**SCENARIO, "repeats": asked}))
+    (tmp_path / "s.yaml").write_text(json.dumps(few))
     result.save(tmp_path / "out")
     ran = CliRunner().invoke(app, ["theory", "s.yaml", "--result", "out"])
     assert ran.exception is None
@@ -407,6 +410,74 @@ def test_a_run_that_was_ended_is_not_one_that_never_gets_there(tmp_path, monkeyp
     assert "never" not in rows["DADAO"]
     assert "not reached" in rows["DADAO"]
     assert "never" in rows["EXTRA"]
+
+
+DRAWN = {
+    **{"name": "drawn", "repeats": 3, "algorithms": ["extra"], "start": {"kind": "normal"}},
+    "problem": {
+        "kind": "least_squares",
+        "data": {"kind": "synthetic", "dim": 3, "samples_per_node": 5, "condition_number": 10},
+    },
+    "network": {"graph": "cycle", "nodes": 4},
+    **{"stop": {"time": 200}, "record": {"points": 201, "spacing": "linear"}},
+    "report": {"accuracies": [0.1, 0.01]},
+}
+
+
+def test_every_repeat_has_its_own_exact_count():
+    """Rounds that are sampled one by one: in each repeat what is exact is what is measured."""
+    result = simulate(DRAWN)
+    (method,) = theory_report(Study(DRAWN), result).methods
+    assert method.exact_repeats == (0, 1, 2)
+    counts = [one.exact(0.01)["time"] for one in method.predicted]
+    assert len(set(counts)) == 3
+    for ways in method.costs.values():
+        assert ways["exact"] == ways["measured"] == ways["measured_of_exact"]
+
+
+def test_where_all_repeats_take_long_the_first_is_compared_with_itself(monkeypatch, tmp_path):
+    result = simulate(DRAWN)
+    monkeypatch.setattr(theory_module, "QUICK_ROUNDS", 26)  # a state has 24 numbers
+    report = theory_report(Study(DRAWN), result)
+    (method,) = report.methods
+    assert method.exact_repeats == (0,)
+    for accuracy, ways in method.costs.items():
+        assert ways["exact"] == method.predicted[0].exact(accuracy) == ways["measured_of_exact"]
+    assert method.costs[0.01]["measured"] != method.costs[0.01]["measured_of_exact"]
+    assert report.to_mapping()["algorithms"]["extra"]["exact_repeats"] == [0]
+    (patient,) = theory_report(Study(DRAWN), result, patient=True).methods
+    assert patient.exact_repeats == (0, 1, 2)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "s.yaml").write_text(json.dumps(DRAWN))
+    result.save(tmp_path / "out")
+    lines = CliRunner().invoke(app, ["theory", "s.yaml", "--result", "out"]).output.splitlines()
+    rows = [line.split() for line in lines if line.startswith("EXTRA")]
+    assert [row[-1] for row in rows] == ["1.00", "1.00"]
+    (line,) = [line for line in lines if line.startswith("extra: ")]
+    assert "the expected curve, of repeat 0 alone, as is what it is compared with" in line
+
+
+def test_repeats_that_are_the_same_are_worked_out_once(monkeypatch, tmp_path):
+    asked = []
+
+    def seen(*args, **how):
+        asked.append(how["exact"])
+        return predict(*args, **how)
+
+    monkeypatch.setattr(theory_module, "predict", seen)
+    rows = np.random.default_rng(0).standard_normal((20, 3))
+    np.savetxt(tmp_path / "d.csv", rows, delimiter=",", header="a,b,y", comments="")
+    data = {"kind": "file", "path": str(tmp_path / "d.csv")}
+    read = {"kind": "ridge", "mu": 0.1, "data": data, "partition": {"kind": "sorted"}}
+    same = {**DRAWN, "problem": read, "start": {"kind": "zeros"}}
+    (method,) = theory_report(Study(same), first_only=True).methods
+    assert asked == [True]
+    assert method.exact_repeats == (0, 1, 2)
+    (method,) = theory_report(Study({**same, "start": {"kind": "normal"}})).methods
+    assert asked == [True] + 3 * [True]
+    (method,) = theory_report(Study(DRAWN), first_only=True).methods
+    assert asked[4:] == [True, False, False]
+    assert method.exact_repeats == (0,)
 
 
 def test_the_command(tmp_path, monkeypatch, result):
