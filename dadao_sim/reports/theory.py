@@ -486,6 +486,8 @@ def _takes_seconds(plan: Plan, first: Predicted, repeats: int, quick: int) -> bo
         return False
     if first.curve is None:
         return True
+    if first.curve.is_late:  # which alone takes its seconds
+        return False
     times = first.curve.times
     if first.rounds:
         return repeats * len(times) * _at_once(plan)[0] ** 2 <= CURVE_WORK
