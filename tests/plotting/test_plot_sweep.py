@@ -151,7 +151,8 @@ def test_the_map_of_keys_that_move_together_is_empty_beside_its_diagonal():
 
     keys = {NODES: [4, 8, 16], KAPPA: [10, 20, 30]}
     result = sweeps.made(cost, keys, ("dadao",), zipped=True)
-    (axes,) = (a for a in map_figure(heat_maps(result, (NODES, KAPPA)), result).axes if a.images)
+    maps = heat_maps(result, (NODES, KAPPA), accuracy=1e-6)
+    (axes,) = (a for a in map_figure(maps, result).axes if a.images)
     said = {text.get_position(): text.get_text() for text in axes.texts}
     assert said == {(0, 0): "400", (1, 1): "not tried", (2, 2): "never"}
 
