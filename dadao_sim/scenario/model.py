@@ -37,6 +37,7 @@ from dadao_sim.networks.section.spec import NetworkSpec
 from dadao_sim.problems.kinds.gradient_oracle import ORACLES, GradientOracle
 from dadao_sim.problems.kinds.kind import PROBLEMS, ProblemKind
 from dadao_sim.problems.kinds.logistic_bellman import LogisticBellmanKind
+from dadao_sim.problems.kinds.trim import Trim
 from dadao_sim.results.axes import AXES, Terms
 from dadao_sim.results.look import FigureSpec
 from dadao_sim.strict import (
@@ -145,6 +146,9 @@ class AlgorithmSpec(StrictModel):
     )
     local_step: LocalStepSpec | None = Field(
         default=None, description="for this one only; that of the scenario if absent"
+    )
+    trim: Trim | None = Field(
+        default=None, description="which samples are left out, instead of problem.trim"
     )
     averaging: Literal["none", "events", "time"] = Field(
         default="none", description="average reported for a node: over its events, or over time"

@@ -111,6 +111,8 @@ class PlayedAgain:
         import pandas as pd
 
         network, plan, log = self._plan.network, self._plan, self._log
+        if plan.parts.problem.stages is not None:
+            raise InputError("result", "a problem of stages keeps no counts of its edges")
         used = np.isin(log.kind, (GOSSIP, SEND, RESENT))
         counts = np.bincount(log.edge[used], minlength=len(network.edges)).astype(float)
         if isinstance(plan.method, RoundMethod):

@@ -16,6 +16,7 @@ from dadao_sim.algorithms.contract.rounds import RoundMethod
 from dadao_sim.errors import InputError, users_code, within
 from dadao_sim.events.clock import Clock
 from dadao_sim.events.log import Events
+from dadao_sim.events.pauses import PausedClock
 from dadao_sim.events.played import LogClock
 from dadao_sim.events.poisson import PoissonClock
 from dadao_sim.events.rounds import RoundClock
@@ -124,7 +125,7 @@ def make_plan(scenario: Scenario, key: RunKey, parts: Parts, events: Events | No
     label, repeat = key
     spec = next(spec for spec in scenario.algorithms if spec.label == label)
     with within("algorithms"):
-        parts = with_oracle(spec, parts)
+        parts = with_trim(spec, with_oracle(spec, parts))
         parts = with_local_step(spec, parts)
         method, network, tuning = tuned(spec, parts)
     if method.needs_averaging and scenario.start != StartSpec():
@@ -134,6 +135,8 @@ def make_plan(scenario: Scenario, key: RunKey, parts: Parts, events: Events | No
             rates = numbers_of_nodes(scenario.clock.node_rates, network.graphs[0])
         tuning = with_node_rates(tuning, method, rates)
     world, unit = parts.world, 1.0
+    if world is not None and parts.problem.stages is not None:
+        raise InputError("world", "times no problem that changes in stages", "leave world out")
     if world is not None and spec.time_unit is not None:
         world = replace(world, spec=world.spec.model_copy(update={"time_unit": spec.time_unit}))
     if world is not None and tuning.clock is not None:
@@ -248,6 +251,14 @@ def with_local_step(spec: AlgorithmSpec, parts: Parts) -> Parts:
     with within(spec.label), within("local_step"):
         step = build_local_step(spec.local_step, parts.problem.dimension)
         return replace(parts, problem=parts.problem.with_local_step(step))
+
+
+def with_trim(spec: AlgorithmSpec, parts: Parts) -> Parts:
+    """The parts with the trimming of the algorithm, where it has one of its own."""
+    if spec.trim is None:
+        return parts
+    with within(spec.label):
+        return replace(parts, problem=parts.problem.with_trim(spec.trim))
 
 
 def costs_used(
@@ -386,7 +397,9 @@ def make_clock(plan: Plan) -> Clock:
                 chance=asked.chance,
                 route=None if asked.server is None else asked.server.route,
             )
-    return clock_of_the_paper(plan.tuning, plan.network, seed)
+    clock = clock_of_the_paper(plan.tuning, plan.network, seed)
+    stages = plan.parts.problem.stages
+    return clock if stages is None else PausedClock(clock, *stages)
 
 
 def clock_of_the_paper(

@@ -20,6 +20,7 @@ from dadao_sim.simulation.counts import shares
 from dadao_sim.simulation.event_player import EventPlayer
 from dadao_sim.simulation.player import Player
 from dadao_sim.simulation.round_player import RoundPlayer
+from dadao_sim.simulation.staged_player import StagedPlayer
 
 
 def start_rows(x0: Any, nodes: int, dimension: int) -> np.ndarray:
@@ -47,6 +48,25 @@ def make_player(
 
     Of a method of rounds, so many ``runs`` at once, whose constants are stacked in ``tuning``.
     """
+    if problem.stages is not None:
+
+        def start(now: Problem, X: np.ndarray) -> Player:
+            return _player_of_a_stage(method, now, tuning, X, {}, batch_size)
+
+        return StagedPlayer(start, problem, x0, tuning.network)
+    return _player_of_a_stage(method, problem, tuning, x0, blocks, batch_size, runs)
+
+
+def _player_of_a_stage(
+    method: Method,
+    problem: Any,
+    tuning: Tuning,
+    x0: np.ndarray,
+    blocks: Mapping[str, np.ndarray],
+    batch_size: int | None = None,
+    runs: int | None = None,
+) -> Player:
+    """See :func:`make_player`: of a problem that stays as it is, for a while or for ever."""
     nodes, dimension = problem.nodes, problem.dimension
     objective = problem.oracle_objective
     if method.needs_conjugate:
@@ -130,6 +150,8 @@ def replay(
     if x0 is not None and method.needs_averaging:
         raise InputError("x0", f"{method.name} starts at the points it averages", "leave x0 out")
     rows = start_rows(x0, problem.nodes, problem.dimension)
+    if blocks and problem.stages is not None:
+        raise InputError(next(iter(blocks)), "stages start at x0 alone", "leave it out")
     player = make_player(method, problem, tuning, rows, blocks)
     player.play(events, 0, len(events))
     return player.blocks(method.every_block)

@@ -107,6 +107,8 @@ def structure(plan: Plan) -> Any:
         return None
     if tuning.lookahead is not None:
         return None  # the anchor is that of one run
+    if plan.parts.problem.stages is not None:
+        return None
     if plan.parts.problem.with_step(tuning.prox_step) is not plan.parts.problem:
         return None  # x* depends on the step
     constants = vars(tuning.params)

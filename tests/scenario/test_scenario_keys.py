@@ -219,6 +219,18 @@ GAMES = [
     {"kind": "quadratic", "rho": -0.3, "dim": 4, "heterogeneity": 0.1},
     {"kind": "forsaken", "heterogeneity": 0.1},
 ]
+TRIM = {"quantile": 0.7, "multiple": 1, "agree": "gossip", "every": 9, "times": 2, "rounds": 5}
+PHASES = {
+    "kind": "phase_retrieval",
+    "loss": "amplitude",
+    "trim": TRIM,
+    "data": {
+        "kind": "magnitudes",
+        "dim": 3,
+        "samples_per_node": 9,
+        "outliers": {"fraction": 0.2, "kind": "coherent", "where": "nodes"},
+    },
+}
 VARIANTS: list[dict[str, Any]] = [
     {},
     {"figures": FIGURES},
@@ -240,6 +252,8 @@ VARIANTS: list[dict[str, Any]] = [
     {"problem": MLP, "algorithms": [{"name": "ad_psgd", "oracle": RELAXATION}]},
     {"problem": {"kind": "rate_distortion", **RATES}},
     {"problem": {"kind": "rate_distortion_perception", **RATES, "perception": PERCEPTION}},
+    {"problem": PHASES},
+    {"problem": PHASES, "algorithms": [{"name": "gradient_tracking", "trim": TRIM}]},
     *({"local_step": {"prox": term}} for term in TERMS),
     {"local_step": {"learned": {"network": "laplacian", "strength": 2}}},
     *({"local_step": {"quantise": {"levels": [-1, 1], **step}}} for step in QUANTISERS),

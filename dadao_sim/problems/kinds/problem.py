@@ -17,6 +17,7 @@ from dadao_sim.errors import InputError
 from dadao_sim.given import reals
 from dadao_sim.local_steps.local_step import LocalStep
 from dadao_sim.problems.data.arrays import FloatArray, IntArray
+from dadao_sim.problems.kinds.stages import Agree, Stages
 from dadao_sim.text.cards import Card, Carded
 from dadao_sim.text.lines import written
 
@@ -258,6 +259,22 @@ class Problem(Carded, ABC):
     def check_constants(self, values: Mapping[str, float]) -> None:
         """InputError for constants of a method, by name, that cannot do on this problem."""
 
+    @property
+    def stages(self) -> Stages | None:
+        """When what the nodes hold changes; None where it never does."""
+        return None
+
+    def with_trim(self, trim: Any) -> "Problem":
+        """The problem that leaves out samples by this trimming. InputError where there are none."""
+        raise InputError("trim", f"kind {self.kind} trims no samples", "leave it out")
+
+    def refreshed(self, k: int, X: FloatArray, agree: Agree) -> "Problem":
+        """What the nodes hold in stage k = 1, 2, ..., where X (n, d) is what they found before. The
+        method starts again at X. ``agree(values, q)`` is one number for each node (n,), near the
+        q-quantile of the ``values`` that the nodes hold, an array each.
+        """
+        return self
+
     # --- What follows from it ------------------------------------------------------------------
 
     def card(self) -> Card:
@@ -346,6 +363,8 @@ class Problem(Carded, ABC):
 
     def with_local_step(self, local_step: LocalStep) -> "Problem":
         """Minimise F(x) + r(x), with r known through ``local_step``."""
+        if self.stages is not None:
+            raise InputError("local_step", f"{self.kind} with stages takes none", "leave it out")
         from dadao_sim.problems.kinds.composite import composite_problem
 
         return composite_problem(self, local_step)

@@ -1,0 +1,289 @@
+"""Robust phase retrieval: the signal up to its sign, though nodes hold nothing but outliers."""
+
+import networkx as nx
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+
+from dadao_sim import simulate
+from dadao_sim.algorithms.contract.registry import METHODS
+from dadao_sim.errors import InputError
+from dadao_sim.problems.data.magnitudes import MagnitudesData
+from dadao_sim.problems.kinds.kind import PROBLEMS
+from dadao_sim.problems.kinds.phase_retrieval import phase_retrieval_problem
+from dadao_sim.problems.kinds.trim import Trim
+
+NODES, DIM, SAMPLES = 10, 20, 60
+LOCAL = {"quantile": 0.5, "multiple": 3}
+GOSSIP = {"quantile": 0.7, "agree": "gossip"}
+LOSSES = ("intensity", "amplitude")
+
+
+def data(fraction=0.2, kind="coherent", where="nodes", **more):
+    outliers = {"fraction": fraction, "kind": kind, "where": where}
+    return {
+        "kind": "magnitudes",
+        "dim": DIM,
+        "samples_per_node": SAMPLES,
+        "outliers": outliers,
+        **more,
+    }
+
+
+def scenario(algorithms, *, time, problem=None, graph="cycle", repeats=1, **more):
+    return {
+        "name": "phases",
+        "seed": 0,
+        "repeats": repeats,
+        "problem": {"kind": "phase_retrieval", "data": data(), **(problem or {})},
+        "network": {"graph": graph, "nodes": NODES},
+        "start": {"kind": "normal", "shared": True},
+        "algorithms": algorithms,
+        "stop": {"time": time},
+        "record": {"points": 10},
+        **more,
+    }
+
+
+def tracking(label, trim=None, **more):
+    return {"name": "gradient_tracking", "label": label, **({"trim": trim} if trim else {}), **more}
+
+
+def built(seed=0, nodes=4, **keys):
+    keys = {"kind": "phase_retrieval", "data": data(), **keys}
+    return PROBLEMS["phase_retrieval"](**keys).build(nodes, np.random.default_rng(seed))
+
+
+def errors_of(result):
+    """Per label, of every repeat the rms distance to the nearer of x*, -x*, relative."""
+    last = result.curves.groupby(["algorithm", "repeat"])["mean_squared_distance"].last()
+    return (last.unstack() / DIM) ** 0.5
+
+
+# ---- data
+# ------------------------------------------------------------------------------
+
+
+def test_the_rows_and_the_signal_are_the_same_whatever_the_outliers():
+    def read(**outliers):
+        return MagnitudesData(**data(**outliers)).read(NODES, np.random.default_rng(3))
+
+    clean = MagnitudesData(kind="magnitudes", dim=DIM, samples_per_node=SAMPLES).read(
+        NODES, np.random.default_rng(3)
+    )
+    assert_allclose(clean.y, np.abs(clean.A @ clean.signal), rtol=1e-13)
+    assert np.linalg.norm(clean.signal) == pytest.approx(DIM**0.5, rel=1e-14)
+    for where in ("spread", "nodes"):
+        for kind in ("uniform", "coherent"):
+            found = read(where=where, kind=kind)
+            assert_array_equal(found.A, clean.A)
+            assert_array_equal(found.signal, clean.signal)
+            wrong = found.y != clean.y
+            assert wrong.sum() == 0.2 * NODES * SAMPLES
+            assert_array_equal(wrong[:2].all() and not wrong[2:].any(), where == "nodes")
+
+
+def test_coherent_outliers_are_magnitudes_of_one_other_signal():
+    A, y, signal = MagnitudesData(**data(0.5)).read(NODES, np.random.default_rng(3))
+    wrong = (A[:5].reshape(-1, DIM), y[:5].ravel())
+    # |<a, u>|^2 is linear in u u^T: the other signal is found by least squares.
+    i, j = np.triu_indices(DIM)
+    products = wrong[0][:, i] * wrong[0][:, j]
+    found = np.linalg.lstsq(products, wrong[1] ** 2, rcond=None)[0]
+    squares = found[i == j]
+    assert squares.sum() == pytest.approx(1.5**2 * DIM, rel=1e-9)
+    outer = np.zeros((DIM, DIM))
+    outer[i, j] = found / np.where(i == j, 1, 2)
+    outer = np.triu(outer) + np.triu(outer, 1).T
+    assert np.abs(outer @ signal).max() < 1e-9 * DIM
+
+
+def test_the_start_is_not_drawn_with_the_data():
+    """Never one stream for both: then the start is x*, and everything is recovered."""
+    result = simulate(scenario([tracking("a")], time=1, repeats=5))
+    first = result.curves[result.curves["time"] == 0]["mean_squared_distance"] / DIM
+    assert (first > 0.3).all()
+
+
+# ---- the losses
+# ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize("trim", [None, LOCAL])
+def test_gradients_are_those_of_the_values(loss, trim):
+    problem = built(loss=loss, trim=trim)
+    rng = np.random.default_rng(1)
+    x = rng.standard_normal(DIM)
+    h = 1e-5 if loss == "intensity" else 1e-6
+    for i in range(problem.nodes):
+        slopes = [
+            (problem.value(i, x + h * e) - problem.value(i, x - h * e)) / (2 * h)
+            for e in np.eye(DIM)
+        ]
+        exact = problem.gradient(i, x)
+        assert np.abs(slopes - exact).max() < 1e-7 * np.abs(exact).max()
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_a_gradient_is_the_formula(loss):
+    """With trimming: the weights are 0 beyond 3 medians, and m counts what is left out too."""
+    A, y, signal = MagnitudesData(**data(where="spread")).read(4, np.random.default_rng(0))
+    problem = phase_retrieval_problem(A, y, loss=loss, trim=Trim(**LOCAL), signal=signal)
+    x = np.random.default_rng(1).standard_normal(DIM)
+    for i in range(4):
+        z = A[i] @ x
+        r = z**2 - y[i] ** 2 if loss == "intensity" else z - y[i] * np.sign(z)
+        w = np.abs(r) <= 3 * np.median(np.abs(r))
+        assert 0 < (~w).sum() < SAMPLES / 2
+        slope = r * z if loss == "intensity" else r
+        assert_allclose(problem.gradient(i, x), A[i].T @ (w * slope) / SAMPLES, rtol=1e-11)
+        power = (4, z**2 - y[i] ** 2) if loss == "intensity" else (2, np.abs(z) - y[i])
+        value = (w * power[1] ** 2).sum() / (power[0] * SAMPLES)
+        assert problem.value(i, x) == pytest.approx(value, rel=1e-12)
+
+
+def test_the_solutions_are_the_signal_and_its_negative_for_the_whole_network():
+    problem = built(data=data(0.0))
+    assert_array_equal(problem.solutions[0], -problem.solutions[1])
+    for x in problem.solutions:
+        assert problem.mean_value(x) < 1e-25
+        assert problem.stationarity(x) < 1e-25
+        assert problem.squared_distance(np.tile(x, (4, 1))) == 0.0
+    signs = np.array([1, 1, -1, 1])[:, None]  # a sign of every node's own is no solution
+    assert problem.squared_distance(signs * problem.solutions[0]) == pytest.approx(DIM)
+    assert problem.problem_class == "non-convex"
+    assert problem.suboptimality(problem.solutions[0] + 1) > 0
+
+
+def test_relabelled_nodes_hold_the_same():
+    problem = built(trim=LOCAL)
+    order = np.array([2, 0, 3, 1])
+    other = problem.relabelled(order)
+    x = np.random.default_rng(1).standard_normal(DIM)
+    for k, i in enumerate(order):
+        assert_array_equal(other.gradient(k, x), problem.gradient(i, x))
+    assert_array_equal(other.solutions, problem.solutions)
+
+
+def test_without_the_signal_the_stationarity_is_the_measure():
+    A, y, _ = MagnitudesData(**data(0.0)).read(NODES, np.random.default_rng(0))
+    problem = phase_retrieval_problem(list(A), list(y), trim=Trim(**LOCAL))
+    result = simulate(
+        scenario(["gradient_tracking"], time=400), problem=problem, network=nx.cycle_graph(NODES)
+    )
+    assert result.curves["mean_squared_distance"].isna().all()
+    assert result.curves["accuracy"].iloc[-1] < 1e-3
+
+
+# ---- descent on the mean
+# ------------------------------------------------------------------------------
+
+
+def test_on_a_complete_graph_tracking_is_gradient_descent_on_the_mean():
+    """From a shared start, W = 1 1^T/n: the trajectory of one node that holds all of the data."""
+    result = simulate(scenario([tracking("a")], time=60, graph="complete"))
+    problem, start = parts_of(result)
+    x = start[0]
+    for _ in range(60):
+        x = x - problem.mean_operator(x) / problem.L
+    X = result.states[("a", 0)]["x"]
+    assert_allclose(X, np.tile(x, (NODES, 1)), rtol=1e-10)
+
+
+def parts_of(result):
+    """Problem and start of the first repeat of a result."""
+    from dadao_sim.simulation.study import Study
+
+    parts = Study(result.manifest["scenario"]).parts(0)
+    return parts.problem, parts.x0
+
+
+@pytest.fixture(scope="module")
+def spread():
+    """Amplitudes, a few outliers at each node."""
+    problem = {"loss": "amplitude", "data": data(where="spread")}
+    runs = [tracking("none"), tracking("local", LOCAL)]
+    return errors_of(simulate(scenario(runs, time=1200, problem=problem, repeats=10)))
+
+
+def test_outliers_that_are_spread_are_trimmed_by_every_node_for_itself(spread):
+    assert (spread.loc["local"] < 1e-8).sum() >= 9  # the sheet: 14 to 15 of 15
+    assert (spread.loc["none"] > 1e-2).all()
+
+
+# ---- errors
+# ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        (
+            {"problem": {"trim": {"quantile": 0.9, "agree": "gossip"}}},
+            "problem.trim.quantile: 0.9 keeps more than 1 - outliers.fraction = 0.8; "
+            "choose at most 0.8",
+        ),
+        ({"start": {}}, "start: zeros is a saddle of every phase retrieval problem; use normal"),
+        (
+            {"algorithms": [tracking("a", {"quantile": 0.9})]},
+            "algorithms.a.trim.quantile: 0.9 keeps more than 1 - outliers.fraction = 0.8",
+        ),
+        (
+            {"algorithms": ["nids"]},
+            "nids minimises convex functions, and the problem phase_retrieval is not convex",
+        ),
+        ({"problem": {"trim": {"rounds": 9}}}, "problem.trim.rounds: only agree: gossip has it"),
+        ({"problem": {"trim": {"times": 9}}}, "problem.trim.times: without every each gradient"),
+        (
+            {"problem": {"trim": GOSSIP}, "world": {"preset": "ideal"}},
+            "world: times no problem that changes in stages; leave world out",
+        ),
+        (
+            {"problem": {"trim": GOSSIP}, "local_step": {"prox": {"kind": "l1", "strength": 1}}},
+            "local_step: phase_retrieval with stages takes none; leave it out",
+        ),
+    ],
+)
+def test_what_cannot_be_is_refused_in_a_line(changed, said):
+    problem = changed.pop("problem", None)
+    asked = scenario(["gradient_tracking"], time=10, problem=problem) | changed
+    with pytest.raises(InputError) as refused:
+        simulate(asked)
+    assert said in str(refused.value)
+    assert "\n" not in str(refused.value)
+
+
+def test_trimming_is_refused_where_no_samples_have_residuals():
+    asked = scenario([tracking("a", LOCAL)], time=10)
+    asked["problem"] = {"kind": "averaging", "data": {"kind": "synthetic", "dim": 2}}
+    with pytest.raises(InputError, match="trim: kind averaging trims no samples"):
+        simulate(asked)
+
+
+def test_few_samples_are_remarked():
+    few = built(nodes=8, data=data(samples_per_node=5))
+    said = "samples_per_node: 8 nodes x 5 = 40 for dim 20; phase retrieval needs about 8 dim"
+    assert few.remark == said
+    assert built(nodes=8).remark == ""
+
+
+@pytest.mark.parametrize(
+    ("y", "said"),
+    [
+        (lambda y: -y, "data of node 0, row 0: a magnitude is negative"),
+        (lambda y: 0 * y, "data: more than half of the magnitudes are 0"),
+    ],
+)
+def test_magnitudes_that_are_none_are_refused(y, said):
+    A, right, _ = MagnitudesData(**data()).read(2, np.random.default_rng(0))
+    with pytest.raises(InputError, match=said):
+        phase_retrieval_problem(A, y(right))
+
+
+def test_methods_without_a_theorem_say_so():
+    problem = built()
+    solving = {name for name, method in METHODS.items() if "non-convex" in method.solves}
+    assert {"gradient_tracking", "ad_psgd", "a2cid2"} <= solving
+    assert METHODS["dadao"].is_experimental(problem)
+    assert not METHODS["gradient_tracking"].is_experimental(problem)
