@@ -294,7 +294,7 @@ def recovered(
     ] = None,
     overwrite: OverwriteOption = False,
 ) -> None:
-    """Draw an image, or a sparse signal, beside what each method recovered of it."""
+    """Draw an image, or a signal, beside what each method recovered of it."""
     from dadao_sim.files import check_outputs
     from dadao_sim.plotting.recovered import recovered_figure
     from dadao_sim.plotting.style import FIGURE, save_figure

@@ -34,7 +34,7 @@ def picture(spec: Any, nodes: int, rng: np.random.Generator) -> tuple[FloatArray
 
 
 def true_signal(spec: Any, rng: np.random.Generator) -> FloatArray:
-    """The signal (d,) that data of kind ``sparse_signal`` are made of; ``rng`` as for
-    :func:`picture`.
+    """The signal (d,) that data of kind ``sparse_signal`` or ``magnitudes`` are made of; ``rng`` as
+    for :func:`picture`.
     """
     return spec.data.signal(rng.spawn(2)[0])

@@ -40,7 +40,8 @@ class Recovered:
 
 
 def recovered(result: Result, labels: Sequence[str] | None = None) -> Recovered:
-    """Truth and recovery, for data of kind ``image`` or ``sparse_signal``.
+    """Truth and recovery, for data of kind ``image``, ``sparse_signal``, or ``magnitudes`` up to a
+    sign, one for all nodes.
 
     Args:
         result: of a scenario; its data are made again for the truth.
@@ -62,6 +63,8 @@ def recovered(result: Result, labels: Sequence[str] | None = None) -> Recovered:
         truth, seen = picture(scenario.problem, nodes, rng)
     else:
         truth = true_signal(scenario.problem, rng)
+    if _data_kind(scenario) == "magnitudes":
+        estimates = {label: _with_sign(x, truth) for label, x in estimates.items()}
     rows = result.runs[(result.runs["repeat"] == 0) & (result.runs["status"] == DIVERGED)]
     for label, x in estimates.items():
         if x.shape != (nodes, truth.size):
@@ -101,11 +104,11 @@ def _scenario(result: Result) -> Scenario:
     if "problem" in manifest.get("given_in_python", ()):
         raise InputError("result", "its problem was given in Python, and its truth is not known")
     scenario = scenario_as_run(manifest)
-    if (kind := _data_kind(scenario)) not in ("image", "sparse_signal"):
+    if (kind := _data_kind(scenario)) not in ("image", "sparse_signal", "magnitudes"):
         raise InputError(
             "result",
             f"its problem.data.kind is {kind}, which has no truth to compare with",
-            "image or sparse_signal is needed",
+            "image, sparse_signal or magnitudes is needed",
         )
     return scenario
 
@@ -121,6 +124,12 @@ def _estimates(result: Result, label: str) -> np.ndarray:
             "choose other algorithms of the result",
         )
     return state[block]
+
+
+def _with_sign(x: np.ndarray, truth: np.ndarray) -> np.ndarray:
+    """x (n, d), or -x: the one that is nearer to the truth, for all nodes together."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        return -x if (x.mean(axis=0) @ truth) < 0 else x
 
 
 def _farthest(x: np.ndarray, truth: np.ndarray) -> np.ndarray:

@@ -65,10 +65,14 @@ class MagnitudesData(StrictModel):
         what = f"{nodes:,} nodes with {m:,} magnitudes in dimension {d:,}"
         return Need(max(named, key=lambda name: named[name]), what, 8 * nodes * m * (d + 2))
 
+    def signal(self, rng: np.random.Generator) -> FloatArray:
+        """The signal (d,), which is drawn before all else."""
+        signal = rng.standard_normal(self.dim)
+        return signal * (np.sqrt(self.dim) / np.linalg.norm(signal))
+
     def read(self, nodes: int, rng: np.random.Generator) -> Magnitudes:
         """Signal and rows are drawn first: they are the same whatever the outliers."""
-        signal = rng.standard_normal(self.dim)
-        signal *= np.sqrt(self.dim) / np.linalg.norm(signal)
+        signal = self.signal(rng)
         A = rng.standard_normal((nodes, self.samples_per_node, self.dim))
         with one_blas_thread():
             y = np.abs(A @ signal)

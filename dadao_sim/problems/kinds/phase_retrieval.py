@@ -224,7 +224,7 @@ class PhaseRetrievalKind(ProblemKind):
 
     def build(self, nodes: int, rng: np.random.Generator) -> Problem:
         """See :meth:`ProblemKind.build`."""
-        A, y, signal = self.data.read(nodes, rng)
+        A, y, signal = self.data.read(nodes, rng.spawn(2)[0])
         problem = phase_retrieval_problem(A, y, loss=self.loss, signal=signal)
         problem = replace(problem, outliers=self.data.fraction)
         return problem if self.trim is None else problem.with_trim(self.trim)

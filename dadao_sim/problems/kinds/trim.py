@@ -7,6 +7,8 @@ from pydantic import Field, model_validator
 from dadao_sim.problems.kinds.stages import Stages
 from dadao_sim.strict import Count, Positive, StrictModel, misuse
 
+PERIOD, TIMES, ROUNDS = 250.0, 8, 150
+
 
 class Trim(StrictModel):
     """Which samples count: those with a residual of at most ``multiple`` times a quantile."""
@@ -26,28 +28,33 @@ class Trim(StrictModel):
         description="units of time between two thresholds, the first one being after as many; "
         "if absent 250 with agree: gossip, else every gradient has its own",
     )
-    times: Count = Field(default=8, description="thresholds, after which the last one stays")
-    rounds: Count = Field(default=150, description="rounds of gossip to agree on a threshold")
+    times: Count | None = Field(
+        default=None, description="thresholds, after which the last one stays; 8 if absent"
+    )
+    rounds: Count | None = Field(
+        default=None, description="rounds of gossip to agree on a threshold; 150 if absent"
+    )
 
     @model_validator(mode="after")
     def _no_option_is_idle(self) -> "Trim":
-        if self.agree == "local" and "rounds" in self.model_fields_set:
+        if self.agree == "local" and self.rounds is not None:
             raise misuse("only agree: gossip has it, and agree is local", "rounds")
-        if self.period is None and "times" in self.model_fields_set:
+        if self.period is None and self.times is not None:
             raise misuse("without every each gradient has a threshold of its own", "times")
         return self
 
     @property
     def period(self) -> float | None:
         """Between two thresholds; None where every gradient has its own."""
-        return 250.0 if self.every is None and self.agree == "gossip" else self.every
+        return PERIOD if self.every is None and self.agree == "gossip" else self.every
 
     @property
     def stages(self) -> Stages | None:
         """When thresholds are set."""
         if self.period is None:
             return None
-        return Stages(self.period, self.times, self.rounds if self.agree == "gossip" else 0)
+        rounds = (self.rounds or ROUNDS) if self.agree == "gossip" else 0
+        return Stages(self.period, self.times or TIMES, rounds)
 
     def kept_outliers(self, fraction: float) -> str:
         """What is wrong where this ``fraction`` of the samples are outliers; empty if nothing is.
