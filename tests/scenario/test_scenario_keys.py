@@ -350,7 +350,7 @@ def test_a_misspelt_key_is_refused_with_the_right_suggestion(
     place: tuple[int, tuple[Any, ...]], data: st.DataObject
 ):
     number, path = place
-    assume(len(path[-1]) > 2)  # of a misspelt k nothing is left, and tp is as near at as up
+    assume(len(path[-1]) > 3)  # of a misspelt k nothing is left; tp is as near at as up
     wrong = data.draw(st.sampled_from(sorted(misspellings(path[-1]))), label="misspelling")
     with pytest.raises(InputError) as caught:
         scenario_from_mapping(renamed(VALID[number], path, wrong))
