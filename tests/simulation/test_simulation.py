@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -340,8 +341,40 @@ def test_what_was_dropped_is_raised_once():
 
     with pytest.raises(KeyboardInterrupt):
         asks()
-    time.sleep(3 * SOON)
+    time.sleep(1.5 * SOON)
     interrupts.check()
+
+
+def test_a_signal_whose_interrupt_is_swallowed_comes_again():
+    """As where C clears what a method of Python has raised."""
+
+    def swallows():
+        with Interrupts():
+            with suppress(KeyboardInterrupt):
+                signal.raise_signal(signal.SIGINT)
+            for _ in range(6000):
+                time.sleep(0.01)
+
+    before = signal.getsignal(signal.SIGINT)
+    with pytest.raises(KeyboardInterrupt):
+        swallows()
+    assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_what_cleans_up_after_an_interrupt_is_left_alone():
+    done = []
+
+    def cleans_up():
+        with Interrupts():
+            try:
+                signal.raise_signal(signal.SIGINT)
+            finally:
+                time.sleep(2.5 * SOON)
+                done.append("clean")
+
+    with pytest.raises(KeyboardInterrupt):
+        cleans_up()
+    assert done == ["clean"]
 
 
 def test_other_errors_that_python_drops_are_reported_as_ever(monkeypatch):
