@@ -147,7 +147,8 @@ class Described:
             module = sys.modules.get(getattr(function, "__module__", None) or "")
             if module is None or module.__name__ == "__main__" or not module.__doc__:
                 continue
-            if any(thing is self.method for thing in vars(module).values()):
+            named = (thing.name for thing in vars(module).values() if isinstance(thing, Method))
+            if self.method.name in named:  # the same, or a copy that a worker was sent
                 return inspect.getdoc(module) or ""
         given = {"Step": step, "Constants": self.method.constants}
         said = {heading: inspect.getdoc(function) for heading, function in given.items()}

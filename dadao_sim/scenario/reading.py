@@ -90,6 +90,7 @@ def schema() -> dict[str, Any]:
 def _one_or_many(
     data: Any, origins: Origins, overrides: Sequence[str], folder: Path | None
 ) -> Scenario | Sweep:
+    _check_texts(overrides)
     replaced = any(override.partition("=")[0].strip() == SWEEP for override in overrides)
     if isinstance(data, Mapping) and data.get(SWEEP, ...) is None and not replaced:
         where = _origin((SWEEP,), origins)[1]
@@ -180,13 +181,17 @@ def _changed(
         raise InputError(
             f"{where}a scenario must be a mapping with {_required_keys()}, got {shown(data)}"
         )
-    texts = isinstance(overrides, list | tuple) and all(isinstance(o, str) for o in overrides)
-    if not texts:
-        raise InputError("overrides", f"a list of text is needed, not {overrides!r}")
+    _check_texts(overrides)
     for override in overrides:
         _check_key(data, override, folder)
         data = _overridden(data, origins, override)
     return data, origins
+
+
+def _check_texts(overrides: Any) -> None:
+    texts = isinstance(overrides, list | tuple) and all(isinstance(o, str) for o in overrides)
+    if not texts:
+        raise InputError("overrides", f"a list of text is needed, not {overrides!r}")
 
 
 def _validated(data: Mapping[str, Any], origins: Origins, folder: Path | None) -> Scenario:

@@ -2,7 +2,7 @@
 that it takes.
 """
 
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import numpy as np
 import pytest
@@ -459,7 +459,7 @@ def test_it_refuses_an_l2_term_without_samples():
     class Hidden(type(PYTHON)):
         l2 = 1.0
 
-    hidden = Hidden(**vars(PYTHON))
+    hidden = Hidden(**{field.name: getattr(PYTHON, field.name) for field in fields(PYTHON)})
     with pytest.raises(InputError, match=r"^adfs takes steps on single samples: .* has no samples"):
         ADFS.check_supported(hidden, lollipop())
 

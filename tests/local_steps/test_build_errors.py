@@ -17,7 +17,7 @@ SIZE = "must be 0 or of a size from 1e-100 to 1e+100"
 BELOW_2_TO_63 = f"must be at most {2**63 - 1}"
 MISTAKES = [
     ("l3", {}, "kind: unknown value 'l3'; did you mean 'l0'? (known: box, elastic_net,"),
-    ([], {}, "kind: must be text, got a list"),
+    ([], {}, "kind: must be text, got an empty list"),
     ("l1", {}, "strength: is missing"),
     ("l1", {"strength": None}, "strength: is missing"),
     ("l1", {"strength": 0.0}, "strength: must be above 0, got 0.0"),

@@ -26,6 +26,7 @@ from dadao_sim.scenario.reading import scenario_from_mapping
 from dadao_sim.simulation.interrupts import SOON, Interrupts
 from dadao_sim.simulation.study import Study
 
+QUICK = [name for name in GENERAL if name != "rapp"]  # a step of which is hundreds of rounds
 SCENARIO = {
     "name": "small",
     "seed": 3,
@@ -35,7 +36,7 @@ SCENARIO = {
         "data": {"kind": "synthetic", "dim": 4, "samples_per_node": 10, "condition_number": 10},
     },
     "network": {"graph": "random_geometric", "nodes": 8},
-    "algorithms": GENERAL,
+    "algorithms": QUICK,
     "stop": {"time": 60},
     "record": {"points": 20},
 }
