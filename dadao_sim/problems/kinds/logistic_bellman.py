@@ -366,9 +366,9 @@ class LogisticBellmanKind(ProblemKind):
         BeforeValidator(_named),
         OrByName(),
     ] = Field(
-        default=PARTITIONS["iid"](kind="iid"),
+        default_factory=lambda: PARTITIONS["iid"](kind="iid"),  # none is made at import
         description="of the transitions over the nodes, with their states as the targets; "
-        "by_state: sorted",
+        "by_state: sorted; iid if absent",
     )
 
     @model_validator(mode="after")
