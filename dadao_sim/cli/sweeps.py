@@ -76,10 +76,13 @@ def draw_sweep(
         raise InputError("--at", "a profile is over all cells", "leave it out")
     result = load_sweep(folder)
     style = look_of({"": result}, look)
+    check = partial(check_outputs, inputs=files_read(folder), overwrite=overwrite)
+    if path is not None:  # before the figure is made, which may take its time
+        check({"--out": (path, FIGURE)})
     with by_option(**OPTIONS), by_look_option():
         name, figure, found = _figure(result, options, quantity, style)
     path = path or folder / "figures" / f"{name}.{format}"
-    check_outputs({"--out": (path, FIGURE)}, inputs=files_read(folder), overwrite=overwrite)
+    check({"--out": (path, FIGURE)})
     save_figure(figure, path, overwrite=overwrite)
     if found is not None:
         print_exponents(found, result)

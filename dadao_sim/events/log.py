@@ -28,6 +28,7 @@ LOST = 7  # what was begun in row `start` will act no more, at the ends that it 
 ROUND = 8  # one step of a synchronous method, all nodes
 RESET = 9  # node i lost its state and starts again from zero
 RESENT = 10  # nodes i and j make an exchange of the coming round once more: a message was lost
+USES = (GOSSIP, SEND, RESENT)  # what is counted of an edge
 EXCHANGES = (GOSSIP, SEND, ARRIVE_I, ARRIVE_J, RESENT)  # what has an edge and two ends
 KIND_NAMES = (
     *("gradient", "gossip", "gradient_start", "gradient_end"),

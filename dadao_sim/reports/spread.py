@@ -14,11 +14,10 @@ from dadao_sim.algorithms.contract.rounds import RoundMethod
 from dadao_sim.compiled.threads import one_blas_thread
 from dadao_sim.errors import InputError, during
 from dadao_sim.events.clock import Clock
-from dadao_sim.events.log import GOSSIP, SEND, Events
+from dadao_sim.events.log import USES, Events
 from dadao_sim.reports.layout import Layout, network_layout
 from dadao_sim.results.names import label_called
 from dadao_sim.simulation.loop import Watch, play_to_the_end
-from dadao_sim.simulation.measures import Errors
 from dadao_sim.simulation.plan import Plan
 from dadao_sim.simulation.player import Player
 from dadao_sim.simulation.replay import make_player
@@ -131,7 +130,7 @@ class _Tapped:
     def window(self) -> Events:
         """The next one of the clock."""
         events = self.clock.window()
-        used = np.isin(events.kind, (GOSSIP, SEND))
+        used = np.isin(events.kind, USES)
         self.times.append(events.time[used])
         self.edges.append(events.edge[used])
         return events
@@ -141,8 +140,7 @@ class _Seen(Watch):
     """Beside the outcome, the estimates of all nodes at each sample, at most ``last`` of them."""
 
     def __init__(self, plan: Plan, last: int | None):
-        problem = plan.parts.problem.with_step(plan.tuning.prox_step)
-        super().__init__(Errors(problem, plan.x0), plan.limits)
+        super().__init__(plan.errors, plan.limits)
         self.unit, self.last = plan.unit, last
         self.times: list[float] = []
         self.estimates: list[NDArray[np.float64]] = []

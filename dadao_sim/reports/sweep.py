@@ -423,12 +423,18 @@ def profile(
 ) -> Profile:
     """The performance profile over the cells in which all algorithms were run, and their repeats. A
     run that did not get there has no ratio (inf), and where none did, none has; such problems count
-    all the same. InputError as `against`, and where the algorithms share no cell.
+    all the same, but for those that some run was not to get to. InputError as `against`, and where
+    the algorithms share no cell.
     """
     costs = chosen(result, accuracy, None)
     _check_quantity(result, costs, quantity)
     table = costs.pivot_table(
-        index=["cell", "repeat"], columns="algorithm", values=quantity, sort=False, dropna=False
+        index=["cell", "repeat"],
+        columns="algorithm",
+        values=quantity,
+        aggfunc="first",
+        sort=False,
+        dropna=False,
     ).dropna()
     if table.empty:
         raise InputError("sweep", "there is no cell in which all algorithms were run and tried")

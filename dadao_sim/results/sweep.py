@@ -47,6 +47,8 @@ if TYPE_CHECKING:
 
 SWEEP_FILE, COSTS, SUMMARY, CELLS = "sweep.json", "cells.parquet", "summary.csv", "cells"
 FAILED = "failed"
+MOST_EXACT = 2**53
+"""Whole numbers beyond are not all told apart as floating-point numbers."""
 _OF_A_CELL = ("values", "folder", "ground", "error")
 Value = int | float | bool | str
 
@@ -331,19 +333,24 @@ def _costs(
             tables[number] = costs_to_accuracy(result.curves, result.runs, *told)
             counted = has
     columns = [*COST_COLUMNS, *counted]
+    numbers = {key for key in keys if all(_is_a_number(cell.values[key]) for cell in cells)}
     joined = []
     for number, cell in enumerate(cells):
         table = tables[number][columns] if number in tables else _failed(columns)
         table = table.assign(reason=cell.error or "")
         for place, key in enumerate(keys):
-            table.insert(place, key, [cell.values[key]] * len(table))
+            value = cell.values[key]
+            table.insert(place, key, [value if key in numbers else str(value)] * len(table))
         joined.append(table)
     costs = pd.concat(joined, ignore_index=True)
-    for key in keys:
-        values = costs[key].tolist()
-        if not all(isinstance(v, int | float) and not isinstance(v, bool) for v in values):
-            costs[key] = [str(value) for value in values]
     return costs, methods, cells
+
+
+def _is_a_number(value: Value) -> bool:
+    """Whether it can stand among floating-point numbers and be told apart from all others."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    return isinstance(value, float) or abs(value) <= MOST_EXACT
 
 
 def _to_be_deleted(folder: Path, error: InputError) -> str:

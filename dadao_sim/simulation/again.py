@@ -10,7 +10,7 @@ from dadao_sim.algorithms.contract.rounds import RoundMethod
 from dadao_sim.compiled.threads import one_blas_thread
 from dadao_sim.errors import InputError, during, within
 from dadao_sim.events.files import event_table
-from dadao_sim.events.log import GOSSIP, RESENT, SEND, Events, concatenate
+from dadao_sim.events.log import USES, Events, concatenate
 from dadao_sim.problems import Problem
 from dadao_sim.results.names import label_called
 from dadao_sim.results.result import Result
@@ -19,7 +19,6 @@ from dadao_sim.simulation.identity import scenario_as_run
 from dadao_sim.simulation.limits import Limits
 from dadao_sim.simulation.loop import Watch, play_to_the_end
 from dadao_sim.simulation.measures import Errors
-from dadao_sim.simulation.metrics import ErrorsAndMetrics
 from dadao_sim.simulation.plan import Plan
 from dadao_sim.simulation.player import Player
 from dadao_sim.simulation.replay import make_player
@@ -95,7 +94,7 @@ class PlayedAgain:
             names: Any = [nodes] if one else nodes
             with within("nodes"):
                 rows = np.array([first.node(name) for name in names], dtype=int)
-        seen = _Seen(self._errors, self._plan.limits, rows)
+        seen = _Seen(self._plan.errors, self._plan.limits, rows)
         self._played(seen)
         points = np.concatenate(seen.kept)
         columns = {f"x{k}": points[:, k] for k in range(points.shape[1])}
@@ -113,7 +112,7 @@ class PlayedAgain:
         network, plan, log = self._plan.network, self._plan, self._log
         if plan.parts.problem.stages is not None:
             raise InputError("result", "a problem of stages keeps no counts of its edges")
-        used = np.isin(log.kind, (GOSSIP, SEND, RESENT))
+        used = np.isin(log.kind, USES)
         counts = np.bincount(log.edge[used], minlength=len(network.edges)).astype(float)
         if isinstance(plan.method, RoundMethod):
             counts /= plan.tuning.asked.messages_per_communication
@@ -161,22 +160,17 @@ class PlayedAgain:
         again are not those of the result.
         """
         if self._given_again:
-            self._played(Watch(self._errors, self._plan.limits))
+            self._played(Watch(self._plan.errors, self._plan.limits))
         source = self._study.taken(self.key).source
         windows = [source.window()]
         while sum(map(len, windows)) < self.count:
             windows.append(source.window())
         return concatenate(windows)[: self.count]
 
-    @property
-    def _errors(self) -> Errors:
-        problem = self._plan.parts.problem.with_step(self._plan.tuning.prox_step)
-        return ErrorsAndMetrics(problem, self._plan.x0, self._plan.metrics)
-
     def _counts_of_rounds(self, resent: float) -> np.ndarray:
         """Activations of each edge by the rounds, those that were ``resent`` left out."""
         plan = self._plan
-        player = self._played(Watch(self._errors, plan.limits))
+        player = self._played(Watch(self._plan.errors, plan.limits))
         assert isinstance(player, RoundPlayer)
         graphs = plan.network.graphs
         members = getattr(plan.network, "members", (np.arange(len(plan.network.edges)),))

@@ -3,6 +3,7 @@ rows that will leave its tables.
 """
 
 import os
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
@@ -32,11 +33,14 @@ Studied = tuple[Cell, Study]
 
 
 class Found:
-    """Results that lie in some folders, by the digest of what their runs depend on."""
+    """Results that lie in some folders, ``but`` one, by the digest of what their runs depend on."""
 
-    def __init__(self, places: Iterable[Path]):
+    def __init__(self, places: Iterable[Path], but: Path | None = None):
         self._by_ground: dict[str, list[Path]] = defaultdict(list)
-        for folder in dict.fromkeys(path.resolve() for path in _within(places)):
+        folders = dict.fromkeys(path.resolve() for path in _within(places))
+        if but is not None:
+            folders.pop(but.resolve(), None)
+        for folder in folders:
             with suppress(OSError):  # of another user
                 for place, ground in grounds_in(folder):
                     self.add(place, ground)
@@ -49,14 +53,16 @@ class Found:
         return bool(self._by_ground)
 
     def adopt(self, kept: Kept) -> Iterator[tuple[Path, int]]:
-        """Let what is kept have the runs that were made before: from where, and how many. A damaged
-        result has none.
+        """Let what is kept have the runs that were made before: from where, and how many. Of a
+        damaged result those that come before the damage.
         """
         for folder in self._by_ground.get(kept.study.ground, ()):
             if not kept.todo:
                 return
+            had = len(kept.runs)
             with suppress(InputError):
-                yield folder, kept.adopt(load_result(folder))
+                kept.adopt(load_result(folder))
+            yield folder, len(kept.runs) - had
 
 
 def without_results(folders: Iterable[Path]) -> list[Path]:
@@ -121,6 +127,11 @@ def set_aside(place: Path) -> Path:
     aside = aside_of(place)
     place.rename(aside)
     return aside
+
+
+def is_aside(path: Path) -> bool:
+    """Whether it is the folder of a cell that was set aside."""
+    return re.search(r"\.damaged(-\d+)?$", path.name) is not None
 
 
 def aside_of(place: Path) -> Path:

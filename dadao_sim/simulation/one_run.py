@@ -12,7 +12,6 @@ from dadao_sim.results.columns import CURVE_COLUMNS
 from dadao_sim.results.result import FinishedRun, RunKey
 from dadao_sim.simulation.identity import asked_of
 from dadao_sim.simulation.loop import OUT_OF_TIME, run
-from dadao_sim.simulation.metrics import ErrorsAndMetrics
 from dadao_sim.simulation.plan import Plan, constants_of
 from dadao_sim.simulation.replay import make_player
 
@@ -42,9 +41,7 @@ def _played(plan: Plan, tick: Tick | None) -> FinishedRun:
             tick(plan.key, min(now / plan.horizon, 0.999), accuracy)
 
     begun = time.perf_counter()
-    problem = parts.problem.with_step(plan.tuning.prox_step)
-    errors = ErrorsAndMetrics(problem, plan.x0, plan.metrics)
-    outcome = run(player, plan.source, errors, plan.limits, plan.sample_times(), heard)
+    outcome = run(player, plan.source, plan.errors, plan.limits, plan.sample_times(), heard)
     seconds = time.perf_counter() - begun
     if plan.log is not None and outcome.reason == OUT_OF_TIME:
         outcome.reason = OUT_OF_TIME if plan.horizon < plan.log.time[-1] else "end of the log"

@@ -39,6 +39,7 @@ from dadao_sim.scenario.model import AlgorithmSpec, RecordSpec, Scenario, StartS
 from dadao_sim.simulation.counts import shares
 from dadao_sim.simulation.limits import Limits
 from dadao_sim.simulation.loop import next_window
+from dadao_sim.simulation.metrics import ErrorsAndMetrics
 from dadao_sim.simulation.parts import Parts
 from dadao_sim.simulation.replay import playable
 from dadao_sim.simulation.sampling import sample_times
@@ -107,6 +108,12 @@ class Plan:
     def x0(self) -> np.ndarray:
         """Where the nodes start, (n, d)."""
         return self.method.starts_at(self.parts.problem, self.parts.x0)
+
+    @property
+    def errors(self) -> ErrorsAndMetrics:
+        """What is measured at a sample: the errors of every run, and ``metrics``."""
+        problem = self.parts.problem.with_step(self.tuning.prox_step)
+        return ErrorsAndMetrics(problem, self.x0, self.metrics)
 
     @cached_property
     def source(self) -> Source:

@@ -13,7 +13,7 @@ from dadao_sim.errors import InputError, within
 from dadao_sim.files import as_path, check_folder_of
 from dadao_sim.memory import NoRoom
 from dadao_sim.results.folder import discard, is_empty, is_whole, manifest_of, tidy
-from dadao_sim.results.lock import FolderLock
+from dadao_sim.results.lock import FolderLock, check_unlocked
 from dadao_sim.results.result import FinishedRun, RunKey
 from dadao_sim.results.sweep import (
     CELLS,
@@ -33,6 +33,7 @@ from dadao_sim.simulation.earlier import (
     Found,
     check_inputs,
     damage,
+    is_aside,
     leaving,
     place_of,
     set_aside,
@@ -89,6 +90,8 @@ def sweep(
     if resume and overwrite:
         raise InputError("resume and overwrite exclude each other")
     others_of = _folders("reuse", reuse)
+    if overwrite and folder.resolve() in [other.resolve() for other in others_of]:
+        raise InputError("reuse", f"{folder} is to be overwritten", "leave one of the two out")
     check_sweep_folder(folder, resume=resume, overwrite=overwrite)
     _require_room(((one.cell, one.study) for one in remaining(grid, folder, overwrite)), jobs)
     with FolderLock(folder):
@@ -96,7 +99,7 @@ def sweep(
         begin_sweep(folder, grid.name, grid.keys)
         if others is None and jobs > 1:
             others = partial(elsewhere, jobs=jobs)
-        found = Found([] if overwrite else [folder.parent, *others_of])
+        found = Found(others_of, but=folder) if overwrite else Found([folder.parent, *others_of])
         runs = sum(len(cell.scenario.algorithms) * cell.scenario.repeats for cell in grid.cells)
         with Progress(grid.name, runs) if progress else nullcontext() as bar:
             ticks = [] if tick is None else [tick]
@@ -112,8 +115,10 @@ def sweep(
         if overwrite:
             kept = {cell.folder for cell in cells}
             for path in sorted((folder / CELLS).glob("*")):
-                if path not in kept and manifest_of(path) is not None:
-                    discard(path)
+                if path in kept or is_aside(path) or manifest_of(path) is None:
+                    continue
+                check_unlocked(path)
+                discard(path)
     return replace(load_sweep(folder), account=playing.account)
 
 
@@ -260,7 +265,7 @@ class _Playing:
     ):
         self.grid, self.folder, self.found, self.overwrite = grid, folder, found, overwrite
         self.ticks = ticks
-        self.errors: dict[int, str] = {}
+        self.errors: dict[int, tuple[int, str]] = {}  # the first of each, in the order of its runs
         self.places: dict[int, tuple[Path, str]] = {}
         self.begun: dict[int, _Begun] = {}
         self.tasks: dict[str, tuple[int, RunKey]] = {}
@@ -280,7 +285,7 @@ class _Playing:
             for begun in self.begun.values():
                 begun.held.close()
         return [
-            CellResult(cell.values, *self.places[number], self.errors.get(number))
+            CellResult(cell.values, *self.places[number], self.errors.get(number, (0, None))[1])
             for number, cell in enumerate(self.grid.cells)
         ]
 
@@ -301,7 +306,8 @@ class _Playing:
         begun, cell = self.begun[number], self.grid.cells[number]
         begun.waiting.discard(key)
         if isinstance(answer, InputError):
-            self.errors.setdefault(number, str(answer))
+            error = begun.kept.study.keys.index(key), str(answer)
+            self.errors[number] = min(error, self.errors.get(number, error))
         else:
             begun.kept.add(answer)
             self._heard(cell, key, 1.0, float(answer.curves["accuracy"].iloc[-1]))
@@ -368,7 +374,7 @@ class _Playing:
                     study.require_room()
                     study.check()
                 except InputError as error:
-                    self.errors[number] = str(error)
+                    self.errors[number] = -1, str(error)
                     return None
                 kept.begin()
                 self.account.before += len(kept.runs)

@@ -11,6 +11,7 @@ import dadao_sim.simulation.simulate as simulate_module
 import dadao_sim.simulation.sweep as sweep_module
 from dadao_sim.errors import WorkerKilled
 from dadao_sim.files import file_digest
+from dadao_sim.reports.sweep import numbered, profile
 from dadao_sim.results.sweep import load_sweep
 
 ONE = {
@@ -201,6 +202,79 @@ def test_a_damaged_cell_does_not_hinder_that_all_is_made_anew(dadao_sim, written
     code, out, _ = dadao_sim(*asked, "--overwrite")
     assert (code, ending_of(out)) == (0, "; 2 runs were made")
     assert f"out/cells/{cell.name} is damaged (manifest.json is missing or damaged)" in out
+
+
+def test_what_was_set_aside_is_never_removed(dadao_sim, written, tmp_path):
+    asked = ("run", written(sweep=OF_NUMBERS), "--out", "out")
+    dadao_sim(*asked)
+    cell = min((tmp_path / "out" / "cells").iterdir())
+    (cell / "curves.parquet").write_bytes(b"edited")  # its manifest is readable
+    dadao_sim(*asked, "--resume")
+    aside = cell.with_name(f"{cell.name}.damaged")
+    kept = files_of(aside)
+    dadao_sim("run", written(sweep={"network.nodes": [5]}), "--out", "out", "--overwrite")
+    assert files_of(aside) == kept
+    assert not cell.exists(), "it was whole, and is asked for no longer"
+
+
+def test_what_is_reused_is_taken_though_all_is_overwritten(dadao_sim, written, tmp_path):
+    asked = ("run", written(sweep=OF_NUMBERS))
+    dadao_sim(*asked, "--out", "elsewhere/one")
+    dadao_sim(*asked, "--out", "out")
+    anew = (*asked, "--out", "out", "--overwrite", "--json")
+    code, out, _ = dadao_sim(*anew, "--reuse", "elsewhere")
+    assert json.loads(out)["runs"] == {"made": 0, "before": 0, "shared": 0, "taken": 2}
+    code, out, _ = dadao_sim(*anew, "--reuse", ".")
+    assert json.loads(out)["runs"] == {"made": 2, "before": 0, "shared": 0, "taken": 0}
+    code, _, err = dadao_sim(*asked, "--out", "out", "--overwrite", "--reuse", "out")
+    said = "dadao-sim: --reuse: out is to be overwritten; leave one of the two out\n"
+    assert (code, err) == (2, said)
+
+
+@pytest.mark.parametrize("seeds", [[2**53, 2**53 + 1], [2**63, 1], [2**64, 1]], ids=str)
+def test_large_numbers_are_told_apart(dadao_sim, written, tmp_path, seeds):
+    code, _, err = dadao_sim("run", written(sweep={"seed": seeds}), "--out", "out")
+    assert (code, err) == (0, "")
+    result = load_sweep(tmp_path / "out")
+    assert [cell.values["seed"] for cell in result.cells] == seeds
+    assert list(dict.fromkeys(result.costs["seed"])) == list(map(str, seeds))
+    assert sorted(set(numbered(result, result.costs)["cell"])) == [0, 1]
+    assert profile(result).problems == 2
+    code, out, _ = dadao_sim("run", written(sweep={"seed": seeds}), "--out", "out", "--resume")
+    assert ending_of(out) == ", complete before: nothing was left to run"
+
+
+BREAKS = """
+import time
+
+from dadao_sim.metrics import Metric
+
+def breaks(problem, X):
+    if X.any():
+        time.sleep(1.0 if abs(X).max() < 1e-3 else 0.0)
+        raise ValueError("no number")
+    return 0.0
+
+BROKEN = Metric("broken", "Broken", breaks)
+"""
+
+
+@pytest.mark.usefixtures("own_plugins")
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_the_reason_of_a_cell_is_that_of_its_first_run(dadao_sim, written, tmp_path, jobs):
+    """Whichever fails first: the second algorithm does long before the first one."""
+    (tmp_path / "broken.py").write_text(BREAKS)
+    slow = {"name": "dgd", "label": "slow", "parameters": {"step": 1e-9}}
+    file = written(
+        algorithms=[slow, "dadao"],
+        plugins=["broken.py"],
+        record={"metrics": ["broken"]},
+        sweep={"network.nodes": [3]},
+    )
+    code, out, err = dadao_sim("run", file, "--out", "out", "--jobs", jobs)
+    assert (code, err) == (1, ""), out
+    (cell,) = load_sweep(tmp_path / "out").cells
+    assert cell.error.startswith("slow, repeat 0, ")
 
 
 def test_runs_of_an_unfinished_cell_that_are_damaged_are_made_again(written, tmp_path):

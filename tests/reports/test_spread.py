@@ -83,3 +83,16 @@ def test_what_cannot_be_watched_is_one_line(keys, message):
     keys = {"algorithm": "randomised_gossip", **keys}
     with pytest.raises(InputError, match=message):
         spread(Study(SCENARIO), keys.pop("algorithm"), **keys)
+
+
+def test_a_run_that_waits_for_a_metric_is_the_one_that_is_watched():
+    scenario = {
+        **SCENARIO,
+        "record": {"points": 20, "spacing": "linear", "metrics": ["objective"]},
+        "stop": {"time": 40, "until": {"objective": 1e3}},
+    }
+    result = simulate(scenario)
+    assert set(result.runs["reason"]) == {"until objective 1000"}
+    seen = spread(Study(scenario), "randomised_gossip", frames=21)
+    end = result.runs.query("algorithm == 'randomised_gossip' and repeat == 0").iloc[0]
+    assert seen.times[-1] == end["time"]
