@@ -46,9 +46,7 @@ AGREEMENT = 1e-3  # of what both say, and of what is known of the mean, relative
 FORGOTTEN = 1e-10  # a point whose weight is below it has no say
 CLOSE = 0.01  # above the drift's exponent, relative, where a parabola may begin
 ACCURACY = 1e-8  # of the energies, relative
-ENOUGH = (
-    1e-5  # what they may have instead where rounding ends it: the parabolas tell if that counts
-)
+ENOUGH = 1e-5  # what they may have where rounding ends it: the parabolas tell if that counts
 MOST_STEPS = 60  # until they are known
 
 
