@@ -43,10 +43,11 @@ DOORS = (
     *(f"dadao_sim.engine.{table}" for table in ("node", "oracles", "operators")),
     "dadao_sim.algorithms.contract.method.AsynchronousMethod",
 )
+BEHIND_DOORS = tuple(f"{door}." for door in DOORS)
 
 
 @cache
-def compiled_sources(package: Path = PACKAGE) -> tuple[Path, ...]:
+def compiled_sources(package: Path) -> tuple[Path, ...]:
     """The files below ``package`` that compiled code can come from, sorted.
 
     Those that import the compiler or the tables of verbs, and whatever they import in turn: a
@@ -55,7 +56,7 @@ def compiled_sources(package: Path = PACKAGE) -> tuple[Path, ...]:
     return tuple(
         sources(
             lambda module, imports: any(
-                name == door or name.startswith(f"{door}.") for name in imports for door in DOORS
+                name in DOORS or name.startswith(BEHIND_DOORS) for name in imports
             ),
             package,
         )
@@ -78,7 +79,7 @@ def cache_folder() -> Path | None:
     else in a folder for temporary files that belongs to the user alone. None where there is none of
     these, or the sources cannot be read as files.
     """
-    if not compiled_sources():
+    if not compiled_sources(PACKAGE):
         return None
     name = source_digest()
     for root in _roots():
@@ -230,7 +231,7 @@ def is_ours(function: Callable[..., Any]) -> bool:
 
 @cache
 def _compiled_files() -> frozenset[str]:
-    return frozenset(map(str, compiled_sources()))
+    return frozenset(map(str, compiled_sources(PACKAGE)))
 
 
 def _are_ours(types: Iterable[Any]) -> bool:
@@ -256,7 +257,7 @@ def _are_as_imported() -> bool:
     """
     changed = "st_mtime" if os.name == "nt" else "st_ctime"  # a copied file has an old st_mtime
     try:
-        last = max(getattr(path.stat(), changed) for path in compiled_sources())
+        last = max(getattr(path.stat(), changed) for path in compiled_sources(PACKAGE))
     except OSError:
         return False
     return last <= dadao_sim.IMPORTED_AT

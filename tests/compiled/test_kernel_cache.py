@@ -69,7 +69,7 @@ def test_every_function_that_is_compiled_lies_in_a_file_of_the_digest():
     for module in pkgutil.walk_packages(dadao_sim.__path__, "dadao_sim."):
         if ".learned" not in module.name and ".learning" not in module.name:
             importlib.import_module(module.name)
-    covered = {str(path) for path in compiled_sources()}
+    covered = {str(path) for path in compiled_sources(PACKAGE)}
     functions = [
         getattr(implementation, "py_func", implementation)
         for table in (node, oracles, operators, losses)
