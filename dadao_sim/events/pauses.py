@@ -10,19 +10,16 @@ from dadao_sim.events.log import Events
 
 @dataclass
 class PausedClock:
-    """``clock``, with ``times`` pauses of ``length``, each after ``every`` more units of its time.
-
-    What happens at the very end of these units is before the pause.
+    """``clock``, with a pause of ``length`` at each of ``at`` (k,), in its own time; what happens
+    at that very time is before the pause.
     """
 
     clock: Clock
-    every: float
-    times: int
+    at: np.ndarray
     length: float
 
     def window(self) -> Events:
         """The next events, each later by the pauses before it."""
         events = self.clock.window()
-        ends = self.every * np.arange(1, self.times + 1)
-        pauses = np.searchsorted(ends, events.time, side="left")
+        pauses = np.searchsorted(self.at, events.time, side="left")
         return replace(events, time=events.time + self.length * pauses)

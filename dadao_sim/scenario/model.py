@@ -203,20 +203,28 @@ Algorithm = Annotated[
 class StartSpec(StrictModel):
     """x0 of every node."""
 
-    kind: Literal["zeros", "normal"] = Field(
-        default="zeros", description="zeros, or drawn at each node"
+    kind: Literal["zeros", "normal", "states"] = Field(
+        default="zeros", description="zeros, drawn at each node, or what an earlier run ended with"
     )
     scale: Positive = Field(
         default=1.0, description="standard deviation of each coordinate of normal"
     )
     shared: bool = Field(default=False, description="one draw of normal for all nodes")
+    file: FilePath | None = Field(
+        default=None,
+        description="of states: final_states/LABEL-rREPEAT.npz of a result, or one of numpy.savez, "
+        "relative to the scenario file; of every repeat",
+    )
+    block: Text = Field(default="x", description="in the file, the start of each node (n, d)")
 
     @model_validator(mode="after")
-    def _scale_is_of_normal(self) -> "StartSpec":
-        if self.kind == "zeros" and self.scale != 1.0:
-            raise misuse("only kind normal has it, and kind is zeros", "scale")
-        if self.kind == "zeros" and self.shared:
-            raise misuse("only kind normal has it, and kind is zeros", "shared")
+    def _no_option_is_idle(self) -> "StartSpec":
+        if self.kind == "states" and self.file is None:
+            raise misuse("is missing: which states?", "file")
+        of_kinds = {"scale": "normal", "shared": "normal", "file": "states", "block": "states"}
+        for name, kind in of_kinds.items():
+            if kind != self.kind and getattr(self, name) != type(self).model_fields[name].default:
+                raise misuse(f"only kind {kind} has it, and kind is {self.kind}", name)
         return self
 
 

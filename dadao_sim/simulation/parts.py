@@ -3,9 +3,11 @@
 import math
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 
 import numpy as np
 
+from dadao_sim.archives import StoredState
 from dadao_sim.errors import InputError, users_code, within
 from dadao_sim.events.world.physics import Physics, make_physics
 from dadao_sim.local_steps.local_step import LocalStep
@@ -16,7 +18,7 @@ from dadao_sim.networks.section import build_network
 from dadao_sim.problems import Problem, build_problem
 from dadao_sim.problems.conditions import Conditions, conditions
 from dadao_sim.randomness import stream
-from dadao_sim.scenario.model import Scenario
+from dadao_sim.scenario.model import Scenario, StartSpec
 
 
 @dataclass(frozen=True)
@@ -71,10 +73,8 @@ def build_parts(
                 "local_step: the problem has one of its own; leave that of the scenario out"
             )
         problem = problem.with_local_step(local_step)
-    x0 = np.zeros((problem.nodes, problem.dimension))
-    if scenario.start.kind == "normal":
-        drawn = rng("start").standard_normal(x0[:1].shape if scenario.start.shared else x0.shape)
-        x0 += scenario.start.scale * drawn
+    with within("start"):
+        x0 = start_of(scenario.start, (problem.nodes, problem.dimension), rng("start"))
     problem.require_start(x0)
     world = None
     if scenario.world is not None:
@@ -86,3 +86,23 @@ def build_parts(
                 end=stop.time or math.inf,
             )
     return Parts(problem, network, x0, world)
+
+
+def start_of(start: StartSpec, shape: tuple[int, int], rng: np.random.Generator) -> np.ndarray:
+    """x0 of every node, of ``shape`` (n, d). InputError for states that are not of that shape."""
+    if start.file is None:
+        x0 = np.zeros(shape)
+        if start.kind == "normal":
+            x0 += start.scale * rng.standard_normal((1, shape[1]) if start.shared else shape)
+        return x0
+    with within("file"):
+        states = StoredState(Path(start.file))
+        if start.block not in states:
+            known = f"its blocks are {', '.join(states)}"
+            raise InputError(f"{start.file} has no block {start.block!r}; {known}")
+        x0 = states[start.block]
+        if x0.shape != shape or not np.isfinite(x0).all():
+            wrong = "is not finite" if x0.shape == shape else f"is {x0.shape}"
+            right = f"{shape} finite numbers are needed"
+            raise InputError(f"block {start.block} of {start.file} {wrong}; {right}")
+    return x0

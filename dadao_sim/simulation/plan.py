@@ -406,7 +406,7 @@ def make_clock(plan: Plan) -> Clock:
             )
     clock = clock_of_the_paper(plan.tuning, plan.network, seed)
     stages = plan.parts.problem.stages
-    return clock if stages is None else PausedClock(clock, *stages)
+    return clock if stages is None else PausedClock(clock, stages.ends, stages.rounds)
 
 
 def clock_of_the_paper(

@@ -68,7 +68,9 @@ class StagedPlayer(Player):
 
     def begin(self, events: Events) -> None:
         """See :meth:`Player.begin`."""
-        self.inner.begin(self._parts(events)[0].events)
+        first = self._parts(events)[0]
+        if first.stage == self.stage:  # else the problem is not posed yet
+            self.inner.begin(first.events)
 
     def play_until(self, events: Events, first: int, stop: int, limits: Limits) -> tuple[int, str]:
         """See :meth:`Player.play_until`."""
@@ -93,22 +95,17 @@ class StagedPlayer(Player):
 
     def observe(self, t: float, out: np.ndarray) -> None:
         """See :meth:`Player.observe`; in a pause what was held at its beginning."""
-        now = t - self._begun(self.stage)
-        is_last = self.stage == self.stages.times
-        self.inner.observe(now if is_last else min(now, self.stages.every), out)
+        now = t - self.stages.begun(self.stage)
+        self.inner.observe(min(now, self.stages.lasts(self.stage)), out)
 
     def warm_up(self) -> None:
         """See :meth:`Player.warm_up`."""
         self.inner.warm_up()
 
-    def _begun(self, stage: int) -> float:
-        """When a stage begins."""
-        return stage * (self.stages.every + self.stages.rounds)
-
     def _go_on(self) -> None:
         """Into the next stage."""
         X = np.empty(self.shape)
-        self.inner.observe(self.stages.every, X)
+        self.inner.observe(self.stages.lasts(self.stage), X)
         self.before = self.tally
 
         def agree(values: Sequence[np.ndarray], q: float) -> np.ndarray:
@@ -126,20 +123,18 @@ class StagedPlayer(Player):
         return self._window[1]
 
     def _cut(self, events: Events) -> Sequence[Part]:
-        every, times, rounds = self.stages
+        stages = self.stages
         # In the middle of a pause, lest rounding puts an event into the wrong stage.
-        ends = np.array([self._begun(k) - rounds / 2 for k in range(1, times + 1)])
+        ends = stages.ends + stages.rounds * (np.arange(stages.times) + 0.5)
         bounds = [0, *np.searchsorted(events.time, ends, side="right").tolist(), len(events)]
         parts = []
         for stage, (first, stop) in enumerate(pairwise(bounds)):
             if first == stop:
                 continue
             rows = events[first:stop]
-            time = rows.time - self._begun(stage)
+            time = rows.time - stages.begun(stage)
             rounding = ROUNDING * rows.time
-            outside = time < -rounding
-            if stage < times:
-                outside |= time > every + rounding
+            outside = (time < -rounding) | (time > stages.lasts(stage) + rounding)
             if outside.any():
                 raise _in_a_pause(rows.time[outside.argmax()])
             parts.append(Part(stage, first, stop, replace(rows, time=np.maximum(time, 0.0))))

@@ -253,6 +253,7 @@ VARIANTS: list[dict[str, Any]] = [
     {"problem": {"kind": "rate_distortion", **RATES}},
     {"problem": {"kind": "rate_distortion_perception", **RATES, "perception": PERCEPTION}},
     {"problem": PHASES},
+    {"start": {"kind": "states", "file": "a.npz", "block": "x"}},
     {"problem": PHASES, "algorithms": [{"name": "gradient_tracking", "trim": TRIM}]},
     *({"local_step": {"prox": term}} for term in TERMS),
     {"local_step": {"learned": {"network": "laplacian", "strength": 2}}},

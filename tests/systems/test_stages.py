@@ -89,7 +89,9 @@ def test_values_of_0_are_a_quantile_too():
 
 def test_a_paused_clock_is_the_clock_later():
     plain = RoundClock(np.random.SeedSequence(1)).window()
-    paused = PausedClock(RoundClock(np.random.SeedSequence(1)), 250, 2, 150).window()
+    paused = PausedClock(
+        RoundClock(np.random.SeedSequence(1)), np.array([250.0, 500.0]), 150
+    ).window()
     assert_array_equal(paused.mark, plain.mark)
     late = paused.time - plain.time
     assert_array_equal(late, np.repeat([0, 150, 300], [250, 250, len(plain) - 500]))
@@ -98,7 +100,7 @@ def test_a_paused_clock_is_the_clock_later():
 def test_nothing_happens_in_a_pause():
     rates = np.ones(8), np.ones(EDGES)
     clock = PoissonClock(*rates, RING.edges, np.random.SeedSequence(1))
-    time = PausedClock(clock, 0.7, 3, 2.0).window().time
+    time = PausedClock(clock, np.array([0.7, 1.4, 2.1]), 2.0).window().time
     assert (np.diff(time) >= 0).all()
     for k in range(3):
         begun = 2.7 * k + 0.7
@@ -156,6 +158,23 @@ def test_agreements_pauses_and_preparations_are_counted():
         assert row["floats_sent"] == 2 * EDGES * (rounds * 8 + 15 * stages)
         assert row["bytes_sent"] == 8 * row["floats_sent"]
     assert len(set(curves.loc[20:35, "mean_squared_distance"])) == 1
+
+
+@pytest.mark.parametrize("name", ["pg_extra", "ad_psgd"])
+def test_a_problem_may_be_posed_from_the_start_only(name):
+    """A first agreement before all else: stage 0 lasts no time, and nothing is computed in it."""
+    asked = scenario(name)
+    asked["problem"] = {**asked["problem"], "loss": "signs"}
+    curves = simulate(asked).curves.set_index("time")
+    still = curves.loc[:15]
+    assert (still[["gradients", "communications"]] == 0).all(axis=None)
+    assert len(set(still["mean_squared_distance"])) == 1
+    assert len(set(curves.loc[35:50, "mean_squared_distance"])) == 1  # the second agreement
+    if name == "pg_extra":
+        for time, rounds, stages in ((16, 1, 1), (35, 20, 1), (51, 21, 2), (100, 70, 2)):
+            row = curves.loc[time]
+            assert row["gradients"] == 8 * rounds
+            assert row["communications"] == EDGES * (rounds + 15 * stages)
 
 
 def test_a_local_threshold_costs_nothing_and_takes_no_time():

@@ -30,6 +30,7 @@ from dadao_sim.events.asked import PoissonRates
 from dadao_sim.given import reals
 from dadao_sim.networks.convert import as_network
 from dadao_sim.problems.kinds.averaging import AveragingProblem
+from dadao_sim.problems.kinds.problem import CONVEX
 from dadao_sim.strict import suggestion
 
 if TYPE_CHECKING:
@@ -313,10 +314,10 @@ class Method(ABC):
 
     def is_experimental(self, problem: "Problem", options: Options = NO_OPTIONS) -> bool:
         """Whether no theorem covers the method on ``problem``: on account of what it is, of its
-        local step, of the set of constants, or of a lookahead.
+        local step, of the set of constants, of a lookahead, or because it is solved as another one.
         """
         step = problem.local_step
-        if options.lookahead is not None:
+        if options.lookahead is not None or problem.posed_class != problem.problem_class:
             return True
         if options.constants != PAPER or self.solves[what_is_solved(problem)] == "experimental":
             return True
@@ -525,7 +526,8 @@ def at_optimum(problem: "Problem") -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 def what_is_solved(problem: "Problem") -> str:
     """Which key of ``Method.solves`` the problem is for."""
-    return "convex" if problem.is_convex else problem.problem_class
+    posed = problem.posed_class
+    return "convex" if posed in CONVEX else posed
 
 
 def _same_function(one: Callable[..., Any], other: Callable[..., Any]) -> bool:

@@ -2,6 +2,7 @@
 
     intensity: f_i(x) = (1/4m) sum_k w_k (<a_k, x>^2 - y_k^2)^2
     amplitude: f_i(x) = (1/2m) sum_k w_k (|<a_k, x>| - y_k)^2
+    signs:     f_i(x) = (1/2m) sum_k w_k (<a_k, x> - s_k y_k)^2, the same but for signs that stay
 
 with the weights w_k in {0, 1}, and m all samples of the node, kept or not. Scalar loops, as in
 ``linear_model``.
@@ -20,15 +21,17 @@ class MagnitudeModel(NamedTuple):
     """The rows of all nodes, one node after the other, and which of them are ``kept``.
 
     ``A`` (N, d), ``y`` (N,); node i holds the rows from ``offsets[i]`` to before ``offsets[i + 1]``
-    (int64, (n + 1,)). ``squared`` is whether intensities are compared. With a ``quantile`` above 0
-    every gradient leaves out, beside the samples that are not kept, those of the node whose
-    residual is more than ``multiple`` times that quantile of the node's residuals.
+    (int64, (n + 1,)). ``signs`` (N,) are the s_k, 0 where that of <a, x> is taken. ``squared`` is
+    whether intensities are compared. With a ``quantile`` above 0 every gradient leaves out, beside
+    the samples that are not kept, those of the node whose residual is more than ``multiple`` times
+    that quantile of the node's residuals.
     """
 
     A: np.ndarray
     y: np.ndarray
     offsets: np.ndarray
     kept: np.ndarray
+    signs: np.ndarray
     squared: bool
     quantile: float
     multiple: float
@@ -36,9 +39,14 @@ class MagnitudeModel(NamedTuple):
 
 @kernel
 def residual(model, row, z):
-    """z^2 - y^2, or |z| - y."""
+    """z^2 - y^2, or z - s y."""
     y = model.y[row]
-    return z * z - y * y if model.squared else abs(z) - y
+    if model.squared:
+        return z * z - y * y
+    sign = model.signs[row]
+    if sign == 0.0:
+        sign = 1.0 if z >= 0.0 else -1.0
+    return z - sign * y
 
 
 @kernel
@@ -60,7 +68,7 @@ def largest_kept(model, i, x):
 
 @kernel
 def magnitude_gradient(model, i, x, mark, out):
-    """(1/m) sum_k w_k (z^2 - y^2) z a, or (1/m) sum_k w_k (z - y sign z) a, with z = <a, x>."""
+    """(1/m) sum_k w_k (z^2 - y^2) z a, or (1/m) sum_k w_k (z - s y) a, with z = <a, x>."""
     first, last = model.offsets[i], model.offsets[i + 1]
     largest = largest_kept(model, i, x)
     for j in range(x.shape[0]):
@@ -72,8 +80,11 @@ def magnitude_gradient(model, i, x, mark, out):
         r = residual(model, row, z)
         if abs(r) > largest:
             continue
-        sign = 1.0 if z > 0.0 else -1.0 if z < 0.0 else 0.0
-        weight = r * (z if model.squared else sign) / (last - first)
+        if model.squared:
+            r *= z
+        elif z == 0.0 and model.signs[row] == 0.0:  # no sign, and no slope
+            continue
+        weight = r / (last - first)
         for j in range(x.shape[0]):
             out[j] += weight * model.A[row, j]
 

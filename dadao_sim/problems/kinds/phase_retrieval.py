@@ -2,7 +2,8 @@
 
 The signal is known up to its sign, which is one for the whole network: x* and -x* are the
 solutions. Trimming leaves out samples with large residuals; with ``Trim.every`` the problem is one
-of stages: a threshold is set, a method goes on with the samples that are kept, and so on.
+of stages: a threshold is set, a method goes on with the samples that are kept, and so on. With
+fixed signs the loss of a stage is least squares.
 """
 
 from collections.abc import Sequence
@@ -11,9 +12,10 @@ from functools import cached_property
 from typing import ClassVar, Literal
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 from pydantic import Field, model_validator
 
+from dadao_sim.compiled.threads import one_blas_thread
 from dadao_sim.errors import InputError
 from dadao_sim.memory import Need, inside
 from dadao_sim.problems.data.arrays import FloatArray, IntArray, offsets_of, stacked, where_in
@@ -23,14 +25,16 @@ from dadao_sim.problems.kinds.kind import ProblemKind
 from dadao_sim.problems.kinds.magnitude_model import MagnitudeModel
 from dadao_sim.problems.kinds.problem import Problem, ProblemClass, finite_point
 from dadao_sim.problems.kinds.stages import Agree, Stages
-from dadao_sim.problems.kinds.trim import Trim
+from dadao_sim.problems.kinds.trim import PERIOD, TIMES, Trim
 from dadao_sim.strict import misuse
 
-Loss = Literal["intensity", "amplitude"]
+Loss = Literal["intensity", "amplitude", "signs"]
 INTENSITY_STEP, AMPLITUDE_STEP = 0.05, 0.3
 """Of gradient tracking, in units that make both independent of the scales of A and x."""
 GAUSSIAN_MEDIAN = 0.6745
 """Median of |N(0, 1)|."""
+KEPT_SIGNS = Stages(PERIOD, TIMES, first=0.0)
+"""Of signs without trimming."""
 ENOUGH = 8
 """Magnitudes for each dimension, about which random starts begin to work."""
 
@@ -43,13 +47,15 @@ class PhaseRetrievalProblem(Problem):
     The intensity loss is a quartic and has no L. What stands for one is such that 1/L is a step
     with which gradient tracking, started at a point of about the signal's norm, goes to it:
     1/L = .05/(s t^2), where s is the mean square of A and t = median(y)/.6745, which few outliers
-    change; 1/L = .3/s for amplitudes.
+    change; 1/L = .3/s for amplitudes. Where a stage keeps its signs (``keeps_signs``) it is least
+    squares, posed anew from the start on, and L is exact, of all rows.
     """
 
     model: MagnitudeModel
     trim: Trim | None = None
     signal: FloatArray | None = None
     outliers: float = 0.0
+    keeps_signs: bool = False
 
     @property
     def nodes(self) -> int:
@@ -80,6 +86,11 @@ class PhaseRetrievalProblem(Problem):
     def problem_class(self) -> ProblemClass:
         """Signs are what is missing."""
         return "non-convex"
+
+    @property
+    def posed_class(self) -> ProblemClass:
+        """Least squares, where signs are kept."""
+        return "convex" if self.keeps_signs else self.problem_class
 
     @cached_property
     def solutions(self) -> FloatArray | None:
@@ -116,7 +127,7 @@ class PhaseRetrievalProblem(Problem):
         """See :meth:`Problem.with_trim`."""
         if why := trim.kept_outliers(self.outliers):
             raise InputError("trim.quantile", why)
-        at_once = trim.period is None
+        at_once = trim.period is None and not self.keeps_signs
         model = self.model._replace(
             quantile=float(trim.quantile) if at_once else 0.0, multiple=float(trim.multiple)
         )
@@ -125,30 +136,43 @@ class PhaseRetrievalProblem(Problem):
     @property
     def stages(self) -> Stages | None:
         """See :attr:`Problem.stages`."""
+        if self.keeps_signs:
+            return KEPT_SIGNS if self.trim is None else self.trim.stages_from(0.0)
         return None if self.trim is None else self.trim.stages
 
     def refreshed(self, k: int, X: FloatArray, agree: Agree) -> "PhaseRetrievalProblem":
-        """Node i keeps what its estimate X_i explains, up to the threshold."""
-        trim, m = self.trim, self.model
-        assert trim is not None
-        rows = [slice(*m.offsets[i : i + 2]) for i in range(self.nodes)]
-        z = [np.einsum("kj,j->k", m.A[part], x) for part, x in zip(rows, X, strict=True)]
-        residuals = [
-            np.abs(dot**2 - m.y[part] ** 2) if m.squared else np.abs(np.abs(dot) - m.y[part])
-            for part, dot in zip(rows, z, strict=True)
-        ]
+        """Node i keeps what its estimate X_i explains, up to the threshold, and the signs of its
+        <a, X_i> if these are kept.
+        """
+        m = self.model
+        z = np.einsum("kj,kj->k", m.A, np.repeat(X, self.samples, axis=0))
+        residuals = np.abs(z**2 - m.y**2) if m.squared else np.abs(np.abs(z) - m.y)
+        changed = m._replace(kept=self._kept(residuals, agree))
+        if self.keeps_signs:
+            changed = changed._replace(signs=np.where(z < 0, -1.0, 1.0))
+        return replace(self, model=changed)
+
+    def _kept(self, residuals: FloatArray, agree: Agree) -> NDArray[np.bool_]:
+        """Which samples have residuals (N,) up to the threshold of their node."""
+        trim = self.trim
+        if trim is None:
+            return self.model.kept
+        of_nodes = np.split(residuals, self.model.offsets[1:-1])
         if trim.agree == "gossip":
-            levels = agree(residuals, trim.quantile)
+            levels = agree(of_nodes, trim.quantile)
         else:
-            levels = np.array([np.quantile(values, trim.quantile) for values in residuals])
-        limits = trim.multiple * np.repeat(levels, self.samples)
-        return replace(self, model=m._replace(kept=np.concatenate(residuals) <= limits))
+            levels = np.array([np.quantile(values, trim.quantile) for values in of_nodes])
+        return residuals <= trim.multiple * np.repeat(levels, self.samples)
 
     def _mu(self) -> float:
         raise InputError("mu", f"kind {self.kind} has none", "take a method that needs none")
 
     def _node_L(self) -> FloatArray:
         m = self.model
+        if self.keeps_signs:
+            parts = np.split(m.A, m.offsets[1:-1])
+            with one_blas_thread():
+                return np.array([np.linalg.norm(rows, 2) ** 2 / len(rows) for rows in parts])
         scale = float((m.A**2).mean())
         if not m.squared:
             return np.full(self.nodes, scale / AMPLITUDE_STEP)
@@ -162,8 +186,8 @@ class PhaseRetrievalProblem(Problem):
         m = self.model
         rows = np.concatenate([np.arange(m.offsets[i], m.offsets[i + 1]) for i in order])
         offsets = offsets_of(self.samples[order])
-        model = m._replace(A=m.A[rows], y=m.y[rows], kept=m.kept[rows], offsets=offsets)
-        return replace(self, model=model)
+        of_rows = {name: getattr(m, name)[rows] for name in ("A", "y", "kept", "signs")}
+        return replace(self, model=m._replace(**of_rows, offsets=offsets))
 
 
 def phase_retrieval_problem(
@@ -189,13 +213,16 @@ def phase_retrieval_problem(
         y=np.array(magnitudes),
         offsets=offsets_of(samples),
         kept=np.ones(len(rows), dtype=bool),
+        signs=np.zeros(len(rows)),
         squared=loss == "intensity",
         quantile=0.0,
         multiple=1.0,
     )
     if signal is not None:
         signal = finite_point("signal", signal, rows.shape[1])
-    problem = PhaseRetrievalProblem(kind="phase_retrieval", model=model, signal=signal)
+    problem = PhaseRetrievalProblem(
+        kind="phase_retrieval", model=model, signal=signal, keeps_signs=loss == "signs"
+    )
     return problem if trim is None else problem.with_trim(trim)
 
 
@@ -207,7 +234,8 @@ class PhaseRetrievalKind(ProblemKind):
     kind: Literal["phase_retrieval"] = Field(description="a signal from magnitudes with outliers")
     loss: Loss = Field(
         default="intensity",
-        description="of squares, which random starts take to the signal, or of the magnitudes",
+        description="of squares, which random starts take to the signal; of the magnitudes; or "
+        "with the signs that the nodes' estimates have where a stage begins: least squares",
     )
     data: MagnitudesData = Field(description="the magnitudes")
     trim: Trim | None = Field(default=None, description="what samples are left out; none if absent")

@@ -195,6 +195,13 @@ class Problem(Carded, ABC):
         return "strongly convex" if self.is_strongly_convex else "convex"
 
     @property
+    def posed_class(self) -> ProblemClass:
+        """What a method is asked to solve: the class of the problem, unless its stages pose others
+        in its place.
+        """
+        return self.problem_class
+
+    @property
     def is_convex(self) -> bool:
         """Whether F is convex, so that it has an x* that methods go to."""
         return self.problem_class in CONVEX

@@ -25,7 +25,8 @@ class Trim(StrictModel):
     )
     every: Positive | None = Field(
         default=None,
-        description="units of time between two thresholds, the first one being after as many; "
+        description="units of time between two thresholds, the first one being after as many "
+        "(with loss: signs at the start); "
         "if absent 250 with agree: gossip, else every gradient has its own",
     )
     times: Count | None = Field(
@@ -50,11 +51,13 @@ class Trim(StrictModel):
 
     @property
     def stages(self) -> Stages | None:
-        """When thresholds are set."""
-        if self.period is None:
-            return None
+        """When thresholds are set; None where every gradient has its own."""
+        return None if self.period is None else self.stages_from(None)
+
+    def stages_from(self, first: float | None) -> Stages:
+        """The same of thresholds that are set every so often, the first one then."""
         rounds = (self.rounds or ROUNDS) if self.agree == "gossip" else 0
-        return Stages(self.period, self.times or TIMES, rounds)
+        return Stages(self.period or PERIOD, self.times or TIMES, rounds, first)
 
     def kept_outliers(self, fraction: float) -> str:
         """What is wrong where this ``fraction`` of the samples are outliers; empty if nothing is.
