@@ -96,6 +96,8 @@ def start_of(start: StartSpec, shape: tuple[int, int], rng: np.random.Generator)
             x0 += start.scale * rng.standard_normal((1, shape[1]) if start.shared else shape)
         return x0
     with within("file"):
+        if not Path(start.file).is_file():
+            raise InputError(f"there is no file {start.file}")
         states = StoredState(Path(start.file))
         if start.block not in states:
             known = f"its blocks are {', '.join(states)}"

@@ -98,7 +98,7 @@ def test_a_result_is_of_the_content_of_its_start(first, tmp_path):
 @pytest.mark.parametrize(
     ("arrays", "more", "said"),
     [
-        (None, {}, "start.file: .*x0.npz cannot be read"),
+        (None, {}, "start.file: there is no file .*x0.npz"),
         ({"y": np.ones((5, 3))}, {}, "start.file: .*x0.npz has no block 'x'; its blocks are y"),
         ({"x": np.ones((4, 3))}, {}, r"block x of .*x0.npz is \(4, 3\); \(5, 3\) finite numbers"),
         ({"x": np.full((5, 3), np.nan)}, {}, r"block x of .*x0.npz is not finite; \(5, 3\) finite"),

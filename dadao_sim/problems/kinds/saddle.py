@@ -9,7 +9,7 @@ from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Annotated, ClassVar, Literal, NamedTuple
+from typing import Annotated, Any, ClassVar, Literal, NamedTuple
 
 import numpy as np
 from pydantic import Field, model_validator
@@ -27,6 +27,33 @@ from dadao_sim.problems.kinds.kind import ProblemKind
 from dadao_sim.problems.kinds.operator_problem import OperatorProblem
 from dadao_sim.problems.kinds.problem import Problem
 from dadao_sim.strict import ByKind, NotNegative, StrictModel, misuse
+
+
+@dataclass(frozen=True, eq=False, kw_only=True, repr=False)
+class SharedGame(OperatorProblem):
+    """A game that the nodes share, in arrays with a row for each node, the last of them ``c``."""
+
+    operators: Any
+
+    @property
+    def objective(self) -> Any:
+        """The arrays."""
+        return self.operators
+
+    @property
+    def nodes(self) -> int:
+        """Number of nodes n."""
+        return self.operators.c.shape[0]
+
+    @property
+    def dimension(self) -> int:
+        """Dimension d of z."""
+        return self.operators.c.shape[1]
+
+    def _relabelled(self, order: IntArray) -> "SharedGame":
+        arrays = type(self.operators)(*(part[order] for part in self.operators))
+        return replace(self, operators=arrays)
+
 
 # ---- Quadratic games -----------------------------------------------------------------------------
 
@@ -50,25 +77,10 @@ def affine_operator(affine, i, z, mark, out):
 
 
 @dataclass(frozen=True, eq=False, kw_only=True, repr=False)
-class QuadraticGame(OperatorProblem):
+class QuadraticGame(SharedGame):
     """F_i(z) = S_i z + c_i, with all its constants exact."""
 
     operators: Affine
-
-    @property
-    def objective(self) -> Affine:
-        """The matrices."""
-        return self.operators
-
-    @property
-    def nodes(self) -> int:
-        """Number of nodes n."""
-        return self.operators.c.shape[0]
-
-    @property
-    def dimension(self) -> int:
-        """Dimension d of z."""
-        return self.operators.c.shape[1]
 
     @cached_property
     def solutions(self) -> FloatArray:
@@ -94,9 +106,6 @@ class QuadraticGame(OperatorProblem):
     def _node_L(self) -> FloatArray:
         with one_blas_thread():
             return np.linalg.norm(self.operators.S, 2, axis=(1, 2))
-
-    def _relabelled(self, order: IntArray) -> "QuadraticGame":
-        return replace(self, operators=Affine(*(part[order] for part in self.operators)))
 
 
 # ---- Forsaken ------------------------------------------------------------------------------------
@@ -126,28 +135,13 @@ def forsaken_operator(forsaken, i, z, mark, out):
 
 
 @dataclass(frozen=True, eq=False, kw_only=True, repr=False)
-class ForsakenGame(OperatorProblem):
+class ForsakenGame(SharedGame):
     """f = x (y - 0.45) + phi(x) - phi(y), phi(z) = z^2/4 - z^4/2 + z^6/6, on a box.
 
     It has one zero there, and a cycle around it that attracts what descends and ascends.
     """
 
     operators: Forsaken
-
-    @property
-    def objective(self) -> Forsaken:
-        """What tells the nodes apart."""
-        return self.operators
-
-    @property
-    def nodes(self) -> int:
-        """Number of nodes n."""
-        return self.operators.c.shape[0]
-
-    @property
-    def dimension(self) -> int:
-        """2."""
-        return 2
 
     @property
     def monotonicity(self) -> float:
@@ -164,9 +158,6 @@ class ForsakenGame(OperatorProblem):
     def with_local_step(self, local_step: LocalStep) -> Problem:
         """InputError: the box is one."""
         raise InputError("local_step", "the game forsaken has its box", "leave it out")
-
-    def _relabelled(self, order: IntArray) -> "ForsakenGame":
-        return replace(self, operators=Forsaken(self.operators.c[order]))
 
 
 oracles.gradient.register(Affine, affine_operator)
