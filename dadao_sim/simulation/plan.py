@@ -255,8 +255,9 @@ def with_local_step(spec: AlgorithmSpec, parts: Parts) -> Parts:
     """The parts with the local step of the algorithm, where it has one of its own."""
     if spec.local_step is None:
         return parts
-    with within(spec.label), within("local_step"):
-        step = build_local_step(spec.local_step, parts.problem.dimension)
+    with within(spec.label):
+        with within("local_step"):
+            step = build_local_step(spec.local_step, parts.problem.dimension)
         return replace(parts, problem=parts.problem.with_local_step(step))
 
 

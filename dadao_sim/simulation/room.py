@@ -8,6 +8,7 @@ from dadao_sim.errors import within
 from dadao_sim.memory import Need, inside, require_room
 from dadao_sim.networks.graphs import Graph
 from dadao_sim.networks.section.spec import BuiltNetwork, BuiltSequence, SequenceNetwork
+from dadao_sim.problems.data.source import DataSource
 from dadao_sim.scenario.model import Scenario
 
 WORKER = 150_000_000
@@ -45,16 +46,14 @@ def _needs(scenario: Scenario, jobs: int, *, network: bool, problem: bool) -> It
         for need in scenario.problem.needs(nodes, conjugate=conjugate):
             yield _of_nodes(inside("problem", need), scenario)
     d = scenario.problem.dimension if problem else 1
-    source = getattr(scenario.problem, "data", None)
-    if problem and source is not None and any(method.table for method in methods):
-        samples = source.samples_of_a_node
+    samples = samples_of_a_node(scenario) if problem else None
+    if samples is not None and any(method.table for method in methods):
         what = f"a gradient of each of {samples:,} samples of {nodes:,} nodes"
         where = "nodes" if nodes >= samples else "problem.data.samples_per_node"
         # Once more while a trial round makes its own.
         yield _of_nodes(Need(where, what, 16 * samples * nodes * d), scenario)
     remembered = max(len(getattr(method, "sample_blocks", ())) for method in methods)
-    if problem and source is not None and remembered:
-        samples = source.samples_of_a_node
+    if samples is not None and remembered:
         what = f"what {nodes:,} nodes remember of {samples:,} samples each"
         where = "nodes" if nodes >= samples else "problem.data.samples_per_node"
         # Since when, too; and about as many constants of each sample.
@@ -80,6 +79,14 @@ def _needs(scenario: Scenario, jobs: int, *, network: bool, problem: bool) -> It
     kept = (RUN + KEPT_SAMPLE * points) * runs
     where = "record.points" if points > scenario.repeats else "repeats"
     yield Need(where, f"the results of {runs:,} runs with {points:,} samples", kept)
+
+
+def samples_of_a_node(scenario: Scenario) -> int | None:
+    """As far as the options tell; None of data of another kind, with whose samples no method has
+    to do.
+    """
+    source = getattr(scenario.problem, "data", None)
+    return source.samples_of_a_node if isinstance(source, DataSource) else None
 
 
 def built_graph(scenario: Scenario) -> tuple[Graph | None, int | None]:

@@ -401,6 +401,23 @@ def test_stages_of_signs_end_where_one_machine_does(graph, tmp_path):
         ({"problem": {"trim": {"rounds": 9}}}, "problem.trim.rounds: only agree: gossip has it"),
         ({"problem": {"trim": {"times": 9}}}, "problem.trim.times: without every each gradient"),
         (
+            {"algorithms": ["gt_saga"]},
+            "gt_saga minimises convex functions, and the problem phase_retrieval is not convex",
+        ),
+        (
+            {"algorithms": ["adfs"], "problem": {"loss": "signs"}},
+            "algorithms: adfs needs an l2 term in every f_i, which problem 'phase_retrieval' does not",
+        ),
+        (
+            {
+                "problem": {"trim": GOSSIP},
+                "algorithms": [
+                    tracking("a", local_step={"prox": {"kind": "l1", "strength": 1}}),
+                ],
+            },
+            "algorithms.a.local_step: phase_retrieval with stages takes none; leave it out",
+        ),
+        (
             {"algorithms": ["pg_extra"]},
             "pg_extra minimises convex functions, and the problem phase_retrieval is not convex",
         ),
