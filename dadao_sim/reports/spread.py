@@ -91,6 +91,9 @@ def spread(
     dimension = study.parts(repeat).problem.dimension
     if not 0 <= coordinate < dimension:
         raise InputError("coordinate", f"{coordinate} given", f"0 to {dimension - 1} are there")
+    if shows == "error" and study.parts(repeat).problem.solutions is None:
+        wrong = f"no solution of kind {study.parts(repeat).problem.kind} is known"
+        raise InputError("shows", wrong, "use value")
     layout = network_layout(study.parts(repeat).network)  # type: ignore[arg-type]
     with one_blas_thread(), during(f"{key[0]}, repeat {repeat}"):
         if end is None:
@@ -101,8 +104,11 @@ def spread(
         seen = _watched(plan, (step * k for k in range(1, frames + 1)), last=frames)
     X = np.array(seen.estimates)
     if shows == "error":
-        x_star = plan.parts.problem.with_step(plan.tuning.prox_step).x_star
-        distances = ((X - x_star) ** 2).sum(axis=2)
+        solutions = plan.parts.problem.with_step(plan.tuning.prox_step).solutions
+        assert solutions is not None
+        # One for the whole network, where there are several: that which it comes nearest to.
+        nearest = min(solutions, key=lambda x: ((X[-1] - x) ** 2).sum())
+        distances = ((X - nearest) ** 2).sum(axis=2)
         values, label = distances / distances[0].mean(), r"$\|x_i-x^\ast\|^2$, relative"
     else:
         values, label = X[:, :, coordinate], f"Coordinate {coordinate} of $x_i$"

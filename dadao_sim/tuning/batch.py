@@ -30,10 +30,17 @@ class Accuracies(Errors):
     """The accuracy of the estimates X (n, d) of a run, or of each of a batch (batch, n, d)."""
 
     def of(self, X: np.ndarray) -> np.ndarray:
-        """Mean squared distance over that of the start, as the errors of a run have it."""
+        """As the errors of a run have it."""
         with np.errstate(over="ignore", invalid="ignore"):
-            distances = ((X - self.problem.x_star) ** 2).sum(axis=-1).mean(axis=-1)
-            return np.asarray(distances / self.start)
+            if self.has_solution:
+                of_each = [
+                    ((X - x) ** 2).sum(axis=-1).mean(axis=-1) for x in self.problem.solutions
+                ]
+                errors = np.min(of_each, axis=0)
+            else:
+                runs = X.reshape(-1, *X.shape[-2:])
+                errors = np.reshape([self._error(run) for run in runs], X.shape[:-2])
+            return np.asarray(errors / self.start)
 
     def __call__(self, X: np.ndarray, t: float = 0.0) -> dict[str, float]:
         """Of a single run."""

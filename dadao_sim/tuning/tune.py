@@ -315,7 +315,7 @@ class _Search:
                     continue
                 method, task = self.todo.popleft()
                 under_way[_called(task)] = method, task
-                _ = task.parts.problem.x_star  # once here, not in every worker
+                _ = task.parts.problem.solutions  # once here, not in every worker
                 known = cloudpickle.dumps(get_method(task.spec.name))
                 yield _called(task), (files, known, cloudpickle.dumps(task))
 

@@ -96,3 +96,42 @@ def test_a_run_that_waits_for_a_metric_is_the_one_that_is_watched():
     seen = spread(Study(scenario), "randomised_gossip", frames=21)
     end = result.runs.query("algorithm == 'randomised_gossip' and repeat == 0").iloc[0]
     assert seen.times[-1] == end["time"]
+
+
+PHASES = {
+    "name": "phases",
+    "problem": {
+        "kind": "phase_retrieval",
+        "data": {"kind": "magnitudes", "dim": 3, "samples_per_node": 12},
+    },
+    "network": {"graph": "cycle", "nodes": 5},
+    "algorithms": ["gradient_tracking"],
+    "start": {"kind": "normal", "shared": True},
+    "stop": {"time": 60},
+    "record": {"points": 5},
+}
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2, 3])
+def test_of_several_solutions_it_is_the_one_that_the_network_comes_to(seed):
+    study = Study(PHASES | {"seed": seed})
+    problem, x0 = study.parts(0).problem, study.parts(0).x0
+    end = simulate(study).states["gradient_tracking", 0]["x"]
+    nearest = min(problem.solutions, key=lambda x: ((end - x) ** 2).sum())
+    seen = spread(Study(study.scenario), "gradient_tracking", frames=4)
+    wanted = ((end - nearest) ** 2).sum(axis=1) / ((x0 - nearest) ** 2).sum(axis=1).mean()
+    np.testing.assert_allclose(seen.values[-1], wanted, rtol=1e-9)
+
+
+def test_where_no_solution_is_known_there_are_no_errors():
+    asked = PHASES | {
+        "problem": {
+            "kind": "mlp",
+            "hidden": [3],
+            "data": {"kind": "moons", "samples_per_node": 6},
+        },
+        "algorithms": [{"name": "gradient_tracking", "parameters": {"step": 0.1}}],
+    }
+    with pytest.raises(InputError, match="shows: no solution of kind mlp is known; use value"):
+        spread(Study(asked), "gradient_tracking", frames=4)
+    assert spread(Study(asked), "gradient_tracking", frames=4, shows="value").values.shape == (4, 5)

@@ -406,7 +406,7 @@ def test_stages_of_signs_end_where_one_machine_does(graph, tmp_path):
         ),
         (
             {"algorithms": ["adfs"], "problem": {"loss": "signs"}},
-            "algorithms: adfs needs an l2 term in every f_i, which problem 'phase_retrieval' does not",
+            "adfs needs an l2 term in every f_i, which problem 'phase_retrieval' does not",
         ),
         (
             {

@@ -4,14 +4,18 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from numpy.testing import assert_allclose
 from tuning_cases import small
 
 from dadao_sim.algorithms.contract.registry import METHODS, register
 from dadao_sim.algorithms.contract.rounds import RoundMethod
 from dadao_sim.errors import InputError
+from dadao_sim.problems.data.magnitudes import MagnitudesData
+from dadao_sim.problems.kinds.phase_retrieval import phase_retrieval_problem
+from dadao_sim.simulation.measures import Errors
 from dadao_sim.simulation.study import Study
 from dadao_sim.tuning import evaluate as evaluating
-from dadao_sim.tuning.batch import structure
+from dadao_sim.tuning.batch import Accuracies, structure
 from dadao_sim.tuning.evaluate import Task, evaluate
 from dadao_sim.tuning.tune import tune
 
@@ -153,3 +157,22 @@ def test_what_has_an_optimum_of_its_own_is_played_alone():
     scenario = small("dadao")
     study = Study(scenario)
     assert structure(study.plan(("dadao", 0))) is None
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_the_accuracy_is_that_of_a_run_with_several_solutions_or_none(known):
+    """The nearest of x* and -x* for a whole network, each run of a batch for itself."""
+    A, y, signal = MagnitudesData(kind="magnitudes", dim=3, samples_per_node=9).read(
+        4, np.random.default_rng(0)
+    )
+    problem = phase_retrieval_problem(A, y, signal=signal if known else None)
+    rng = np.random.default_rng(1)
+    x0 = rng.standard_normal((4, 3))
+    near = 0.1 * rng.standard_normal((4, 3))
+    runs = np.stack([signal + near, 2 * near - signal, x0])
+    accuracies, errors = Accuracies(problem, x0), Errors(problem, x0)
+    wanted = [errors(run)["accuracy"] for run in runs]
+    assert_allclose(accuracies.of(runs), wanted, rtol=1e-14)
+    assert_allclose([accuracies(run)["accuracy"] for run in runs], wanted, rtol=1e-14)
+    assert wanted[2] == 1
+    assert max(wanted[:2]) < 1
