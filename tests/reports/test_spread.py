@@ -128,7 +128,7 @@ def test_where_no_solution_is_known_there_are_no_errors():
         "problem": {
             "kind": "mlp",
             "hidden": [3],
-            "data": {"kind": "moons", "samples_per_node": 6},
+            "data": {"kind": "moons", "size": 40},
         },
         "algorithms": [{"name": "gradient_tracking", "parameters": {"step": 0.1}}],
     }

@@ -479,6 +479,27 @@ def test_magnitudes_that_are_none_are_refused(y, said):
         phase_retrieval_problem(A, y(right))
 
 
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        ({"loss": "phases"}, "loss: 'phases' given; one of intensity, amplitude, signs"),
+        ({"signal": np.zeros(DIM)}, "signal: it is 0, a saddle; leave it out if it is not known"),
+        ({"A": np.zeros((2, SAMPLES, DIM))}, "data: every row is 0"),
+    ],
+)
+def test_what_is_no_problem_is_refused_in_python_too(more, said):
+    A, y, _ = MagnitudesData(**data()).read(2, np.random.default_rng(0))
+    with pytest.raises(InputError, match=said):
+        phase_retrieval_problem(**{"A": A, "y": y, **more})
+
+
+@pytest.mark.parametrize("loss", ["intensity", "amplitude", "signs"])
+def test_numbers_that_are_too_large_are_told(loss):
+    A, y, _ = MagnitudesData(**data()).read(2, np.random.default_rng(0))
+    with pytest.raises(InputError, match="data: its numbers are too large: L overflows"):
+        _ = phase_retrieval_problem(1e200 * A, 1e200 * y, loss=loss).L
+
+
 def test_methods_without_a_theorem_say_so():
     problem = built()
     solving = {name for name, method in METHODS.items() if "non-convex" in method.solves}

@@ -9,7 +9,7 @@ fixed signs the loss of a stage is least squares.
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, get_args
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -27,6 +27,7 @@ from dadao_sim.problems.kinds.problem import Problem, ProblemClass, finite_point
 from dadao_sim.problems.kinds.stages import Agree, Stages
 from dadao_sim.problems.kinds.trim import PERIOD, TIMES, Trim
 from dadao_sim.strict import misuse
+from dadao_sim.text.lines import shown
 
 Loss = Literal["intensity", "amplitude", "signs"]
 INTENSITY_STEP, AMPLITUDE_STEP = 0.05, 0.3
@@ -169,15 +170,15 @@ class PhaseRetrievalProblem(Problem):
 
     def _node_L(self) -> FloatArray:
         m = self.model
-        if self.keeps_signs:
-            parts = np.split(m.A, m.offsets[1:-1])
-            with one_blas_thread():
+        with one_blas_thread(), np.errstate(over="ignore"):  # what overflows is told
+            if self.keeps_signs:
+                parts = np.split(m.A, m.offsets[1:-1])
                 return np.array([np.linalg.norm(rows, 2) ** 2 / len(rows) for rows in parts])
-        scale = float((m.A**2).mean())
-        if not m.squared:
-            return np.full(self.nodes, scale / AMPLITUDE_STEP)
-        size = float(np.median(m.y)) / GAUSSIAN_MEDIAN
-        return np.full(self.nodes, scale * size**2 / INTENSITY_STEP)
+            scale = (m.A**2).mean()
+            if not m.squared:
+                return np.full(self.nodes, scale / AMPLITUDE_STEP)
+            size = np.median(m.y) / GAUSSIAN_MEDIAN
+            return np.full(self.nodes, scale * size**2 / INTENSITY_STEP)
 
     def _optimum(self) -> FloatArray:
         raise InputError("x_star", f"kind {self.kind} has two, or none that is known")
@@ -202,7 +203,11 @@ def phase_retrieval_problem(
 
     ``signal`` (d,) is the one that the distance is measured to; without one the stationarity is.
     """
+    if loss not in get_args(Loss):
+        raise InputError("loss", f"{shown(loss)} given", f"one of {', '.join(get_args(Loss))}")
     rows, magnitudes, samples = stacked(A, y)
+    if not rows.any():
+        raise InputError("data", "every row is 0", "give rows that say something of x")
     if not (magnitudes >= 0).all():
         where = where_in(int(np.argmin(magnitudes >= 0)), samples)
         raise InputError(f"data of {where}", "a magnitude is negative", "give y >= 0")
@@ -220,6 +225,8 @@ def phase_retrieval_problem(
     )
     if signal is not None:
         signal = finite_point("signal", signal, rows.shape[1])
+        if not signal.any():
+            raise InputError("signal", "it is 0, a saddle", "leave it out if it is not known")
     problem = PhaseRetrievalProblem(
         kind="phase_retrieval", model=model, signal=signal, keeps_signs=loss == "signs"
     )
