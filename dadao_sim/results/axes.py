@@ -30,6 +30,7 @@ class Weights:
     byte: float = 0.0
     second: float = 0.0
     joule: float = 0.0
+    relaxation: float = 0.0
 
     @classmethod
     def of(cls, given: Mapping[str, float | None]) -> Weights:
@@ -54,7 +55,8 @@ class Terms:
     - prices: what each thing adds to the cost (``report.cost`` of the scenario).
     - joules: what each thing adds to the energy (``report.energy``); None: nothing is said.
     - sweeps: by algorithm, the passes over the layers that an oracle takes for a gradient
-      (``problem.oracle``, ``algorithms.N.oracle``); empty where gradients have no such oracle.
+      (``problem.oracle``, ``algorithms.N.oracle``), one of an exact one; empty where gradients come
+      from no oracle.
     - interval: seconds in a mean gradient interval (``world.gradient_seconds``); None: no world.
     """
 
@@ -86,13 +88,13 @@ class Terms:
 
 
 def _sweeps(scenario: Mapping[str, Any]) -> dict[str, float]:
-    """Those of the oracle of each algorithm: one of an exact one; empty where all are exact."""
+    """Those of the oracle of each algorithm: one of an exact one; empty where there is none."""
     common = _oracle(scenario.get("problem"))
     of_each = {
         algorithm["label"]: _oracle(algorithm) or common
         for algorithm in scenario.get("algorithms", ())
     }
-    if not any("sweeps" in oracle for oracle in of_each.values()):
+    if not any(of_each.values()):
         return {}
     return {label: float(oracle.get("sweeps", 1)) for label, oracle in of_each.items()}
 
@@ -118,6 +120,14 @@ def _seconds(samples: Samples, terms: Terms) -> Any:
     return terms.interval * samples["time"]
 
 
+def _relaxations(samples: Samples, terms: Terms) -> Any:
+    whose = samples["algorithm"]
+    sweeps = (
+        terms.sweeps[whose] if isinstance(whose, str) else whose.map(terms.sweeps).astype(float)
+    )
+    return samples["gradients"] * sweeps
+
+
 def _weighted(samples: Samples, terms: Terms, weights: Weights) -> Any:
     total: Any = 0.0
     for name, weight in weights.said.items():
@@ -135,6 +145,7 @@ _OF: dict[str, Callable[[Samples, Terms], Any]] = {
     "byte": _column("bytes_sent"),
     "second": _seconds,
     "joule": _joules,
+    "relaxation": _relaxations,
 }
 """How many there are of each thing that has a weight."""
 
@@ -143,16 +154,14 @@ def _cost(samples: Samples, terms: Terms) -> Any:
     return _weighted(samples, terms, terms.prices)
 
 
-def _relaxations(samples: Samples, terms: Terms) -> Any:
-    return samples["gradients"] * samples["algorithm"].map(terms.sweeps).astype(float)
-
-
 def _no_reason(_: Terms) -> str:
     return ""
 
 
 def _no_relaxations(terms: Terms) -> str:
-    return "" if terms.sweeps else "no oracle of the scenario has sweeps"
+    if terms.sweeps:
+        return ""
+    return "no gradients of the scenario come from an oracle (problem.oracle), which may relax"
 
 
 def _no_seconds(terms: Terms) -> str:
@@ -164,12 +173,23 @@ def _no_seconds(terms: Terms) -> str:
 def _no_joules(terms: Terms) -> str:
     if terms.joules is None:
         return "the scenario has no report.energy, which says what takes how many joules"
-    return _no_seconds(terms) if terms.joules.second else ""
+    return not_counted(terms.joules, terms)[1]
 
 
 def _no_cost(terms: Terms) -> str:
-    why = _no_seconds(terms) if terms.prices.second else ""
-    return why or (_no_joules(terms) if terms.prices.joule else "")
+    return not_counted(terms.prices, terms)[1]
+
+
+def not_counted(weights: Weights, terms: Terms) -> tuple[str, str]:
+    """What has a weight and cannot be counted, and why; empty if all can."""
+    for name, lacks in _LACKS.items():
+        if getattr(weights, name) and (why := lacks(terms)):
+            return name, why
+    return "", ""
+
+
+_LACKS = {"second": _no_seconds, "joule": _no_joules, "relaxation": _no_relaxations}
+"""Of what can have a weight and not every scenario has."""
 
 
 @dataclass(frozen=True)

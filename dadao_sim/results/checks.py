@@ -66,6 +66,7 @@ class Cost(StrictModel):
     byte: NotNegative | None = None
     second: NotNegative | None = None
     joule: NotNegative | None = None
+    relaxation: NotNegative | None = None
 
 
 class Energy(StrictModel):
@@ -75,6 +76,7 @@ class Energy(StrictModel):
     communication: NotNegative | None = None
     byte: NotNegative | None = None
     second: NotNegative | None = None
+    relaxation: NotNegative | None = None
 
 
 class Report(StrictModel):

@@ -38,7 +38,7 @@ from dadao_sim.problems.kinds.gradient_oracle import ORACLES, GradientOracle
 from dadao_sim.problems.kinds.kind import PROBLEMS, ProblemKind
 from dadao_sim.problems.kinds.logistic_bellman import LogisticBellmanKind
 from dadao_sim.problems.kinds.trim import Trim
-from dadao_sim.results.axes import AXES, Terms
+from dadao_sim.results.axes import AXES, Terms, not_counted
 from dadao_sim.results.look import FigureSpec
 from dadao_sim.strict import (
     LARGEST,
@@ -314,6 +314,10 @@ class CostSpec(StrictModel):
     joule: NotNegative | None = Field(
         default=None, description="cost of a joule of report.energy; 0 if absent"
     )
+    relaxation: NotNegative | None = Field(
+        default=None,
+        description="cost of a sweep of a gradient oracle, one where it is exact; 0 if absent",
+    )
 
 
 class EnergySpec(StrictModel):
@@ -324,6 +328,9 @@ class EnergySpec(StrictModel):
     byte: NotNegative | None = Field(default=None, description="a byte sent")
     second: NotNegative | None = Field(
         default=None, description="a second of a world, all nodes together, whatever they do"
+    )
+    relaxation: NotNegative | None = Field(
+        default=None, description="a sweep of a gradient oracle, one where it is exact"
     )
 
 
@@ -455,8 +462,9 @@ class Scenario(Carded, StrictModel):
     @model_validator(mode="after")
     def _can_be_computed(self) -> "Scenario":
         terms = Terms.of(self.to_mapping())
-        if why := AXES["cost"].lacks(terms):
-            raise misuse(why, "report", "cost", "joule" if terms.prices.joule else "second")
+        name, why = not_counted(terms.prices, terms)
+        if why:
+            raise misuse(why, "report", "cost", name)
         for number, name in enumerate(self.report.quantities or ()):
             if why := self._lacks(name, terms, None):
                 raise misuse(f"{name}: {why}", "report", "quantities", number)

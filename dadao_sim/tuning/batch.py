@@ -29,17 +29,22 @@ AGREES = 1e-12  # relative
 class Accuracies(Errors):
     """The accuracy of the estimates X (n, d) of a run, or of each of a batch (batch, n, d)."""
 
+    def __init__(self, problem: Any, x0: np.ndarray):
+        super().__init__(problem, x0)
+        solutions = problem.solutions
+        only = solutions is not None and len(solutions) == 1
+        self.solution = solutions[0] if only else None
+
     def of(self, X: np.ndarray) -> np.ndarray:
-        """As the errors of a run have it."""
+        """Mean squared distance over that of the start, as the errors of a run have it: of several
+        solutions to the nearest one, and without any the stationarity in its place.
+        """
         with np.errstate(over="ignore", invalid="ignore"):
-            if self.has_solution:
-                of_each = [
-                    ((X - x) ** 2).sum(axis=-1).mean(axis=-1) for x in self.problem.solutions
-                ]
-                errors = np.min(of_each, axis=0)
-            else:
+            if self.solution is None:
                 runs = X.reshape(-1, *X.shape[-2:])
-                errors = np.reshape([self._error(run) for run in runs], X.shape[:-2])
+                errors = np.array([self._error(one) for one in runs]).reshape(X.shape[:-2])
+            else:
+                errors = ((X - self.solution) ** 2).sum(axis=-1).mean(axis=-1)
             return np.asarray(errors / self.start)
 
     def __call__(self, X: np.ndarray, t: float = 0.0) -> dict[str, float]:

@@ -213,8 +213,9 @@ class _Method:
             return
         self.evaluations |= played
         try:
-            points = self.steps.send({point: goal.key(runs) for point, runs in played.items()})
-            self.points = tuple(points)
+            label = self.spec.label
+            keys = {point: goal.key(label, runs) for point, runs in played.items()}
+            self.points = tuple(self.steps.send(keys))
         except StopIteration as end:
             self.found = end.value
             self.points = (self.found.best,)  # once more, by itself

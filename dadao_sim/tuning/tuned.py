@@ -50,18 +50,18 @@ class Goal:
     by: str
     terms: Terms
 
-    def cost(self, evaluation: Evaluation) -> float:
-        """Of a run that reached the accuracy; infinite of one that did not."""
+    def cost(self, label: str, evaluation: Evaluation) -> float:
+        """Of a run of the algorithm that reached the accuracy; infinite of one that did not."""
         if evaluation["status"] != "converged":
             return math.inf
-        spent = {**evaluation, "bytes_sent": evaluation["bits"] / 8}
+        spent = {**evaluation, "algorithm": label, "bytes_sent": evaluation["bits"] / 8}
         return float(AXES[self.by].of(spent, self.terms))
 
-    def key(self, evaluations: list[Evaluation]) -> tuple[float, float, float]:
-        """How good constants are, small is good: repeats that did not reach the accuracy, the
-        median cost, the median accuracy at the end.
+    def key(self, label: str, evaluations: list[Evaluation]) -> tuple[float, float, float]:
+        """How good constants of the algorithm are, small is good: repeats that did not reach the
+        accuracy, the median cost, the median accuracy at the end.
         """
-        costs = [self.cost(one) for one in evaluations]
+        costs = [self.cost(label, one) for one in evaluations]
         return costs.count(math.inf), percentile(costs, 50), percentile(accuracies(evaluations), 50)
 
 
@@ -157,7 +157,7 @@ class Tuned:
                             **row,
                             "repeat": repeat,
                             **{name: evaluation[name] for name in ("status", "reason", *COSTS)},
-                            "cost": self.goal.cost(evaluation),
+                            "cost": self.goal.cost(one.spec.label, evaluation),
                             "accuracy": evaluation["accuracy"],
                         }
                     )
@@ -182,7 +182,7 @@ class Tuned:
                 row[f"{k}_constant"], row[f"{k}_factor"] = name, factor
             row |= {"points": one.found.points, "edge": one.found.edge, "repeats": len(here)}
             for prefix, runs in (("", here), ("default_", there)):
-                missed, cost, accuracy = self.goal.key(runs)
+                missed, cost, accuracy = self.goal.key(one.spec.label, runs)
                 row[f"{prefix}reached"] = len(runs) - int(missed)
                 row[f"{prefix}cost"], row[f"{prefix}accuracy"] = cost, accuracy
             costs = row["default_cost"], row["cost"]

@@ -41,13 +41,26 @@ PER_TIME = {
     "messages": 60,
     "events": 40,
     "relaxations": 10 * 7,
-    "joules": 2 * 10 + 0.5 * 30 + 0.125 * 480 + 4 * 0.25,
-    "cost": 10 + 0.5 * 30 + 0.01 * 480 + 3 * 0.25 + 0.1 * 96,
+    "joules": 2 * 10 + 0.5 * 30 + 0.125 * 480 + 4 * 0.25 + 0.1 * 70,
+    "cost": 10 + 0.5 * 30 + 0.01 * 480 + 3 * 0.25 + 0.1 * 103 + 0.5 * 70,
 }
 REPORT = {
     "accuracies": [1e-2],
-    "cost": {"gradient": 1.0, "communication": 0.5, "byte": 0.01, "second": 3.0, "joule": 0.1},
-    "energy": {"gradient": 2.0, "communication": 0.5, "byte": 0.125, "second": 4.0},
+    "cost": {
+        "gradient": 1.0,
+        "communication": 0.5,
+        "byte": 0.01,
+        "second": 3.0,
+        "joule": 0.1,
+        "relaxation": 0.5,
+    },
+    "energy": {
+        "gradient": 2.0,
+        "communication": 0.5,
+        "byte": 0.125,
+        "second": 4.0,
+        "relaxation": 0.1,
+    },
 }
 WORLD = {"gradient_seconds": 0.25}
 
@@ -144,6 +157,11 @@ def test_a_price_needs_what_it_is_of():
     for report, right in (
         ({"cost": {"second": 1.0}}, "report.cost.second: the scenario has no world"),
         ({"cost": {"joule": 1.0}}, "report.cost.joule: the scenario has no report.energy"),
+        ({"cost": {"relaxation": 1.0}}, "report.cost.relaxation: no gradients of the scenario co"),
+        (
+            {"cost": {"joule": 1.0}, "energy": {"relaxation": 1.0}},
+            "report.cost.joule: no gradients of the scenario come from an oracle",
+        ),
         ({"quantities": ["seconds"]}, "report.quantities.0: seconds: the scenario has no world"),
         ({"quantities": ["bits", "bits"]}, "report.quantities.1: 'bits' is named before"),
         ({"quantities": ["euros"]}, "report.quantities.0: unknown value 'euros'"),
@@ -165,7 +183,7 @@ def test_what_is_not_asked_for_is_not_written():
 
 def test_prices_can_be_others_afterwards():
     made = in_a_world()
-    terms = made.terms.priced(gradient=0, communication=0, byte=2, second=0, joule=0)
+    terms = made.terms.priced(gradient=0, communication=0, byte=2, second=0, joule=0, relaxation=0)
     assert made.spent("cost", terms).tolist() == (2 * made.spent("bytes")).tolist()
     assert AXES["cost"].label(terms) == "Cost (gradient 0, communication 0, byte 2)"
     for wrong in ({"watt": 1.0}, {"byte": -1.0}, {"byte": math.inf}):
@@ -187,7 +205,7 @@ def test_the_tables_show_what_the_scenario_asks_for(tmp_path):
     )
     latex = (tmp_path / "summary.tex").read_text()
     assert r"Method & Time (s) & Bytes & Energy (J) \\" in latex
-    assert rf"DADAO & ${47 * 0.25:.3g}$ & $22\,560$ & $4\,512$ \\" in latex
+    assert rf"DADAO & ${47 * 0.25:.3g}$ & $22\,560$ & $4\,841$ \\" in latex
     assert r"\begin{table}" in latex, "three columns of numbers fit in one of a paper's"
     assert load_result(tmp_path).quantities == ("seconds", "bytes", "joules")
 
@@ -214,7 +232,9 @@ def test_a_comparison_is_ranked_along_any_axis():
 def test_terms_are_those_of_the_scenario():
     assert Terms.of(scenario()) == Terms(Weights(1.0, 0.5))
     assert Terms.of({"report": REPORT, "world": WORLD}) == Terms(
-        Weights(1.0, 0.5, 0.01, 3.0, 0.1), Weights(2.0, 0.5, 0.125, 4.0), 0.25
+        Weights(1.0, 0.5, 0.01, 3.0, 0.1, 0.5),
+        Weights(2.0, 0.5, 0.125, 4.0, relaxation=0.1),
+        0.25,
     )
 
 
@@ -223,8 +243,10 @@ def test_what_has_a_weight_is_the_same_wherever_it_is_said():
     without = tuple(name for name in PRICED if name != "joule")
     assert without == tuple(EnergySpec.model_fields) == tuple(checks.Energy.model_fields)
     samples = dict.fromkeys(("gradients", "communications", "bytes_sent", "time"), 3.0)
+    samples["algorithm"] = "dadao"
     for name in PRICED:
         weights = Weights(**{name: 2.0})
         joules = Weights(gradient=5.0)
-        spent = AXES["cost"].of(samples, Terms(weights, joules, interval=7.0))
-        assert spent == 2 * 3 * {"second": 7, "joule": 5}.get(name, 1)
+        terms = Terms(weights, joules, interval=7.0, sweeps={"dadao": 11.0})
+        spent = AXES["cost"].of(samples, terms)
+        assert spent == 2 * 3 * {"second": 7, "joule": 5, "relaxation": 11}.get(name, 1)

@@ -239,7 +239,7 @@ def test_loads(folder: Path):
             "gradient: 1.0",
             "gradeint: 1",
             "star.yaml:23: report.cost.gradeint: unknown key; did you mean 'gradient'? "
-            "(known: gradient, communication, byte, second, joule)",
+            "(known: gradient, communication, byte, second, joule, relaxation)",
         ),
         (
             "report:",

@@ -62,8 +62,8 @@ EVERYTHING: dict[str, Any] = {
     "record": {"points": 5, "spacing": "linear", "metrics": ["accuracy"]},
     "report": {
         "accuracies": [0.1],
-        "cost": {"gradient": 1, "communication": 2, "byte": 3, "joule": 4},
-        "energy": {"gradient": 5, "communication": 6, "byte": 7},
+        "cost": {"gradient": 1, "communication": 2, "byte": 3, "joule": 4, "relaxation": 0},
+        "energy": {"gradient": 5, "communication": 6, "byte": 7, "relaxation": 0},
         "quantities": ["bytes"],
     },
 }

@@ -33,6 +33,7 @@ from dadao_sim.scenario import shipped
 from dadao_sim.scenario.reading import load_scenario, scenario_from_mapping
 from dadao_sim.simulation.parts import build_parts
 from dadao_sim.strict import ByKind, references_of
+from dadao_sim.tuning.tune import tune
 
 MOONS = {"kind": "moons", "size": 60, "noise": 0.15}
 
@@ -337,9 +338,31 @@ def test_relaxations_are_gradients_times_sweeps():
     exact = simulate(
         scenario("cycle", [{"name": "gradient_tracking", "parameters": {"step": 0.1}}])
     )
-    with pytest.raises(InputError, match="x: relaxations: no oracle of the scenario has sweeps; u"):
-        exact.spent("relaxations")
-    assert AXES["relaxations"].why_not(exact.curves, exact.terms)
+    assert (exact.spent("relaxations") == exact.spent("gradients")).all()
+    problem = Problem.quadratic(np.ones((6, 1, 1)), np.arange(6.0)[:, None])
+    other = simulate(problem, nx.cycle_graph(6), ["nids"], time=5)
+    with pytest.raises(InputError, match="x: relaxations: no gradients of the scenario come from "):
+        other.spent("relaxations")
+    assert AXES["relaxations"].why_not(other.curves, other.terms)
+
+
+def test_a_price_per_relaxation_puts_backpropagation_and_sweeps_on_one_axis():
+    """Of two that lose as little: by gradients alone they cost the same, by sweeps ten times."""
+    curves = lesson().curves
+    exact, relaxed = (
+        curves["algorithm"] == name for name in ("backpropagation", "10 sweeps, from zeros")
+    )
+    for price, ratio in ((0.0, 1.0), (0.5, 10.0)):
+        terms = lesson().terms.priced(gradient=0 if price else 1, communication=0, relaxation=price)
+        cost = lesson().spent("cost", terms)
+        assert (cost[relaxed] == ratio * cost[exact]).all()
+        assert (cost[exact] == (price or 1) * curves["gradients"][exact]).all()
+    tracked = {"name": "gradient_tracking", "parameters": {"step": 0.1}}
+    asked = scenario("cycle", [tracked], oracle=relaxation(7).model_dump())
+    dear = {"gradient": 0, "communication": 2, "relaxation": 3}
+    made = simulate({**asked, "report": {"cost": dear}})
+    spent = 2 * made.spent("communications") + 3 * 7 * made.spent("gradients")
+    assert (made.spent("cost") == spent).all()
 
 
 def test_the_problems_oracle_is_that_of_all_algorithms_that_have_none():
@@ -410,3 +433,14 @@ def test_a_kind_of_oracle_is_refused_with_those_there_are():
     assert asked.validate_python({"kind": "backprop"}) == BACKPROP
     with pytest.raises(InputError, match="backprop"):
         scenario_from_mapping(scenario("cycle", [], oracle={"kind": "backpropp"}))
+
+
+def test_a_search_of_constants_counts_sweeps_as_well():
+    """By a cost that is of sweeps alone, what ten take is ten times the gradients."""
+    tracked = {"name": "gradient_tracking", "parameters": {"L": 30.0}}
+    asked = scenario("cycle", [tracked], 60, oracle=relaxation(10).model_dump())
+    prices = {"gradient": 0, "communication": 0, "relaxation": 0.5}
+    asked["report"] = {"accuracies": [0.5], "cost": prices}
+    found = tune(asked, budget=16).evaluations.query("status == 'converged'")
+    assert len(found) > 3
+    assert (found["cost"] == 5 * found["gradients"]).all()

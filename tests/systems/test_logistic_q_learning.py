@@ -7,6 +7,8 @@ import networkx as nx
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
+from scipy.optimize import minimize
+from scipy.special import logsumexp
 
 from dadao_sim import Problem, load_result, simulate
 from dadao_sim.algorithms.contract.registry import entry
@@ -216,6 +218,138 @@ def test_repeated_steps_come_down_to_dynamic_programming():
     assert gaps[0] > 1e-3
     assert (np.diff(gaps) < 1e-12).all()
     assert -1e-12 < gaps[-1] < 1e-3 * gaps[0]
+
+
+def model_of(seed):
+    spec = RandomMdp(kind="random_mdp", states=S, actions=A, samples_per_node=1)
+    return spec.model(np.random.default_rng(seed))
+
+
+class OfTheModel:
+    """G(Q) = (1/eta) log sum mu0 e^(eta Delta) + (1-gamma) <nu0, V>, Delta = r + gamma P V - Q: the
+    paper's error with expected next states, which no sample has.
+    """
+
+    def __init__(self, model, law, policy, eta, alpha):
+        self.model, self.law, self.policy, self.eta, self.alpha = model, law, policy, eta, alpha
+
+    def at(self, Q):
+        """Its value, gradient (S A,), z and pi."""
+        P, R, start = self.model
+        table = Q.reshape(S, A)
+        V = logsumexp(self.alpha * table, b=self.policy, axis=1) / self.alpha
+        pi = self.policy * np.exp(self.alpha * (table - V[:, None]))
+        exponents = self.eta * (R + 0.9 * P @ V - table)
+        total = logsumexp(exponents, b=self.law)
+        z = self.law * np.exp(exponents - total)
+        w = 0.9 * np.einsum("xa,xay->y", z, P) + 0.1 * start
+        return total / self.eta + 0.1 * start @ V, (w[:, None] * pi - z).ravel(), z, pi
+
+    def minimum(self):
+        options = {"maxiter": 20000, "maxfun": 40000, "ftol": 1e-16, "gtol": 1e-12, "maxcor": 40}
+        found = minimize(
+            lambda Q: self.at(Q)[:2], np.zeros(S * A), jac=True, method="L-BFGS-B", options=options
+        )
+        return self.at(found.x)
+
+
+def of_all_transitions(model, law, policy, eta, alpha):
+    """The minimum and the policy of the problem's error where every transition that can be is
+    held, as often as ``law`` and the model have it.
+    """
+    x, a, y = np.array([cell for cell in np.ndindex(S, A, S) if model.P[cell] > 0]).T
+    seen = Transitions(model, x, a, model.R[x, a], y)
+    problem = logistic_bellman_problem(
+        seen, [np.arange(x.size)], form="sum", eta=eta, alpha=alpha, discount=0.9, l2=1e-9
+    )
+    weights = np.maximum(law[x, a] * model.P[x, a, y], 1e-300)
+    whole = Whole.of_nodes(
+        problem.error._replace(
+            bonus=model.R[x, a] + np.log(weights) / eta,
+            log_reference=np.log(np.maximum(policy, 1e-300)),
+        )
+    )
+    Q = whole.minimiser()
+    return whole.value(Q), whole.at(Q).policy
+
+
+def gaps_to_the_best(model, step, times=8):
+    """Of the policies (mu0, pi0) <- (mu, pi) to exact dynamic programming."""
+    best = model.returns(model.optimal_policy(0.9), 0.9)
+    policy, gaps = np.full((S, A), 1 / A), []
+    for _ in range(times):
+        policy = step(np.maximum(model.occupancy(policy, 0.9), 1e-300), policy)
+        gaps.append(best - model.returns(policy, 0.9))
+    return np.array(gaps)
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_repeated_steps_come_down_where_next_states_are_random(seed):
+    """With the expected next state all the way; with sampled ones as far as their bias lets them.
+
+    Seed 1 is the negative control: e^(eta gamma V(y)) averaged over y stops at a policy that hopes.
+    """
+    model = model_of(seed)
+    expected = gaps_to_the_best(
+        model, lambda law, policy: OfTheModel(model, law, policy, 10.0, 10.0).minimum()[3]
+    )
+    assert (np.diff(expected) < 0).all()
+    assert -1e-12 < expected[-1] < expected[0] / 50
+    sampled = gaps_to_the_best(
+        model, lambda law, policy: of_all_transitions(model, law, policy, 10.0, 10.0)[1]
+    )
+    assert (np.diff(sampled) < 1e-4).all()
+    assert (sampled[-1] > 0.01) == (seed == 1)
+    if seed != 1:
+        assert (np.diff(sampled) < 0).all()
+        assert sampled[-1] < sampled[0] / 50
+
+
+def test_the_minimum_is_below_the_optimal_return_and_its_law_is_a_policys():
+    """G* <= the return of the best policy, and z is the occupancy of the policy."""
+    for seed in range(2):
+        model = model_of(seed)
+        uniform = np.full((S, A), 1 / A)
+        law = model.occupancy(uniform, 0.9)
+        best = model.returns(model.optimal_policy(0.9), 0.9)
+        for eta, alpha in ((1.0, 1.0), (5.0, 2.0), (50.0, 50.0)):
+            value, _, z, policy = OfTheModel(model, law, uniform, eta, alpha).minimum()
+            assert value <= best + 1e-9
+            assert_allclose(model.occupancy(policy, 0.9), z, atol=1e-7)
+
+
+def test_the_bias_of_sampled_next_states_is_linear_in_eta():
+    model, uniform = model_of(0), np.full((S, A), 1 / A)
+    law, found = model.occupancy(uniform, 0.9), []
+    for eta in (0.5, 1.0, 2.0):
+        of_model = OfTheModel(model, law, uniform, eta, 2.0).minimum()[0]
+        found.append((of_all_transitions(model, law, uniform, eta, 2.0)[0] - of_model) / eta)
+    assert 4e-4 < min(found)
+    assert max(found) < min(2e-3, 1.25 * min(found))
+
+
+def test_the_saddle_form_of_the_paper_has_the_same_minimum(drawn):
+    """MinMax-Q-REPS, S(Q, z) = sum z (Delta - log(N z)/eta) + <nu, V>, by full gradients: a way to
+    the minimum of the error, and no other problem.
+    """
+    seen, _ = drawn
+    problem = problem_of("sum", nodes=1, data={**DATA, "samples_per_node": NODES * 40})
+    whole, x, a, y, N = problem.mean_value, seen.x, seen.a, seen.y, seen.x.size
+    Q, log_z, total, gaps = np.zeros((S, A)), np.full(NODES * 40, -np.log(N)), 0.0, {}
+    for k in range(1, 4001):
+        V = np.log(np.exp(2.0 * Q).mean(axis=1)) / 2.0
+        pi, z = np.exp(2.0 * (Q - V[:, None])) / A, np.exp(log_z)
+        slope = (0.9 * np.bincount(y, z, S) + 0.1 * seen.model.start)[:, None] * pi + 0.01 * Q
+        np.subtract.at(slope, (x, a), z)
+        log_z = log_z + seen.r + 0.9 * V[y] - Q[x, a] - (log_z + np.log(N)) / 2.0
+        log_z -= logsumexp(log_z)
+        Q = Q - 0.5 * slope
+        total = total + Q
+        if k in (100, 1000, 4000):
+            gaps[k] = whole(np.ravel(total) / k) - whole(problem.x_star)
+    assert whole(Q.ravel()) - whole(problem.x_star) < 1e-14
+    for k, least, most in ((100, 1e-5, 4e-3), (1000, 1e-7, 5e-5), (4000, 1e-8, 3e-6)):
+        assert least < gaps[k] < most
 
 
 def test_the_optimal_return_is_that_of_value_iteration():

@@ -92,6 +92,7 @@ def exhaustive(scenario, names, goal, found, *, arrives):
     """The keys of the points of the finer grid, and the key of ``found``, which ``arrives``."""
     study = Study(scenario)
     spec = scenario.algorithms[0]
+    label = spec.label
     played = {}
 
     def play(points):
@@ -104,8 +105,8 @@ def exhaustive(scenario, names, goal, found, *, arrives):
                 for point, row in zip(some, evaluate(task), strict=True):
                     runs[point].append(row)
                 if arrives:
-                    some = tuple(p for p in some if math.isfinite(goal.cost(runs[p][-1])))
-            played.update((point, goal.key(rows)) for point, rows in runs.items())
+                    some = tuple(p for p in some if math.isfinite(goal.cost(label, runs[p][-1])))
+            played.update((point, goal.key(label, rows)) for point, rows in runs.items())
 
     play([found])
     of_found = played.pop(found)
@@ -145,7 +146,7 @@ def compare(scenario, accuracy=None):
     tuned = tune(scenario, accuracy=accuracy)
     (one,) = tuned.algorithms
     goal, found = tuned.goal, one.found.best
-    most = 1.5 * max(map(goal.cost, one.evaluations[found]))
+    most = 1.5 * max(goal.cost(one.spec.label, row) for row in one.evaluations[found])
     arrives = math.isfinite(most)
     on = limited(scenario, tuned.seed, accuracy=goal.accuracy)
     if arrives:
@@ -183,7 +184,9 @@ def in_other_repeats(scenario, goal, known):
     for r in range(FRESH):
         points = (known.found, known.best)
         rows = evaluate(Task(scenario, spec, r, study.parts(r), known.names, points))
-        one, other = (goal.cost(row) if known.reaches else accuracies([row])[0] for row in rows)
+        one, other = (
+            goal.cost(spec.label, row) if known.reaches else accuracies([row])[0] for row in rows
+        )
         if math.isinf(other) and math.isfinite(one):
             return None
         if math.isinf(one) and math.isfinite(other):
