@@ -88,6 +88,18 @@ def test_the_newton_alternation_never_rises_and_ends_where_a_conic_solver_does(k
     assert np.abs(of.image(of.optimum) - of.optimum).max() < 1e-14
 
 
+@pytest.mark.parametrize("kind", DIVERGENCES)
+def test_however_dear_perception_is_the_minimiser_is_found(kind):
+    """It goes to the source itself, like 1/t; started at the uniform q alone Newton stays there."""
+    apart = []
+    for t in (1e3, 1e6, 1e9):
+        of = tradeoff(kind, 1.0, t, delta=1e-3 if kind == "tv" else None)
+        assert of.left_over < 1e-14
+        apart.append(np.abs(of.optimum - SIX).max())
+    assert_allclose(np.array(apart[:2]) * [1, 1e3], apart[0], rtol=0.02)
+    assert of.largest_damping < 1e-8
+
+
 def test_its_rate_is_the_least_for_its_distortion_and_perception():
     of = tradeoff("hellinger2", 2.0, 2.0)
     rate, D, P = of.point(of.best_channel)
@@ -120,7 +132,7 @@ def test_of_two_letters_the_rate_is_that_of_the_books():
 def test_the_closed_form_of_two_letters_is_that_of_a_conic_solver(P, D):
     for p in (0.1, 0.4):
         found = conic(np.array([1 - p, p]), HAMMING, "tv", D=D, P=P)[1]
-        assert_allclose(binary_rate(p, D, P), found, atol=1e-8)
+        assert_allclose(binary_rate(p, D, P), found, atol=1e-9)
 
 
 @pytest.mark.parametrize("delta", [1e-2, 1e-4])
@@ -497,6 +509,38 @@ def test_what_is_given_in_python_is_checked(arguments, said):
     with pytest.raises(InputError) as caught:
         rate_distortion(*arguments)
     assert str(caught.value).startswith(said)
+
+
+@pytest.mark.parametrize(
+    ("slope", "weight", "said"),
+    [
+        (-1.0, 1.0, "slope: "),
+        (np.nan, 1.0, "slope: "),
+        (1.0, -1.0, "weight: -1 given; a finite number of at least 0 is needed"),
+        (1.0, np.nan, "weight: nan given"),
+        (1.0, np.inf, "weight: inf given"),
+        (1.0, "1", "weight: "),
+    ],
+)
+def test_prices_that_are_none_are_refused(slope, weight, said):
+    with pytest.raises(InputError) as caught:
+        rate_distortion_perception(np.ones((2, 3)), 1 - np.eye(3), slope, weight, KL())
+    assert str(caught.value).startswith(said)
+
+
+def test_what_was_not_found_is_not_measured_against():
+    """So cheap is distortion without perception that the alternation takes millions of steps."""
+    perception = {"kind": "kl", "slope": 0.0}
+    problem = letters(kind="rate_distortion_perception", slope=1e-3, perception=perception)
+    asked = [{"name": "gradient_tracking", "parameters": {"step": 0.5}}]
+    with pytest.raises(
+        InputError, match=r"slope: 0\.001, with perception\.slope 0: no fixed point"
+    ):
+        simulate(problem, GRAPHS["cycle"], asked, time=5)
+    problem = letters(
+        kind="rate_distortion_perception", slope=1e-3, perception={"kind": "kl", "slope": 0.1}
+    )
+    assert np.abs(problem.mean_operator(problem.x_star)).max() < 1e-15
 
 
 def test_counts_will_do_for_frequencies():

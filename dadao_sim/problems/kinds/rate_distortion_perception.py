@@ -12,7 +12,7 @@ from pydantic import Field, model_validator
 from dadao_sim.compiled.kernel import kernel
 from dadao_sim.engine import oracles
 from dadao_sim.errors import InputError
-from dadao_sim.given import reals
+from dadao_sim.given import number, positive, reals
 from dadao_sim.problems.data.arrays import FloatArray, IntArray
 from dadao_sim.problems.kinds import divergences
 from dadao_sim.problems.kinds.divergences import DIVERGENCES, Divergence
@@ -25,6 +25,8 @@ from dadao_sim.text.cards import Card
 
 FLOOR = 1e-9
 """Of q and pi inside T_i alone."""
+ROUNDING = 1e-12
+"""Above it what is left over of q = T(q) is no rounding."""
 
 
 class Perceived(NamedTuple):
@@ -93,7 +95,11 @@ class PerceptionProblem(OperatorProblem):
 
     @cached_property
     def solutions(self) -> FloatArray:
-        """(q*, p), found centrally (1, 2m)."""
+        """(q*, p), found centrally (1, 2m); InputError where it was not to rounding."""
+        of = self.tradeoff
+        if not of.left_over < ROUNDING:
+            wrong = f"{of.slope:g}, with perception.slope {of.weight:g}: no fixed point was found"
+            raise InputError("slope", wrong, "make one of them larger")
         return np.concatenate([self.tradeoff.optimum, self.tradeoff.p])[None]
 
     def card(self) -> Card:
@@ -126,7 +132,8 @@ class PerceptionProblem(OperatorProblem):
 
 def _below(limit: float) -> str:
     """Two digits, rounded down."""
-    return f"{np.floor(100 * limit) / 100:g}" if limit >= 0.1 else f"{limit:.2g}"
+    unit = 10.0 ** min(np.floor(np.log10(limit)) - 1, -2)
+    return f"{np.floor(limit / unit) * unit:.2g}"
 
 
 def rate_distortion_perception(
@@ -145,10 +152,13 @@ def rate_distortion_perception(
     if d.shape != (m, m) or not (np.isfinite(d) & (d >= 0)).all():
         wrong = f"shape {d.shape} given, or numbers that are none"
         raise InputError("distortion", wrong, f"({m}, {m}) numbers of at least 0 are needed")
+    s, t = positive("slope", slope), number("weight", weight)
+    if not 0 <= t < np.inf:
+        raise InputError("weight", f"{t:g} given", "a finite number of at least 0 is needed")
     return PerceptionProblem(
         kind="rate_distortion_perception",
-        tradeoff=Tradeoff(p.mean(axis=0), d, slope, weight, divergence),
-        model=Perceived(p, slope * d, float(weight), divergence),
+        tradeoff=Tradeoff(p.mean(axis=0), d, s, t, divergence),
+        model=Perceived(p, s * d, t, divergence),
     )
 
 

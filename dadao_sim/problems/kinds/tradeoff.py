@@ -91,12 +91,12 @@ class Tradeoff:
 
     def marginal(self, q: FloatArray) -> FloatArray:
         """nu = p Q(nu) (l,), with the channel of q tilted by the slope at nu itself, by Newton's
-        method in log nu, damped.
+        method in log nu, damped; from q or from p, which it goes to where the weight is large.
         """
-        u = np.log(q)
+        u = min((np.log(q), np.log(self.p)), key=lambda u: _size(self._wrong(q, u)[0]))
         wrong, Q = self._wrong(q, u)
         for _ in range(NEWTON_STEPS):
-            if np.abs(wrong).max() < RESIDUAL:
+            if _size(wrong) < RESIDUAL:
                 break
             m, nu = self.p @ Q, np.exp(u)
             tilt = self.weight * self.divergence.curvature(self.p, nu) * nu
@@ -104,7 +104,7 @@ class Tradeoff:
             step, share = np.linalg.solve(jacobian, -wrong), 1.0
             while share > SHORTEST:
                 after, Q_after = self._wrong(q, u + share * step)
-                if np.abs(after).max() < np.abs(wrong).max():
+                if _size(after) < _size(wrong):
                     break
                 share /= 2
             else:
@@ -154,6 +154,14 @@ class Tradeoff:
         return q
 
     @property
+    def left_over(self) -> float:
+        """Of q = T(q) at the optimum that was found, over the steepest slope of q - T(q): rounding,
+        unless the alternation goes on so slowly that it did not come to its end.
+        """
+        wrong = np.abs(self.image(self.optimum) - self.optimum).max()
+        return float(wrong) / (1 - self.least_eigenvalue)
+
+    @property
     def best_channel(self) -> FloatArray:
         """The minimiser Q (m, l)."""
         return self.channel(self.optimum)
@@ -182,3 +190,9 @@ class Tradeoff:
     def largest_damping(self) -> float:
         """2/(1 - least eigenvalue): q+ = (1 - w) q + w T(q) goes to the fixed point for w below."""
         return 2 / (1 - self.least_eigenvalue)
+
+
+def _size(wrong: FloatArray) -> float:
+    """The largest; infinite where one is no number."""
+    largest = float(np.abs(wrong).max())
+    return largest if largest < np.inf else np.inf
