@@ -129,9 +129,10 @@ def _of_policies(name: str, over_nodes: Callable[["np.ndarray"], Any] | None = N
     """What problems with policies answer by that name: of the problem, or of each node's."""
 
     def of(problem: Any, X: "np.ndarray") -> float:
-        if not hasattr(problem, name):
+        smooth = getattr(problem, "smooth", problem)  # a local step changes no policy
+        if not hasattr(smooth, name):
             raise InputError(f"kind {problem.kind} has no policies; logistic_bellman has")
-        found = getattr(problem, name)
+        found = getattr(smooth, name)
         return float(found if over_nodes is None else over_nodes(found(X)))
 
     return of

@@ -17,6 +17,7 @@ from dadao_sim import Problem, simulate
 from dadao_sim.algorithms.contract.registry import entry
 from dadao_sim.compiled.splitmix import drawn
 from dadao_sim.errors import InputError
+from dadao_sim.local_steps.section import build_local_step
 from dadao_sim.plotting.gradient_error import gradient_error_figure
 from dadao_sim.problems.build import build_problem
 from dadao_sim.problems.kinds.gradient_oracle import (
@@ -276,6 +277,15 @@ def test_accuracy_is_the_share_of_labels_told_right():
     w[-1] = 1.0  # the last bias: every output is 1
     assert problem.test_accuracy(w) == (problem.test_targets == 1).mean()
     assert problem.test_accuracy(-w) == (problem.test_targets == -1).mean()
+
+
+def test_accuracy_is_known_beside_a_local_step():
+    problem = problem_of(held_out=0.5)
+    quantised = problem.with_local_step(
+        build_local_step({"quantise": {"kind": "rounding", "levels": [-1, 1]}}, 17)
+    )
+    w = np.random.default_rng(0).standard_normal(17)
+    assert quantised.test_accuracy(w) == problem.test_accuracy(w)
 
 
 def test_a_minibatch_is_the_gradient_of_the_samples_drawn():

@@ -10,7 +10,7 @@ from numpy.testing import assert_allclose
 from scipy.optimize import minimize
 from scipy.special import logsumexp
 
-from dadao_sim import Problem, load_result, simulate
+from dadao_sim import Problem, load_result, make, simulate
 from dadao_sim.algorithms.contract.registry import entry
 from dadao_sim.errors import InputError
 from dadao_sim.plotting.curves import draw, figure_of
@@ -425,6 +425,18 @@ def test_metrics_are_measured():
         simulate(other, nx.cycle_graph(3), ["nids"], time=1, metrics=["greedy_return"])
 
 
+def test_policies_are_measured_beside_a_local_step():
+    problem = problem_of("sum", **RAISED)
+    boxed = problem.with_local_step(make("box", S * A, lower=-50.0, upper=50.0))
+    found = {}
+    for name, one in (("plain", problem), ("boxed", boxed)):
+        names = ["greedy_return", "optimal_return", "policy_error"]
+        record = {"metrics": names, "points": 3}
+        result = simulate(one, nx.cycle_graph(NODES), ["sonata"], time=20, record=record)
+        found[name] = result.curves[names].to_numpy(dtype=float)
+    assert_allclose(found["boxed"], found["plain"], rtol=1e-9)
+
+
 # ---- the scenario --------------------------------------------------------------------------------
 
 NAME = "systems/logistic-q-learning"
@@ -564,6 +576,14 @@ def test_the_exact_form_needs_an_l_or_a_step():
         simulate(problem, ring, [{"name": name, "parameters": given}], time=5)
     with pytest.raises(InputError, match="batch_size: the log of a mean over transitions has no"):
         problem_of("sum").stochastic_objective(3)
+
+
+@pytest.mark.parametrize("name", ["adfs", "destress"])
+def test_methods_that_take_samples_one_by_one_refuse(name):
+    """By scenario too, where room is made for what they keep of each."""
+    asked = scenario().to_mapping()
+    with pytest.raises(InputError, match="has no gradients of single samples; take a method that"):
+        simulate({**asked, "algorithms": [name]})
 
 
 # ---- files ---------------------------------------------------------------------------------------

@@ -227,6 +227,10 @@ class CompositeProblem(Problem):
         """f_i(x), without r, for x (d,)."""
         return self.smooth.value(i, x)
 
+    def test_accuracy(self, x: ArrayLike) -> float:
+        """See :meth:`Problem.test_accuracy`."""
+        return self.smooth.test_accuracy(x)
+
     def divergence(self, x: ArrayLike, origin: ArrayLike) -> float:
         """That of F, without r."""
         return self.smooth.divergence(x, origin)

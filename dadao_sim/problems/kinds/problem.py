@@ -185,7 +185,12 @@ class Problem(Carded, ABC):
         return out
 
     def _no_samples(self) -> InputError:
-        return InputError("problem", f"kind {self.kind} has no samples", "give one made of data")
+        if self.samples is None:
+            return InputError(
+                "problem", f"kind {self.kind} has no samples", "give one made of data"
+            )
+        wrong = f"kind {self.kind} has no gradients of single samples"
+        return InputError("problem", wrong, "take a method that needs none")
 
     # --- Beyond convex sums --------------------------------------------------------------------
 
