@@ -6,7 +6,7 @@ A :class:`Look` is what every figure can be told; a :class:`FigureSpec` a figure
 
 from collections.abc import Collection, Mapping
 from numbers import Real
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
     AfterValidator,
@@ -127,6 +127,19 @@ class Look(StrictModel):
             if getattr(self, f"{axis}_scale") == "log" and limits is not None and limits[0] <= 0:
                 raise misuse(f"must be above 0 where {axis}_scale is log", f"{axis}_limits", 0)
         return self
+
+    def renamed(self, labels: Mapping[str, str]) -> Self:
+        """The same look of algorithms that are called otherwise."""
+
+        def of(label: str) -> str:
+            return labels.get(label, label)
+
+        drawn = self.algorithms and tuple(map(of, self.algorithms))
+        said = {
+            key: {of(label): value for label, value in getattr(self, key).items()}
+            for key in ("labels", "colours")
+        }
+        return self.model_copy(update={"algorithms": drawn, **said})
 
     def unknown_label(self, known: Collection[str]) -> tuple[tuple[str | int, ...], str] | None:
         """The first label that is none of those known: its keys here, and what is wrong with it."""

@@ -128,7 +128,10 @@ class Tuned:
         """The scenario, with its own seed, and the constants that were found."""
         name = f"{self.scenario.name[: LONGEST_LABEL - 6]}-tuned"
         specs = tuple(one.tuned for one in self.algorithms)
-        mapping = self.scenario.model_copy(update={"name": name, "algorithms": specs}).to_mapping()
+        labels = {one.spec.label: one.tuned.label for one in self.algorithms}
+        figures = self.scenario.figures and tuple(f.renamed(labels) for f in self.scenario.figures)
+        changes = {"name": name, "algorithms": specs, "figures": figures}
+        mapping = self.scenario.model_copy(update=changes).to_mapping()
         return scenario_from_mapping(mapping)  # checked: labels, for one
 
     @property

@@ -18,9 +18,11 @@ from dadao_sim.local_steps.quantise.grid import psi
 from dadao_sim.local_steps.section import build_local_step
 from dadao_sim.plotting.paths import paths_figure
 from dadao_sim.reports.paths import path_of, paths
+from dadao_sim.reports.theory import theory_report
 from dadao_sim.results.look import Look
 from dadao_sim.scenario import shipped
 from dadao_sim.scenario.reading import load_scenario
+from dadao_sim.simulation.study import Study
 from dadao_sim.strict import references_of
 
 BINARY, FOUR = [-1, 1], [-3, -1, 1, 3]
@@ -519,6 +521,12 @@ def test_metrics_of_quantised_models_need_levels():
     given = {"problem": sorted_nodes(), "network": network(nx.cycle_graph(8))}
     with pytest.raises(InputError, match=r"agreement.*local_step\.quantise"):
         simulate(scenario([SONATA], metrics=["agreement"], local_step=None), **given)
+
+
+def test_no_exact_rate_is_claimed():
+    study = Study.of(load_scenario(shipped.scenarios()["systems/quantised-models"]))
+    with pytest.raises(InputError, match="nothing exact is known of local steps of kind askew"):
+        theory_report(study)
 
 
 def test_operators_are_refused():

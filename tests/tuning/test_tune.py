@@ -73,6 +73,22 @@ def test_the_tuned_scenario_runs_better_on_its_own_seeds(searched):
         assert result.names[spec.label] == f"{spec.label} (experimental)"
 
 
+def test_figures_are_of_the_labels_that_say_so():
+    figure = {
+        "file": "a.png",
+        "algorithms": ["exact_diffusion"],
+        "colours": {"exact_diffusion": "black", "dadao": "blue"},
+        "labels": {"dadao": "ours"},
+    }
+    tuned = tune(small("exact_diffusion", "dadao", figures=[figure]), budget=16)
+    names = {one.spec.label: one.tuned.label for one in tuned.algorithms}
+    assert names["exact_diffusion"] == "Exact diffusion, tuned"
+    (drawn,) = tuned.tuned_scenario.figures
+    assert drawn.algorithms == (names["exact_diffusion"],)
+    assert drawn.colours == {names["exact_diffusion"]: "black", names["dadao"]: "blue"}
+    assert drawn.labels == {names["dadao"]: "ours"}
+
+
 def test_every_evaluation_is_in_the_table(searched):
     tuned, folder = searched
     table = pd.read_csv(folder / "evaluations.csv")
