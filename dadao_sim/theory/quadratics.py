@@ -37,9 +37,6 @@ class Quadratics:
         """
         if problem.problem_class == "operator":
             raise InputError(f"nothing exact is known of operators, as those of {problem.kind}")
-        term = problem.local_step
-        if term is not None and not term.has_prox:
-            raise InputError(f"nothing exact is known of local steps of kind {term.kind}")
         x = problem.x_star
         X = np.tile(x, (problem.nodes, 1))
         g = problem.gradients(X)

@@ -525,7 +525,9 @@ def test_metrics_of_quantised_models_need_levels():
 
 def test_no_exact_rate_is_claimed():
     study = Study.of(load_scenario(shipped.scenarios()["systems/quantised-models"]))
-    with pytest.raises(InputError, match="nothing exact is known of local steps of kind askew"):
+    with pytest.raises(
+        InputError, match="where a local step of kind askew ends is not known beforeh"
+    ):
         theory_report(study)
 
 

@@ -150,7 +150,8 @@ class QuantisedProblem(CompositeProblem):
         return kind(smooth, self.term.operator, np.zeros(self.dimension))
 
     def _optimum(self) -> FloatArray:
-        raise InputError("x_star", f"there is none to come to by {self.term.kind}", "see solutions")
+        wrong = f"where a local step of kind {self.term.kind} ends is not known beforehand"
+        raise InputError("x_star", wrong, "run it; solutions has the best quantised point")
 
 
 def quantised_problem(smooth: Problem, term: QuantisedStep) -> QuantisedProblem:
