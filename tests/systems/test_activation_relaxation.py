@@ -454,3 +454,19 @@ def test_a_search_of_constants_counts_sweeps_as_well():
     found = tune(asked, budget=16).evaluations.query("status == 'converged'")
     assert len(found) > 3
     assert (found["cost"] == 5 * found["gradients"]).all()
+
+
+def test_its_accuracy_is_the_stationarity_over_that_of_the_start():
+    tracked = {"name": "gradient_tracking", "parameters": {"step": 0.2}}
+    asked = {**scenario("complete", [tracked], 400, metrics=["stationarity"])}
+    asked["stop"]["accuracy"] = 0.3
+    asked["record"]["points"] = 200
+    curves = simulate(asked).curves
+    ratio = curves["stationarity"] / curves["stationarity"].iloc[0]
+    assert_allclose(curves["accuracy"], ratio, rtol=1e-12)
+    assert curves["mean_squared_distance"].isna().all()
+    assert curves["accuracy"].iloc[-1] <= 0.3 < curves["accuracy"].iloc[-2]
+    assert curves["time"].iloc[-1] < 400
+    absolute = 0.3 * curves["stationarity"].iloc[0]
+    asked["stop"] = {"time": 400, "until": {"stationarity": absolute}}
+    assert simulate(asked).curves["time"].iloc[-1] == curves["time"].iloc[-1]
