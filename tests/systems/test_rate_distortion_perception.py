@@ -491,6 +491,18 @@ def test_a_letter_that_one_node_never_sees_leaves_no_mu():
         simulate(problem, GRAPHS["cycle"], ["dadao"], time=5)
 
 
+@pytest.mark.parametrize("kind", SMOOTH)
+def test_a_letter_that_one_node_never_sees_does_no_harm_to_perception(kind):
+    """D_f is of the mean p, which has them all: a node's own zeros are in no quotient."""
+    data = {"kind": "letters", "letters": 6, "samples_per_node": 3, "smoothing": 0.0}
+    problem = letters(
+        kind="rate_distortion_perception", data=data, perception={"kind": kind, "slope": 0.3}
+    )
+    assert (problem.model.p == 0).any(axis=1).all()
+    assert np.isfinite(problem.gradients(np.tile(problem.x_star, (10, 1)))).all()
+    assert np.abs(problem.mean_operator(problem.x_star)).max() < 1e-14
+
+
 def test_without_the_simplex_there_is_no_minimiser():
     with pytest.raises(InputError, match=r"add local_step: \{prox: \{kind: simplex\}\}"):
         simulate(letters(kind="rate_distortion"), GRAPHS["cycle"], ["nids"], time=5)
