@@ -69,7 +69,7 @@ class Metric:
         try:
             found: Any = self.of(problem, shown, *([t] if self.timed else []))
         except InputError as error:
-            raise InputError(f"metric {self.name!r}", str(error)) from error
+            raise InputError(f"metric {self.name!r}: {error}") from error
         except Exception as error:
             raise InputError(str(failure(f"metric {self.name!r}", error))) from error
         if isinstance(found, np.ndarray) and found.ndim == 0:

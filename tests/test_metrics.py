@@ -141,6 +141,7 @@ def test_a_metric_that_fails_later_stops_the_run_in_one_line():
         (["awai"], "record.metrics.0: unknown value 'awai'; did you mean 'away'? (known: accuracy"),
         (["away", "away"], "record.metrics.1: 'away' is named before; leave it out"),
         (["time"], "record.metrics: metric 'time': the curves have a column of that name; give"),
+        (["agreement"], "record.metrics: metric 'agreement': it is of quantised models; give"),
     ],
 )
 def test_what_cannot_be_asked_for_is_one_line(names, said):

@@ -25,6 +25,8 @@ from dadao_sim.errors import InputError, within
 if TYPE_CHECKING:
     from dadao_sim.results.result import Result
 
+ACCURACY = 1e-6
+
 group = Group("Results", place=1)
 
 
@@ -44,7 +46,13 @@ class Format(StrEnum):
 )
 def compare(
     folders: Annotated[list[Path], typer.Argument(metavar="DIR...", help="Folders of results.")],
-    accuracy: Annotated[float, typer.Option(help="The accuracy whose cost is compared.")] = 1e-6,
+    accuracy: Annotated[
+        float | None,
+        typer.Option(
+            help="The accuracy whose cost is compared. [default: 1e-6; where a sweep is over "
+            "stop.accuracy, that of each cell]"
+        ),
+    ] = None,
     x: Annotated[
         AxisName | None,
         typer.Option(
@@ -83,18 +91,21 @@ def compare(
     outputs = {"--figure": (figure, FIGURE), "--out": (out, TABLE)}
     check_outputs(outputs, inputs=read, overwrite=overwrite)
     along, prices = str(x or COMMUNICATIONS), prices_of(price)
-    results, failed = _each_of(folders)
+    results, failed, own = _each_of(folders)
+    to: float | dict[str, float] = ACCURACY if accuracy is None else accuracy
+    if accuracy is None and own:
+        to = {name: own.get(name, ACCURACY) for name in results}
     style = look_of(results, look)
     options = {"accuracies": "--accuracy", "accuracy": "--accuracy", "price": "--price"}
     options |= {"quantity": "--x", "quantities": "--x"}
     quantities = [*TABLED, *([along] if along not in TABLED else [])]
     with by_option(**options), by_look_option():
-        table = comparison_table(results, accuracy, quantities, prices, style.algorithms)
+        table = comparison_table(results, to, quantities, prices, style.algorithms)
         table = ranked(table, along) if rank else table
         print_costs(table, titles_of(results), ["scenario"])
         for name, why in failed.items():
             say(f"{name}: failed: {why}")
-        drawn = figure and comparison_figure(results, accuracy, along, prices=prices, look=style)
+        drawn = figure and comparison_figure(results, to, along, prices=prices, look=style)
     if figure and drawn:
         save_figure(drawn, figure, overwrite=overwrite)
         say(f"figure: {figure}")
@@ -104,27 +115,34 @@ def compare(
         say(f"table: {out}")
 
 
-def _each_of(folders: list[Path]) -> tuple[dict[str, "Result"], dict[str, str]]:
-    """The results in the folders by their names, those of the cells of sweeps among them, and why
-    cells have none. InputError where nothing has one.
+def _each_of(
+    folders: list[Path],
+) -> tuple[dict[str, "Result"], dict[str, str], dict[str, float]]:
+    """The results in the folders by their names, those of the cells of sweeps among them; why cells
+    have none; and of cells that stop at accuracies of their own these. InputError where nothing has
+    a result.
     """
     from dadao_sim.results.result import load_result
     from dadao_sim.results.sweep import is_sweep, load_sweep
 
     results: dict[str, Result] = {}
     failed: dict[str, str] = {}
+    own: dict[str, float] = {}
     for name, folder in zip(_told_apart(folders), folders, strict=True):
         if not is_sweep(folder):
             results[name] = load_result(folder)
             continue
-        for cell in load_sweep(folder).cells:
+        sweep = load_sweep(folder)
+        for cell in sweep.cells:
             if cell.error is None:
-                results[f"{name}: {cell}"] = cell.result
+                result = results[f"{name}: {cell}"] = cell.result
+                if sweep.has_own_accuracies and result.stop_accuracy is not None:
+                    own[f"{name}: {cell}"] = result.stop_accuracy
             else:
                 failed[f"{name}: {cell}"] = cell.error
     if not results:
         raise InputError("compare", "every cell failed", "run the sweep again")
-    return results, failed
+    return results, failed, own
 
 
 def _told_apart(folders: list[Path], command: str = "compare") -> list[str]:

@@ -12,6 +12,7 @@ from dadao_sim.cli.group import Group
 from dadao_sim.cli.options import ScenarioArgument, SetOption, by_option
 from dadao_sim.cli.show import console, print_costs, say
 from dadao_sim.errors import InputError, WorkerKilled, within
+from dadao_sim.text.lines import counted
 
 if TYPE_CHECKING:
     from dadao_sim.results.look import FigureSpec
@@ -143,7 +144,8 @@ def _run_one(loaded: "Scenario", file: Path, folder: Path, how: dict[str, Any]) 
         done = "complete before: nothing was left to run"
         say(f"result: {folder}, {done}", result=str(folder))
     else:
-        before = f"; {there} of its runs were there before" if there else ""
+        verb = "was" if there == 1 else "were"
+        before = f"; {there} of its runs {verb} there before" if there else ""
         say(f"result: {folder}{before}", result=str(folder))
     _draw(result, folder)
     _draw_asked(result, loaded.figures or (), folder, overwrite=True)  # as was checked before
@@ -164,7 +166,8 @@ def _run_sweep(asked: "Sweep", folder: Path, how: dict[str, Any]) -> None:
     check_sweep_folder(folder, resume=how["resume"], overwrite=how["overwrite"])
     estimate = estimate_sweep(asked, folder, overwrite=how["overwrite"])
     _say_what_was(asked, folder, estimate, how)
-    say(f"{asked.name}: {cells} cells, {runs} runs; swept: {', '.join(asked.keys)}")
+    how_many = f"{counted(cells, 'cell')}, {counted(runs, 'run')}"
+    say(f"{asked.name}: {how_many}; swept: {', '.join(asked.keys)}")
     if estimate.cells:
         say(_of_cells(estimate, how["jobs"]))
     with _broken_off(folder), Progress(asked.name, runs, console()) as bars:
@@ -230,13 +233,14 @@ def _from_where(result: "SweepResult") -> dict[str, int]:
 
 
 def _in_words(runs: dict[str, int]) -> str:
-    words = {
-        "before": "were there before",
-        "shared": "are those of another cell",
-        "taken": "were taken from other results",
+    words = {  # of one run, of another number
+        "before": ("was there before", "were there before"),
+        "shared": ("is that of another cell", "are those of another cell"),
+        "taken": ("was taken from another result", "were taken from other results"),
     }
-    told = [f"{runs[name]} {said}" for name, said in words.items() if runs[name]]
-    return "; " + ", ".join([f"{runs['made']} runs were made", *told])
+    told = [f"{runs[name]} {said[runs[name] != 1]}" for name, said in words.items() if runs[name]]
+    verb = "was" if runs["made"] == 1 else "were"
+    return "; " + ", ".join([f"{counted(runs['made'], 'run')} {verb} made", *told])
 
 
 def _runs(scenario: "Scenario") -> int:
@@ -261,14 +265,13 @@ def validate(scenario: ScenarioArgument, sets: SetOption = None) -> None:
     loaded = load_file(scenario, sets or [])
     if not isinstance(loaded, Sweep):
         _check(loaded)
-        said = f"{len(loaded.algorithms)} algorithms, {loaded.repeats} repeats"
+        said = _size(loaded, ", ")
     else:
         for cell in loaded.cells:
             with within(str(cell)):
                 _check(cell.scenario)
-        said = (
-            f"{len(loaded.cells)} cells, {sum(_runs(cell.scenario) for cell in loaded.cells)} runs"
-        )
+        runs = sum(_runs(cell.scenario) for cell in loaded.cells)
+        said = f"{counted(len(loaded.cells), 'cell')}, {counted(runs, 'run')}"
     say(f"{scenario}: valid; {said}", valid=True)
 
 
@@ -342,8 +345,12 @@ def _announcement(study: "Study", jobs: int) -> str:
     """What the run will take at most, said beforehand."""
     scenario, estimate = study.scenario, study.estimate()
     seconds = estimate.seconds / min(jobs, len(scenario.algorithms) * scenario.repeats)
-    runs = f"{len(scenario.algorithms)} algorithms x {scenario.repeats} repeats"
-    return f"{scenario.name}: {runs}; {_at_most(estimate, seconds, jobs)}"
+    return f"{scenario.name}: {_size(scenario, ' x ')}; {_at_most(estimate, seconds, jobs)}"
+
+
+def _size(scenario: "Scenario", between: str) -> str:
+    algorithms = counted(len(scenario.algorithms), "algorithm")
+    return f"{algorithms}{between}{counted(scenario.repeats, 'repeat')}"
 
 
 def _of_cells(estimate: "SweepEstimate", jobs: int) -> str:

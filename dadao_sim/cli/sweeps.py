@@ -43,7 +43,11 @@ class SweepOptions:
         _option(metavar="KEY=VALUE", help="Of these cells only. May be repeated."),
     ] = None
     accuracy: Annotated[
-        float | None, _option(help="One of the report's. [default: the smallest of all cells]")
+        float | None,
+        _option(
+            help="One of the report's. [default: the smallest of all cells; of a swept "
+            "stop.accuracy that of each cell]"
+        ),
     ] = None
     theory: Annotated[bool, _option("--theory", help="What theory says of each cell.")] = False
 
@@ -125,7 +129,7 @@ def _values(given: Sequence[str]) -> dict[str, str]:
 
 def print_exponents(found: "Against", result: "SweepResult") -> None:
     """How the cost grows with the key: the fitted exponent and its interval, and theory's."""
-    from dadao_sim.reports.sweep import EXACT, SLOPE
+    from dadao_sim.reports.sweep import EXACT, SLOPE, accuracy_in_words
     from dadao_sim.results.names import printed_names
 
     names = printed_names(result.costs.drop_duplicates("algorithm"), result.titles)
@@ -145,7 +149,8 @@ def print_exponents(found: "Against", result: "SweepResult") -> None:
         cells.append([*words, number(row["exponent"]), interval, upper, *told])
     titles = [*others, "algorithm", "exponent", "from", "to"]
     titles += ["theory", "which is"] if theory else []
-    say(f"{found.quantity} to {found.accuracy:g} as a power of {found.key}, 95 % intervals:")
+    to = accuracy_in_words(found.accuracy)
+    say(f"{found.quantity} to {to} as a power of {found.key}, 95 % intervals:")
     print_table(titles, cells, words=len(others) + 1, name="exponents", records=rows)
     if any(row["theory_is"] in (EXACT, SLOPE) for row in rows):
         say(f"theory ({EXACT}, {SLOPE}): of the problem of each cell's first repeat")
@@ -172,5 +177,6 @@ def _without_options(error: InputError) -> str:
     """The error where no figure was asked for: what could be given is an option of `plot`."""
     where, wrong, right = error.args
     if where in ("at", "accuracy"):
-        return f"{wrong}; `dadao-sim plot` has {OPTIONS[where]}: {right}"
+        more = f"; `dadao-sim plot` has {OPTIONS[where]}"
+        return f"{wrong}{more}: {right}" if right else f"{wrong}{more}"
     return wrong if where == "key" else str(error)

@@ -39,7 +39,7 @@ NAME_LENGTH = 24  # characters in a line beside a row
 
 def comparison_figure(
     results: Mapping[str, Result],
-    accuracy: float,
+    accuracy: float | Mapping[str, float],
     quantity: str = "communications",
     width: float | None = None,
     prices: Mapping[str, float] | None = None,
@@ -78,10 +78,11 @@ def comparison_figure(
     costs = table[[f"{quantity}_p10", f"{quantity}_median", f"{quantity}_p90"]]
     finite = [cost for cost in costs.to_numpy().ravel().tolist() if 0 < cost < math.inf]
     if not finite:
+        words = "its accuracy" if isinstance(accuracy, Mapping) else f"{accuracy:g}"
         if (costs == 0).any(axis=None):
-            raise InputError("accuracy", f"every cost to reach {accuracy:g} is 0: nothing to draw")
+            raise InputError("accuracy", f"every cost to reach {words} is 0: nothing to draw")
         verb = "tried" if costs.isna().all(axis=None) else "reached"
-        raise InputError("accuracy", f"no algorithm {verb} {accuracy:g} in any result")
+        raise InputError("accuracy", f"no algorithm {verb} {words} in any result")
 
     labels = list(drawn)
     write = escape if look.font == "tex" else drawable
@@ -107,7 +108,9 @@ def comparison_figure(
                 _say_not_tried(axes, height, drawn[label].style)
             else:
                 _draw_range(axes, height, cost, never, drawn[label].style)
-        axes.set_xlabel(f"{axis.short_label} to accuracy {power(accuracy)}")
+        one = None if isinstance(accuracy, Mapping) else power(accuracy)
+        to = "the accuracy of each" if one is None else f"accuracy {one}"
+        axes.set_xlabel(f"{axis.short_label} to {to}")
         finish_ticks(axes)
         axes.tick_params(axis="y", length=0)
         marks = [_mark(one.style, label=one.name) for one in drawn.values()]

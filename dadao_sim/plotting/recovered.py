@@ -84,6 +84,7 @@ def _decibels(picture: Array, truth: Array) -> str:
 
 def _signal_figure(report: Recovered, width: float) -> Figure:
     import matplotlib
+    from matplotlib.ticker import MaxNLocator
 
     truth, result = report.truth, report.result
     look = styles(result.methods, result.looks)
@@ -100,6 +101,7 @@ def _signal_figure(report: Recovered, width: float) -> Figure:
         axes.set(xlim=(-1, len(truth)), ylim=(-reach, reach))
         finish_ticks(axes)
     grid[-1].set_xlabel("Coordinate")
+    grid[-1].xaxis.set_major_locator(MaxNLocator(integer=True))
     figure.supylabel("Coefficient", fontsize=matplotlib.rcParams["axes.labelsize"])
     add_legend(figure, _handles([look[label] for label in report.found]), 2)
     return figure

@@ -34,6 +34,7 @@ from dadao_sim.reports.sweep import (
     HeatMap,
     Line,
     Profile,
+    accuracy_in_words,
     short,
 )
 from dadao_sim.results.axes import axis_named
@@ -51,6 +52,7 @@ if TYPE_CHECKING:
 LOOK = Look()  # where nothing is asked for
 PANEL = 1.75  # inches, the height of one
 THEORY: dict[str, Any] = {"linewidth": 0.9, "zorder": 1}
+OWN_ACCURACY = "the accuracy of each cell"
 DASHES: dict[str, Any] = {EXACT: (0, (1, 1.5)), SLOPE: (0, (1, 4)), THEOREM: (0, (5, 3))}
 
 
@@ -76,7 +78,9 @@ def against_figure(found: Against, result: SweepResult, look: Look = LOOK) -> Fi
         if 0 < value < math.inf
     ]
     if not finite:
-        raise InputError("accuracy", f"no algorithm reached {found.accuracy:g} in any cell")
+        raise InputError(
+            "accuracy", f"no algorithm reached {accuracy_in_words(found.accuracy)} in any cell"
+        )
     xs = sorted({float(x) for f in found.facets for line in f.lines for x in line.x})
     with paper(look.font):
         kinds = _kinds_of(found, drawn)
@@ -92,7 +96,7 @@ def against_figure(found: Against, result: SweepResult, look: Look = LOOK) -> Fi
         for axes in panels.flat[: len(found.facets)]:
             finish_ticks(axes)
         figure.supxlabel(drawable(short(found.key)), fontsize=8)
-        figure.supylabel(f"{axis.short_label} to accuracy {power(found.accuracy)}", fontsize=8)
+        figure.supylabel(f"{axis.short_label} to {_accuracy(found.accuracy)}", fontsize=8)
         add_legend(figure, handles, _columns(drawn, width, kinds), look.legend, look.title)
     return figure
 
@@ -106,7 +110,9 @@ def profile_figure(found: Profile, result: SweepResult, look: Look = LOOK) -> Fi
     drawn = _drawn(result, found.ratios, look)
     ratios = [r for label in drawn for r in found.ratios[label].tolist() if math.isfinite(r)]
     if not ratios:
-        raise InputError("accuracy", f"no algorithm reached {found.accuracy:g} in any cell")
+        raise InputError(
+            "accuracy", f"no algorithm reached {accuracy_in_words(found.accuracy)} in any cell"
+        )
     most = max(max(ratios), 1.5) ** 1.08
     width = look.inches(COLUMN_WIDTH)
     with paper(look.font):
@@ -128,7 +134,7 @@ def profile_figure(found: Profile, result: SweepResult, look: Look = LOOK) -> Fi
         if most < 12:
             _plain_ticks(axes.xaxis, [r for r in (1, 1.5, 2, 3, 5, 8, 12) if r <= most])
         spent = axis_named(found.quantity, "quantity").title.lower()
-        axes.set_xlabel(f"{spent.capitalize()} to {power(found.accuracy)} over those of the best")
+        axes.set_xlabel(f"{spent.capitalize()} to {_power(found.accuracy)} over those of the best")
         axes.set_ylabel(f"Share of {found.problems} problems")
         finish_ticks(axes)
         for handle in handles:
@@ -149,7 +155,7 @@ def map_figure(maps: Sequence[HeatMap], result: SweepResult, look: Look = LOOK) 
     maps = [next(one for one in maps if one.algorithm == label) for label in drawn]
     values = [v for one in maps for v in one.median.ravel().tolist() if 0 < v < math.inf]
     if not values:
-        raise InputError("accuracy", f"no algorithm reached {maps[0].accuracy:g} in any cell")
+        raise _none_reached(maps[0].accuracy)
     columns = min(len(maps), 3)
     rows = math.ceil(len(maps) / columns)
     width = look.inches(COLUMN_WIDTH if columns == 1 else WIDE)
@@ -175,7 +181,7 @@ def map_figure(maps: Sequence[HeatMap], result: SweepResult, look: Look = LOOK) 
             axes.set_axis_off()
         axis = axis_named(maps[0].quantity, "quantity")
         bar = figure.colorbar(image, ax=panels, pad=0.02, aspect=25)
-        bar.set_label(f"{axis.short_label} to accuracy {power(maps[0].accuracy)}")
+        bar.set_label(f"{axis.short_label} to {_accuracy(maps[0].accuracy)}")
         figure.supxlabel(drawable(short(maps[0].keys[1])), fontsize=8)
         figure.supylabel(drawable(short(maps[0].keys[0])), fontsize=8)
         if look.title is not None:
@@ -324,3 +330,15 @@ def _write_in(axes: Axes, one: HeatMap, norm: Any) -> None:
         text = number(float(f"{value:.2g}"))
         colour = "white" if dark else "black"
         axes.text(column, row, text, ha="center", va="center", fontsize=6.5, color=colour)
+
+
+def _none_reached(accuracy: float | None) -> InputError:
+    return InputError("accuracy", f"no algorithm reached {accuracy_in_words(accuracy)} in any cell")
+
+
+def _power(accuracy: float | None) -> str:
+    return OWN_ACCURACY if accuracy is None else power(accuracy)
+
+
+def _accuracy(accuracy: float | None) -> str:
+    return OWN_ACCURACY if accuracy is None else f"accuracy {power(accuracy)}"

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 def comparison_table(
     results: Mapping[str, Result],
-    accuracy: float,
+    accuracy: float | Mapping[str, float],
     quantities: Sequence[str] = TABLED,
     prices: Mapping[str, float] | None = None,
     algorithms: Sequence[str] | None = None,
@@ -24,7 +24,7 @@ def comparison_table(
 
     Args:
         results: name of a scenario -> its result.
-        accuracy: any; it need not be among `report.accuracies`.
+        accuracy: any; it need not be among `report.accuracies`. Of a mapping one for each result.
         quantities: what is compared, names of `results.axes.AXES`.
         prices: those of all results, instead of their own; see `results.axes.PRICED`.
         algorithms: labels of those compared; all if None.
@@ -47,10 +47,11 @@ def comparison_table(
         if label not in known:
             raise InputError("algorithms", f"{label!r} is in none of the results")
     tables = []
+    to = accuracy if isinstance(accuracy, Mapping) else dict.fromkeys(results, accuracy)
     for name, result in results.items():
         terms = result.terms.priced(**(prices or {}))
         try:
-            table = result.summary_of([accuracy], quantities, terms, algorithms)
+            table = result.summary_of([to[name]], quantities, terms, algorithms)
         except InputError as error:
             where, wrong, right = error.args
             if where == "quantities" and len(results) > 1:  # which result it is that has it not

@@ -126,11 +126,11 @@ class Facet:
 
 @dataclass(frozen=True)
 class Against:
-    """A cost to an accuracy against a swept key, by facets."""
+    """A cost to an accuracy (None: to that of each cell) against a swept key, by facets."""
 
     key: str
     quantity: str
-    accuracy: float
+    accuracy: float | None
     facets: tuple[Facet, ...]
 
     def to_rows(self) -> list[dict[str, Any]]:
@@ -151,6 +151,11 @@ class Against:
                     }
                 )
         return rows
+
+
+def accuracy_in_words(accuracy: float | None) -> str:
+    """One accuracy, or that every cell has its own."""
+    return "stop.accuracy" if accuracy is None else f"{accuracy:g}"
 
 
 def short(key: str) -> str:
@@ -174,7 +179,8 @@ def against(
         result: of a sweep.
         key: one whose values are numbers; the first such key by default.
         quantity: a cost of the table.
-        accuracy: one of the report's; by default the smallest that every cell asks for.
+        accuracy: one of the report's; by default the smallest that every cell asks for, and where
+            the accuracy at which a run stops is swept, that of each cell.
         at: values of other swept keys that are looked at; all by default, a facet for each.
         theory: whether to work out what theory says of each cell, which may take its time.
         labels: of algorithms; all by default.
@@ -194,10 +200,10 @@ def against(
             f"{len(others)} swept keys are left beside {key} ({', '.join(others)})",
             f"give values of all but {MOST_FACETS}",
         )
-    least = float(costs["accuracy"].iloc[0])
+    least = _accuracy_in(costs)
     if labels is not None:
         costs = costs[costs["algorithm"].isin(labels)]
-    predicted = predictions(result, costs, least) if theory else {}
+    predicted = predictions(result, costs) if theory else {}
     facets = []
     for values in costs[others].drop_duplicates().to_numpy().tolist() if others else [[]]:
         here = dict(zip(others, values, strict=True))
@@ -223,11 +229,14 @@ def chosen(
     known = sorted(costs["accuracy"].unique().tolist(), reverse=True)
     if not known:
         raise InputError("sweep", "every cell failed: there is nothing to draw")
-    wanted = _asked_by_all(costs, known) if accuracy is None else accuracy
-    if wanted not in known:
-        listed = ", ".join(f"{one:g}" for one in known)
-        raise InputError("accuracy", f"{wanted:g} given", f"the report has {listed}")
-    costs = costs[costs["accuracy"] == wanted]
+    if accuracy is None and result.has_own_accuracies:
+        costs = costs[costs["accuracy"] == costs.groupby("cell")["accuracy"].transform("min")]
+    else:
+        wanted = _asked_by_all(costs, known) if accuracy is None else accuracy
+        if wanted not in known:
+            listed = ", ".join(f"{one:g}" for one in known)
+            raise InputError("accuracy", f"{wanted:g} given", f"the report has {listed}")
+        costs = costs[costs["accuracy"] == wanted]
     for key, value in (at or {}).items():
         _check_key(result, key, "at")
         there = costs[key].unique().tolist()
@@ -237,6 +246,12 @@ def chosen(
             raise InputError("at", f"{key}={value} given", f"the sweep has {listed}")
         costs = costs[costs[key] == same[0]]
     return costs
+
+
+def _accuracy_in(costs: DataFrame) -> float | None:
+    """The one to which costs are; None where cells have their own."""
+    found = costs["accuracy"].unique().tolist()
+    return float(found[0]) if len(found) == 1 else None
 
 
 def _asked_by_all(costs: DataFrame, known: Sequence[float]) -> float:
@@ -355,13 +370,14 @@ def _line(
 
 
 def predictions(
-    result: SweepResult, costs: DataFrame, accuracy: float
+    result: SweepResult, costs: DataFrame
 ) -> dict[tuple[int, str, str], tuple[float, str]]:
-    """By cell, algorithm and count, what theory says it costs to reach the accuracy, and of which
+    """By cell, algorithm and count, what theory says it costs to reach its accuracy, and of which
     of the KINDS that is: the first that is known in all cells of the algorithm. What is exact is of
     the first repeat of a cell.
     """
     reports: dict[int, TheoryReport] = {}
+    accuracies = dict(zip(costs["cell"].tolist(), costs["accuracy"].tolist(), strict=True))
     for number in costs["cell"].unique().tolist():
         cell = result.cells[number]
         with within(str(cell)):
@@ -369,7 +385,7 @@ def predictions(
             there = set(costs["algorithm"][costs["cell"] == number])
             reports[number] = theory_report(
                 study,
-                accuracies=[accuracy],
+                accuracies=[accuracies[number]],
                 labels=[label for label in study.labels if label in there],
                 first_only=True,
                 quick=QUICK_STATES,
@@ -378,7 +394,7 @@ def predictions(
     found: dict[tuple[int, str, str], tuple[float, str]] = {}
     for label in labels:
         of = {k: m for k, r in reports.items() for m in r.methods if m.algorithm == label}
-        ways = _ways(of, accuracy)
+        ways = _ways(of, accuracies)
         for count in COUNTS:
             whole = (
                 kind
@@ -391,14 +407,14 @@ def predictions(
 
 
 def _ways(
-    of: Mapping[int, MethodTheory], accuracy: float
+    of: Mapping[int, MethodTheory], to: Mapping[int, float]
 ) -> dict[str, dict[int, Mapping[str, float]]]:
     """By kind and cell, the counts of an algorithm; of exact ones where all of them are."""
     ways: dict[str, dict[int, Mapping[str, float]]] = {}
-    if all(method.predicted[0].crosses(accuracy) for method in of.values()):
-        ways[EXACT] = {k: method.costs[accuracy]["exact"] for k, method in of.items()}
-    ways[SLOPE] = {k: method.predicted[0].slope(accuracy) for k, method in of.items()}
-    ways[THEOREM] = {k: method.costs[accuracy]["promised"] for k, method in of.items()}
+    if all(method.predicted[0].crosses(to[k]) for k, method in of.items()):
+        ways[EXACT] = {k: method.costs[to[k]]["exact"] for k, method in of.items()}
+    ways[SLOPE] = {k: method.predicted[0].slope(to[k]) for k, method in of.items()}
+    ways[THEOREM] = {k: method.costs[to[k]]["promised"] for k, method in of.items()}
     return ways
 
 
@@ -409,7 +425,7 @@ class Profile:
     """
 
     quantity: str
-    accuracy: float
+    accuracy: float | None
     problems: int
     ratios: dict[str, NDArray[np.float64]]
 
@@ -446,7 +462,7 @@ def profile(
         with np.errstate(invalid="ignore", divide="ignore"):
             ratio = np.where(spent == least, 1.0, spent / least)
         ratios[label] = np.sort(np.where(np.isfinite(spent), ratio, math.inf))
-    return Profile(quantity, float(costs["accuracy"].iloc[0]), len(table), ratios)
+    return Profile(quantity, _accuracy_in(costs), len(table), ratios)
 
 
 @dataclass(frozen=True)
@@ -458,7 +474,7 @@ class HeatMap:
 
     keys: tuple[str, str]
     quantity: str
-    accuracy: float
+    accuracy: float | None
     algorithm: str
     rows: tuple[Value, ...]
     columns: tuple[Value, ...]
@@ -491,6 +507,6 @@ def heat_maps(
         for (row, column), some in group.groupby(list(keys), sort=False):
             place = rows.index(row), columns.index(column)
             median[place], there[place] = percentile(some[quantity].tolist(), 50), True
-        least = float(costs["accuracy"].iloc[0])
+        least = _accuracy_in(costs)
         maps.append(HeatMap(keys, quantity, least, str(label), rows, columns, median, there))
     return tuple(maps)

@@ -57,6 +57,7 @@ from dadao_sim.results.lock import FolderLock
 from dadao_sim.results.names import printed_names
 from dadao_sim.results.summary import costs_card, summarise, summary_csv
 from dadao_sim.text.cards import Card, Carded
+from dadao_sim.text.lines import counted
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -243,7 +244,7 @@ class Result(Carded):
         """See `Carded`: medians of the cost to the finest accuracy that any algorithm reached."""
         scenario = self.manifest.get("scenario", {})
         repeats = self.runs["repeat"].nunique()
-        count = f"{len(self.methods)} algorithms x {repeats} repeats"
+        count = f"{counted(len(self.methods), 'algorithm')} x {counted(repeats, 'repeat')}"
         title = f"Result {scenario.get('name', '')}: {count}, {len(self.curves):,} samples"
         with suppress(InputError, KeyError):  # of a manifest that is none of ours
             summary = self.summary

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -41,6 +41,7 @@ from dadao_sim.results.summary import (
     summary_csv,
 )
 from dadao_sim.text.cards import Card, Carded
+from dadao_sim.text.lines import counted
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -144,7 +145,8 @@ class SweepResult(Carded):
     def card(self) -> Card:
         """See `Carded`: the cost to the finest accuracy in every cell."""
         failed = f", {len(self.failed)} failed" if self.failed else ""
-        title = f"Sweep {self.name}: {len(self.cells)} cells{failed}; swept: {', '.join(self.keys)}"
+        cells = f"{counted(len(self.cells), 'cell')}{failed}"
+        title = f"Sweep {self.name}: {cells}; swept: {', '.join(self.keys)}"
         finest = self.summary.groupby(list(self.keys), sort=False)["accuracy"].transform("min")
         done = (self.summary["reason"] == "") & (self.summary["accuracy"] == finest)
         return costs_card(title, self.summary[done], self.keys)
@@ -160,9 +162,32 @@ class SweepResult(Carded):
             if cell.error is None:
                 yield cell, cell.result
 
+    @property
+    def has_own_accuracies(self) -> bool:
+        """Whether its cells stop at accuracies of their own: see `ends_apart`."""
+        return ends_apart(self.keys)
+
     def is_number(self, key: str) -> bool:
         """Whether a swept key has numbers only."""
         return self.costs[key].dtype.kind in "if"
+
+
+def ends_apart(keys: Iterable[str]) -> bool:
+    """Whether where a run ends is swept, so that every cell has its own finest accuracy: the one at
+    which it stops.
+    """
+    return not {"stop", "stop.accuracy"}.isdisjoint(keys)
+
+
+def accuracies_of(result: Result, *, own: bool) -> list[float]:
+    """To which the costs of a cell are told: those of the report; where cells have their ``own``,
+    of these the ones above the accuracy at which it stops, and that one.
+    """
+    asked: list[float] = list(result.manifest["scenario"]["report"]["accuracies"])
+    last = result.stop_accuracy
+    if not own or last is None:
+        return asked
+    return [*(accuracy for accuracy in asked if accuracy > last), last]
 
 
 def cell_name(values: Mapping[str, Value], ground: str) -> str:
@@ -328,7 +353,7 @@ def _costs(
                 continue
             methods |= result.manifest["methods"]
             has = [q for q in counted if not AXES[q].why_not(result.curves, result.terms)]
-            accuracies = result.manifest["scenario"]["report"]["accuracies"]
+            accuracies = accuracies_of(result, own=ends_apart(keys))
             told = (accuracies, result.terms, result.stop_accuracy, has)
             tables[number] = costs_to_accuracy(result.curves, result.runs, *told)
             counted = has

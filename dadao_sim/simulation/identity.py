@@ -94,13 +94,18 @@ def scenario_of_result(manifest: Mapping[str, Any]) -> Scenario:
 
 def changed_input(manifest: Mapping[str, Any], inputs: Mapping[str, str | None]) -> str:
     """Which file of a result is another one among ``inputs``, under the name that it had, and how;
-    empty where none is.
+    empty where none is. Plug-ins are such files, and go by where they are.
     """
     held = manifest.get("inputs")
     for name, content in held.items() if isinstance(held, Mapping) else ():
         if inputs.get(name, content) != content:
             how = "is gone" if inputs[name] is None else "has changed since it was run"
             return f"file {name} {how}"
+    places = {str(Path(name).resolve()): content for name, content in inputs.items()}
+    for plugin in manifest.get("plugins", ()):
+        file, content = plugin["file"], plugin["sha256"]
+        if places.get(file, content) != content:
+            return f"plug-in {file} has changed since it was run"
     return ""
 
 

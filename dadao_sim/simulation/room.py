@@ -10,6 +10,7 @@ from dadao_sim.networks.graphs import Graph
 from dadao_sim.networks.section.spec import BuiltNetwork, BuiltSequence, SequenceNetwork
 from dadao_sim.problems.data.source import DataSource
 from dadao_sim.scenario.model import Scenario
+from dadao_sim.text.lines import counted
 
 WORKER = 150_000_000
 """Bytes of a worker process before it does anything."""
@@ -78,7 +79,7 @@ def _needs(scenario: Scenario, jobs: int, *, network: bool, problem: bool) -> It
     yield Need("record.points", f"{points:,} samples of a run", SAMPLE * points)
     kept = (RUN + KEPT_SAMPLE * points) * runs
     where = "record.points" if points > scenario.repeats else "repeats"
-    yield Need(where, f"the results of {runs:,} runs with {points:,} samples", kept)
+    yield Need(where, f"the results of {counted(runs, 'run')} with {points:,} samples", kept)
 
 
 def samples_of_a_node(scenario: Scenario) -> int | None:

@@ -23,6 +23,7 @@ from dadao_sim.simulation.one_run import Tick, run_plan
 from dadao_sim.simulation.progress import Progress
 from dadao_sim.simulation.study import Study
 from dadao_sim.simulation.workers import Others, Task, elsewhere
+from dadao_sim.text.lines import counted
 
 if TYPE_CHECKING:
     import networkx
@@ -139,7 +140,8 @@ def _simulate(
         if kept.folder is None or not kept.runs:
             raise
         kept.break_off()
-        there = f"{len(kept.runs)} finished runs are kept"
+        verb = "is" if len(kept.runs) == 1 else "are"
+        there = f"{counted(len(kept.runs), 'finished run')} {verb} kept"
         raise InputError(f"{error}; {there}" + ("" if study.given else ", for --resume")) from error
     return kept.finish()
 

@@ -40,6 +40,11 @@ def listed(words: Iterable[str], longest: int = 180) -> str:
     return ", ".join(shown) + (f" and {left} more" if left else "")
 
 
+def counted(number: int, thing: str) -> str:
+    """``1 run``, ``1,000 runs``."""
+    return f"{number:,} {thing}" + "s" * (number != 1)
+
+
 def one_line(text: str, longest: int = LONGEST) -> str:
     """``text`` as a message: one line that prints, in at most ``longest`` characters.
 

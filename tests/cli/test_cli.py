@@ -133,7 +133,7 @@ def test_cite_list_schema_validate(dadao_sim, scenario):
     assert all(word in names for word in ("adom_plus_multi_consensus", "hypercube", "quickstart"))
     assert json.loads(dadao_sim("schema")[1])["additionalProperties"] is False
     said = dadao_sim("validate", scenario())[1]
-    assert "valid; 2 algorithms, 1 repeats" in said
+    assert "valid; 2 algorithms, 1 repeat" in said
     assert said.startswith("problem: condition number of the nodes (L/mu) 5, of their mean ")
 
 

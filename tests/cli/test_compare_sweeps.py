@@ -6,7 +6,9 @@ import pandas as pd
 import pytest
 
 from dadao_sim import load_result
+from dadao_sim.plotting.sweep import against_figure
 from dadao_sim.reports.comparison import comparison_table, ranked
+from dadao_sim.reports.sweep import against, profile
 from dadao_sim.results.latex import comparison_latex, escape
 from dadao_sim.results.summary import NOT_REACHED, NOT_TRIED, quantities_of
 from dadao_sim.results.sweep import load_sweep
@@ -153,3 +155,60 @@ def test_a_sweep_whose_cells_all_failed_is_no_result(dadao_sim, tmp_path):
 def test_figures_have_a_panel_or_bar_for_each_cell(dadao_sim, folders, tmp_path):
     assert dadao_sim("compare", *folders, "--accuracy", 0.5, "--figure", "c.png")[0] == 0
     assert (tmp_path / "c.png").stat().st_size > 1000
+
+
+@pytest.fixture(scope="module")
+def own(tmp_path_factory):
+    """A sweep over where runs end: 0.3 is none of the accuracies of the report."""
+    folder = tmp_path_factory.mktemp("own") / "own"
+    swept = {"stop.accuracy": [0.5, 0.3, 0.01], "network.graph": ["path", "star"]}
+    sweep({**SCENARIO, "sweep": swept}, out=folder)
+    return folder
+
+
+def test_each_cell_is_compared_at_the_accuracy_at_which_it_stops(dadao_sim, own):
+    code, *_ = dadao_sim("compare", own, "--out", "t.csv", "--figure", "f.png")
+    assert code == 0
+    found = pd.read_csv("t.csv")
+    assert len(found) == 3 * 2 * 2
+    for cell, result in load_sweep(own).results():
+        rows = found[found["scenario"] == f"own: {cell}"]
+        assert set(rows["accuracy"]) == {cell.values["stop.accuracy"]}
+        expected = result.summary_of([cell.values["stop.accuracy"]])
+        found_costs = rows["gradients_median"].astype(float).tolist()
+        assert found_costs == expected["gradients_median"].tolist()
+    dadao_sim("compare", own, "--accuracy", 0.5, "--out", "all.csv")
+    assert set(pd.read_csv("all.csv")["accuracy"]) == {0.5}
+
+
+def test_beside_another_result_that_has_the_usual_one(dadao_sim, own, folders):
+    code, *_ = dadao_sim("compare", own, folders[1], "--out", "t.csv")
+    assert code == 0
+    found = pd.read_csv("t.csv").groupby("scenario")["accuracy"].first()
+    assert found.pop("plain") == 1e-6
+    assert set(found) == {0.5, 0.3, 0.01}
+
+
+def test_the_tables_and_figures_of_such_a_sweep(own):
+    swept = load_sweep(own)
+    asked = swept.summary.groupby("stop.accuracy")["accuracy"].unique()
+    assert {stop: sorted(of) for stop, of in asked.items()} == {
+        0.5: [0.5],
+        0.3: [0.3, 0.5],
+        0.01: [0.01, 0.5],
+    }
+    found = against(swept, "stop.accuracy", "gradients", theory=True)
+    assert found.accuracy is None
+    lines = {(facet.values["network.graph"], line.algorithm): line for facet in found.facets
+             for line in facet.lines}  # fmt: skip
+    for cell, result in swept.results():
+        accuracy = cell.values["stop.accuracy"]
+        for row in result.summary_of([accuracy]).itertuples():
+            line = lines[cell.values["network.graph"], row.algorithm]
+            assert line.median[line.x.tolist().index(accuracy)] == row.gradients_median
+    theory = lines["path", "dadao"].theory
+    assert theory[0] > theory[1] > theory[2] > 0  # the tighter the dearer
+    figure = against_figure(found, swept)
+    assert figure.get_supylabel() == "Gradients to the accuracy of each cell"
+    assert against(swept, "stop.accuracy", accuracy=0.5).accuracy == 0.5
+    assert profile(swept).accuracy is None

@@ -127,12 +127,12 @@ def test_the_ending_says_where_the_runs_came_from(dadao_sim, written, tmp_path):
     assert (code, ending_of(out)) == (0, ", complete before: nothing was left to run")
     more = written(sweep={"network.nodes": [3, 4, 5]})
     code, out, _ = dadao_sim("run", more, "--out", "out", "--resume")
-    assert (code, ending_of(out)) == (0, "; 1 runs were made, 2 were there before")
+    assert (code, ending_of(out)) == (0, "; 1 run was made, 2 were there before")
     code, out, _ = dadao_sim("run", more, "--out", "beside", "--json")
     assert json.loads(out)["runs"] == {"made": 0, "before": 0, "shared": 0, "taken": 3}
     twice = written(sweep={"algorithms": {"one": ["dadao"], "two": ["dadao", "nids"]}})
     code, out, _ = dadao_sim("run", twice, "--out", "out", "--overwrite")
-    assert (code, ending_of(out)) == (0, "; 2 runs were made, 1 are those of another cell")
+    assert (code, ending_of(out)) == (0, "; 2 runs were made, 1 is that of another cell")
 
 
 def test_a_folder_to_reuse_without_a_result_is_said(dadao_sim, written, tmp_path):

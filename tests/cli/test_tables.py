@@ -202,7 +202,7 @@ def test_json_is_all_there_is_even_with_figures(dadao_sim, small):
     code, out, _ = dadao_sim("validate", small, "--json")
     document = json.loads(out)
     assert (code, document["valid"]) == (0, True)
-    assert document["said"][-1] == "small.yaml: valid; 3 algorithms, 1 repeats"
+    assert document["said"][-1] == "small.yaml: valid; 3 algorithms, 1 repeat"
     assert json.loads(dadao_sim("schema", "--json")[1]) == json.loads(dadao_sim("schema")[1])
     assert json.loads(dadao_sim("cite", "dadao", "--json")[1])["bibtex"] == (
         dadao_sim("cite", "dadao")[1].rstrip("\n")

@@ -276,3 +276,14 @@ def test_the_command(dadao_sim, tmp_path):
         code, out, err = dadao_sim("recovered", *bad, "--figure", "h.png")
         assert (code, err.count("\n")) == (2, 1)
     assert not Path("h.png").exists()
+
+
+@pytest.mark.parametrize("dim", [1, 2, 3, 12, 40])
+def test_coordinates_are_whole_numbers(dim):
+    x = np.zeros((NODES, dim))
+    data = {**SIGNAL, "dim": dim, "nonzeros": 1}
+    made = made_up(SIGNAL, {"nids": x}, problem=scenario(data)["problem"])
+    axis = drawn(made).axes[-1].xaxis
+    ticks = axis.get_majorticklocs()
+    assert len(ticks) >= 2
+    assert all(tick == round(tick) for tick in ticks)

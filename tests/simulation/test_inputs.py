@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from html_page import Page
 
-from dadao_sim import InputError, PlayedAgain, load_result, simulate
+from dadao_sim import InputError, PlayedAgain, load_result, simulate, sweep
 from dadao_sim.plotting.page.write import page
 
 pytestmark = pytest.mark.usefixtures("own_plugins")
@@ -150,7 +150,8 @@ def test_a_file_that_is_another_now_is_noticed_by_all(ran, name, gone):
     if name == "mine.py":
         how = "no such file" if gone else "has changed since it was run"
         assert all(how in one for one in said[:3])
-        assert said[3]
+        whose = f"folder: out holds a result whose plug-in {ran / name} has changed since it was"
+        assert said[3].startswith(f"mine.py: {how}" if gone else whose)
         assert how in read.text
         return
     how = f"file {name} {'is gone' if gone else 'has changed since it was run'}"
@@ -158,6 +159,18 @@ def test_a_file_that_is_another_now_is_noticed_by_all(ran, name, gone):
     assert said[3].startswith(f"folder: out holds a result whose {how};")
     assert read.text.count(f"Left out: result: its {how}.") == 2  # the network and the world
     assert name in read.text.partition("It reads what is not in this page")[2]
+
+
+def test_a_plug_in_that_was_edited_is_named_by_a_sweep(ran):
+    swept = {**SCENARIO, "repeats": 1, "sweep": {"stop.time": [4.0, 8.0]}}
+    sweep(swept, out="cells")
+    (ran / "mine.py").write_text(FILES["mine.py"][1])
+    said = said_by(lambda: sweep(swept, out="cells", resume=True))
+    whose = f"folder: cells holds results whose plug-in {ran / 'mine.py'} has changed since it was"
+    assert said.startswith(whose)
+    assert said.endswith("resume with the same, choose another, or overwrite it")
+    sweep(swept, out="cells", overwrite=True)
+    assert sweep(swept, out="cells", resume=True).account.before == 2
 
 
 def test_a_folder_moves_with_its_files(ran, monkeypatch):

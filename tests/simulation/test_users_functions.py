@@ -205,7 +205,7 @@ def test_what_is_finished_is_saved_and_can_be_read(tmp_path):
     """exact_diffusion is asked less often than EXTRA's run would need after it."""
     objectives = [Bowl([1, 2]), Bowl([3, 0], "gradient", 150, boom)]
     problem = Problem.from_objectives(objectives, 1, 1, 2)
-    with pytest.raises(InputError, match=r"1 finished runs are kept$"):
+    with pytest.raises(InputError, match=r"1 finished run is kept$"):
         simulate(
             scenario("exact_diffusion", "extra"), problem=problem, network=PATH, out=tmp_path / "r"
         )
@@ -263,7 +263,7 @@ def test_a_run_that_failed_goes_on_with_resume(tmp_path, own_plugins):
     assert isinstance(failed.exception, InputError)
     said = str(failed.exception)
     assert re.match(r"extra, repeat 0, round \d+, objectives: gradient of node 0: OSError at", said)
-    assert said.endswith("bowls.py:20: the switch is on; 1 finished runs are kept, for --resume")
+    assert said.endswith("bowls.py:20: the switch is on; 1 finished run is kept, for --resume")
     (tmp_path / "broken").unlink()
     assert run("r", "--resume").exit_code == 0
     for name in ("curves.parquet", "summary.csv"):

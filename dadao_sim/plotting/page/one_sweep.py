@@ -27,7 +27,7 @@ from dadao_sim.results.folder import manifest_of
 from dadao_sim.results.names import printed_names
 from dadao_sim.results.summary import STATISTICS, quantities_of
 from dadao_sim.results.sweep import CELLS, SweepResult
-from dadao_sim.text.lines import printable
+from dadao_sim.text.lines import counted, printable
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -216,7 +216,7 @@ def _asked(sweep: SweepResult, names: Mapping[str, str]) -> list[tuple[str, str]
     for key in sweep.keys:
         values = list(dict.fromkeys(cell.values[key] for cell in sweep.cells))
         rows.append((f"swept: {key}", ", ".join(phrase(value) for value in values)))
-    told = f"{cells:,}, with {made:,} runs" + (f"; {failed:,} failed" if failed else "")
+    told = f"{cells:,}, with {counted(made, 'run')}" + (f"; {failed:,} failed" if failed else "")
     rows.append(("cells", told))
     return [*rows, *phrases(_common(sweep)), ("algorithms", ", ".join(names.values()))]
 
