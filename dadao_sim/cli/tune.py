@@ -10,6 +10,7 @@ from dadao_sim.cli.group import Group
 from dadao_sim.cli.options import OverwriteOption, ScenarioArgument, SetOption, by_option
 from dadao_sim.cli.show import console, print_table, say
 from dadao_sim.errors import InputError, WorkerKilled
+from dadao_sim.text.lines import counted
 
 if TYPE_CHECKING:
     from dadao_sim.tuning.tuned import Tuned
@@ -65,8 +66,8 @@ def tune(
     loaded = load_scenario(file, sets or [])
     folder = out or Path("results") / f"{loaded.name}-tuned"
     say(
-        f"{loaded.name}: {len(loaded.algorithms)} algorithms, about {budget} points each, "
-        f"{repeats or loaded.repeats} repeats"
+        f"{loaded.name}: {counted(len(loaded.algorithms), 'algorithm')}, about {budget} points "
+        f"each, {counted(repeats or loaded.repeats, 'repeat')}"
     )
     options = {name: f"--{name}" for name in ("budget", "repeats", "accuracy", "by", "seed", "out")}
     try:
@@ -125,23 +126,35 @@ def _print(tuned: "Tuned") -> None:
                 if isinstance(row[f"{k}_constant"], str)
             )
             found = ", ".join(factors)
-        costs = (_cost(row["default_cost"]), _cost(row["cost"]))
-        gain = f"{row['gain']:.3g}" if math.isfinite(row["gain"]) else "-"
+        costs = (_cost(row["default_cost"]), _cost(row["cost"]), _gain(row["gain"]))
+        fresh = (
+            f"{row['fresh_reached']}/{row['repeats']}",
+            *(_cost(row["fresh_default_cost"]), _cost(row["fresh_cost"])),
+            _gain(row["fresh_gain"]),
+        )
         ends = f"{row['accuracy']:.0e}" if math.isfinite(row["accuracy"]) else "diverged"
         unstable = f"{row['unstable_from']:.3g}" if math.isfinite(row["unstable_from"]) else "-"
         reached = f"{row['reached']}/{row['repeats']}"
-        rows.append([name, found, reached, *costs, gain, ends, unstable, row["edge"]])
+        rows.append([name, found, reached, *costs, *fresh, ends, unstable, row["edge"]])
     by = f"{tuned.goal.by} to {tuned.goal.accuracy:g}"
     titles = ("algorithm", "best factors", "reached", f"{by}: paper", "tuned", "gain")
-    heads = (*titles, "accuracy", "unstable from", "grid")
+    fresh = ("fresh: reached", "fresh: paper", "fresh: tuned", "fresh: gain")
+    heads = (*titles, *fresh, "accuracy", "unstable from", "grid")
     print_table(heads, rows, words=2, name="best", records=records)
 
 
 def _say_what_is_missed(tuned: "Tuned") -> None:
-    """Of which methods no point reached the accuracy, what is best there, and what they reach."""
+    """Of which methods no point reached the accuracy, what is best there, and what they reach; and
+    whose best constants miss it in repeats that they were not chosen on.
+    """
     from dadao_sim.text.labels import printed_name
 
     asked, best = tuned.goal.accuracy, tuned.best
+    for row in best[best["fresh_reached"] < best["reached"]].to_dict("records"):
+        name = printed_name(row["algorithm"], row["method"], tuned.titles[row["method"]])
+        here, there = (f"{row[f'{of}reached']} of {row['repeats']}" for of in ("", "fresh_"))
+        more = "more --repeats make the choice safer"
+        say(f"{name}: the best reaches {asked:g} in {here} repeats, in {there} fresh ones; {more}")
     missed = best[(best["reached"] == 0) & best["first_constant"].notna()]
     missed = missed[missed["accuracy"] < 1]
     if missed.empty:
@@ -155,6 +168,10 @@ def _say_what_is_missed(tuned: "Tuned") -> None:
     reached = [a for a in tuned.scenario.report.accuracies if a >= missed["accuracy"].max()]
     if reached:
         say(f"for the cheapest way to an accuracy that is reached: --accuracy {min(reached):g}")
+
+
+def _gain(value: float) -> str:
+    return f"{value:.3g}" if math.isfinite(value) else "-"
 
 
 def _cost(value: float) -> str:

@@ -145,6 +145,7 @@ class _Told:
                 "record": scenario.record.model_copy(update={"metrics": RecordSpec().metrics}),
             }
         )
+        self.reported = self.tuned_on.model_copy(update={"seed": scenario.seed})
         self.files = study.input_digest
         self.summary = {
             "scenario": scenario.to_mapping(),
@@ -203,13 +204,19 @@ class _Method:
         self.answers: dict[int, list[Evaluation]] = {}  # by repeat, of the points
         self.found: Found | None = None
         self.is_confirmed = False
+        self.fresh: dict[Point, list[Evaluation]] | None = None  # where nothing was chosen
 
     def heard(self, goal: Goal) -> None:
         """All repeats have answered: on to the next points."""
         of_repeats = [rows for _, rows in sorted(self.answers.items())]
         played = dict(zip(self.points, map(list, zip(*of_repeats, strict=True)), strict=True))
+        if self.is_confirmed:
+            self.fresh = played
+            return
         if self.found is not None:
             self._confirm(played[self.found.best])
+            default = (0.0,) * len(self.found.best)
+            self.points = tuple(dict.fromkeys((self.found.best, default)))
             return
         self.evaluations |= played
         try:
@@ -240,8 +247,9 @@ class _Search:
             raise InputError("jobs", f"{jobs} given", "at least 1 is needed")
         self.told, self.kept, self.jobs, self.tick = told, kept, jobs, tick
         self.study = Study(told.tuned_on)
+        self.reported = Study(told.reported)
         self.interrupts = Interrupts()
-        self.parts: dict[int, Parts] = {}
+        self.parts: dict[tuple[bool, int], Parts] = {}
         self.todo: deque[tuple[_Method, Task]] = deque()
         self.asked = self.done = 0
 
@@ -265,9 +273,9 @@ class _Search:
         return Tuned(
             *(told.scenario, told.goal, told.seed, told.repeats, told.budget),
             tuple(
-                OneTuned(one.spec, one.names, one.found, one.evaluations)
+                OneTuned(one.spec, one.names, one.found, one.evaluations, one.fresh)
                 for one in methods
-                if one.found is not None
+                if one.found is not None and one.fresh is not None
             ),
         )
 
@@ -287,14 +295,18 @@ class _Search:
         method.answers[repeat] = rows
         if len(method.answers) == self.told.repeats:
             method.heard(self.told.goal)
-            if not method.is_confirmed:
+            if method.fresh is None:
                 self._ask(method)
 
     def _task(self, method: _Method, repeat: int) -> Task:
-        if repeat not in self.parts:
-            self.parts[repeat] = self.study.parts(repeat)
+        """Of the repeats that are tuned on; once the best is found, of those of the scenario."""
+        told, of = self.told, (method.is_confirmed, repeat)
+        if of not in self.parts:
+            study = self.reported if method.is_confirmed else self.study
+            self.parts[of] = study.parts(repeat)
         return Task(
-            *(self.told.tuned_on, method.spec, repeat, self.parts[repeat]),
+            *(told.reported if method.is_confirmed else told.tuned_on, method.spec),
+            *(repeat, self.parts[of]),
             *(method.names, method.points),
             alone=method.found is not None,
         )
