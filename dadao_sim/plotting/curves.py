@@ -107,10 +107,12 @@ def runs_of(
     return runs
 
 
-def median_and_band(runs: list[Run], *, log: bool = True) -> Band:
-    """The median and the 10-90 % band of the repeats; the rules are those of this module."""
+def median_and_band(runs: list[Run], *, log: bool = True, points: int = GRID_POINTS) -> Band:
+    """The median and the 10-90 % band of the repeats, at no more than so many ``points``; the rules
+    are those of this module.
+    """
     drawn = [run for run in runs if run.x.size]
-    grid = _grid(drawn)
+    grid = _grid(drawn, points)
     if not grid.size:
         return Band(grid, grid, grid, grid)
     values = np.array([_at(grid, run, log) for run in drawn])
@@ -123,16 +125,16 @@ def median_and_band(runs: list[Run], *, log: bool = True) -> Band:
     return Band(grid[known], *(row[known] for row in statistics))
 
 
-def _grid(runs: list[Run]) -> Array:
-    """Where any repeat was sampled, up to where the median is known."""
+def _grid(runs: list[Run], points: int) -> Array:
+    """Where any repeat was sampled, up to where the median is known; of many some, evenly."""
     if not runs:
         return np.empty(0)
     ends = sorted(run.x[-1] if run.status == "converged" else math.inf for run in runs)
     end = min([ends[len(ends) // 2], *(run.x[-1] for run in runs if run.status == "stopped")])
     grid = np.unique(np.concatenate([run.x for run in runs]))
     grid = grid[(grid >= max(run.x[0] for run in runs)) & (grid <= end)]
-    if grid.size > GRID_POINTS:
-        grid = grid[np.linspace(0, grid.size - 1, GRID_POINTS).round().astype(int)]
+    if grid.size > points:
+        grid = grid[np.linspace(0, grid.size - 1, points).round().astype(int)]
     return grid
 
 

@@ -175,7 +175,7 @@ def test_each_cell_is_compared_at_the_accuracy_at_which_it_stops(dadao_sim, own)
         rows = found[found["scenario"] == f"own: {cell}"]
         assert set(rows["accuracy"]) == {cell.values["stop.accuracy"]}
         expected = result.summary_of([cell.values["stop.accuracy"]])
-        found_costs = rows["gradients_median"].astype(float).tolist()
+        found_costs = rows["gradients_median"].replace(NOT_REACHED, "inf").astype(float).tolist()
         assert found_costs == expected["gradients_median"].tolist()
     dadao_sim("compare", own, "--accuracy", 0.5, "--out", "all.csv")
     assert set(pd.read_csv("all.csv")["accuracy"]) == {0.5}
@@ -209,6 +209,6 @@ def test_the_tables_and_figures_of_such_a_sweep(own):
     theory = lines["path", "dadao"].theory
     assert theory[0] > theory[1] > theory[2] > 0  # the tighter the dearer
     figure = against_figure(found, swept)
-    assert figure.get_supylabel() == "Gradients to the accuracy of each cell"
+    assert figure.get_supylabel() == "Local gradients to the accuracy of each cell"
     assert against(swept, "stop.accuracy", accuracy=0.5).accuracy == 0.5
     assert profile(swept).accuracy is None

@@ -18,6 +18,7 @@ from dadao_sim import Result, load_result, simulate
 from dadao_sim.algorithms.contract.registry import METHODS
 from dadao_sim.errors import InputError
 from dadao_sim.networks import Network, write_graphml
+from dadao_sim.plotting.curves import median_and_band, runs_of
 from dadao_sim.plotting.page.write import MOST_BYTES, embedded, page, save_page
 from dadao_sim.plotting.style import DASH_NAMES, styles
 from dadao_sim.reports.comparison import comparison_table
@@ -263,6 +264,32 @@ def test_the_curves_are_the_samples(mixed, mixed_page, small):
                     np.testing.assert_allclose(found, values, rtol=6e-6, atol=0, err_msg=name)
 
 
+def test_the_medians_are_made_here_for_every_axis(mixed, mixed_page):
+    found = mixed_page.data["r0-samples"]["bands"]
+    assert list(found) == list(mixed.methods)
+    for label, along in found.items():
+        assert any("of" in one for one in along.values())  # and some are multiples
+        of_label = mixed.curves[mixed.curves["algorithm"] == label]
+        assert ("rounds" in along) == (of_label["rounds"] > 0).any()
+        for x, one in along.items():
+            times, of = one.get("times", 1), one.get("of", x)
+            for y, metric in mixed.metrics.items():
+                expected = median_and_band(runs_of(mixed, label, x, y), log=metric.log)
+                grid, *rows = along[of]["y"][y]
+                grid = times * np.array(along[of]["grids"][grid])
+                np.testing.assert_allclose(grid, expected.x, rtol=6e-6)
+                for row, name in zip(rows, ("median", "low", "high"), strict=True):
+                    row = [math.inf if value is None else value for value in row]
+                    np.testing.assert_allclose(row, getattr(expected, name), rtol=6e-6)
+
+
+def test_a_run_that_is_alone_has_no_medians():
+    alone = result(finished_run("dadao"), *(finished_run("nids", k) for k in range(2)))
+    found = Page(page({"alone": alone})).data["r0-samples"]["bands"]
+    assert found["dadao"] is None
+    assert found["nids"]
+
+
 @pytest.mark.slow
 def test_of_long_runs_some_samples_stay_the_ends_among_them():
     methods = [name for name in METHODS if METHODS[name].look][:20]
@@ -292,6 +319,9 @@ def test_of_long_runs_some_samples_stay_the_ends_among_them():
             gaps = np.diff(at)
             assert gaps.max() - gaps.min() <= 1
             kept += len(shown)
+        longest = max(len(grid) for one in data["bands"][label].values()
+                      for grid in one.get("grids", ()))  # fmt: skip
+        assert 50 <= longest < 1000
     assert data["left_out"] == len(whole.curves) - kept > 0
     assert f"{data['left_out']:,} are left out" in Page(content).text
 

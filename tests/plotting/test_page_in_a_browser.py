@@ -174,21 +174,42 @@ def test_no_button_sends_anything(opened):
     ]
 
 
-@pytest.mark.parametrize("x", ["communications", "time"])
+@pytest.mark.parametrize("x", ["communications", "bytes", "time"])
 def test_medians_and_bands_are_those_of_the_figures(opened, results, x):
-    """The page's own computation, against that of `plotting.curves`."""
-    for y, log in (("accuracy", True), ("consensus_error", True), ("accuracy", False)):
-        for whole in results.values():
+    """What is drawn, for every axis, is what `plotting.curves` makes of the runs."""
+    for number, whole in enumerate(results.values()):
+        for y in ("accuracy", "consensus_error"):
             for label in whole.methods:
                 runs = runs_of(whole, label, x, y)
-                given = [
-                    {"status": run.status, "x": run.x.tolist(), "y": run.y.tolist()} for run in runs
-                ]
-                found = opened.run(f"dadaoSim.bandOf({json.dumps(given)}, {json.dumps(log)})")
-                expected = median_and_band(runs, log=log)
+                found = opened.run(
+                    f"""(() => {{
+                      const stored = document.getElementById("r{number}-samples").textContent;
+                      const bands = JSON.parse(stored).bands[{json.dumps(label)}];
+                      return dadaoSim.bandOf(bands, [], "{x}", "{y}");
+                    }})()"""
+                )
+                expected = median_and_band(runs)
                 for name in ("x", "median", "low", "high"):
                     values = [np.inf if value is None else value for value in found[name]]
-                    np.testing.assert_allclose(values, getattr(expected, name), rtol=1e-9)
+                    np.testing.assert_allclose(values, getattr(expected, name), rtol=6e-6)
+
+
+def test_a_run_that_is_alone_is_its_own_median(browser, tmp_path):
+    alone = result(finished_run("dadao", rate=0.1), finished_run("nids", rate=-0.1))
+    path = tmp_path / "alone.html"
+    path.write_bytes(page({"alone": alone}))
+    browser.look()
+    browser.open(path)
+    runs = [runs_of(alone, label, "communications", "accuracy")[0] for label in alone.methods]
+    lines = browser.run(
+        """document.getElementById("r0-curves-0").data
+             .filter(d => d.mode === "lines+markers").map(d => [d.x, d.y])"""
+    )
+    assert len(lines) == 2
+    for (x, y), run in zip(lines, runs, strict=True):
+        np.testing.assert_allclose(x, run.x, rtol=6e-6)
+        np.testing.assert_allclose(y, run.y, rtol=6e-6)
+    assert browser.messages == []
 
 
 def drawn(browser, figure="r1-curves-0"):

@@ -141,7 +141,7 @@ def line_of(kinds):
         )
     return next(
         (kind, [said[k]["time"] for k in said])
-        for kind, said in _ways(predicted, 0.01).items()
+        for kind, said in _ways(predicted, dict.fromkeys(predicted, 0.01)).items()
         if all(math.isfinite(said[k]["time"]) for k in said)
     )
 

@@ -151,7 +151,7 @@ def test_a_file_that_is_another_now_is_noticed_by_all(ran, name, gone):
         how = "no such file" if gone else "has changed since it was run"
         assert all(how in one for one in said[:3])
         whose = f"folder: out holds a result whose plug-in {ran / name} has changed since it was"
-        assert said[3].startswith(f"mine.py: {how}" if gone else whose)
+        assert said[3].startswith(f"plugins.0: mine.py: {how}" if gone else whose)
         assert how in read.text
         return
     how = f"file {name} {'is gone' if gone else 'has changed since it was run'}"

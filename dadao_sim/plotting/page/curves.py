@@ -1,8 +1,8 @@
 """The samples of a result as a page carries them, and the figure that draws them.
 
-The page computes medians and bands itself, by the rules of `plotting.curves`, for any pair of axes.
-Numbers have DIGITS digits, enough for any screen; a column that is a multiple of another is
-written as such.
+Medians and bands are those of `plotting.curves`, for every pair of axes, on the scale of the error:
+the page picks, and does no statistics. Numbers have DIGITS digits, enough for any screen; a column
+that is a multiple of another is written as such.
 """
 
 from __future__ import annotations
@@ -13,12 +13,14 @@ from typing import Any
 
 import numpy as np
 
+from dadao_sim.plotting.curves import GRID_POINTS, median_and_band, runs_of
 from dadao_sim.plotting.page.axes import axis_labels, spent
 from dadao_sim.plotting.style import MARKERS, Style, styles
 from dadao_sim.results.result import Result
 
 DIGITS = 6
-MOST_CHARACTERS = 450_000  # of all samples of a page
+MOST_CHARACTERS = 450_000  # of all samples of a page, and of all bands
+LEAST_POINTS = 50  # of a band, whatever there is room for
 _PER_NUMBER = 8  # characters, as a rule
 
 
@@ -46,7 +48,53 @@ def samples(result: Result, room: float = 1.0) -> dict[str, Any]:
         algorithms[row["algorithm"]].append(
             {"repeat": row["repeat"], "status": row["status"], "columns": _written(run)}
         )
-    return {"algorithms": algorithms, "left_out": left_out, "samples": len(curves)}
+    return {
+        "algorithms": algorithms,
+        "bands": bands(result, room),
+        "left_out": left_out,
+        "samples": len(curves),
+    }
+
+
+def bands(result: Result, room: float = 1.0) -> dict[str, Any]:
+    """Of every algorithm with several runs, by the names of the x and the y axis, the median and
+    the ends of the band; None of one with a single run, which is its own median.
+
+    An x axis that is a multiple of another one is written as such, with ``of`` and ``times``. Its
+    ``grids`` are where there is a median; in ``y`` stand which of them, then what is there. One
+    along which the algorithm spends nothing, such as rounds that it does not have, is left out.
+    """
+    columns, labels = spent(result), result.runs["algorithm"]
+    several = [label for label in result.methods if (labels == label).sum() > 1]
+    of = result.curves["algorithm"].to_numpy()
+    axes = {}
+    for label in several:
+        own_columns = {x: column[of == label] for x, column in columns.items()}
+        axes[label] = _written({x: column for x, column in own_columns.items() if column.any()})
+    own = sum(not isinstance(one, Mapping) for written in axes.values() for one in written.values())
+    numbers = max(own * (3 * len(result.metrics) + 1), 1)
+    points = int(MOST_CHARACTERS * room / (_PER_NUMBER * numbers))
+    points = min(max(points, LEAST_POINTS), GRID_POINTS)
+    found: dict[str, Any] = dict.fromkeys(result.methods)
+    for label, written in axes.items():
+        found[label] = {
+            x: column if isinstance(column, Mapping) else _bands_along(result, label, x, points)
+            for x, column in written.items()
+        }
+    return found
+
+
+def _bands_along(result: Result, label: str, x: str, points: int) -> dict[str, Any]:
+    grids: list[list[float | None]] = []
+    drawn: dict[str, Any] = {}
+    for y, metric in result.metrics.items():
+        runs = runs_of(result, label, x, y)
+        band = median_and_band(runs, log=metric.log, points=points)
+        grid = rounded(band.x)
+        if grid not in grids:
+            grids.append(grid)
+        drawn[y] = [grids.index(grid), *map(rounded, (band.median, band.low, band.high))]
+    return {"grids": grids, "y": drawn}
 
 
 def figure(results: Mapping[str, Result]) -> dict[str, Any]:

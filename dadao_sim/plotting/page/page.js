@@ -1,63 +1,20 @@
 "use strict";
 (() => {
-  // The rules of dadao_sim.plotting.curves: how repeats become a median and a band, what stands for
-  // a repeat after its end, which axes are logarithmic, and where they end.
-  const LOG_RATIO = 30, RISE = 100, GRID_POINTS = 1000, LARGEST = 1e150;
+  // The rules of dadao_sim.plotting.curves: which axes are logarithmic, and where they end.
+  const LOG_RATIO = 30, RISE = 100, LARGEST = 1e150;
 
-  function percentile(values, percent) {
-    const ordered = [...values].sort((a, b) => a - b);
-    const hundredths = (ordered.length - 1) * percent;
-    const low = ordered[Math.floor(hundredths / 100)];
-    if (hundredths % 100 === 0) return low;
-    const high = ordered[Math.floor(hundredths / 100) + 1];
-    return high === Infinity ? high : low + (high - low) * ((hundredths % 100) / 100);
-  }
-
-  function interpolated(at, x, y, after) {
-    if (at > x[x.length - 1]) return after;
-    if (at < x[0]) return y[0];
-    let low = 0, high = x.length - 1;
-    while (high - low > 1) {
-      const middle = (low + high) >> 1;
-      if (x[middle] <= at) low = middle; else high = middle;
+  // The median of the repeats and the ends of their band, which came with the page; a run that is
+  // alone is its own median. Null is beyond all numbers.
+  function bandOf(stored, runs, xName, yName) {
+    if (!stored) {
+      const [run] = runs.filter(one => one.x[one.x.length - 1] > 0);
+      return { x: run ? run.x : [], median: run ? run.y : [], low: [], high: [] };
     }
-    if (at >= x[high]) return y[high];
-    return y[low] + (y[high] - y[low]) * ((at - x[low]) / (x[high] - x[low]));
-  }
-
-  function gridOf(runs) {
-    if (!runs.length) return [];
-    const last = run => run.x[run.x.length - 1];
-    const ends = runs.map(run => run.status === "converged" ? last(run) : Infinity)
-      .sort((a, b) => a - b);
-    const end = Math.min(ends[Math.floor(ends.length / 2)],
-      ...runs.filter(run => run.status === "stopped").map(last));
-    const begin = Math.max(...runs.map(run => run.x[0]));
-    const grid = [...new Set(runs.flatMap(run => run.x))].sort((a, b) => a - b)
-      .filter(x => x >= begin && x <= end);
-    if (grid.length <= GRID_POINTS) return grid;
-    const step = (grid.length - 1) / (GRID_POINTS - 1);
-    return Array.from({ length: GRID_POINTS }, (_, k) => grid[Math.round(k * step)]);
-  }
-
-  function bandOf(runs, log) {
-    const drawn = runs.filter(run => run.x.length);
-    const band = { x: [], median: [], low: [], high: [] };
-    const to = log ? Math.log : y => y, back = log ? Math.exp : y => y;
-    const lines = drawn.map(run => {
-      const y = run.y.map(to);
-      return [run.x, y, run.status === "diverged" ? Infinity : y[y.length - 1]];
-    });
-    for (const x of gridOf(drawn)) {
-      const values = lines.map(line => interpolated(x, ...line));
-      const median = percentile(values, 50);
-      if (!Number.isFinite(median)) continue;
-      band.x.push(x);
-      band.median.push(back(median));
-      band.low.push(back(percentile(values, 10)));
-      band.high.push(back(percentile(values, 90)));
-    }
-    return band;
+    if (!stored[xName]) return { x: [], median: [], low: [], high: [] };
+    const { of, times } = { of: xName, times: 1, ...stored[xName] };
+    const { grids, y } = stored[of];
+    const [grid, median, low, high] = y[yName];
+    return { x: grids[grid].map(x => x * times), median, low, high: high.map(v => v ?? Infinity) };
   }
 
   function columnOf(columns, name) {
@@ -258,7 +215,7 @@
 
   function curves(box) {
     const figure = data(box.dataset.source);
-    const stored = figure.sources.map(id => data(id).algorithms);
+    const sources = figure.sources.map(data), stored = sources.map(one => one.algorithms);
     if (!figure.algorithms.length) {
       box.append(element("p", { class: "note" }, "No run has finished."));
       return null;
@@ -306,7 +263,9 @@
       const shown = runs.map(of => of.map((list, k) => hidden.has(k) ? [] : list));
       const some = shown.flat(2).filter(run => run.x.length);
       const height = some.length ? heightOf(some, logY) : [logY ? 0.1 : 0, 1];
-      const bands = shown.map(of => of.map(list => bandOf(list, logY)));
+      const bands = shown.map((of, panel) => of.map((list, k) => bandOf(
+        list.length ? sources[panel].bands[figure.algorithms[k].labels[panel]] : null,
+        list, x.name, y.name)));
       const crosses = shown.map(of => of.map(list => crossesOf(list, height[1], logY)));
 
       const ends = [], lasting = [];
@@ -597,5 +556,5 @@
   const drawn = Object.entries(kinds).flatMap(
     ([kind, draw]) => [...document.querySelectorAll(`.${kind}[data-source]`)].map(draw));
   dark.addEventListener("change", () => redrawn.forEach(draw => draw()));
-  window.dadaoSim = { bandOf, runsOf, ready: Promise.all(drawn) };
+  window.dadaoSim = { bandOf, ready: Promise.all(drawn) };
 })();
