@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 Array = NDArray[np.float64]
 
 MOST_NODES = 60
+MOST_ROUNDS = 50  # whose ends are drawn: more would hide what happens in them
 LONGEST_ID = 16  # characters of a node's id
 _BAR = 0.62  # of the distance between two nodes
 _BARS = ("computing", "waiting", "gone")
@@ -54,7 +55,8 @@ def timeline_figure(
 
     Bars are gradients, waiting, and times in which a node was gone, dots gradients that take no
     time, lines messages from the node and time of sending to those of arrival, crosses what was
-    lost; a line below a node is a time in which an edge of it was cut or out.
+    lost; a line below a node is a time in which an edge of it was cut or out. The ends of more than
+    MOST_ROUNDS rounds are not drawn.
 
     Raises InputError for more than MOST_NODES nodes, and for a time that the timeline does not
     cover.
@@ -100,11 +102,12 @@ def _seen(timeline: Timeline, begin: float, end: float) -> dict[str, Array]:
         "state lost": timeline.resets,
     }
     lines, rounds = timeline.messages, timeline.rounds
+    ends = between(rounds, rounds, rounds)
     return {
         **{name: between(rows, rows[:, 1], rows[:, 2]) for name, rows in bars.items()},
         **{name: between(rows, rows[:, 0], rows[:, 0]) for name, rows in points.items()},
         "message": between(lines, lines[:, 0, 0], lines[:, 1, 0]),
-        "end of a round": between(rounds, rounds, rounds),
+        "end of a round": ends if len(ends) <= MOST_ROUNDS else ends[:0],
     }
 
 
