@@ -121,6 +121,11 @@ def test_loads(folder: Path):
             "path: a.csv",
             "star.yaml:10: problem.data.path: unknown key (known: kind, dim, samples_per_node,",
         ),
+        (
+            "samples_per_node: 50",
+            "partition: {kind: iid}",
+            "star.yaml:10: problem.data.partition: is a key of the problem, beside data",
+        ),
         ("number: 100", "number: .5", "star.yaml:11: problem.data.condition_number: must be at l"),
         ("number: 100", "number: .inf", "star.yaml:11: problem.data.condition_number: must be a f"),
         (

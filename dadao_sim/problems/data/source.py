@@ -1,12 +1,12 @@
 """Where samples come from, as a problem sees it; the sources themselves are in ``data/``."""
 
 from abc import abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar
 
 import numpy as np
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from dadao_sim.errors import InputError
 from dadao_sim.given import reals
@@ -46,6 +46,17 @@ class DataSource(StrictModel):
     sparse: ClassVar[bool] = False
 
     kind: str
+
+    @model_validator(mode="before")
+    @classmethod
+    def _refuse_what_stands_beside(cls, data: Any) -> Any:
+        if (
+            isinstance(data, Mapping)
+            and "partition" in data
+            and "partition" not in cls.model_fields
+        ):
+            raise misuse("is a key of the problem, beside data", "partition")
+        return data
 
     def refusal(self, wanted: Wanted) -> tuple[str, str] | None:
         """The option at fault and the reason, where these cannot be had; None where they can."""
