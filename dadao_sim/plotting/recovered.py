@@ -101,7 +101,8 @@ def _signal_figure(report: Recovered, width: float) -> Figure:
         axes.set(xlim=(-1, len(truth)), ylim=(-reach, reach))
         finish_ticks(axes)
     grid[-1].set_xlabel("Coordinate")
-    grid[-1].xaxis.set_major_locator(MaxNLocator(integer=True))
+    ticks = np.asarray(MaxNLocator(integer=True).tick_values(0, max(len(truth) - 1, 1)))
+    grid[-1].set_xticks(ticks[(ticks >= 0) & (ticks < len(truth))])
     figure.supylabel("Coefficient", fontsize=matplotlib.rcParams["axes.labelsize"])
     add_legend(figure, _handles([look[label] for label in report.found]), 2)
     return figure
