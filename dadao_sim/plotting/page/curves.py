@@ -20,7 +20,7 @@ from dadao_sim.results.result import Result
 
 DIGITS = 6
 MOST_CHARACTERS = 450_000  # of all samples of a page, and of all bands
-LEAST_POINTS = 50  # of a band, whatever there is room for
+LEAST_POINTS = 10  # of a band, whatever there is room for
 _PER_NUMBER = 8  # characters, as a rule
 
 
