@@ -137,7 +137,10 @@ def test_the_best_is_played_again_on_repeats_that_it_was_not_chosen_on(searched)
         assert row["fresh_cost"] == better["cost_median"][k] != row["cost"]
         assert row["fresh_default_cost"] == untuned["cost_median"][k]
         assert row["fresh_reached"] == better["reached"][k]
-        assert row["fresh_gain"] == row["fresh_default_cost"] / row["fresh_cost"]
+        if math.isfinite(row["fresh_cost"]):
+            assert row["fresh_gain"] == row["fresh_default_cost"] / row["fresh_cost"]
+        else:
+            assert math.isnan(row["fresh_gain"])
 
 
 def test_what_is_missed_in_fresh_repeats_is_said(dadao_sim, tmp_path, monkeypatch):
