@@ -5,7 +5,10 @@ compiled engine. An operator that sorts or iterates keeps its workspace in array
 belongs to one thread.
 """
 
+import numpy as np
+
 from dadao_sim.compiled.dispatch import by_type
+from dadao_sim.compiled.kernel import kernel
 
 
 @by_type(0)
@@ -16,6 +19,14 @@ def prox(operator, step, v, out):
 @by_type(0)
 def value(operator, x):
     """r(x), for x (d,); infinite outside the domain of r."""
+
+
+@by_type(0)
+def lmo(operator, s, out):
+    """Write a minimiser of <s, x> over the bounded set on which r is 0 into ``out`` (d,), which is
+    not ``s``: the linear minimisation oracle. Of several it is the first, or 0 where s is; nan
+    where s is not finite.
+    """
 
 
 @by_type(0)
@@ -38,3 +49,27 @@ def _itself(operator, x, out):
 
 
 seen_from.register(object, _itself)
+
+
+@kernel
+def _compiled_lmo(operator, S, out):
+    for row in range(S.shape[0]):
+        lmo(operator, S[row], out[row])
+
+
+def all_lmo(operator, S, out):
+    """Write the lmo of every row of S (n, d), or of those of a batch of runs, into ``out``: one
+    compiled loop for a NamedTuple, a Python loop for any other object.
+    """
+    S = np.ascontiguousarray(S).reshape(-1, S.shape[-1])
+    answers = out.reshape(S.shape)
+    if isinstance(operator, tuple):
+        _compiled_lmo(operator, S, answers)
+    else:
+        for row in range(S.shape[0]):
+            lmo(operator, S[row], answers[row])
+
+
+def answers_lmo(operator):
+    """Whether :func:`lmo` has a meaning for operators of this type."""
+    return any(cls in lmo.implementations for cls in type(operator).__mro__)

@@ -31,6 +31,9 @@ class LocalStep:
     convex: bool
     exact: bool = True
     has_value: bool = True
+    bounded: bool = True
+    exact_operator: Any = None
+    leaves_the_set: bool = False
     has_prox: ClassVar[bool] = True  # else it is a direction (x, g, t) -> v
 
     @property
@@ -54,6 +57,37 @@ class LocalStep:
             return np.nan
         return float(operators.value(self.operator, point))
 
+    @property
+    def has_lmo(self) -> bool:
+        """Whether r is the indicator of a bounded set over which linear functions are minimised."""
+        if isinstance(self.operator, Callback):
+            return self.operator.function_lmo is not None
+        return self.bounded and operators.answers_lmo(self.operator)
+
+    def require_lmo(self) -> None:
+        """InputError where there is no linear minimisation oracle."""
+        if not self.has_lmo:
+            what = self.kind if self.bounded else f"{self.kind} with an infinite bound"
+            raise InputError("local_step", f"{what} has no linear minimisation oracle")
+
+    def lmo(self, s: ArrayLike, *, exact: bool = False) -> FloatArray:
+        """argmin <s, x> over the set on which r is 0, for s (d,); a new array (d,).
+
+        It is what methods get; ``exact``, of a local step that approximates it, the true one.
+        InputError where there is none.
+        """
+        self.require_lmo()
+        point, out = self._point("s", s), np.empty(self.dimension)
+        approximate = self.exact_operator is None or not exact
+        operators.lmo(self.operator if approximate else self.exact_operator, point, out)
+        return out
+
+    def distance(self, x: ArrayLike) -> float:
+        """The distance of x (d,) to the set on which r is 0. InputError where r is no such set."""
+        self.require_lmo()
+        point = self._point("x", x)
+        return float(np.linalg.norm(point - self.prox(point, 1.0)))
+
     def _point(self, name: str, x: ArrayLike) -> FloatArray:
         return vector(x, self.dimension, name, "has")
 
@@ -64,6 +98,7 @@ class Callback:
 
     function: Callable[[FloatArray, float], ArrayLike]
     function_value: Callable[[FloatArray], float] | None = None
+    function_lmo: Callable[[FloatArray], ArrayLike] | None = None
 
     def prox(self, step: float, v: FloatArray, out: FloatArray) -> None:
         """Write function(v, step) into ``out`` (d,)."""
@@ -83,6 +118,15 @@ class Callback:
         (value,) = vector([answer], 1, "value", "answers with")
         return float(value)
 
+    def lmo(self, s: FloatArray, out: FloatArray) -> None:
+        """Write function_lmo(s) into ``out`` (d,)."""
+        assert self.function_lmo is not None
+        try:
+            answer = self.function_lmo(s.copy())
+        except Exception as error:
+            raise failure("local_step: lmo", error) from error
+        out[:] = vector(answer, len(out), "lmo", "answers with")
+
 
 def from_callable(
     function: Callable[[FloatArray, float], ArrayLike],
@@ -91,12 +135,14 @@ def from_callable(
     convex: bool = False,
     exact: bool = True,
     value: Callable[[FloatArray], float] | None = None,
+    lmo: Callable[[FloatArray], ArrayLike] | None = None,
     kind: str = "python",
 ) -> LocalStep:
     """A local step from ``function(v, step)`` -> argmin_x step r(x) + ||x - v||^2/2, (d,) to (d,).
 
     ``convex`` and ``exact`` are the user's word on r (see :class:`LocalStep`); ``value(x)`` is
-    r(x), where it is known. InputError where the dimension is not whole and >= 1, or the function
+    r(x), where it is known, and ``lmo(s)`` argmin <s, x> over the bounded set of which r is the
+    indicator. InputError where the dimension is not whole and >= 1, or the function
     does not answer zeros with a finite real (d,).
     """
     if not callable(function):
@@ -112,10 +158,12 @@ def from_callable(
         raise failure("function", error) from error
     if not np.isfinite(answer).all():
         raise InputError("function", "answers zeros not finitely", "finite numbers are needed")
-    return LocalStep(
-        *(kind, Callback(function, value), dimension, convex, exact), has_value=value is not None
-    )
+    if lmo is not None and not callable(lmo):
+        raise InputError("lmo", f"{written(lmo)} given", "a function s -> x is needed")
+    operator = Callback(function, value, lmo)
+    return LocalStep(kind, operator, dimension, convex, exact, has_value=value is not None)
 
 
 operators.prox.register(Callback, Callback.prox)
 operators.value.register(Callback, Callback.value)
+operators.lmo.register(Callback, Callback.lmo)

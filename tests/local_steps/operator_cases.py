@@ -10,6 +10,8 @@ from dadao_sim.local_steps.terms import TERMS, make
 
 NOT_CONVEX = ("l0", "k_sparse", "scad", "mcp", "rank")
 CONVEX = tuple(kind for kind in TERMS if kind not in NOT_CONVEX)
+SETS = tuple(kind for kind in TERMS if TERMS[kind].is_set)
+MATRIX_BALLS = ("nuclear_ball", "spectral_ball")
 MATRICES = tuple(kind for kind in TERMS if "shape" in TERMS[kind].model_fields)
 
 
@@ -42,7 +44,10 @@ def options(kind, rng, dimension, shape):
         "nuclear": {"strength": strength, "shape": list(shape)},
         "box": {"lower": lower, "upper": lower + rng.uniform(0, 2, dimension)},
         "simplex": {"total": float(rng.uniform(0.3, 3))},
-        "l2_ball": {"radius": float(rng.uniform(0.3, 3))},
+        "l2_ball": {"radius": (radius := float(rng.uniform(0.3, 3)))},
+        **{kind: {"radius": radius} for kind in ("l1_ball", "linf_ball")},
+        **{kind: {"radius": radius, "groups": groups} for kind in ("group_ball", "group_max_ball")},
+        **{kind: {"radius": radius, "shape": list(shape)} for kind in MATRIX_BALLS},
         "l0": {"strength": strength},
         "k_sparse": {"k": int(rng.integers(1, dimension + 1))},
         "scad": {"strength": strength, "a": float(rng.uniform(2.1, 5))},
@@ -100,8 +105,30 @@ def definition(kind, x, given):
         return 0.0, [x >= given["lower"], x <= given["upper"]]
     if kind == "simplex":
         return 0.0, [x >= 0, cp.sum(x) == given["total"]]
-    assert kind == "l2_ball"
-    return 0.0, [cp.norm2(x) <= given["radius"]]
+    return 0.0, [norm_of(kind, x, given) <= given["radius"]]
+
+
+def norm_of(kind, x, given):
+    """The norm of a ball, of a cvxpy expression."""
+    if kind in ("group_ball", "group_max_ball"):
+        norms = [cp.norm2(part) for part in blocks(x, given["groups"])]
+        return sum(norms) if kind == "group_ball" else cp.max(cp.hstack(norms))
+    if kind in MATRIX_BALLS:
+        return (cp.normNuc if kind == "nuclear_ball" else cp.sigma_max)(matrix(x, given))
+    return {"l1_ball": cp.norm1, "l2_ball": cp.norm2, "linf_ball": cp.norm_inf}[kind](x)
+
+
+def norms_of(kind, x, given):
+    """The norm of a ball and its dual, of an array (d,)."""
+    groups = np.array([np.linalg.norm(part) for part in blocks(x, given.get("groups", [x.size]))])
+    values = groups
+    if "shape" in given:
+        values = np.linalg.svd(x.reshape(given["shape"]), compute_uv=False)
+    if kind in ("l1_ball", "linf_ball"):
+        values = np.abs(x)
+    sums = kind in ("l1_ball", "group_ball", "nuclear_ball")
+    both = values.sum(), values.max()
+    return both if sums else both[::-1]
 
 
 def solve(objective, constraints):
@@ -142,5 +169,4 @@ def conjugate(kind, y, given):
         return np.maximum(given["lower"] * y, given["upper"] * y).sum()
     if kind == "simplex":
         return given["total"] * y.max()
-    assert kind == "l2_ball"
-    return given["radius"] * norms[0]
+    return given["radius"] * norms_of(kind, y, given)[1]

@@ -5,7 +5,16 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from operator_cases import CONVEX, NOT_CONVEX, case, conjugate, definition, options, solve
+from operator_cases import (
+    CONVEX,
+    MATRIX_BALLS,
+    NOT_CONVEX,
+    case,
+    conjugate,
+    definition,
+    options,
+    solve,
+)
 
 from dadao_sim.local_steps.terms import TERMS, make
 
@@ -18,7 +27,7 @@ def test_every_term_has_a_case_and_says_whether_it_is_convex():
         local_step, *_ = case(kind, rng)
         assert local_step.convex == (kind in CONVEX)
         assert (local_step.kind, local_step.exact, local_step.has_value) == (kind, True, True)
-        assert local_step.compiled == (kind not in ("nuclear", "rank"))
+        assert local_step.compiled == (kind not in ("nuclear", "rank", *MATRIX_BALLS))
 
 
 @pytest.mark.slow

@@ -1,6 +1,8 @@
 """Convex sets: r is 0 on the set and infinite off it, the prox at any step is the projection.
 
-The value allows for rounding: a mean of points of the set is of the set.
+Of bounded ones ``lmo`` minimises linear functions <s, x>; no denominator has an epsilon, so that a
+tiny s leads as far as a large one. The value allows for rounding: a mean of points of the set is of
+the set.
 """
 
 import math
@@ -15,7 +17,7 @@ from dadao_sim.errors import InputError
 from dadao_sim.local_steps.local_step import LocalStep
 from dadao_sim.local_steps.terms.fitting import per_one
 from dadao_sim.local_steps.terms.groups import norm
-from dadao_sim.local_steps.terms.term import Bound, Term
+from dadao_sim.local_steps.terms.term import Bound, Radius, Term
 from dadao_sim.strict import Positive, misuse
 
 # How far off the set is still on it, relative to the bounds (absolute for bounds in [-1, 1]), to
@@ -51,12 +53,30 @@ def box_value(r, x):
     return 0.0
 
 
+@kernel
+def box_lmo(r, s, out):
+    """Of each coordinate the bound that s is against; where it is against none, what is nearest
+    to 0.
+    """
+    for k in range(s.shape[0]):
+        if s[k] > 0.0:
+            out[k] = r.lower[k]
+        elif s[k] < 0.0:
+            out[k] = r.upper[k]
+        else:
+            out[k] = min(max(0.0, r.lower[k]), r.upper[k])
+        out[k] += 0.0 * s[k]  # nan where s is not finite
+
+
 operators.prox.register(BoxOperator, box_prox)
 operators.value.register(BoxOperator, box_value)
+operators.lmo.register(BoxOperator, box_lmo)
 
 
 class Box(Term):
     """lower <= x <= upper."""
+
+    is_set = True
 
     kind: Literal["box"] = Field(description="every coordinate between two bounds")
     lower: Bound | None = Field(
@@ -81,7 +101,9 @@ class Box(Term):
             k = wrong.argmax()
             found, wanted = f"{upper[k]:g} at coordinate {k}", f"{lower[k]:g}"
             raise InputError("upper", found, f"at least the lower bound {wanted} is needed")
-        return LocalStep(self.kind, BoxOperator(lower, upper), dimension, convex=True)
+        bounded = bool(np.isfinite(lower).all() and np.isfinite(upper).all())
+        operator = BoxOperator(lower, upper)
+        return LocalStep(self.kind, operator, dimension, convex=True, bounded=bounded)
 
 
 def _bound(name: str, value: float | tuple[float, ...], dimension: int) -> np.ndarray:
@@ -98,9 +120,9 @@ class SimplexOperator(NamedTuple):
 
 
 @kernel
-def simplex_prox(r, step, v, out):
-    """max(v - tau, 0): tau is raised to the mean excess of those above it until none falls below
-    (Michelot 1986).
+def threshold(v, wanted):
+    """The largest coordinate of v, and tau such that max(v - top - tau, 0) sums to ``wanted``: tau
+    is raised to the mean excess of those above it until none falls below (Michelot 1986).
     """
     top = v[0]
     for k in range(v.shape[0]):
@@ -114,7 +136,14 @@ def simplex_prox(r, step, v, out):
                 total += v[k] - top
         if above == 0 or 0 < count <= above:  # by rounding one at tau may rise above it again
             break
-        count, tau = above, (total - r.total) / above
+        count, tau = above, (total - wanted) / above
+    return top, tau
+
+
+@kernel
+def simplex_prox(r, step, v, out):
+    """max(v - tau, 0)."""
+    top, tau = threshold(v, r.total)
     for k in range(v.shape[0]):
         rest = v[k] - top - tau
         out[k] = 0.0 if rest < 0.0 else rest
@@ -132,12 +161,27 @@ def simplex_value(r, x):
     return math.inf if abs(total - r.total) > slack else 0.0
 
 
+@kernel
+def simplex_lmo(r, s, out):
+    """All of the total at the least coordinate of s."""
+    best, finite = 0, 0.0
+    for k in range(s.shape[0]):
+        finite += 0.0 * s[k]
+        out[k] = 0.0
+        if s[k] < s[best]:
+            best = k
+    out[best] = r.total + finite
+
+
 operators.prox.register(SimplexOperator, simplex_prox)
 operators.value.register(SimplexOperator, simplex_value)
+operators.lmo.register(SimplexOperator, simplex_lmo)
 
 
 class Simplex(Term):
     """x >= 0, sum_k x_k = total."""
+
+    is_set = True
 
     kind: Literal["simplex"] = Field(description="nonnegative coordinates with a fixed sum")
     total: Positive = Field(default=1.0, description="the sum")
@@ -145,6 +189,14 @@ class Simplex(Term):
     def local_step(self, dimension: int) -> LocalStep:
         """Convex."""
         return LocalStep(self.kind, SimplexOperator(self.total), dimension, convex=True)
+
+
+@kernel
+def shorten(s, begin, end, length, out):
+    """Write length s/||s|| of s[begin:end] into the same place of ``out``; 0 where s is."""
+    size = norm(s, begin, end)
+    for k in range(begin, end):
+        out[k] = 0.0 if size == 0.0 else length * (s[k] / size)
 
 
 class L2BallOperator(NamedTuple):
@@ -168,15 +220,24 @@ def l2_ball_value(r, x):
     return math.inf if norm(x, 0, x.shape[0]) > r.radius * (1.0 + TOLERANCE) else 0.0
 
 
+@kernel
+def l2_ball_lmo(r, s, out):
+    """-radius s/||s||."""
+    shorten(s, 0, s.shape[0], -r.radius, out)
+
+
 operators.prox.register(L2BallOperator, l2_ball_prox)
 operators.value.register(L2BallOperator, l2_ball_value)
+operators.lmo.register(L2BallOperator, l2_ball_lmo)
 
 
 class L2Ball(Term):
     """||x||_2 <= radius."""
 
+    is_set = True
+
     kind: Literal["l2_ball"] = Field(description="a Euclidean ball around 0")
-    radius: Positive = Field(description="its radius")
+    radius: Radius
 
     def local_step(self, dimension: int) -> LocalStep:
         """Convex."""

@@ -1,6 +1,6 @@
 """What the declaration of a term is: a name, options, and the local step they make."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 from pydantic import (
     BeforeValidator,
@@ -22,8 +22,11 @@ class Term(StrictModel):
 
     One below this declares ``kind: Literal[...]``, its name, and its options as described fields;
     scenarios and ``make`` find it by them. Beside it stand the operator that the engine compiles, a
-    NamedTuple, and the kernels of its prox and its value, registered with ``engine.operators``.
+    NamedTuple, and the kernels of its prox and its value, registered with ``engine.operators``, and
+    where r is the indicator of a set, which ``is_set`` says, that of its lmo.
     """
+
+    is_set: ClassVar[bool] = False
 
     kind: str = Field(description="name of the term")
 
@@ -71,6 +74,7 @@ Groups = Annotated[
     _OneOrList(Count, Sizes),
     Field(description="size of every group, or list of the sizes; they sum to d"),
 ]
+Radius = Annotated[Positive, Field(description="its radius, a length in x")]
 Weights = Annotated[tuple[Positive, ...], Strict(False), Field(min_length=1)]
 Number = Annotated[float, Field(allow_inf_nan=True)]  # a bound may be none; no file has it
 Numbers = Annotated[tuple[Number, ...], Strict(False), Field(min_length=1)]
