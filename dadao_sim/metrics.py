@@ -181,10 +181,16 @@ POLICY_ERROR = Metric(
     "Distance to the pooled policy",
     _of_policies("policy_errors", lambda errors: errors.max()),
 )
+FRANK_WOLFE_GAP = Metric(
+    "frank_wolfe_gap",
+    r"Certified gap $\max_{s}\,\langle\nabla F(\bar{x}), \bar{x} - s\rangle$",
+    lambda problem, X: _of_a_set(problem).frank_wolfe_gap(X.mean(axis=0)),
+    plain="Certified Frank-Wolfe gap",
+)
 INFEASIBILITY = Metric(
     "infeasibility",
-    r"Infeasibility $\max(0, -\psi)$",
-    lambda problem, X, t: _quantised(problem).infeasibility(X, t),
+    "Infeasibility",
+    lambda problem, X, t: _constrained(problem).infeasibility(X, t),
     plain="Infeasibility",
     timed=True,
 )
@@ -209,6 +215,20 @@ ROUNDED_EXCESS = Metric(
     lambda problem, X: _quantised(problem).rounded_excess(X.mean(axis=0)),
     plain="Excess of the rounded mean",
 )
+
+
+def _constrained(problem: Any) -> Any:
+    """The problem; InputError unless it says how far points are from what is feasible."""
+    if not hasattr(problem, "infeasibility"):
+        raise InputError("it is of quantised models, and of local steps that are sets")
+    return problem
+
+
+def _of_a_set(problem: Any) -> Any:
+    """The problem; InputError unless it has a set."""
+    if not hasattr(problem, "frank_wolfe_gap"):
+        raise InputError("it is of local steps that are sets; give one, such as l1_ball")
+    return problem
 
 
 def _quantised(problem: Any) -> Any:

@@ -4,13 +4,15 @@ import numpy as np
 
 from dadao_sim import Network, Problem
 from dadao_sim.algorithms.contract.registry import METHODS
+from dadao_sim.local_steps.terms import make
 from dadao_sim.networks import GraphSequence
 from dadao_sim.networks.graphs import build
 
 DIMENSION = 3
-# Methods that minimise any sum, not only that of squared distances, or of samples and an l2 term;
-# and what a world can time.
-SPECIAL = [name for name in METHODS.ours if METHODS[name].needs_averaging or METHODS[name].needs_l2]
+# Methods that minimise any sum, not only that of squared distances, of samples and an l2 term, or
+# over a set; and what a world can time.
+NEEDS = ("needs_averaging", "needs_l2", "needs_set")
+SPECIAL = [name for name in METHODS.ours if any(getattr(METHODS[name], what) for what in NEEDS)]
 GENERAL = [name for name in METHODS.ours if name not in SPECIAL]
 IN_A_WORLD = [name for name in GENERAL if name not in ("esdacd", "walkman")]
 
@@ -29,7 +31,10 @@ def problem_of(method, nodes=7):
     """One that the method is for."""
     if method.needs_averaging:
         return Problem.averaging(np.random.default_rng(0).standard_normal((nodes, DIMENSION)))
-    return small_problem(nodes, "ridge" if method.needs_l2 else "least_squares")
+    problem = small_problem(nodes, "ridge" if method.needs_l2 else "least_squares")
+    if method.needs_set:
+        return problem.with_local_step(make("l2_ball", DIMENSION, radius=0.5))
+    return problem
 
 
 def lollipop():

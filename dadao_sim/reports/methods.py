@@ -19,6 +19,7 @@ from dadao_sim.algorithms.contract.options import PAPER
 from dadao_sim.algorithms.contract.registry import METHODS, citation
 from dadao_sim.algorithms.contract.rounds import RoundMethod
 from dadao_sim.errors import InputError
+from dadao_sim.local_steps.terms import make
 from dadao_sim.networks import Network
 from dadao_sim.problems import Problem
 from dadao_sim.strict import plain, suggestion
@@ -32,6 +33,7 @@ FAMILIES = {
     "compressed": "messages of few bits",
     "dual": "splitting and dual methods",
     "stochastic": "made for gradients of samples",
+    "projection-free": "linear minimisation over a set in the place of a projection",
     "gossip": "averaging alone",
 }
 """What the families are; one that is not here stands under its own name."""
@@ -54,7 +56,10 @@ def small_problem(method: Method) -> Problem:
     A = np.sqrt(np.diag(CURVATURES - l2) * DIMENSION / 2)
     b = np.arange(NODES * DIMENSION).reshape(NODES, DIMENSION) ** 1.5
     kind = "ridge" if method.needs_l2 else "least_squares"
-    return Problem.from_arrays(np.array([A] * NODES), b, kind, mu=l2 or None)
+    problem = Problem.from_arrays(np.array([A] * NODES), b, kind, mu=l2 or None)
+    if method.needs_set:
+        return problem.with_local_step(make("l2_ball", DIMENSION, radius=1.0))
+    return problem
 
 
 def small_network() -> Network:
@@ -121,7 +126,8 @@ class Described:
         if isinstance(self.method, RoundMethod):
             kind = self.method.compression
             own = self.method.weights is not None or self.method.server
-            words += ["mixing" * (not own), "chebyshev" * (not own and kind == "none")]
+            whole = kind == "none" and not self.method.nonnegative_weights
+            words += ["mixing" * (not own), "chebyshev" * (not own and whole)]
             words += [f"compression ({kind})" * (kind != "none")]
         return list(filter(None, words))
 
@@ -136,8 +142,13 @@ class Described:
     @property
     def needs(self) -> list[str]:
         """What its problem must have beside that oracle."""
-        needs_l2, needs_averaging = self.method.needs_l2, self.method.needs_averaging
-        return ["an l2 term"] * needs_l2 + ["the problem averaging"] * needs_averaging
+        method = self.method
+        a_set = "a local step that is a set" + ", or a ball" * method.takes_ball
+        return (
+            ["an l2 term"] * method.needs_l2
+            + ["the problem averaging"] * method.needs_averaging
+            + [a_set] * method.needs_set
+        )
 
     @property
     def docstring(self) -> str:

@@ -30,6 +30,7 @@ from dadao_sim.errors import InputError
 from dadao_sim.events.world.node_ids import NumbersOfNodes
 from dadao_sim.events.world.spec import WorldSpec
 from dadao_sim.local_steps.section.spec import LocalStepSpec
+from dadao_sim.local_steps.terms import TERMS, Term
 from dadao_sim.metrics import ALWAYS, METRICS, Metric
 from dadao_sim.networks.mixing import MIXINGS
 from dadao_sim.networks.rates.spec import EdgeAttribute, Rates
@@ -171,6 +172,11 @@ class AlgorithmSpec(StrictModel):
     lookahead: Lookahead | None = Field(
         default=None,
         description="of a method of rounds: every so many of them a share of the way is taken back",
+    )
+    ball: Annotated[Term, ByKind(TERMS)] | None = Field(
+        default=None,
+        description="set of a method such as scion that minimises linear functions over it, where "
+        "there is no local_step; its radius is a length in x",
     )
     time_unit: Literal["given", "auto"] | None = Field(
         default=None, description="in a world, instead of world.time_unit"

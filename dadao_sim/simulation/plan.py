@@ -325,6 +325,7 @@ def options_of(spec: AlgorithmSpec) -> Options:
         compression=spec.compression,
         schedule=spec.schedule,
         lookahead=spec.lookahead,
+        ball=spec.ball,
     )
 
 

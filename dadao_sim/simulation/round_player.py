@@ -49,6 +49,7 @@ class RoundPlayer(Player):
             stochastic=stochastic or samples is not None,
             compressor=tuning.compressor,
             samples=samples,
+            ball=tuning.ball,
         )
         self.W = Gossip(tuning.network.graphs, tuning.weights, self._tally, tuning.chebyshev)
         self.s = method.state(values)

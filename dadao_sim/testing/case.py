@@ -67,8 +67,10 @@ class Case:
 
     @cached_property
     def problem(self) -> Problem:
-        """Smooth, or with an l1 norm that all nodes share."""
+        """Smooth, or with an l1 norm that all nodes share; in a ball if the method needs a set."""
         smooth = small_problem(self.kind)
+        if self.method.needs_set:
+            return smooth.with_local_step(make("l2_ball", DIMENSION, radius=0.5))
         if self.setting != "composite":
             return smooth
         return smooth.with_local_step(make("l1", DIMENSION, strength=0.2))

@@ -49,6 +49,8 @@ def it_refuses_what_it_cannot_do(case: Case) -> None:
         attempts.append(lambda: method.check_supported(composite, lollipop()))
     if method.needs_l2:
         attempts.append(lambda: method.check_supported(small_problem(), lollipop()))
+    if method.needs_set:
+        attempts.append(lambda: method.check_supported(small_problem(), lollipop()))
     if not method.time_varying:
         attempts.append(lambda: method.check_supported(problem, sequence()))
     if not method.stochastic:

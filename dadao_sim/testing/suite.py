@@ -41,7 +41,7 @@ def cases(method: Method) -> list[Case]:
     """The settings that a method declares to support."""
     settings: list[Setting] = ["fixed"]
     settings += ["time-varying"] if method.time_varying else []
-    settings += ["composite"] if method.composite != "none" else []
+    settings += ["composite"] if method.composite != "none" and not method.needs_set else []
     kinds: tuple[str, ...] = ("least_squares", "logistic_l2")
     if method.needs_averaging or method.needs_l2:
         kinds = ("averaging",) if method.needs_averaging else ("ridge", "logistic_l2")

@@ -114,6 +114,15 @@ SIGNAL = {
     "group_size": 2,
     "noise": 0,
 }
+MATRIX = {
+    "kind": "matrix_signal",
+    "shape": [3, 2],
+    "samples_per_node": 4,
+    "rank": 1,
+    "condition_number": 10,
+    "heterogeneity": 0.5,
+    "noise": 0,
+}
 IMAGE = {
     "kind": "image",
     "task": "deblurring",
@@ -145,6 +154,12 @@ TERMS: tuple[dict[str, Any], ...] = (
     {"kind": "box", "lower": 0, "upper": [1, 2, 3]},
     {"kind": "simplex", "total": 2},
     {"kind": "l2_ball", "radius": 2},
+    {"kind": "l1_ball", "radius": 2},
+    {"kind": "linf_ball", "radius": 2},
+    {"kind": "group_ball", "radius": 2, "groups": [1, 2]},
+    {"kind": "group_max_ball", "radius": 2, "groups": 3},
+    {"kind": "nuclear_ball", "radius": 2, "shape": [3, 1]},
+    {"kind": "spectral_ball", "radius": 2, "shape": [3, 1], "lmo": "newton_schulz", "steps": 3},
     {"kind": "l0", "strength": 1},
     {"kind": "k_sparse", "k": 2},
     {"kind": "scad", "strength": 1, "a": 3},
@@ -246,6 +261,8 @@ VARIANTS: list[dict[str, Any]] = [
     {"problem": {**HUBER, "data": AUTHORS}},
     {"problem": {**HUBER, "data": {**SET, "kind": "libsvm", "name": "abalone"}}},
     {"problem": {**HUBER, "data": SIGNAL}},
+    {"problem": {"kind": "least_squares", "data": MATRIX}},
+    {"algorithms": [{"name": "scion", "ball": {"kind": "l2_ball", "radius": 2}}]},
     {"problem": {**BELLMAN, "data": {**RANDOM_MDP, "concentration": 1}}},
     {"problem": {**BELLMAN, "data": {"kind": "file", "path": "a.csv", "start": [1, 0]}}},
     {"problem": {"kind": "least_squares", "data": IMAGE}},

@@ -217,6 +217,10 @@ class StubNodes(Nodes):
         self.steps.append(float(np.min(step)))
         return X.copy()
 
+    def lmo(self, S: np.ndarray) -> np.ndarray:
+        """S."""
+        return S.copy()
+
     def local_solves(
         self, V: np.ndarray, curvature: np.ndarray, step: np.ndarray, start: np.ndarray
     ) -> np.ndarray:

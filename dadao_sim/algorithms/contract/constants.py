@@ -42,7 +42,8 @@ class Constants:
     weights, on a sequence the worst), ``lambda_max``, ``lambda_2``, ``unit_chi1`` and ``unit_chi2``
     (of the gossip rates scaled to a total of 1) of the network are there from the start; so are
     ``l2`` and ``ln`` of a method of rounds, the second largest and the least eigenvalue of its W,
-    and ``contraction``, the delta of its compression; and of one that draws samples ``sample_L``,
+    ``contraction``, the delta of its compression, and ``stochastic``, whether its gradients are of
+    minibatches; and of one that draws samples ``sample_L``,
     the largest smoothness of any, and ``draws``, how many minibatches the samples of a node fill.
     """
 

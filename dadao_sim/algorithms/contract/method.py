@@ -25,9 +25,11 @@ from dadao_sim.algorithms.contract.options import AVERAGINGS, NO_OPTIONS, PAPER,
 from dadao_sim.algorithms.contract.schedules import Schedule
 from dadao_sim.compression import Compressor
 from dadao_sim.engine import node
-from dadao_sim.errors import InputError, place_of
+from dadao_sim.errors import InputError, place_of, within
 from dadao_sim.events.asked import PoissonRates
 from dadao_sim.given import reals
+from dadao_sim.local_steps.local_step import LocalStep
+from dadao_sim.local_steps.terms import TERMS
 from dadao_sim.networks.convert import as_network
 from dadao_sim.problems.kinds.averaging import AveragingProblem
 from dadao_sim.problems.kinds.problem import CONVEX
@@ -65,8 +67,8 @@ class Tuning:
     per unit of time (n gradients), ``design_rate`` the number that the method's theory prints for
     it. ``asked`` is what it asks of nodes and edges of ``network``. ``weights`` (graph -> W),
     ``chebyshev`` and ``compressor`` are the gossip of methods of rounds, ``schedule`` what their
-    steps are multiplied by, ``lookahead`` what pulls them back. ``scaled`` names what sets of
-    constants may multiply.
+    steps are multiplied by, ``lookahead`` what pulls them back, ``ball`` the set over which linear
+    functions are minimised. ``scaled`` names what sets of constants may multiply.
     """
 
     params: Any
@@ -81,6 +83,7 @@ class Tuning:
     compressor: Compressor | None = None
     schedule: Schedule | None = None
     lookahead: Lookahead | None = None
+    ball: LocalStep | None = None
     scaled: tuple[str, ...] = ()
 
     @property
@@ -101,7 +104,9 @@ class Method(ABC):
     it has none). Block ``start_block`` is filled by x0, the others start at 0; block ``estimate``
     estimates x*, None where that takes a computation. One that ``needs_averaging`` only takes the
     mean of the centres c_i of f_i(x) = ||x - c_i||^2/2: they are its x0. One that ``needs_l2`` is
-    for f_i that are known to have a term (l2/2) ||x||^2. It ``solves`` minimisation of "convex"
+    for f_i that are known to have a term (l2/2) ||x||^2; one that ``needs_set`` minimises linear
+    functions over the set on which the local step is 0, or, if it ``takes_ball``, over one of the
+    user's choice where there is no local step. It ``solves`` minimisation of "convex"
     functions, or also of "non-convex" ones, or an "operator" (:class:`~dadao_sim.problems.Problem`
     says what these are), "proven" or "experimental".
 
@@ -135,6 +140,8 @@ class Method(ABC):
     needs_conjugate: bool = False
     needs_averaging: bool = False
     needs_l2: bool = False
+    needs_set: bool = False
+    takes_ball: bool = False
     solves: Mapping[str, Cover] = field(default_factory=lambda: {"convex": "proven"})
     time_varying: bool = False
     stochastic: bool = False
@@ -211,7 +218,7 @@ class Method(ABC):
             problem.check_constants(c.values)
             return replace(self._tune(c, problem, network, options), scaled=c.scaled)
         except InputError as error:
-            if str(error).startswith(f"{self.name}: "):
+            if str(error).startswith((f"{self.name}: ", f"{self.name} ")):
                 raise
             raise InputError(f"{self.name}: {error}") from error
         except (ArithmeticError, ValueError) as error:
@@ -263,6 +270,10 @@ class Method(ABC):
                 f"{self.name} needs an l2 term in every f_i, "
                 f"which problem {problem.kind!r} does not have"
             )
+        if options.ball is not None and not self.takes_ball:
+            raise InputError(f"{self.name} minimises no linear functions over it; leave out ball")
+        if self.needs_set:
+            self._ball(problem, options)
         if len(as_network(network).graphs) > 1 and not self.time_varying:
             raise InputError(
                 f"{self.name} has no form for time-varying graphs; give it a fixed one"
@@ -273,6 +284,29 @@ class Method(ABC):
             )
         if options.averaging != "none" and not self.averaging:
             raise InputError(f"{self.name} keeps no average of its iterates; leave out averaging")
+
+    def _ball(self, problem: "Problem", options: Options) -> LocalStep | None:
+        """The set over which it minimises linear functions: that of the local step, or the chosen
+        one. None for a method that does not; InputError where there is none.
+        """
+        step, asked = problem.local_step, f"{self.name} needs a set"
+        if not self.needs_set:
+            return None
+        if options.ball is not None and step is not None:
+            wrong = f"{self.name}: ball: it has the set of local_step {step.kind}"
+            raise InputError(f"{wrong}; leave out one of them")
+        if options.ball is not None:
+            with within(f"{self.name}: ball"):
+                step = options.ball.local_step(problem.dimension)
+        sets = ", ".join(kind for kind, term in TERMS.items() if term.is_set)
+        if step is None:
+            or_ball = ", or a ball of its own, whose radius is a length in x" * self.takes_ball
+            raise InputError(f"{asked}; give local_step.prox one of {sets}{or_ball}")
+        try:
+            step.require_lmo()
+        except InputError as error:
+            raise InputError(f"{asked}: {error}; one of {sets} has one") from error
+        return step
 
     def _solves_something_else(self, problem: "Problem") -> str:
         from dadao_sim.algorithms.contract.registry import METHODS
@@ -319,6 +353,10 @@ class Method(ABC):
         step = problem.local_step
         if options.lookahead is not None or problem.posed_class != problem.problem_class:
             return True
+        if self.needs_set and (ball := self._ball(problem, options)) is not None:
+            step = ball
+            if ball.exact_operator is not None:  # what answers is an approximation
+                return True
         if options.constants != PAPER or self.solves[what_is_solved(problem)] == "experimental":
             return True
         if step is None:

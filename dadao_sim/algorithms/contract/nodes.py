@@ -8,7 +8,8 @@ from dadao_sim.algorithms.contract.samples import Samples, Table
 from dadao_sim.algorithms.contract.tally import Message, Tally
 from dadao_sim.compiled.splitmix import NODE_STRIDE, fill_draws
 from dadao_sim.compression import Compressor
-from dadao_sim.engine import oracles
+from dadao_sim.engine import operators, oracles
+from dadao_sim.local_steps.local_step import LocalStep
 
 # Odd, as NODE_STRIDE: the marks of different calls in a round never meet.
 CALL_STRIDE = np.uint64(0xA0761D6478BD642F)
@@ -21,7 +22,8 @@ class Nodes:
     counts: 1, or a minibatch's part of its samples. ``round`` is the number of the round at hand,
     ``heads`` what its coin shows, the same to all nodes, of a method that has one. ``samples`` are
     those of a method that asks for their gradients, and ``table`` what its nodes remember of them
-    after :meth:`tabulate`. Rows that are returned belong to the caller.
+    after :meth:`tabulate`; ``ball`` is the set of a method that minimises linear functions. Rows
+    that are returned belong to the caller.
 
     What is said of rows (n, d) holds of those of a batch of runs, (batch, n, d), too: they draw the
     same, and what is counted is what one of them asks.
@@ -36,7 +38,9 @@ class Nodes:
         stochastic: bool,
         compressor: Compressor | None = None,
         samples: Samples | None = None,
+        ball: LocalStep | None = None,
     ):
+        self.ball = ball
         self.objective, self.tally, self.stochastic = objective, tally, stochastic
         self.compressor, self.samples = compressor, samples
         self.has_term = oracles.shares_a_term(objective)
@@ -141,6 +145,15 @@ class Nodes:
             return X.copy()
         out = np.empty(X.shape)
         oracles.all_prox(self.objective, _of_each_row(step, X), X, out)
+        return out
+
+    def lmo(self, S: np.ndarray) -> np.ndarray:
+        """argmin <S_i, x> over the set of the method, (n, d) to (n, d). It is not counted: every
+        node knows the set.
+        """
+        assert self.ball is not None  # of a method that needs one
+        out = np.empty(S.shape)
+        operators.all_lmo(self.ball.operator, S, out)
         return out
 
     def local_steps(self, X: np.ndarray, G: np.ndarray, curvature: float) -> np.ndarray:

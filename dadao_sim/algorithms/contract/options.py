@@ -7,6 +7,7 @@ from typing import Literal, get_args
 from dadao_sim.algorithms.contract.lookahead import Lookahead
 from dadao_sim.algorithms.contract.schedules import Schedule
 from dadao_sim.compression import Compressor
+from dadao_sim.local_steps.terms import Term
 
 PAPER = "paper"
 """The constants of a method as its paper has them."""
@@ -26,7 +27,8 @@ class Options:
     rounds of Chebyshev gossip in the place of each of its rounds, "auto" the number that makes the
     network's part of the rate a constant; ``compression`` is what is made of the messages of a
     method that compresses, None its own; ``schedule`` is what its steps are multiplied by in each
-    round; ``lookahead`` pulls it back every so many of them.
+    round; ``lookahead`` pulls it back every so many of them. ``ball`` is the set over which linear
+    functions are minimised where the problem has none.
     """
 
     constants: str | Mapping[str, float] = PAPER
@@ -37,6 +39,7 @@ class Options:
     compression: Compressor | None = None
     schedule: Schedule | None = None
     lookahead: Lookahead | None = None
+    ball: Term | None = None
 
 
 NO_OPTIONS = Options()

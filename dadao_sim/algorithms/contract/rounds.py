@@ -59,7 +59,9 @@ class RoundMethod(Method):
     is the probability of ``nodes.heads``: a method that has one gossips in these rounds only. One
     with a ``server`` takes means over all nodes, ``W.mean``, and gossips in no other way. One that
     does more in the first of every so many rounds names the constant that says how many, ``cycle``.
-    ``steps`` are the constants that a schedule may multiply, in each round by another number.
+    One with ``nonnegative_weights`` takes no W with a negative entry: means of its neighbours keep
+    a node in a convex set. ``steps`` are the constants that a schedule may multiply, in each round
+    by another number.
     A lookahead pulls all blocks back to where they were, each by the same share, which keeps what
     is linear in them, such as a sum over the nodes or a W h; ``renew``, with the arguments of
     ``step``, then computes anew those that are another function of the others, such as a gradient
@@ -77,6 +79,7 @@ class RoundMethod(Method):
     chebyshev: Literal["auto"] | None = None
     weights: Weights | None = None
     least_eigenvalue: float = -1.0
+    nonnegative_weights: bool = False
     compression: Literal["none", "unbiased", "any"] = "none"
     compressor: "Callable[[SimpleNamespace, Problem], Compressor] | None" = None
     coin: str | None = None
@@ -131,6 +134,8 @@ class RoundMethod(Method):
                 f"{self.name}: Chebyshev gossip is of one graph, not of a sequence; "
                 "leave out chebyshev"
             )
+        if self.nonnegative_weights:
+            self._check_weights(network, options)
         if self.least_eigenvalue > -1 and self.weights is None and not self._rounds(options):
             mixing = self._mixing(options)
             least = min(mixing.eigenvalues(graph)[1] for graph in network.graphs)
@@ -139,6 +144,21 @@ class RoundMethod(Method):
                     f"{self.name}: mixing: {mixing.name} has the eigenvalue {least:.3f} here, and "
                     f"{self.name} needs {self.least_eigenvalue:g} or more; use lazy_{mixing.name}"
                 )
+
+    def _check_weights(self, network: "Network | GraphSequence", options: Options) -> None:
+        """InputError for a W that may lead out of a convex set."""
+        if options.chebyshev is not None:
+            raise InputError(
+                f"{self.name} keeps nodes in a convex set by means of others, and Chebyshev gossip "
+                "has negative weights; use parameters: {rounds: ...}"
+            )
+        mixing = self._mixing(options)
+        least = min(float(mixing.matrix(graph).min()) for graph in network.graphs)
+        if least < -ROUNDING:
+            raise InputError(
+                f"{self.name}: mixing: {mixing.name} has the weight {least:.3f} here, and "
+                f"{self.name} needs 0 or more; use metropolis"
+            )
 
     def _check_compression(self, Q: Compressor, problem: "Problem") -> None:
         if self.compression == "none":
@@ -179,11 +199,11 @@ class RoundMethod(Method):
     def _measured(
         self, problem: "Problem", network: "Network | GraphSequence", options: Options
     ) -> Mapping[str, Callable[[], float]]:
-        of_samples = {}
+        of_samples = {"stochastic": lambda: float(options.batch_size is not None)}
         if self.samples:
             assert problem.samples is not None
             most, batch = int(problem.samples.max()), options.batch_size or 1
-            of_samples = {
+            of_samples |= {
                 "sample_L": lambda: problem.sample_L,
                 "draws": lambda: math.ceil(most / batch),
             }
@@ -248,6 +268,7 @@ class RoundMethod(Method):
             compressor=compressor,
             schedule=options.schedule,
             lookahead=options.lookahead,
+            ball=self._ball(problem, options),
         )
 
     def samples_of(self, problem: "Problem", batch_size: int | None) -> Samples | None:

@@ -249,6 +249,19 @@ class CompositeProblem(Problem):
         of_r = float(change + self._slope @ step)
         return self.divergence(point, self.x_star) + (max(of_r, 0.0) if self.term.convex else of_r)
 
+    def infeasibility(self, X: ArrayLike, t: float) -> float:
+        """The distance of the node that is farthest from the set on which r is 0, for X (n, d).
+        InputError where r is no such set.
+        """
+        return max(self.term.distance(x) for x in self._points(X))
+
+    def frank_wolfe_gap(self, x: ArrayLike) -> float:
+        """max_s <grad F(x), x - s> over the set on which r is 0, for x (d,): where F is convex at
+        least F(x) - F(x*), in the set and outside it. InputError where r is no such set.
+        """
+        point, slope = self._point(x), self.mean_operator(x)
+        return float(slope @ (point - self.term.lmo(slope, exact=True)))
+
     @cached_property
     def _value_of_term(self) -> float:
         """r(x*)."""
