@@ -14,6 +14,8 @@ from dadao_sim.algorithms.contract.registry import METHODS
 from dadao_sim.compiled.threads import one_blas_thread
 from dadao_sim.events.rounds import RoundClock
 from dadao_sim.local_steps.terms import TERMS
+from dadao_sim.scenario import shipped
+from dadao_sim.scenario.reading import load_file, load_scenario
 from dadao_sim.simulation.replay import make_player
 
 NODES = 16
@@ -394,3 +396,36 @@ def test_the_matrix_signal_is_what_it_says():
 def _condition(problem):
     values = np.linalg.eigvalsh(problem.hessian(np.zeros(96)))
     return values[-1] / values[0]
+
+
+# ---- The scenarios -------------------------------------------------------------------------------
+
+
+def test_the_scenario_teaches_that_a_certificate_is_safe_and_projections_are_faster():
+    changes = ["stop.communications=16000", "record.points=60"]
+    result = simulate(load_scenario(shipped.scenarios()["systems/norm-balls"], changes))
+    curves = result.curves
+    assert (curves.frank_wolfe_gap >= curves.suboptimality * (1 - 1e-9) - 1e-12).all()
+    free = curves.algorithm.isin(["defw", "DeFW, 5 exchanges", "scion"])
+    assert (curves.infeasibility[free] <= 1e-12).all()
+    last = curves.groupby("algorithm", observed=True).last()
+    assert last.suboptimality["sonata"] < 1e-9
+    assert last.suboptimality["prox_ed"] < 1e-9
+    slow = last.suboptimality[["defw", "scion"]]
+    assert slow.between(1e-6, 1e-2).all()
+    assert last.suboptimality["DeFW, 5 exchanges"] > slow["defw"]
+    of_defw = curves[(curves.algorithm == "defw") & (curves.time > 50)]
+    assert np.polyfit(np.log(of_defw.time), np.log(of_defw.suboptimality), 1)[0] < -1.2
+
+
+def test_the_sweep_teaches_that_only_the_spectral_step_does_not_feel_the_conditioning():
+    needed = {}
+    for cell in load_file(shipped.scenarios()["systems/spectral-steps"]).cells:
+        (condition,) = cell.values.values()
+        if condition in (10, 1000):
+            result = simulate(cell.scenario)
+            needed[condition] = result.curves.groupby("algorithm", observed=True).time.last()
+    growth = needed[1000] / needed[10]
+    assert growth["spectral"] < 3
+    assert growth.drop("spectral").min() > 5  # the controls
+    assert needed[1000]["spectral"] < needed[1000]["gradient_tracking"] / 10
