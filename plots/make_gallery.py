@@ -16,7 +16,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 from local_steps_pictures import LOCAL_STEP_SCENARIOS, local_steps_pictures
 from methods_pictures import methods_pictures
-from pictures import Picture, ResultOf, Run, caption, comparison_picture, scenario_picture
+from pictures import (
+    RESULTS,
+    Picture,
+    ResultOf,
+    Run,
+    comparison_picture,
+    scenario_picture,
+    sweep_picture,
+)
 from rates_pictures import RATES_SCENARIOS, rates_pictures
 from systems_pictures import SYSTEMS_SCENARIOS, systems_pictures
 from world_pictures import WORLD_SCENARIOS, world_pictures
@@ -27,22 +35,18 @@ from dadao_sim.networks import read_graphml
 from dadao_sim.networks.graphs import build
 from dadao_sim.plotting.networks import network_figure
 from dadao_sim.plotting.style import save_figure
-from dadao_sim.plotting.sweep import against_figure
 from dadao_sim.randomness import stream
 from dadao_sim.reports.layout import network_layout
-from dadao_sim.reports.sweep import against
 from dadao_sim.results.result import Result, load_result
 from dadao_sim.scenario import shipped
 from dadao_sim.scenario.reading import load_scenario
 from dadao_sim.simulation.simulate import simulate
-from dadao_sim.simulation.sweep import sweep
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 PLOTS = Path(__file__).resolve().parent
 ROOT = PLOTS.parent
-RESULTS = ROOT / "results" / "gallery"
 
 GRAPHS = ("star", "complete", "cycle", "path", "grid", "barbell", "time-varying")
 CONDITION_NUMBERS = (10, 40, 160)
@@ -78,24 +82,6 @@ def condition_numbers() -> Picture:
         "    --out results/condition-number-$k\ndone\n"
         f"dadao-sim compare results/condition-number-{{{numbers.replace(' ', ',')}}} \\\n"
         "  --accuracy 1e-6 --figure plots/condition-numbers.png",
-    )
-
-
-def scaling() -> Picture:
-    """The sweep over sizes and graphs."""
-
-    def draw(result_of: ResultOf) -> "Figure":
-        folder = RESULTS / "scaling"
-        found = sweep(shipped.scenarios()["scaling"], out=folder, jobs=2, resume=folder.exists())
-        return against_figure(against(found, "network.nodes"), found)
-
-    return Picture(
-        name="scaling",
-        title="scaling",
-        caption=caption("scaling"),
-        command="dadao-sim run scenarios/scaling.yaml\n"
-        "dadao-sim plot results/scaling --out plots/scaling.png",
-        draw=draw,
     )
 
 
@@ -191,7 +177,7 @@ def sections() -> dict[str, list[Picture]]:
         "What the rate depends on": [
             *map(scenario_picture, dadao),
             condition_numbers(),
-            scaling(),
+            sweep_picture("scaling", "network.nodes"),
             scenario_picture("continuized"),
             hessians(),
         ],

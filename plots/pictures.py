@@ -7,16 +7,20 @@ from typing import TYPE_CHECKING
 
 from dadao_sim.plotting.comparison import comparison_figure
 from dadao_sim.plotting.curves import panel_figure
+from dadao_sim.plotting.sweep import against_figure
 from dadao_sim.reports.comparison import comparison_table, titles_of
+from dadao_sim.reports.sweep import against
 from dadao_sim.results.names import printed_names
 from dadao_sim.results.result import Result
 from dadao_sim.results.summary import cost_text
 from dadao_sim.scenario import shipped
+from dadao_sim.simulation.sweep import sweep
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 ACCURACY = 1e-6
+RESULTS = Path(__file__).resolve().parents[1] / "results" / "gallery"
 
 # A scenario by its name, and the values to --set in it.
 Run = tuple[str, ...]
@@ -55,6 +59,25 @@ def caption(name: str) -> str:
     end = next(k for k, line in enumerate(lines) if not line.startswith("#"))
     question, *more = (line.removeprefix("# ") for line in lines[1:end])
     return "\n".join([f"**{question}**", *more])
+
+
+def sweep_picture(name: str, key: str) -> Picture:
+    """What a scenario of a sweep costs against ``key``; NAME.png, of the last part of its name."""
+    short = Path(name).name
+
+    def draw(result_of: ResultOf) -> "Figure":
+        folder = RESULTS / short
+        found = sweep(shipped.scenarios()[name], out=folder, jobs=2, resume=folder.exists())
+        return against_figure(against(found, key), found)
+
+    return Picture(
+        name=short,
+        title=name,
+        caption=caption(name),
+        command=f"dadao-sim run scenarios/{name}.yaml\n"
+        f"dadao-sim plot results/{short} --out plots/{short}.png",
+        draw=draw,
+    )
 
 
 def comparison_picture(

@@ -3,12 +3,13 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pictures import Picture, ResultOf, caption
+from pictures import Picture, ResultOf, caption, sweep_picture
 
 from dadao_sim.plotting.curves import figure_of
 from dadao_sim.results.look import FigureSpec
 from dadao_sim.scenario import shipped
-from dadao_sim.scenario.reading import load_scenario
+from dadao_sim.scenario.reading import load_file
+from dadao_sim.scenario.sweep import Sweep
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -18,10 +19,17 @@ SYSTEMS_SCENARIOS = tuple(name for name in shipped.scenarios() if name.startswit
 
 def systems_pictures() -> list[Picture]:
     """Of every system its figures; the first has the scenario's name."""
+    return [picture for name in SYSTEMS_SCENARIOS for picture in pictures_of(name)]
+
+
+def pictures_of(name: str) -> list[Picture]:
+    """The figures that a scenario asks for; of a sweep the cost against what is swept."""
+    loaded = load_file(shipped.scenarios()[name])
+    if isinstance(loaded, Sweep):
+        return [sweep_picture(name, next(iter(loaded.cells[0].values)))]
     return [
         system_picture(name, spec, is_first=number == 0)
-        for name in SYSTEMS_SCENARIOS
-        for number, spec in enumerate(load_scenario(shipped.scenarios()[name]).figures or ())
+        for number, spec in enumerate(loaded.figures or ())
     ]
 
 
