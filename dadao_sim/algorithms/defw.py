@@ -27,6 +27,8 @@ not matter beyond round 1, for gamma_1 = 1. A node sends twice in a round; the s
 sent only when the first has arrived.
 """
 
+import numpy as np
+
 from dadao_sim.algorithms.contract.rounds import RoundMethod
 
 
@@ -39,7 +41,7 @@ def constants(c, problem, network):
 def step(s, c, nodes, W):
     """G = W (H + grad F(X)),  H+ = G - grad F(X),  X+ = W ((1 - gamma_t) X + gamma_t lmo(G))."""
     t = nodes.round + 1
-    gamma = (c.t0 / (t + c.t0 - 1)) ** c.power
+    gamma = np.power(c.t0 / (t + c.t0 - 1), c.power)
     g = nodes.gradients(s.x)
     G = W(s.h + g, rounds=c.rounds)
     s.h = G - g

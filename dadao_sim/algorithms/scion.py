@@ -48,7 +48,7 @@ def step(s, c, nodes, W):
     X+ = W ((1 - gamma) X + gamma lmo(V)) in a set, X+ = W (X + gamma lmo(V)) with a ball.
     """
     k = nodes.round + 1
-    alpha, gamma = k**-c.memory, c.gamma * (c.k0 + k) ** -c.power
+    alpha, gamma = k**-c.memory, c.gamma * np.power(c.k0 + k, -c.power)
     if nodes.has_term:
         gamma = np.minimum(gamma, 1.0)
     s.m = (1 - alpha) * s.m + alpha * nodes.gradients(s.x)

@@ -203,6 +203,8 @@ def quickstart(method, repeats=3, most=MOST):
     scenario["stop"] |= {"communications": most, "gradients_per_node": most / 16}
     if METHODS[method].needs_l2:
         scenario["problem"] |= {"kind": "ridge"}
+    if METHODS[method].needs_set:
+        scenario["local_step"] = {"prox": {"kind": "l2_ball", "radius": 1.0}}
     if METHODS[method].needs_averaging:
         data = {"kind": "synthetic", "dim": 10, "samples_per_node": 50}
         scenario["problem"] = {"kind": "averaging", "data": data}

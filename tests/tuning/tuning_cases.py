@@ -21,4 +21,6 @@ def small(*algorithms, **changes):
     if all(METHODS[name].needs_averaging for name in names):
         points = {"kind": "synthetic", "dim": 3, "samples_per_node": 6}
         mapping["problem"] = {"kind": "averaging", "data": points}
+    if all(METHODS[name].needs_set for name in names):
+        mapping["local_step"] = {"prox": {"kind": "l2_ball", "radius": 0.5}}
     return scenario_from_mapping({**mapping, **changes})
