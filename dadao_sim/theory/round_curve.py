@@ -54,6 +54,7 @@ def round_curve(
     for unknown, what in (
         (problem.hessians != "constant", "on a problem that is not quadratic"),
         (problem.local_step is not None, "with a local step, which is not linear"),
+        (tuning.ball is not None, "of minima over a ball, which are not linear"),
         (method.samples or options.batch_size is not None, "of gradients of samples"),
         (options.schedule is not None, "of steps that fall"),
         (tuning.compressor is not None, "of compressed messages"),

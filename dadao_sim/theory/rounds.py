@@ -78,6 +78,7 @@ def round_rate(
     tuning = method.tune(problem, network, overrides, options)
     for unknown, what in (
         (problem.local_step is not None, "with a local step, which is not linear"),
+        (tuning.ball is not None, "of minima over a ball, which are not linear"),
         (method.samples, "of gradients of single samples"),
         (options.schedule is not None, "of steps that fall"),
         (options.lookahead is not None, "with a lookahead"),

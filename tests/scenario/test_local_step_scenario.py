@@ -21,7 +21,11 @@ from dadao_sim.scenario.reading import scenario_from_mapping
 from dadao_sim.simulation.parts import build_parts
 from dadao_sim.simulation.study import Study
 
-PROVEN = [name for name, method in METHODS.items() if method.composite == "proven"]
+PROVEN = [
+    name
+    for name, method in METHODS.items()
+    if method.composite == "proven" and not method.needs_set
+]
 SCENARIO = {
     "name": "elastic-net",
     "problem": {

@@ -12,11 +12,14 @@ from dadao_sim import Network, Problem, make, simulate
 from dadao_sim.algorithms.contract.options import Options
 from dadao_sim.algorithms.contract.registry import METHODS
 from dadao_sim.compiled.threads import one_blas_thread
+from dadao_sim.errors import InputError
 from dadao_sim.events.rounds import RoundClock
 from dadao_sim.local_steps.terms import TERMS
 from dadao_sim.scenario import shipped
 from dadao_sim.scenario.reading import load_file, load_scenario
 from dadao_sim.simulation.replay import make_player
+from dadao_sim.theory.round_curve import round_curve
+from dadao_sim.theory.rounds import round_rate
 
 NODES = 16
 RING, STAR, COMPLETE = (
@@ -429,3 +432,13 @@ def test_the_sweep_teaches_that_only_the_spectral_step_does_not_feel_the_conditi
     assert growth["spectral"] < 3
     assert growth.drop("spectral").min() > 5  # the controls
     assert needed[1000]["spectral"] < needed[1000]["gradient_tracking"] / 10
+
+
+def test_what_is_exact_is_of_linear_steps_and_refuses_scion():
+    problem, options = matrices(10, 0), spectral(1.0)
+    for exact in (
+        lambda: round_rate("scion", problem, RING, options=options),
+        lambda: round_curve("scion", problem, RING, 5, options=options),
+    ):
+        with pytest.raises(InputError, match="of minima over a ball, which are not linear"):
+            exact()
