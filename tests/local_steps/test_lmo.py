@@ -1,6 +1,7 @@
 """Linear minimisation oracles: values, feasibility, ties, scales, and Newton-Schulz iterations."""
 
 import itertools
+from typing import NamedTuple
 
 import cvxpy as cp
 import numpy as np
@@ -11,7 +12,7 @@ from scipy.sparse.linalg import svds
 from dadao_sim import make
 from dadao_sim.engine import operators
 from dadao_sim.errors import InputError
-from dadao_sim.local_steps import from_callable
+from dadao_sim.local_steps import LocalStep, from_callable
 from dadao_sim.local_steps.terms import TERMS
 
 BALLS = tuple(kind for kind in SETS if kind not in ("box", "simplex"))
@@ -251,3 +252,36 @@ def test_all_cases_have_options():
     rng = np.random.default_rng(0)
     for kind, shape in itertools.product(SETS, [(2, 3)]):
         assert options(kind, rng, 6, shape)
+
+
+class AboveOperator(NamedTuple):
+    """0 where floor <= x_k <= floor + 1."""
+
+    floor: float
+
+
+def above_prox(r, step, v, out):
+    for k in range(v.shape[0]):
+        out[k] = min(max(v[k], r.floor), r.floor + 1.0)
+
+
+def above_lmo(r, s, out):
+    for k in range(s.shape[0]):
+        out[k] = r.floor if s[k] >= 0.0 else r.floor + 1.0
+
+
+def test_a_set_of_a_users_own_is_compiled_too():
+    operators.prox.register(AboveOperator, above_prox)
+    operators.value.register(AboveOperator, lambda r, x: 0.0)
+    mine = LocalStep("above", AboveOperator(2.0), 3, convex=True)
+    assert not mine.has_lmo
+    operators.lmo.register(AboveOperator, above_lmo)
+    try:
+        assert mine.has_lmo
+        s = np.array([[1.0, -1.0, 0.5], [-2.0, 0.0, 3.0]])
+        out = np.empty_like(s)
+        operators.all_lmo(mine.operator, s, out)
+        np.testing.assert_array_equal(out, [[2, 3, 2], [3, 2, 2]])
+        assert mine.distance(np.array([0.0, 2.5, 3.0])) == 2.0
+    finally:
+        del operators.lmo.implementations[AboveOperator]
