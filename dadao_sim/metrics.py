@@ -217,10 +217,18 @@ ROUNDED_EXCESS = Metric(
 )
 
 
+AMARI = Metric(
+    "amari",
+    r"Amari distance of $\bar{x}$ to a separation",
+    lambda problem, X: _of_mixtures(problem).amari(X.mean(axis=0)),
+    plain="Amari distance of the mean",
+)
+
+
 def _constrained(problem: Any) -> Any:
     """The problem; InputError unless it says how far points are from what is feasible."""
     if not hasattr(problem, "infeasibility"):
-        raise InputError("it is of quantised models, and of local steps that are sets")
+        raise InputError("it is of quantised models, of orthonormal columns, and of sets")
     return problem
 
 
@@ -228,6 +236,13 @@ def _of_a_set(problem: Any) -> Any:
     """The problem; InputError unless it has a set."""
     if not hasattr(problem, "frank_wolfe_gap"):
         raise InputError("it is of local steps that are sets; give one, such as l1_ball")
+    return problem
+
+
+def _of_mixtures(problem: Any) -> Any:
+    """The problem; InputError unless it separates mixtures."""
+    if not hasattr(problem, "amari"):
+        raise InputError(f"kind {problem.kind} separates no mixtures; ica does")
     return problem
 
 

@@ -7,12 +7,15 @@ from dadao_sim.algorithms.contract.registry import METHODS
 from dadao_sim.local_steps.terms import make
 from dadao_sim.networks import GraphSequence
 from dadao_sim.networks.graphs import build
+from dadao_sim.problems.kinds.pca import pca_problem
 
 DIMENSION = 3
-# Methods that minimise any sum, not only that of squared distances, of samples and an l2 term, or
-# over a set; and what a world can time.
+# Methods that minimise any sum, not only that of squared distances, of samples and an l2 term, over
+# a set or over orthonormal columns; and what a world can time.
 NEEDS = ("needs_averaging", "needs_l2", "needs_set")
+ON_MATRICES = [name for name in METHODS.ours if "convex" not in METHODS[name].solves]
 SPECIAL = [name for name in METHODS.ours if any(getattr(METHODS[name], what) for what in NEEDS)]
+SPECIAL += ON_MATRICES
 GENERAL = [name for name in METHODS.ours if name not in SPECIAL]
 IN_A_WORLD = [name for name in GENERAL if name not in ("esdacd", "walkman")]
 
@@ -31,6 +34,9 @@ def problem_of(method, nodes=7):
     """One that the method is for."""
     if method.needs_averaging:
         return Problem.averaging(np.random.default_rng(0).standard_normal((nodes, DIMENSION)))
+    if method.name in ON_MATRICES:
+        A = np.random.default_rng(0).standard_normal((nodes, 8, DIMENSION))
+        return pca_problem(A * [2.0, 1.0, 0.5], 1)
     problem = small_problem(nodes, "ridge" if method.needs_l2 else "least_squares")
     if method.needs_set:
         return problem.with_local_step(make("l2_ball", DIMENSION, radius=0.5))

@@ -22,6 +22,7 @@ from dadao_sim.errors import InputError
 from dadao_sim.local_steps.terms import make
 from dadao_sim.networks import Network
 from dadao_sim.problems import Problem
+from dadao_sim.problems.kinds.pca import pca_problem
 from dadao_sim.strict import plain, suggestion
 
 FAMILIES = {
@@ -54,6 +55,8 @@ def small_problem(method: Method) -> Problem:
         return Problem.averaging(np.arange(NODES * DIMENSION).reshape(NODES, DIMENSION) ** 1.5)
     l2 = L2 if method.needs_l2 else 0.0
     A = np.sqrt(np.diag(CURVATURES - l2) * DIMENSION / 2)
+    if "convex" not in method.solves:
+        return pca_problem(np.array([np.sqrt(2) * A] * NODES), 1)
     b = np.arange(NODES * DIMENSION).reshape(NODES, DIMENSION) ** 1.5
     kind = "ridge" if method.needs_l2 else "least_squares"
     problem = Problem.from_arrays(np.array([A] * NODES), b, kind, mu=l2 or None)

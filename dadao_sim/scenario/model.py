@@ -209,13 +209,19 @@ Algorithm = Annotated[
 class StartSpec(StrictModel):
     """x0 of every node."""
 
-    kind: Literal["zeros", "normal", "states"] = Field(
-        default="zeros", description="zeros, drawn at each node, or what an earlier run ended with"
+    kind: Literal["zeros", "normal", "orthonormal", "states"] = Field(
+        default="zeros",
+        description="zeros, drawn at each node (normal, or matrices with orthonormal columns), or "
+        "what an earlier run ended with",
     )
     scale: Positive = Field(
-        default=1.0, description="standard deviation of each coordinate of normal"
+        default=1.0,
+        description="standard deviation of each coordinate of normal; factor of orthonormal",
     )
-    shared: bool = Field(default=False, description="one draw of normal for all nodes")
+    shared: bool = Field(default=False, description="one draw for all nodes")
+    determinant: Literal["positive", "negative"] = Field(
+        default="positive", description="that of orthonormal ones that are square; methods keep it"
+    )
     file: FilePath | None = Field(
         default=None,
         description="of states: final_states/LABEL-rREPEAT.npz of a result, or one of numpy.savez, "
@@ -227,10 +233,21 @@ class StartSpec(StrictModel):
     def _no_option_is_idle(self) -> "StartSpec":
         if self.kind == "states" and self.file is None:
             raise misuse("is missing: which states?", "file")
-        of_kinds = {"scale": "normal", "shared": "normal", "file": "states", "block": "states"}
-        for name, kind in of_kinds.items():
-            if kind != self.kind and getattr(self, name) != type(self).model_fields[name].default:
-                raise misuse(f"only kind {kind} has it, and kind is {self.kind}", name)
+        drawn = ("normal", "orthonormal")
+        of_kinds: dict[str, tuple[str, ...]] = {
+            "scale": drawn,
+            "shared": drawn,
+            "determinant": ("orthonormal",),
+            "file": ("states",),
+            "block": ("states",),
+        }
+        for name, kinds in of_kinds.items():
+            if self.kind in kinds:
+                continue
+            if getattr(self, name) != type(self).model_fields[name].default:
+                known = " and ".join(kinds)
+                verb = "have" if len(kinds) > 1 else "has"
+                raise misuse(f"only kind {known} {verb} it, and kind is {self.kind}", name)
         return self
 
 

@@ -74,7 +74,7 @@ def build_parts(
             )
         problem = problem.with_local_step(local_step)
     with within("start"):
-        x0 = start_of(scenario.start, (problem.nodes, problem.dimension), rng("start"))
+        x0 = start_of(scenario.start, problem, rng("start"))
     problem.require_start(x0)
     world = None
     if scenario.world is not None:
@@ -88,12 +88,16 @@ def build_parts(
     return Parts(problem, network, x0, world)
 
 
-def start_of(start: StartSpec, shape: tuple[int, int], rng: np.random.Generator) -> np.ndarray:
-    """x0 of every node, of ``shape`` (n, d). InputError for states that are not of that shape."""
+def start_of(start: StartSpec, problem: Problem, rng: np.random.Generator) -> np.ndarray:
+    """x0 of every node, (n, d). InputError for states that are not of that shape."""
+    shape = problem.nodes, problem.dimension
     if start.file is None:
         x0 = np.zeros(shape)
-        if start.kind == "normal":
-            x0 += start.scale * rng.standard_normal((1, shape[1]) if start.shared else shape)
+        if start.kind != "zeros":
+            drawn = rng.standard_normal((1, shape[1]) if start.shared else shape)
+            if start.kind == "orthonormal":
+                drawn = problem.orthonormal(drawn, 1 if start.determinant == "positive" else -1)
+            x0 += start.scale * drawn
         return x0
     with within("file"):
         if not Path(start.file).is_file():

@@ -13,6 +13,7 @@ from dadao_sim.local_steps.terms import make
 from dadao_sim.networks import GraphSequence, Network
 from dadao_sim.networks.graphs import build
 from dadao_sim.problems import Problem
+from dadao_sim.problems.kinds.pca import pca_problem
 from dadao_sim.simulation.plan import clock_of_the_paper
 from dadao_sim.simulation.player import Player
 from dadao_sim.simulation.replay import make_player, replay
@@ -26,11 +27,15 @@ Setting = Literal["fixed", "time-varying", "composite"]
 
 
 def small_problem(kind: str = "least_squares") -> Problem:
-    """Linear models, or points, of seven nodes in three dimensions, all different."""
+    """Linear models, or points, of seven nodes in three dimensions, all different; or their first
+    principal component.
+    """
     rng = np.random.default_rng(0)
     if kind == "averaging":
         return Problem.averaging(rng.standard_normal((NODES, DIMENSION)))
     A = rng.standard_normal((NODES, SAMPLES, DIMENSION))
+    if kind == "pca":
+        return pca_problem(A * [2.0, 1.0, 0.5], 1)
     b = A @ np.ones(DIMENSION) + rng.standard_normal((NODES, SAMPLES))
     if kind == "logistic_l2":
         b = np.where(b > 0, 1.0, -1.0)
@@ -96,7 +101,16 @@ class Case:
 
     def rows(self, seed: int) -> np.ndarray:
         """A random row for every node."""
-        return np.random.default_rng(seed).standard_normal((NODES, DIMENSION))
+        return self._admitted(np.random.default_rng(seed).standard_normal((NODES, DIMENSION)))
+
+    def ones(self) -> np.ndarray:
+        """The same row for every node."""
+        return self._admitted(np.ones((NODES, DIMENSION)))
+
+    def _admitted(self, rows: np.ndarray) -> np.ndarray:
+        """Where methods may start."""
+        is_matrix = self.problem.problem_class == "orthogonal"
+        return self.problem.orthonormal(rows) if is_matrix else rows
 
     def random_blocks(self, seed: int = 2) -> dict[str, np.ndarray]:
         """A random start of every block."""
@@ -107,8 +121,9 @@ class Case:
 
     def player(self, blocks: Blocks = NO_BLOCKS, batch_size: int | None = None) -> Player:
         """The method at time 0, from ones, or from given blocks."""
-        x0 = np.ones((NODES, DIMENSION))
-        return make_player(self.method, self.problem, self.tuning, x0, blocks, batch_size)
+        return make_player(
+            *(self.method, self.problem, self.tuning, self.ones(), blocks, batch_size)
+        )
 
     def start(self, rows: np.ndarray) -> dict[str, Any]:
         """Arguments of a replay that begins at ``rows``, whatever the method begins at."""

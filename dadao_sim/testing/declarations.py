@@ -18,7 +18,6 @@ from dadao_sim.simulation.replay import make_player
 from dadao_sim.testing.case import (
     BATCH,
     DIMENSION,
-    NODES,
     Case,
     Skip,
     law,
@@ -42,7 +41,7 @@ def it_refuses_what_it_cannot_do(case: Case) -> None:
     """What it does not declare is refused in one line that names it."""
     method, problem = case.method, small_problem(case.kind)
     attempts: list[Callable[[], None]] = []
-    if method.needs_averaging:
+    if method.needs_averaging or "convex" not in method.solves:
         attempts.append(lambda: method.check_supported(small_problem(), lollipop()))
     if method.composite == "none":
         composite = problem.with_local_step(make("l1", DIMENSION, strength=0.2))
@@ -117,8 +116,7 @@ def a_schedule_changes_its_steps_only(case: Case) -> None:
     ends = []
     for overrides, options in (({}, Options(schedule=HALF)), (halved, Options()), ({}, Options())):
         tuning = case.method.tune(case.problem, case.network, overrides, options)
-        x0 = np.ones((NODES, DIMENSION))
-        player = make_player(case.method, case.problem, tuning, x0, {})
+        player = make_player(case.method, case.problem, tuning, case.ones(), {})
         player.play(case.events, 0, 50)
         ends.append(player.blocks(case.method.blocks))
     for block in case.method.blocks:

@@ -43,6 +43,8 @@ def cases(method: Method) -> list[Case]:
     settings += ["time-varying"] if method.time_varying else []
     settings += ["composite"] if method.composite != "none" and not method.needs_set else []
     kinds: tuple[str, ...] = ("least_squares", "logistic_l2")
+    if "convex" not in method.solves:
+        kinds = ("pca",)
     if method.needs_averaging or method.needs_l2:
         kinds = ("averaging",) if method.needs_averaging else ("ridge", "logistic_l2")
     return [Case(method, s, kind) for s in settings for kind in kinds]

@@ -256,5 +256,7 @@ def test_the_start_can_be_shared():
     X = simulate(phases(), RING, asked, time=1, start=start).states["gradient_tracking", 0]["x"]
     assert np.ptp(X, axis=0).max() < 1e-6
     assert np.abs(X).max() > 0.1
-    with pytest.raises(InputError, match=r"start\.shared: only kind normal has it"):
+    with pytest.raises(
+        InputError, match=r"start\.shared: only kind normal and orthonormal have it"
+    ):
         simulate(phases(), RING, asked, time=1, start={"shared": True})

@@ -235,6 +235,8 @@ GAMES = [
     {"kind": "forsaken", "heterogeneity": 0.1},
 ]
 TRIM = {"quantile": 0.7, "multiple": 1, "agree": "gossip", "every": 9, "times": 2, "rounds": 5}
+ROTATED = {"kind": "rotated", "dim": 3, "samples_per_node": 9, "noise": 0.1}
+MIXTURES = {"kind": "mixtures", "dim": 3, "samples_per_node": 9}
 PHASES = {
     "kind": "phase_retrieval",
     "loss": "amplitude",
@@ -271,6 +273,13 @@ VARIANTS: list[dict[str, Any]] = [
     {"problem": {"kind": "rate_distortion_perception", **RATES, "perception": PERCEPTION}},
     {"problem": PHASES},
     {"start": {"kind": "states", "file": "a.npz", "block": "x"}},
+    {
+        "problem": {"kind": "pca", "components": 2, "data": SET, "partition": PARTITION},
+        "start": {"kind": "orthonormal", "shared": True, "determinant": "negative"},
+        "algorithms": ["landing"],
+    },
+    {"problem": {"kind": "procrustes", "data": ROTATED}, "algorithms": ["drgta"]},
+    {"problem": {"kind": "ica", "data": MIXTURES}, "algorithms": ["dprgt", "dprgd"]},
     {"problem": PHASES, "algorithms": [{"name": "gradient_tracking", "trim": TRIM}]},
     *({"local_step": {"prox": term}} for term in TERMS),
     {"local_step": {"learned": {"network": "laplacian", "strength": 2}}},

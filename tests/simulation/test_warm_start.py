@@ -104,8 +104,16 @@ def test_a_result_is_of_the_content_of_its_start(first, tmp_path):
         ({"x": np.full((5, 3), np.nan)}, {}, r"block x of .*x0.npz is not finite; \(5, 3\) finite"),
         ({"x": np.ones(3)}, {}, r"x is an array \(3,\) of float64, where numbers \(nodes, dim"),
         ({"x": np.ones((5, 3), dtype=int)}, {}, "where numbers .* are needed"),
-        ({"x": np.ones((5, 3))}, {"scale": 2.0}, "start.scale: only kind normal has it, and kind"),
-        ({"x": np.ones((5, 3))}, {"shared": True}, "start.shared: only kind normal has it"),
+        (
+            {"x": np.ones((5, 3))},
+            {"scale": 2.0},
+            "start.scale: only kind normal and orthonormal have it, and kind",
+        ),
+        (
+            {"x": np.ones((5, 3))},
+            {"shared": True},
+            "start.shared: only kind normal and orthonormal have it",
+        ),
         ({"x": np.ones((5, 3))}, {"file": None}, "start.file: is missing: which states?"),
         ({"x": np.ones((5, 3))}, {"kind": "normal"}, "start.file: only kind states has it, and"),
         ({}, {"kind": "zeros", "file": None, "block": "y"}, "start.block: only kind states has it"),

@@ -208,6 +208,12 @@ def quickstart(method, repeats=3, most=MOST):
     if METHODS[method].needs_averaging:
         data = {"kind": "synthetic", "dim": 10, "samples_per_node": 50}
         scenario["problem"] = {"kind": "averaging", "data": data}
+    if "convex" not in METHODS[method].solves:
+        data = {"kind": "synthetic", "dim": 10, "samples_per_node": 50, "condition_number": 30}
+        scenario |= {
+            "problem": {"kind": "pca", "components": 3, "data": data},
+            "start": {"kind": "orthonormal"},
+        }
     return scenario_from_mapping(scenario)
 
 

@@ -23,4 +23,7 @@ def small(*algorithms, **changes):
         mapping["problem"] = {"kind": "averaging", "data": points}
     if all(METHODS[name].needs_set for name in names):
         mapping["local_step"] = {"prox": {"kind": "l2_ball", "radius": 0.5}}
+    if not any("convex" in METHODS[name].solves for name in names):
+        mapping["problem"] = {"kind": "pca", "components": 2, "data": DATA}
+        mapping["start"] = {"kind": "orthonormal"}
     return scenario_from_mapping({**mapping, **changes})

@@ -66,10 +66,13 @@ class Gossip:
         self.made += rounds * self.each
         return mixed
 
-    def again(self, *parts: Part) -> Any:
-        """A further message over the edges of the last round, after its first has arrived."""
-        mixed = self._mixed(parts, self.made - 1, 1)
-        self._count(parts, self.made - 1, self.each, activations=0)
+    def again(self, *parts: Part, rounds: int = 1) -> Any:
+        """A further message over the edges of the last round, after its first has arrived; of the
+        last ``rounds``, one in each.
+        """
+        first = self.made - rounds * self.each
+        mixed = self._mixed(parts, first, rounds)
+        self._count(parts, first, rounds * self.each, activations=0)
         return mixed
 
     def mean(self, *parts: Part) -> Any:

@@ -54,8 +54,16 @@ SOLVED = {
     "convex": "minimises convex functions",
     "non-convex": "those that are not",
     "operator": "solves operators",
+    "orthogonal": "minimises over matrices with orthonormal columns",
 }
 """What a method can be for, in words."""
+IS_ONE = {
+    "convex": "is convex",
+    "non-convex": "is not convex",
+    "operator": "is one of operators",
+    "orthogonal": "is one of matrices with orthonormal columns",
+}
+"""What a problem is that a method is not for, in words."""
 
 
 @dataclass(frozen=True)
@@ -107,8 +115,8 @@ class Method(ABC):
     for f_i that are known to have a term (l2/2) ||x||^2; one that ``needs_set`` minimises linear
     functions over the set on which the local step is 0, or, if it ``takes_ball``, over one of the
     user's choice where there is no local step. It ``solves`` minimisation of "convex"
-    functions, or also of "non-convex" ones, or an "operator" (:class:`~dadao_sim.problems.Problem`
-    says what these are), "proven" or "experimental".
+    functions, or also of "non-convex" ones, or an "operator", or "orthogonal" problems
+    (:class:`~dadao_sim.problems.Problem` says what these are), "proven" or "experimental".
 
     ``constants(c, problem, network)`` assigns the constants to c. ``invariant`` names the blocks
     whose sum over the nodes gossip conserves; ``drifting`` those that a fixed point determines only
@@ -313,9 +321,9 @@ class Method(ABC):
 
         wanted = what_is_solved(problem)
         others = ", ".join(name for name, other in METHODS.items() if wanted in other.solves)
-        is_one = "is one of operators" if wanted == "operator" else "is not convex"
         solved = " and ".join(SOLVED[what] for what in self.solves)
-        return f"{solved}, and the problem {problem.kind} {is_one}; use one of {others}"
+        right = "give it such a problem" if wanted == "convex" else f"use one of {others}"
+        return f"{solved}, and the problem {problem.kind} {IS_ONE[wanted]}; {right}"
 
     @property
     def tunable(self) -> tuple[str, ...]:

@@ -78,6 +78,13 @@ def stacked(A: Any, b: Any) -> tuple[FloatArray, FloatArray, IntArray]:
     return rows, targets, samples
 
 
+def rows_of_nodes(name: str, A: Any) -> tuple[FloatArray, IntArray]:
+    """All rows (N, d), samples per node (n,), of what has no targets; InputError as ``stacked``."""
+    parts = parts_of(name, A)
+    rows, _, samples = stacked(A, [np.zeros(np.shape(part)[:1]) for part in parts])
+    return rows, samples
+
+
 def _floats(name: str, array: NDArray[Any]) -> FloatArray:
     """The array itself where nothing is to be done, for the sake of memory."""
     plain = type(array) is np.ndarray and array.dtype == np.float64 and array.flags.c_contiguous

@@ -161,6 +161,10 @@ class CompositeProblem(Problem):
         """That of the f_i."""
         self.smooth.require_start(x0)
 
+    def orthonormal(self, X: FloatArray, determinant: int = 1) -> FloatArray:
+        """See :meth:`Problem.orthonormal`."""
+        return self.smooth.orthonormal(X, determinant)
+
     @property
     def oracle_objective(self) -> Composite | PythonComposite:
         """That of the f_i, and the operator."""

@@ -29,8 +29,10 @@ SHOWN_WORK = 1e6
 """n d^2, up to which what is printed of a problem has its L and mu."""
 
 
-ProblemClass = Literal["strongly convex", "convex", "non-convex", "operator"]
-"""What can be said of a problem. The last is no minimisation: a zero of an operator is wanted."""
+ProblemClass = Literal["strongly convex", "convex", "non-convex", "operator", "orthogonal"]
+"""What can be said of a problem. One of an operator is no minimisation: a zero is wanted. One that
+is orthogonal is a minimisation over matrices with orthonormal columns.
+"""
 CONVEX: tuple[ProblemClass, ...] = ("strongly convex", "convex")
 
 
@@ -54,8 +56,8 @@ class Problem(Carded, ABC):
 
     Where ``problem_class`` says so F need not be convex, and any of its stationary points is a
     solution; or there is no F at all, and :meth:`from_operators` makes a problem of operators F_i,
-    of whose mean a zero is wanted: what says "gradient" is then F_i. Such a problem may know its
-    solutions, or none.
+    of whose mean a zero is wanted: what says "gradient" is then F_i. Or x is a matrix whose columns
+    are to be orthonormal. Such a problem may know its solutions, or none.
     """
 
     kind: str
@@ -220,16 +222,26 @@ class Problem(Carded, ABC):
             return self.x_star[None]
         return None
 
+    def nearest_solution(self, X: ArrayLike) -> FloatArray | None:
+        """The solution (d,) that is nearest to the rows of X (n, d) all together; None where none
+        is known. A problem with a continuum of them has one of them in ``solutions``, and finds the
+        nearest here.
+        """
+        if self.solutions is None:
+            return None
+        points = self._points(X)
+        with np.errstate(over="ignore", invalid="ignore"):
+            return min(self.solutions, key=lambda x: ((points - x) ** 2).sum())
+
     def squared_distance(self, X: ArrayLike) -> float:
         """The mean over the nodes of ||X_i - x*||^2, for X (n, d), with the x* that is nearest to
         all of them together where there are several; nan where none is known.
         """
-        if self.solutions is None:
+        nearest = self.nearest_solution(X)
+        if nearest is None:
             return math.nan
-        points = self._points(X)
         with np.errstate(over="ignore", invalid="ignore"):
-            distances = [((points - x) ** 2).sum(axis=1).mean() for x in self.solutions]
-        return float(min(distances))
+            return float(((self._points(X) - nearest) ** 2).sum(axis=1).mean())
 
     def mean_operator(self, x: ArrayLike) -> FloatArray:
         """(1/n) sum_i grad f_i(x), for x (d,); of a problem of operators the mean F_i(x)."""
@@ -261,6 +273,13 @@ class Problem(Carded, ABC):
 
     def require_start(self, x0: FloatArray) -> None:
         """InputError where no method gets away from x0 (n, d)."""
+
+    def orthonormal(self, X: FloatArray, determinant: int = 1) -> FloatArray:
+        """The nearest rows to X (n, d) that are matrices with orthonormal columns; of square ones
+        with a ``determinant`` of this sign. InputError where x is no matrix.
+        """
+        wrong = f"orthonormal is of matrices, and the x of {self.kind} is a vector"
+        raise InputError("kind", wrong, "use zeros or normal")
 
     def test_accuracy(self, x: ArrayLike) -> float:
         """Share of the samples that no node holds whose label x (d,) tells. InputError where there

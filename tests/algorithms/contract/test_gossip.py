@@ -44,6 +44,23 @@ def test_rounds_are_those_of_the_edges(monkeypatch, full_nodes, product_nodes, r
             assert_allclose(after, by_hand(before, call * rounds, rounds), atol=1e-14)
 
 
+def test_further_messages_go_over_the_same_rounds():
+    """Also of a sequence: the same graphs, in the same order, and no edge is activated again."""
+    tally, rng = Tally(), np.random.default_rng(0)
+    W = Gossip(GRAPHS, normalised, tally)
+    first = 0
+    for rounds in (1, 2, 4):
+        one, other = rng.standard_normal((2, NODES, 2))
+        W(one, rounds=rounds)
+        before = tally.communications
+        again = W.again(other, rounds=rounds)
+        assert_allclose(again, by_hand(other, first, rounds), atol=1e-14)
+        assert tally.communications == before
+        first += rounds
+    assert (W.made, tally.messages_in_sequence) == (7, 14)
+    assert tally.floats_sent == 2 * 2 * 2 * tally.communications
+
+
 def test_what_is_sent_is_counted():
     tally = Tally()
     W = Gossip(GRAPHS, normalised, tally)
