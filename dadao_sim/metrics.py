@@ -253,6 +253,22 @@ def _quantised(problem: Any) -> Any:
     return problem
 
 
+def _as_the_oracle_has_it(problem: Any, X: "np.ndarray") -> float:
+    found = problem if problem.local_step is None else problem.smooth
+    if not hasattr(found, "surrogate_value"):
+        raise InputError(f"kind {problem.kind} has no surrogate; meeting has")
+    return float(found.surrogate_value(X.mean(axis=0)))
+
+
+SURROGATE_OBJECTIVE = Metric(
+    "surrogate_objective",
+    r"Objective at $\bar{x}$ as the oracle has it",
+    _as_the_oracle_has_it,
+    log=False,
+    plain="Objective at the mean, as the oracle has it",
+)
+
+
 ALWAYS = ("accuracy", "mean_squared_distance", "suboptimality", "consensus_error")
 """What every run measures; the others are measured where ``record.metrics`` names them."""
 WITHOUT_X_STAR = (

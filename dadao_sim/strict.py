@@ -82,6 +82,14 @@ Text = Annotated[str, Field(min_length=1)]
 FilePath = Annotated[str, Field(min_length=1), AfterValidator(from_the_scenario_folder)]
 
 
+def _file_unless_a_word(name: str, info: ValidationInfo) -> str:
+    return name if re.fullmatch(r"\w+", name) else from_the_scenario_folder(name, info)
+
+
+FileOrShipped = Annotated[str, Field(min_length=1), AfterValidator(_file_unless_a_word)]
+"""A bare word is the name of what comes with the package, anything else a file."""
+
+
 def null_is(value: Any, kind: Any = None) -> BeforeValidator:
     """Let null stand for ``value``: what is switched off in so many words. Where the ``kind`` of
     the field is given its schema says so too::
@@ -245,10 +253,17 @@ class ByKind:
     join it later count::
 
         prox: Annotated[Term, ByKind(TERMS)]
+
+    Of a registry that fields of several sorts share, those ``below`` a class are meant.
     """
 
-    def __init__(self, registry: Mapping[str, type[StrictModel]], key: str = "kind"):
-        self.registry, self.key = registry, key
+    def __init__(
+        self,
+        registry: Mapping[str, type[StrictModel]],
+        key: str = "kind",
+        below: type[StrictModel] = StrictModel,
+    ):
+        self.registry, self.key, self.below = registry, key, below
 
     def __get_pydantic_core_schema__(
         self, source: Any, handler: GetCoreSchemaHandler
@@ -267,11 +282,14 @@ class ByKind:
 
     def models(self) -> tuple[type[StrictModel], ...]:
         """Those of the registry, each once."""
-        return tuple(dict.fromkeys(self.registry.values()))
+        return tuple(dict.fromkeys(self._of_here().values()))
 
     def chosen(self, data: Mapping[str, Any]) -> type[StrictModel]:
         """The model that ``data`` names by its key."""
-        return _by_kind(data, self.registry, self.key)
+        return _by_kind(data, self._of_here(), self.key)
+
+    def _of_here(self) -> dict[str, type[StrictModel]]:
+        return {name: one for name, one in self.registry.items() if issubclass(one, self.below)}
 
     def _validate(self, data: Any, info: ValidationInfo) -> Any:
         return _validated_as_one(data, info, self.models, [self.key], self.chosen)

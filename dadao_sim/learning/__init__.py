@@ -1,4 +1,6 @@
-"""Programs that train what learned local steps use; all need torch, ``dadao-sim[learned]``."""
+"""Programs that train what learned local steps use, and convex surrogates; all need torch,
+``dadao-sim[learned]``.
+"""
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
@@ -6,9 +8,16 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from dadao_sim.learning.jacobian_free import learn as learn
     from dadao_sim.learning.proximal_matching import train as train
+    from dadao_sim.learning.surrogates import learn_meeting as learn_meeting
+    from dadao_sim.learning.surrogates import learn_surrogate as learn_surrogate
 
-_HOMES = {"learn": "jacobian_free", "train": "proximal_matching"}
-__all__ = ["learn", "train"]
+_HOMES = {
+    "learn": "jacobian_free",
+    "learn_meeting": "surrogates",
+    "learn_surrogate": "surrogates",
+    "train": "proximal_matching",
+}
+__all__ = ["learn", "learn_meeting", "learn_surrogate", "train"]
 
 
 def __getattr__(name: str) -> Any:

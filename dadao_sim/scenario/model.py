@@ -35,9 +35,10 @@ from dadao_sim.metrics import ALWAYS, METRICS, Metric
 from dadao_sim.networks.mixing import MIXINGS
 from dadao_sim.networks.rates.spec import EdgeAttribute, Rates
 from dadao_sim.networks.section.spec import NetworkSpec
-from dadao_sim.problems.kinds.gradient_oracle import ORACLES, GradientOracle
 from dadao_sim.problems.kinds.kind import PROBLEMS, ProblemKind
 from dadao_sim.problems.kinds.logistic_bellman import LogisticBellmanKind
+from dadao_sim.problems.kinds.meeting import MeetingKind
+from dadao_sim.problems.kinds.oracle import OneOracle
 from dadao_sim.problems.kinds.trim import Trim
 from dadao_sim.results.axes import AXES, Terms, not_counted
 from dadao_sim.results.look import FigureSpec
@@ -142,7 +143,7 @@ class AlgorithmSpec(StrictModel):
     batch_size: Count | None = Field(
         default=None, description="samples of a stochastic gradient; the full gradient if absent"
     )
-    oracle: Annotated[GradientOracle, ByKind(ORACLES)] | None = Field(
+    oracle: OneOracle | None = Field(
         default=None, description="where gradients come from, instead of problem.oracle"
     )
     local_step: LocalStepSpec | None = Field(
@@ -518,6 +519,8 @@ class Scenario(Carded, StrictModel):
                 raise misuse(wrong, "figures", number, *keys)
             if figure.kind == "pooled_gap" and not isinstance(self.problem, LogisticBellmanKind):
                 raise misuse("is of problem logistic_bellman only", "figures", number, "kind")
+            if figure.kind == "meeting" and not isinstance(self.problem, MeetingKind):
+                raise misuse("is of problem meeting only", "figures", number, "kind")
             if figure.kind == "trajectories" and self.problem.dimension != 2:
                 reason = f"trajectories are of dimension 2, not {self.problem.dimension}"
                 raise misuse(reason, "figures", number, "kind")

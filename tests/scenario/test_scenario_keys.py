@@ -198,6 +198,21 @@ MLP = {
     "held_out": 0.5,
     "data": {"kind": "moons", "size": 40, "noise": 0.1, "draw": 1},
 }
+MEETING = {
+    "kind": "meeting",
+    "oracle": {"kind": "surrogate", "surrogate": "meeting"},
+    "horizon": 5,
+    "interval": 0.4,
+    "input_limit": 2,
+    "speed_limit": 3,
+    "weight": 2,
+    "final_speed": 1,
+    "effort": 0.1,
+    "spread": 1,
+    "speed": 0.2,
+    "positions": [[0, 1], [1, 0]],
+    "velocities": [[0, 0], [0, 0]],
+}
 QUANTISERS: tuple[dict[str, Any], ...] = (
     {
         "kind": "askew",
@@ -269,6 +284,7 @@ VARIANTS: list[dict[str, Any]] = [
     {"problem": {**BELLMAN, "data": {"kind": "file", "path": "a.csv", "start": [1, 0]}}},
     {"problem": {"kind": "least_squares", "data": IMAGE}},
     {"problem": MLP, "algorithms": [{"name": "ad_psgd", "oracle": RELAXATION}]},
+    {"problem": MEETING, "algorithms": [{"name": "pg_extra", "oracle": {"kind": "exact"}}]},
     {"problem": {"kind": "rate_distortion", **RATES}},
     {"problem": {"kind": "rate_distortion_perception", **RATES, "perception": PERCEPTION}},
     {"problem": PHASES},

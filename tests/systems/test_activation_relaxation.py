@@ -22,12 +22,12 @@ from dadao_sim.plotting.gradient_error import gradient_error_figure
 from dadao_sim.problems.build import build_problem
 from dadao_sim.problems.kinds.gradient_oracle import (
     BACKPROP,
-    ORACLES,
     ActivationRelaxation,
     GradientOracle,
 )
 from dadao_sim.problems.kinds.kind import PROBLEMS
 from dadao_sim.problems.kinds.mlp_model import Mlp, count_weights
+from dadao_sim.problems.kinds.oracle import ORACLES
 from dadao_sim.reports.gradient_error import gradient_error
 from dadao_sim.results.axes import AXES
 from dadao_sim.scenario import shipped

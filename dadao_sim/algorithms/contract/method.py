@@ -355,11 +355,14 @@ class Method(ABC):
         return {}
 
     def is_experimental(self, problem: "Problem", options: Options = NO_OPTIONS) -> bool:
-        """Whether no theorem covers the method on ``problem``: on account of what it is, of its
-        local step, of the set of constants, of a lookahead, or because it is solved as another one.
+        """Whether no theorem covers the method on ``problem``: on account of what it is, of what
+        answers its gradients, of its local step, of the set of constants, of a lookahead, or
+        because it is solved as another one.
         """
         step = problem.local_step
         if options.lookahead is not None or problem.posed_class != problem.problem_class:
+            return True
+        if not problem.has_exact_oracle:
             return True
         if self.needs_set and (ball := self._ball(problem, options)) is not None:
             step = ball

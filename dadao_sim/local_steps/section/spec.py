@@ -4,38 +4,28 @@ operator or by a learned one, or what leads to quantised models.
 What depends on the dimension of the problem (do the groups fill it?) is checked when it is built.
 """
 
-import re
 from collections.abc import Mapping
 from typing import Annotated, Any
 
 import numpy as np
 from pydantic import (
-    AfterValidator,
     BeforeValidator,
     ConfigDict,
     Field,
-    TypeAdapter,
-    ValidationInfo,
     field_validator,
     model_validator,
 )
 
 from dadao_sim.local_steps.quantise import QUANTISERS, Quantiser
 from dadao_sim.local_steps.terms import TERMS, Term
-from dadao_sim.strict import ByKind, FilePath, Positive, StrictModel, Text, misuse
+from dadao_sim.strict import ByKind, FileOrShipped, Positive, StrictModel, Text, misuse
 from dadao_sim.text.lines import shown
-
-
-def _file_or_shipped(network: str, info: ValidationInfo) -> str:
-    if re.fullmatch(r"\w+", network):
-        return network
-    return TypeAdapter(FilePath).validate_python(network, context=info.context)
 
 
 class LearnedSpec(StrictModel):
     """A proximal operator learned from data."""
 
-    network: Annotated[Text, AfterValidator(_file_or_shipped)] = Field(
+    network: FileOrShipped = Field(
         description="name of a shipped network, or an .npz file, relative to the scenario file"
     )
     strength: Positive = Field(default=1.0, description="factor of the term that it was trained as")

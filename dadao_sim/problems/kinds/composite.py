@@ -175,6 +175,11 @@ class CompositeProblem(Problem):
         return replace(self, smooth=self.smooth.with_oracle(oracle))
 
     @property
+    def has_exact_oracle(self) -> bool:
+        """That of the f_i."""
+        return self.smooth.has_exact_oracle
+
+    @property
     def problem_class(self) -> ProblemClass:
         """That of the f_i."""
         return self.smooth.problem_class

@@ -4,30 +4,25 @@ short. An oracle is a class with a ``kind``, its options, and what it makes of a
 
 from abc import abstractmethod
 from collections.abc import Sequence
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Literal
 
 import numpy as np
 from pydantic import AfterValidator, Field
 
 from dadao_sim.problems.data.arrays import FloatArray
-from dadao_sim.registration import Registry
-from dadao_sim.strict import Count, StrictModel, kinds_of, misuse
+from dadao_sim.problems.kinds.oracle import Oracle
+from dadao_sim.strict import Count, misuse
 
 ENOUGH = 0.01
 """The relative error from which on an oracle counts as good."""
 
 
-class GradientOracle(StrictModel):
+class GradientOracle(Oracle):
     """What answers dLoss/dxbar_l of every layer, for the derivatives of the weights to be made of.
 
     One with ``sweeps`` passes so many times over the layers for a gradient, where the exact one
-    does once: they are what ``relaxations`` count. ``reference``: the paper to cite, as that of a
-    method.
+    does once: they are what ``relaxations`` count.
     """
-
-    reference: ClassVar[str] = ""
-
-    kind: str
 
     @abstractmethod
     def backward(
@@ -180,4 +175,3 @@ class ActivationRelaxation(GradientOracle):
 
 
 BACKPROP = Backprop()
-ORACLES: Registry[type[GradientOracle]] = Registry("oracle", __name__, kinds_of(GradientOracle))

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -14,9 +14,10 @@ from dadao_sim.problems.data.arrays import FloatArray, IntArray, scales, stacked
 from dadao_sim.problems.data.checks import Weighting
 from dadao_sim.problems.data.partition import PARTITIONS, Partition, iid_unless_said
 from dadao_sim.problems.data.source import DATA, DataSource, SampleSet, Wanted, require_fit
-from dadao_sim.problems.kinds.gradient_oracle import BACKPROP, ORACLES, GradientOracle
+from dadao_sim.problems.kinds.gradient_oracle import BACKPROP, GradientOracle
 from dadao_sim.problems.kinds.kind import ProblemKind
 from dadao_sim.problems.kinds.mlp_model import Activation, Mlp, count_weights
+from dadao_sim.problems.kinds.oracle import ORACLES
 from dadao_sim.problems.kinds.problem import Problem, ProblemClass
 from dadao_sim.strict import ByKind, Count, misuse
 
@@ -65,8 +66,10 @@ class MlpProblem(Problem):
         """See :attr:`Problem.oracle_objective`."""
         return replace(self.model, oracle=self.oracle)
 
-    def with_oracle(self, oracle: GradientOracle) -> "MlpProblem":
+    def with_oracle(self, oracle: Any) -> "MlpProblem":
         """See :meth:`Problem.with_oracle`."""
+        if not isinstance(oracle, GradientOracle):
+            raise InputError("oracle", f"{oracle.kind} is none of problem mlp", "use backprop")
         return replace(self, oracle=oracle)
 
     def stochastic_objective(self, batch_size: int) -> Mlp:
@@ -144,7 +147,7 @@ class MlpKind(ProblemKind):
         description="widths of the hidden layers"
     )
     activation: Activation = Field(default="tanh", description="of the hidden layers")
-    oracle: Annotated[GradientOracle, ByKind(ORACLES)] = Field(
+    oracle: Annotated[GradientOracle, ByKind(ORACLES, below=GradientOracle)] = Field(
         default=BACKPROP, description="where gradients come from"
     )
     held_out: Annotated[float, Field(ge=0, lt=1)] = Field(

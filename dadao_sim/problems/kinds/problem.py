@@ -154,6 +154,13 @@ class Problem(Carded, ABC):
         """
         raise InputError("oracle", f"the gradients of kind {self.kind} have none", "leave it out")
 
+    @property
+    def has_exact_oracle(self) -> bool:
+        """Whether the ``oracle_objective`` answers for the f_i, and not for others near them, whose
+        optimum is another.
+        """
+        return True
+
     def sample_objective(self) -> Any:
         """An objective that answers gradients, and those of single samples too, whose mean f_i is
         (``oracles.sample_gradient``). InputError where the f_i have no samples.

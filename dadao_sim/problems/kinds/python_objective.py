@@ -13,11 +13,10 @@ from dadao_sim.errors import InputError, failure
 from dadao_sim.given import number, positive, reals, whole
 from dadao_sim.problems.data.arrays import FloatArray, IntArray
 from dadao_sim.problems.data.checks import require_constants
+from dadao_sim.problems.kinds.nesterov import minimiser
 from dadao_sim.problems.kinds.problem import TOLERANCE, Problem, ProblemClass, finite_point
 from dadao_sim.text.lines import written
 
-MOST_GROWTH = 1e12
-"""Growth of the gradient after which the search for x* gives up."""
 PAIRS = 4
 """Of points at which what is said of a node is tried."""
 SLACK = 1e-6
@@ -148,31 +147,12 @@ class PythonProblem(Problem):
         )
 
     def _optimum(self) -> FloatArray:
-        """Nesterov's method with constant momentum (Introductory Lectures, 2004, scheme 2.2.11)."""
+        """By accelerated gradient steps."""
         if not self.convex:
             raise InputError("x_star", "F is not convex: there may be several, or none")
         if not self.is_strongly_convex:
             raise InputError("x_star", "cannot be found without mu", "give x_star")
-        root = np.sqrt(self.mu / self.L)
-        momentum = (1 - root) / (1 + root)
-        x = y = np.zeros(self.dimension)
-        at_zero = np.linalg.norm(self._all(x).mean(axis=0))
-        for _ in range(100 + int(100 / root)):
-            gradients = self._all(y)
-            mean = gradients.mean(axis=0)
-            size = np.linalg.norm(mean)
-            scale = max(at_zero, np.linalg.norm(gradients, axis=1).mean())
-            if size <= TOLERANCE * scale:
-                return y
-            if not size <= MOST_GROWTH * at_zero:
-                break
-            x, before = y - mean / self.L, x
-            y = x + momentum * (x - before)
-        raise InputError(
-            "x_star",
-            f"not found to {TOLERANCE:g} with mu = {self.mu:g}, L = {self.L:g}",
-            "check these constants, or give x_star",
-        )
+        return minimiser(self._all, self.mu, self.L, self.dimension)
 
     def require_optimum(self, x: FloatArray) -> None:
         """InputError unless x (d,) is the minimiser, to the accuracy of :attr:`x_star`, or as far
