@@ -49,7 +49,8 @@ $(VENV)/.learned: $(STAMP)
 
 learned: $(VENV)/.learned  ## Install torch too, and test the learned local steps
 	$(PYTEST) tests/local_steps/learned tests/learning \
-		'tests/test_pages.py::test_a_page_works_as_written[docs/local-steps.md]'
+		'tests/test_pages.py::test_a_page_works_as_written[docs/local-steps.md]' \
+		'tests/test_pages.py::test_a_page_works_as_written[docs/systems/meeting.md]'
 
 browser: install  ## Open pages in Chromium, where there is one: light, dark, on a desk and on a phone
 	$(PYTEST) -m browser

@@ -65,6 +65,7 @@ LONG = [
     Writing("recovered r --figure", reads="r/manifest.json"),
     Writing("prior ./w.npz --figure", reads="w.npz"),
     Writing("learn-prior laplacian --out", ".npz", ""),
+    Writing("learn-surrogate s.yaml --out", ".npz"),
 ]
 
 

@@ -387,7 +387,7 @@ def test_the_lesson(result):
     assert runs["DADAO"] < 1e-6
     for label in ("PG-EXTRA, surrogate", "PG-EXTRA, no solver", "DADAO, surrogate"):
         # It ends at the surrogate's optimum, above the least, and no more than 2 % of it.
-        assert runs[label] == pytest.approx(report.excess[label], rel=0.05)
+        assert runs[label] == pytest.approx(report.excess[label], rel=0.1)
         assert 1e-5 < runs[label] < 0.02 * last["objective"]["PG-EXTRA"]
         assert runs[label] < report.of_mean / 100
         assert last["surrogate_objective"][label] < last["objective"][label]
