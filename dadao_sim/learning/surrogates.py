@@ -5,7 +5,7 @@ parameter.
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 import torch
@@ -73,6 +73,9 @@ def learn_meeting(
     ``labels``: values and gradients of the solver, or of a network that learns the solutions by
     itself (``learning.augmented_lagrangian``), whose rounds ``tick`` hears of.
     """
+    if labels not in get_args(Labels):
+        known = " or ".join(get_args(Labels))
+        raise InputError("learn_meeting: labels", f"{labels!r} given", f"use {known}")
     programme, box = kind.form.programme(), kind.box
     learned_rng, held_out_rng = np.random.default_rng(seed).spawn(2)
     held_out = _solved(programme, _drawn(box, HELD_OUT, held_out_rng))

@@ -224,6 +224,11 @@ def test_what_cannot_be_learned_is_said(f, box, options, reason):
     assert "\n" not in str(refused.value)
 
 
+def test_labels_of_neither_sort_are_refused():
+    with pytest.raises(InputError, match="labels: 'both' given; use solver or self"):
+        learn_meeting(KIND, "both", recipe=TINY)
+
+
 def test_a_constant_function_is_no_division_by_zero():
     samples = Samples(uniform(64, 0), np.ones(64), np.zeros((64, 2)))
     V = fit(samples, KIND.box, PLANE, floor=0.1, recipe=TINY)

@@ -11,9 +11,10 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from dadao_sim import Network, Problem, load_scenario, make, simulate
+from dadao_sim import Network, Problem, learning, load_scenario, make, simulate
 from dadao_sim.algorithms.contract.registry import entry, get_method
 from dadao_sim.errors import InputError
+from dadao_sim.local_steps.learned import torch_extra
 from dadao_sim.plotting.curves import draw
 from dadao_sim.plotting.meeting import meeting_figure
 from dadao_sim.problems.build import build_problem
@@ -568,3 +569,12 @@ def test_a_surrogate_is_learned_of_a_meeting_only(dadao_sim):
     code, _, said = dadao_sim("learn-surrogate", "quickstart", "--out", "a.npz")
     assert code == 2
     assert "has no programme whose value could be learned" in said
+
+
+def test_without_torch_it_says_what_to_install(dadao_sim, monkeypatch):
+    monkeypatch.setattr(torch_extra, "find_spec", lambda name: None)
+    code, _, said = dadao_sim("learn-surrogate", SCENARIO, "--out", "a.npz")
+    assert code == 2
+    assert 'needs torch; install it with: pip install "dadao-sim[learned]"' in said
+    with pytest.raises(InputError, match="needs torch"):
+        _ = learning.learn_surrogate
