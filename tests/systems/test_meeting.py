@@ -571,6 +571,14 @@ def test_a_surrogate_is_learned_of_a_meeting_only(dadao_sim):
     assert "has no programme whose value could be learned" in said
 
 
+def test_what_a_surrogate_costs_is_said_beforehand(dadao_sim):
+    code, printed, said = dadao_sim("validate", SCENARIO)
+    assert code == 0
+    for label, percent in [("PG-EXTRA, surrogate", "0.042"), ("PG-EXTRA, no solver", "0.026")]:
+        line = f"{label}: gradients are those of a surrogate, whose minimiser has F {percent} %"
+        assert line in " ".join((printed + said).split())
+
+
 def test_without_torch_it_says_what_to_install(dadao_sim, monkeypatch):
     monkeypatch.setattr(torch_extra, "find_spec", lambda name: None)
     code, _, said = dadao_sim("learn-surrogate", SCENARIO, "--out", "a.npz")
