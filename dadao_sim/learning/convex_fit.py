@@ -8,9 +8,9 @@ Step
     L-BFGS with a strong Wolfe line search on all samples, in double precision; theta is scaled to
     [-1, 1]^p and the values to a standard deviation of 1, and both back in the end.
 What it cannot be near
-    V'' along a line is a rising function and a falling one: a value that is steepest around and
-    curved most within, as Huber's, is none. That of a parametric programme curves more where
-    constraints are active, which is towards the ends.
+    V'' along a line is the sum of a rising function and a falling one: a value that is curved most
+    in the middle, as Huber's, is none. That of a parametric programme curves more where constraints
+    are active, which is towards the ends.
 """
 
 from collections.abc import Callable

@@ -190,8 +190,9 @@ def test_a_function_of_a_parameter_is_learned(gradient):
 
 def test_what_is_curved_most_within_is_not_come_near_to():
     learned = learn_surrogate(huber, [[-3, 3]] * 2, recipe=QUICK)
-    assert 0.02 < learned.errors.value < 0.2
-    assert learned.errors.slope > 0.05
+    assert learned.errors.value == pytest.approx(0.11, rel=0.2)
+    assert learned.errors.slope == pytest.approx(0.24, rel=0.2)
+    assert learned.bounds[0] == 0  # what was left of a mu is too small to count
 
 
 def test_an_affine_scale_changes_little():

@@ -31,6 +31,8 @@ FORMAT = "dadao_sim convex surrogate 1"
 SHIPPED = Path(__file__).resolve().parent / "weights"
 ROUNDING = 1e-12
 """Relative, of a smallest eigenvalue that is 0."""
+LEAST = 1e-6
+"""Of mu/L: less is of no use to any method, and counts as none."""
 
 
 class ConvexSurrogate(NamedTuple):
@@ -74,7 +76,7 @@ class ConvexSurrogate(NamedTuple):
         with one_blas_thread():
             least = float(np.linalg.eigvalsh(H)[0])
             most = float(np.linalg.eigvalsh(H + (a.T * self.w) @ a)[-1])
-        return (least if least > ROUNDING * most else 0.0), most
+        return (least if least > LEAST * most else 0.0), most
 
     def problem(self, points: ArrayLike) -> "SurrogateProblem":
         """The problem of the sum of f_i(x) = V(theta_i + (x, 0)), with the rows of ``points``
