@@ -4,6 +4,7 @@ import numpy as np
 
 from dadao_sim import Network, Problem
 from dadao_sim.algorithms.contract.registry import METHODS
+from dadao_sim.algorithms.contract.unrolled import UnrolledMethod
 from dadao_sim.local_steps.terms import make
 from dadao_sim.networks import GraphSequence
 from dadao_sim.networks.graphs import build
@@ -11,12 +12,13 @@ from dadao_sim.problems.kinds.pca import pca_problem
 
 DIMENSION = 3
 # Methods that minimise any sum, not only that of squared distances, of samples and an l2 term, over
-# a set or over orthonormal columns; and what a world can time.
+# a set or over orthonormal columns; what has to be trained first; and what a world can time.
 NEEDS = ("needs_averaging", "needs_l2", "needs_set")
 ON_MATRICES = [name for name in METHODS.ours if "convex" not in METHODS[name].solves]
 SPECIAL = [name for name in METHODS.ours if any(getattr(METHODS[name], what) for what in NEEDS)]
 SPECIAL += ON_MATRICES
-GENERAL = [name for name in METHODS.ours if name not in SPECIAL]
+TRAINED = [name for name in METHODS.ours if isinstance(METHODS[name], UnrolledMethod)]
+GENERAL = [name for name in METHODS.ours if name not in (*SPECIAL, *TRAINED)]
 IN_A_WORLD = [name for name in GENERAL if name not in ("esdacd", "walkman")]
 
 

@@ -41,6 +41,7 @@ from ruamel.yaml import YAML
 from dadao_sim import plugins, simulate
 from dadao_sim.cli import main
 from dadao_sim.registration import contents, put_back
+from dadao_sim.results.columns import LAST_ROUND
 from dadao_sim.scenario.model import Scenario
 from dadao_sim.scenario.reading import scenario_from_mapping, sweep_from_mapping
 from dadao_sim.scenario.sweep import Sweep
@@ -253,7 +254,8 @@ def play(section: dict[str, Any], folder: Path, block: Block, *, runs: bool) -> 
     spec = whole(section, folder)
     if runs:
         result = simulate(spec)
-        assert set(result.curves.groupby("algorithm").time.last()) == {spec.stop.time}, block
+        by_itself = result.runs.reason == LAST_ROUND
+        assert set(result.runs.time[~by_itself]) == {spec.stop.time}, block
 
 
 def alike(block: Block, printed: list[str]) -> None:

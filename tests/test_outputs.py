@@ -66,6 +66,7 @@ LONG = [
     Writing("prior ./w.npz --figure", reads="w.npz"),
     Writing("learn-prior laplacian --out", ".npz", ""),
     Writing("learn-surrogate s.yaml --out", ".npz"),
+    Writing("learn-unrolled s.yaml --steps 1 --out", ".npz"),
 ]
 
 

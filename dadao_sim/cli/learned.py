@@ -1,16 +1,20 @@
-"""The commands that train learned local steps, and draw what was learned."""
+"""The commands that train learned local steps and unrolled methods, and draw what was learned."""
 
 from dataclasses import asdict
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from dadao_sim.cli.group import Group
-from dadao_sim.cli.options import FigureOption, OverwriteOption
+from dadao_sim.cli.options import FigureOption, OverwriteOption, ScenarioArgument, SetOption
 from dadao_sim.cli.show import say
 
-group = Group("Learned priors", place=5)
+group = Group("Learned priors and methods", place=5)
+
+HELD_OUT = 64
+"""Problems on which an unrolled method is tried that it was not trained on."""
 
 
 @group.command(examples=["learn-prior laplacian --out laplacian.npz --seed 1"])
@@ -45,6 +49,114 @@ def learn_prior(
         "torch": torch.__version__,
     }
     save_weights(out, weights, metadata, overwrite=overwrite)
+    say(f"weights: {out}")
+
+
+class SurfFeatures(StrEnum):
+    """What the nodes see of their own samples in a layer."""
+
+    gradient = "gradient"
+    samples = "samples"
+
+
+@group.command(
+    examples=[
+        "learn-unrolled systems/unrolled --layers 10 --taps 3 --out surf.npz",
+        "learn-unrolled systems/unrolled --asleep 4 --out sleepers.npz",
+    ]
+)
+def learn_unrolled(
+    scenario: ScenarioArgument,
+    out: Annotated[Path, typer.Option(help="Write the weights to this file (.npz).")],
+    layers: Annotated[int, typer.Option(min=1, help="Layers, each a round of the method.")] = 10,
+    taps: Annotated[
+        int, typer.Option(min=2, help="Of a layer: one more than it has exchanges.")
+    ] = 3,
+    batch_size: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help="Samples seen in a layer. [default: that of surf in the scenario, all where it "
+            "says none; 10 without surf]",
+        ),
+    ] = None,
+    features: Annotated[
+        SurfFeatures, typer.Option(help="What is seen of them: their gradient, or they themselves.")
+    ] = SurfFeatures.gradient,
+    asleep: Annotated[
+        int, typer.Option(min=0, help="Up to so many nodes sleep in a layer of the training.")
+    ] = 0,
+    eps: Annotated[
+        float, typer.Option(min=0, max=1, help="Every layer shall shorten the gradient by this.")
+    ] = 0.1,
+    constrained: Annotated[
+        bool, typer.Option("--constrained/--unconstrained", help="Whether they have to.")
+    ] = True,
+    problems: Annotated[int, typer.Option(min=1, help="To train on.")] = 1024,
+    steps: Annotated[int, typer.Option(min=1, help="Of the training.")] = 2500,
+    seed: Annotated[int, typer.Option(min=0, help="Of the training.")] = 0,
+    sets: SetOption = None,
+    overwrite: OverwriteOption = False,
+) -> None:
+    """Train an unrolled method on problems like those of a scenario (a minute; needs torch).
+
+    The scenario's own problems are none of them. The file goes into a scenario as
+    `algorithms: [{name: surf, weights: FILE.npz, batch_size: 30}]`.
+    """
+    from dadao_sim.algorithms.contract.trained import TRAINED, Trained, save_trained
+    from dadao_sim.files import check_outputs
+    from dadao_sim.local_steps.learned.torch_extra import require_torch
+    from dadao_sim.scenario import shipped
+    from dadao_sim.scenario.reading import load_scenario
+    from dadao_sim.simulation.training import training_problems
+
+    file = shipped.scenario_path(scenario)
+    check_outputs({"--out": (out, TRAINED)}, inputs=[file], overwrite=overwrite)
+    require_torch()
+    import numpy as np
+    import torch
+
+    from dadao_sim.learning import unrolled
+
+    loaded = load_scenario(file, sets or [])
+    if batch_size is None:
+        ours = (one.batch_size for one in loaded.algorithms if one.name == "surf")
+        batch_size = next(ours, 10)
+    made, network = training_problems(loaded, problems + HELD_OUT, seed)
+    start = unrolled.Start(loaded.start.scale, loaded.start.shared)
+    if loaded.start.kind == "zeros":
+        start = unrolled.Start()
+    recipe = unrolled.Recipe(steps=steps, eps=eps, constrained=constrained, asleep=asleep)
+    trained = unrolled.learn_unrolled(
+        made[:problems],
+        network,
+        layers=layers,
+        taps=taps,
+        batch_size=batch_size,
+        features=features.value,
+        start=start,
+        seed=seed,
+        recipe=recipe,
+    )
+    asked = {
+        **{"--layers": layers, "--taps": taps, "--batch-size": batch_size},
+        **{"--features": features.value, "--asleep": asleep, "--eps": eps},
+        **{"--problems": problems, "--steps": steps, "--seed": seed},
+    }
+    words = [f"dadao-sim learn-unrolled {scenario}"]
+    words += [f"{name} {value}" for name, value in asked.items() if value is not None]
+    words += [] if constrained else ["--unconstrained"]
+    words += [f"--set {one!r}" for one in sets or []] + [f"--out {out.name}"]
+    more = {"command": " ".join(words), "problems": problems, "torch": torch.__version__}
+    trained = Trained(trained.arrays, {**trained.made, **more})
+    save_trained(out, trained, overwrite=overwrite)
+    played = unrolled.play(trained, made[problems:], network, start, seed=seed + 1)
+    first, last = (float(np.median(played.squared_distance[k])) for k in (0, -1))
+    say(
+        f"held out: ||x - x*||^2 {first:.3g} -> {last:.3g}, median of {HELD_OUT} problems; "
+        f"the gradient falls in {played.falling} of {layers} layers",
+        held_out=last,
+    )
     say(f"weights: {out}")
 
 

@@ -328,7 +328,8 @@ def _figures(folder: Path) -> list[Path]:
 
 def _say_what_is_special(study: "Study") -> None:
     """Of the first repeat: what the problem remarks, and that of an algorithm whose own oracle
-    answers for other functions; that the network has edges which its keys do not ask for.
+    answers for other functions; what a method does; that the network has edges which its keys do
+    not ask for.
     """
     network, problem = study.parts(0).network, study.parts(0).problem
     if problem.remark:
@@ -338,6 +339,9 @@ def _say_what_is_special(study: "Study") -> None:
             asked = study.plan((algorithm.label, 0)).parts.problem
             if not asked.has_exact_oracle:
                 say(f"{algorithm.label}: {asked.remark}")
+    for plan in study.check():
+        if plan.note:
+            say(plan.note)
     if network.added_edges:
         edges = sum(len(graph.edges) for graph in network.graphs)
         say(

@@ -56,6 +56,13 @@ def add_sample(objective, i, k, weight, out):
 
 
 @by_type(0)
+def minibatch(objective, i, mark, out):
+    """Write the samples that a stochastic gradient of node i with this mark is of into ``out``
+    (b, d + 1): features, then the target.
+    """
+
+
+@by_type(0)
 def conjugate_gradient(objective, i, y, out):
     """Write grad f_i*(y) = argmax_x <x, y> - f_i(x) into ``out`` (d,)."""
 

@@ -1,5 +1,5 @@
-"""Programs that train what learned local steps use, and convex surrogates; all need torch,
-``dadao-sim[learned]``.
+"""Programs that train what learned local steps and unrolled methods use, and convex surrogates; all
+need torch, ``dadao-sim[learned]``.
 """
 
 from importlib import import_module
@@ -10,14 +10,16 @@ if TYPE_CHECKING:
     from dadao_sim.learning.proximal_matching import train as train
     from dadao_sim.learning.surrogates import learn_meeting as learn_meeting
     from dadao_sim.learning.surrogates import learn_surrogate as learn_surrogate
+    from dadao_sim.learning.unrolled import learn_unrolled as learn_unrolled
 
 _HOMES = {
     "learn": "jacobian_free",
     "learn_meeting": "surrogates",
     "learn_surrogate": "surrogates",
+    "learn_unrolled": "unrolled",
     "train": "proximal_matching",
 }
-__all__ = ["learn", "learn_meeting", "learn_surrogate", "train"]
+__all__ = ["learn", "learn_meeting", "learn_surrogate", "learn_unrolled", "train"]
 
 
 def __getattr__(name: str) -> Any:

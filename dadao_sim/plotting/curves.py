@@ -42,7 +42,7 @@ from dadao_sim.plotting.style import (
     refuse_empty,
 )
 from dadao_sim.results.axes import Terms, axis_named
-from dadao_sim.results.columns import DIVERGED
+from dadao_sim.results.columns import DIVERGED, LAST_ROUND
 from dadao_sim.results.look import NEVER_NEGATIVE, FigureSpec, Look
 from dadao_sim.results.result import Result
 from dadao_sim.results.summary import percentile
@@ -295,7 +295,8 @@ def _draw_curves(
     shown = (*axes.get_xlim(), *axes.get_ylim())
 
     for k, (label, asked) in enumerate(drawn_as.items()):
-        band, every, style = bands[label], None, asked.style
+        band, style = bands[label], asked.style
+        every: Any = None
         if axes.get_xscale() == "log" and not (band.x > 0).any():  # no place there is its own
             band = Band(*4 * [np.empty(0)])
         shade: dict[str, Any] = {"color": style.colour, "alpha": 0.18, "linewidth": 0}
@@ -311,6 +312,8 @@ def _draw_curves(
             axes.fill_between(band.x, band.low, upper, label=f"{label}: 10-90 %", **shade)
         if band.x.size:
             every = (0.03 + 0.13 * k / len(drawn_as), 0.13)  # staggered, in parts of the diagonal
+            if _ends_by_itself(result, label):
+                every = 1
         axes.plot(band.x, band.median, label=label, markevery=every, **style.line)
         points = crosses[label]
         if look.x_limits or look.y_limits:  # a cross is drawn beyond the axes too
@@ -322,6 +325,12 @@ def _draw_curves(
     axes.set_ylabel(metric.label)
     axes.grid(True, which="major")
     finish_ticks(axes)
+
+
+def _ends_by_itself(result: Result, label: str) -> bool:
+    """Whether it is a method of so many rounds and no more: each of them has a marker."""
+    reasons = result.runs.loc[result.runs["algorithm"] == label, "reason"]
+    return bool((reasons == LAST_ROUND).all())
 
 
 GREY = "#707070"

@@ -79,7 +79,8 @@ class Described:
     @cached_property
     def tuning(self) -> Tuning:
         """That for the small problem, with the constants of the paper."""
-        return self.method.tune(small_problem(self.method), small_network())
+        problem = small_problem(self.method)
+        return self.method.ready_for(problem).tune(problem, small_network())
 
     @property
     def oracle(self) -> str:

@@ -25,6 +25,7 @@ from dadao_sim.algorithms.contract.options import PAPER
 from dadao_sim.algorithms.contract.registry import METHODS
 from dadao_sim.algorithms.contract.rounds import RoundMethod
 from dadao_sim.algorithms.contract.schedules import StepSchedule
+from dadao_sim.algorithms.contract.trained import is_shipped
 from dadao_sim.compression import Compression
 from dadao_sim.errors import InputError
 from dadao_sim.events.world.node_ids import NumbersOfNodes
@@ -118,6 +119,12 @@ def _shown_as_it_is(label: str) -> str:
 Label = Annotated[
     str, Field(min_length=1, max_length=LONGEST_LABEL), AfterValidator(_shown_as_it_is)
 ]
+
+
+def _file_or_shipped(weights: str, info: ValidationInfo) -> str:
+    return weights if is_shipped(weights) else from_the_scenario_folder(weights, info)
+
+
 AlgorithmName = Annotated[Text, NameIn(METHODS), Field(description="registered name")]
 
 
@@ -181,6 +188,11 @@ class AlgorithmSpec(StrictModel):
     )
     time_unit: Literal["given", "auto"] | None = Field(
         default=None, description="in a world, instead of world.time_unit"
+    )
+    weights: Annotated[Text, AfterValidator(_file_or_shipped)] | None = Field(
+        default=None,
+        description="what was trained of a method with layers, by learn-unrolled: name of shipped "
+        "weights, or an .npz file, relative to the scenario file",
     )
     parameters: dict[Text, float] = Field(
         default={}, description="constants of the method to override, under the paper's names"

@@ -109,11 +109,18 @@ def changed_input(manifest: Mapping[str, Any], inputs: Mapping[str, str | None])
     return ""
 
 
-def asked_of(algorithm: AlgorithmSpec | Mapping[str, Any]) -> str:
-    """Digest of an algorithm as a scenario, or the manifest of a result, has it."""
+def asked_of(
+    algorithm: AlgorithmSpec | Mapping[str, Any], inputs: Mapping[str, str | None] | None = None
+) -> str:
+    """Digest of an algorithm as a scenario, or the manifest of a result, has it, with what its
+    files hold (``inputs``; of a scenario as they are now) in the place of their names.
+    """
     if isinstance(algorithm, AlgorithmSpec):
+        if inputs is None:
+            files = map(Path, files_named(algorithm))
+            inputs = {str(file): file_digest(file) for file in files if file.is_file()}
         algorithm = algorithm.model_dump(mode="json", exclude_none=True)
-    return fingerprint(algorithm, "")
+    return fingerprint(by_content(algorithm, inputs or {}), "")
 
 
 def _digest(scenario: Scenario, name: str) -> str | None:

@@ -205,7 +205,7 @@ def reusable(result: Result, study: Study) -> Iterator[tuple[RunKey, FinishedRun
     if study.given or manifest.get("ground") != study.ground:
         return
     specs = manifest["scenario"]["algorithms"]
-    asked = {spec["label"]: asked_of(spec) for spec in specs}
+    asked = {spec["label"]: asked_of(spec, manifest.get("inputs")) for spec in specs}
     made = {(run["algorithm"], run["repeat"]): run["constants"] for run in manifest["runs"]}
     timing = {(run["algorithm"], run["repeat"]): run for run in _rows(result.timing.get("runs"))}
     curves = dict(list(result.curves.groupby(["algorithm", "repeat"], sort=False)))

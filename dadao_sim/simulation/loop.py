@@ -11,7 +11,7 @@ from dadao_sim.algorithms.contract.tally import Tally
 from dadao_sim.errors import during, users_code, within
 from dadao_sim.events.clock import Clock
 from dadao_sim.events.log import ROUND, Events
-from dadao_sim.results.columns import CONVERGED, DIVERGED, STOPPED, UNTIL
+from dadao_sim.results.columns import CONVERGED, DIVERGED, LAST_ROUND, STOPPED, UNTIL
 from dadao_sim.simulation.limits import Limits
 from dadao_sim.simulation.measures import Errors
 from dadao_sim.simulation.player import Player
@@ -119,7 +119,7 @@ def play_to_the_end(
             row = stop
             if limit:
                 if not watch.see(player, events.time[row - 1], rounds, played):
-                    watch.stop(f"limit of {limit}")
+                    watch.stop(limit if limit == LAST_ROUND else f"limit of {limit}")
                 return played
             if row == len(events):
                 break

@@ -13,6 +13,7 @@ from dadao_sim.algorithms.contract.method import Method, Tuning
 from dadao_sim.algorithms.contract.options import Options
 from dadao_sim.algorithms.contract.registry import get_method
 from dadao_sim.algorithms.contract.rounds import RoundMethod
+from dadao_sim.algorithms.contract.trained import load_trained
 from dadao_sim.errors import InputError, users_code, within
 from dadao_sim.events.clock import Clock
 from dadao_sim.events.log import Events
@@ -105,6 +106,15 @@ class Plan:
         return sample_times(self.horizon, self.points, self.spacing, whole=self.whole_rounds)
 
     @property
+    def note(self) -> str:
+        """What is to be known of the run before it is made; empty as a rule."""
+        rounds = self.tuning.rounds
+        if rounds is None or not self.whole_rounds or self.limits.time <= rounds:
+            return ""
+        time = f"stop.time {self.limits.time:g}" if self.limits.time < math.inf else "no stop.time"
+        return f"{self.spec.label} has {rounds} layers: it stops after round {rounds} ({time})"
+
+    @property
     def x0(self) -> np.ndarray:
         """Where the nodes start, (n, d)."""
         return self.method.starts_at(self.parts.problem, self.parts.x0)
@@ -164,6 +174,8 @@ def make_plan(scenario: Scenario, key: RunKey, parts: Parts, events: Events | No
     )
     rate = gradient_rate(tuning, shares(method, parts.problem, spec.batch_size))
     horizon = limits.horizon(rate, tuning.communications)
+    if tuning.rounds is not None and world is None:
+        horizon = min(horizon, tuning.rounds)
     if log is not None:
         horizon = min(limits.time, LogClock(log).end)
         limits = replace(limits, time=horizon)
@@ -211,6 +223,10 @@ def tuned(spec: AlgorithmSpec, parts: Parts) -> tuple[Method, Network | GraphSeq
     Raises InputError for what the method cannot do.
     """
     method = get_method(spec.name)
+    if spec.weights is not None:
+        with within(spec.label):
+            trained = load_trained(spec.weights)
+        method = method.with_weights(trained)
     if spec.rates is not None and isinstance(method, RoundMethod):
         raise InputError(
             f"{spec.label}: rates: {method.name} gossips with unit weights in rounds; "

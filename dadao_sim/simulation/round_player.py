@@ -16,6 +16,7 @@ from dadao_sim.algorithms.contract.tally import Tally
 from dadao_sim.errors import during, users_code
 from dadao_sim.events.coin import shows_heads
 from dadao_sim.events.log import RESENT, RESET, ROUND, Events
+from dadao_sim.results.columns import LAST_ROUND
 from dadao_sim.simulation.limits import Limits
 from dadao_sim.simulation.player import Player
 
@@ -42,7 +43,7 @@ class RoundPlayer(Player):
         self.method, self.c, self.objective = method, tuning.params, objective
         self.schedule, self.lookahead = tuning.schedule, tuning.lookahead
         self.anchor: dict[str, np.ndarray] = {}
-        self.asked, self.given = tuning.asked, tuple(given)
+        self.asked, self.given, self.last = tuning.asked, tuple(given), tuning.rounds
         self._tally = Tally()
         self.nodes = Nodes(
             *(objective, share, self._tally),
@@ -104,7 +105,7 @@ class RoundPlayer(Player):
                         block[..., events.i[row], :] = 0.0
                     if self.nodes.table is not None:
                         self.nodes.table.forget(events.i[row])
-                limit = limits.reached(tally)
+                limit = LAST_ROUND if self.number == self.last else limits.reached(tally)
                 if limit:
                     return row + 1, limit
         return stop, ""

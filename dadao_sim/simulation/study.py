@@ -157,7 +157,7 @@ class Study:
     @cached_property
     def digests(self) -> dict[str, str]:
         """By label, what tells an algorithm from others."""
-        return {spec.label: asked_of(spec) for spec in self.scenario.algorithms}
+        return {spec.label: asked_of(spec, self.inputs) for spec in self.scenario.algorithms}
 
     def parts(self, repeat: int) -> Parts:
         """What the algorithms of a repeat share. InputError for what cannot be built."""

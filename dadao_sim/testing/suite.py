@@ -15,6 +15,7 @@ from dadao_sim.testing.case import (
     Law,
     Setting,
     Skip,
+    small_problem,
 )
 
 SUBJECTS = ("declarations", "fixed_points", "lookaheads", "symmetries", "progress", "paid")
@@ -47,7 +48,8 @@ def cases(method: Method) -> list[Case]:
         kinds = ("pca",)
     if method.needs_averaging or method.needs_l2:
         kinds = ("averaging",) if method.needs_averaging else ("ridge", "logistic_l2")
-    return [Case(method, s, kind) for s in settings for kind in kinds]
+    ready = {kind: method.ready_for(small_problem(kind)) for kind in kinds}
+    return [Case(ready[kind], s, kind) for s in settings for kind in kinds]
 
 
 def outcomes(method: Method) -> Iterator[Outcome]:

@@ -51,7 +51,7 @@ def test_a_law_is_skipped_for_what_a_method_does_not_declare_and_only_then():
     }
     law = "the_declared_optimum_is_a_fixed_point"
     plateaus = {"a2cid2", "ad_psgd", "dgd", "d_psgd", "atc_diffusion", "choco_sgd"}
-    plateaus |= {"local_sgd", "fedavg", "dprgd", "deg"}
+    plateaus |= {"local_sgd", "fedavg", "dprgd", "deg", "surf"}
     assert {name for one, name in skipped if one == law} == plateaus | {"apm_c", "defw", "scion"}
 
 
@@ -188,15 +188,15 @@ def test_blocks_that_are_one_array_are_refused():
 
 @pytest.mark.parametrize("name", list(METHODS))
 def test_a_sequence_of_one_graph_is_that_graph(name):
-    problem, rounds = cases(METHODS[name])[0].problem, isinstance(METHODS[name], RoundMethod)
-    if rounds:
+    method, problem = cases(METHODS[name])[0].method, cases(METHODS[name])[0].problem
+    if isinstance(method, RoundMethod):
         events = Events.from_arrays([1.0, 2.0], [ROUND] * 2, [-1] * 2)
     else:
         events = Events.from_arrays(
             [1.0, 2.0, 3.0], [GRADIENT, GOSSIP, GOSSIP], [0, 3, 0], [-1, 4, 1]
         )
     one, other = (
-        play_log(name, problem, network, events)
+        play_log(method, problem, network, events)
         for network in (lollipop(), GraphSequence([lollipop()]))
     )
     for block in METHODS[name].blocks:

@@ -78,7 +78,11 @@ def test_it_is_refused_or_right(name, option, graph):
 
 def test_what_is_refused():
     """How many of each option; a method that takes one more says so here."""
-    methods = {name: method for name, method in METHODS.items() if not method.needs_averaging}
+    methods = {
+        name: method.ready_for(problem_of(method))
+        for name, method in METHODS.items()
+        if not method.needs_averaging
+    }
     taken = {
         option: [n for n, m in methods.items() if not refusal(m, problem_of(m), lollipop(), chosen)]
         for option, chosen in OPTIONS.items()

@@ -35,6 +35,7 @@ def test_the_extra_is_named_where_torch_is_missing(no_torch):
         lambda: build_local_step({"learned": "laplacian"}, 3),
         lambda: learning.train,
         lambda: learning.learn,
+        lambda: learning.learn_unrolled,
     ):
         with pytest.raises(InputError) as refused:
             ask()

@@ -19,6 +19,7 @@ SYNTHETIC = {
     "hessians": "random",
     "noise": 0,
 }
+CORRELATED = {"kind": "synthetic", "dim": 3, "samples_per_node": 5, "covariance_condition": 4}
 SET = {"kind": "digits", "standardise": True, "limit": 9, "intercept": False}
 FILE = {**SET, "kind": "file", "path": "a.csv", "format": "csv", "target": "y"}
 FILE = {**FILE, "header": False, "leave_out": ["id", 1]}
@@ -268,6 +269,9 @@ VARIANTS: list[dict[str, Any]] = [
     {"figures": FIGURES},
     {"problem": {**HUBER, "data": SET, "partition": PARTITION}},
     {"problem": {**HUBER, "data": FILE, "partition": PARTITION}},
+    {"problem": {**HUBER, "data": {**SET, "components": 2, "set_aside": 9}}},
+    {"problem": {**HUBER, "data": CORRELATED}},
+    {"algorithms": [{"name": "surf", "weights": "unrolled-regression"}]},
     {
         "problem": {
             "kind": "logistic_l2",

@@ -168,6 +168,10 @@ class Constants:
         """Assign constants with a value per sample, (N,), one node after the other."""
         self._arrays.update(arrays)
 
+    def of_layers(self, **arrays: np.ndarray) -> None:
+        """Assign trained numbers, with an entry per layer."""
+        self._arrays.update(arrays)
+
     def _check_range(self, name: str, formula: float) -> None:
         """InputError for an override that is not finite; where the formula is positive, for one
         that is not above 0, and where it is 0, for one below.

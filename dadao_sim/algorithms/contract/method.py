@@ -11,7 +11,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
 
@@ -23,6 +23,7 @@ from dadao_sim.algorithms.contract.guarantee import Promise
 from dadao_sim.algorithms.contract.lookahead import Lookahead
 from dadao_sim.algorithms.contract.options import AVERAGINGS, NO_OPTIONS, PAPER, Options
 from dadao_sim.algorithms.contract.schedules import Schedule
+from dadao_sim.algorithms.contract.trained import Trained
 from dadao_sim.compression import Compressor
 from dadao_sim.engine import node
 from dadao_sim.errors import InputError, place_of, within
@@ -76,7 +77,8 @@ class Tuning:
     it. ``asked`` is what it asks of nodes and edges of ``network``. ``weights`` (graph -> W),
     ``chebyshev`` and ``compressor`` are the gossip of methods of rounds, ``schedule`` what their
     steps are multiplied by, ``lookahead`` what pulls them back, ``ball`` the set over which linear
-    functions are minimised. ``scaled`` names what sets of constants may multiply.
+    functions are minimised. ``scaled`` names what sets of constants may multiply. ``rounds`` is how
+    many a method has that ends by itself.
     """
 
     params: Any
@@ -93,6 +95,7 @@ class Tuning:
     lookahead: Lookahead | None = None
     ball: LocalStep | None = None
     scaled: tuple[str, ...] = ()
+    rounds: int | None = None
 
     @property
     def prox_step(self) -> float | None:
@@ -347,6 +350,16 @@ class Method(ABC):
             known = suggestion(chosen, (PAPER, *self.constant_sets))
             raise InputError(f"{self.name}: constants: there is no set {chosen!r}{known}")
         return self.constant_sets[chosen]
+
+    def with_weights(self, trained: Trained) -> Self:
+        """The method with numbers that were trained. InputError where it takes none."""
+        raise InputError(f"{self.name}: nothing of it is trained; leave out weights")
+
+    def ready_for(self, problem: "Problem") -> Self:
+        """What the laws of methods are held against on ``problem``: the method, if it can be run as
+        it is.
+        """
+        return self
 
     def _measured(
         self, problem: "Problem", network: "Network | GraphSequence", options: Options

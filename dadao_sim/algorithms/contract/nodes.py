@@ -73,6 +73,17 @@ class Nodes:
             self.marks = self.marks + CALL_STRIDE
         return out
 
+    def minibatches(self, shape: tuple[int, int]) -> np.ndarray:
+        """The samples themselves that a gradient would be estimated from, (n, b, d + 1): features,
+        then the target; ``shape`` is that of a node's. They count as that gradient.
+        """
+        self.tally.gradients += self.share
+        out = np.empty((self.count, *shape))
+        for i, of_node in enumerate(out):
+            oracles.minibatch(self.objective, i, self.marks[i], of_node)
+        self.marks = self.marks + CALL_STRIDE
+        return out
+
     def draw(self) -> np.ndarray:
         """The numbers of samples (n, b) drawn at every node with replacement, from the mark of the
         round.

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar
 
 import numpy as np
-from pydantic import Field, model_validator
+from pydantic import Field, PrivateAttr, model_validator
 
+from dadao_sim.compiled.threads import one_blas_thread
 from dadao_sim.errors import InputError
 from dadao_sim.given import reals
 from dadao_sim.memory import Need
@@ -74,6 +75,10 @@ class DataSource(StrictModel):
         """A point of each node (n, d)."""
         raise NotImplementedError
 
+    def for_learning(self) -> "DataSource":
+        """Where the problems come from that a method is trained on, of streams of their own."""
+        return self
+
     @property
     def dimension(self) -> int:
         """Features of a sample as far as the options tell, at least 1."""
@@ -118,6 +123,20 @@ def require_fit(data: DataSource, wanted: Wanted) -> None:
 
 
 Standardise = Annotated[bool, Field(description="give every feature mean 0 and variance 1")]
+Components = Annotated[
+    Count | None,
+    Field(
+        description="use the leading principal components, each of variance 1, as the features: "
+        "those of what is set aside, or of all samples"
+    ),
+]
+SetAside = Annotated[
+    Count | None,
+    Field(
+        description="samples that no run sees, drawn once for all: methods are trained on problems "
+        "of these, and on no others"
+    ),
+]
 Limit = Annotated[Count | None, Field(description="use at most this number of samples")]
 Intercept = Annotated[bool, Field(description="append a feature that is 1 for every sample")]
 
@@ -126,8 +145,19 @@ class SampleSet(DataSource):
     """Samples that a partition splits over the nodes; those of a set override ``read``."""
 
     standardise: Standardise = False
+    components: Components = None
+    set_aside: SetAside = None
     limit: Limit = None
     intercept: Intercept = False
+    _learns: bool = PrivateAttr(default=False)
+
+    def for_learning(self) -> "SampleSet":
+        """See :meth:`DataSource.for_learning`: what is set aside. InputError where nothing is."""
+        if self.set_aside is None:
+            raise InputError("set_aside", "is missing: runs would see what was trained on")
+        source = self.model_copy()
+        source._learns = True
+        return source
 
     @abstractmethod
     def read(self, *, points: bool) -> Samples:
@@ -140,10 +170,12 @@ class SampleSet(DataSource):
     def samples(self, rng: np.random.Generator, *, points: bool = False) -> Samples:
         """The samples as a problem uses them, in this order.
 
-        ``limit``: that many of them at random, if there are more. ``standardise``: every feature to
-        mean 0 and variance 1 over those that are left (a constant one to 0). ``intercept``: a last
-        feature 1, which the l2 term counts like any other; points have none. InputError for data
-        that are not finite.
+        ``components``: the features, of mean 0 and variance 1 first where ``standardise`` says so,
+        become so many principal components. ``set_aside``: the others are left, or for learning
+        these. ``limit``: that many of them at random, if there are more. ``standardise``: every
+        feature to mean 0 and variance 1 over those that are left (a constant one to 0).
+        ``intercept``: a last feature 1, which the l2 term counts like any other; points have none.
+        InputError for data that are not finite.
         """
         X, y = self._checked(*self.read(points=points), points)
         good = np.isfinite(X).all(axis=1)
@@ -154,10 +186,21 @@ class SampleSet(DataSource):
                 f"sample {int(np.argmin(good))} (from 0) is nan or infinite;"
                 " finite numbers are needed"
             )
+        order = np.random.default_rng(0).permutation(X.shape[0])  # whatever the repeat
+        aside, others = order[: self.set_aside or 0], order[self.set_aside or 0 :]
+        if not others.size:
+            found = f"{self.set_aside} of {X.shape[0]} samples given"
+            raise InputError("set_aside", found, "leave some for the runs")
+        if self.components is not None:
+            X = standardised(X) if self.standardise else X
+            X = whitened(X, X[aside if aside.size else others], self.components)
+        if aside.size:
+            kept = np.sort(aside if self._learns else others)
+            X, y = X[kept], None if y is None else y[kept]
         if self.limit is not None and self.limit < X.shape[0]:
             kept = np.sort(rng.permutation(X.shape[0])[: self.limit])
             X, y = X[kept], None if y is None else y[kept]
-        if self.standardise:
+        if self.standardise and self.components is None:
             X = standardised(X)
         if self.intercept and not points:
             X = np.column_stack([X, np.ones(X.shape[0])])
@@ -185,6 +228,23 @@ class SampleSet(DataSource):
         if X.shape[0] != nodes:
             raise InputError(f"{X.shape[0]} points for {nodes} nodes; averaging needs one per node")
         return X
+
+
+def whitened(X: FloatArray, of: FloatArray, count: int) -> FloatArray:
+    """The ``count`` leading principal components of the samples ``of`` (k, p), in X (N, p): each
+    has mean 0 and variance 1 over ``of``, and points to where its largest loading is positive.
+    InputError where there are fewer.
+    """
+    mean = of.mean(axis=0)
+    with one_blas_thread():
+        variances, axes = np.linalg.eigh((of - mean).T @ (of - mean) / len(of))
+        variances, axes = variances[::-1], axes[:, ::-1]
+        found = int(np.count_nonzero(variances > NEARLY_CONSTANT * variances[0]))
+        if count > found:
+            raise InputError("components", f"{count} given", f"the samples have {found}")
+        axes = axes[:, :count]
+        largest = axes[np.abs(axes).argmax(axis=0), np.arange(count)]
+        return np.asarray((X - mean) @ (axes * np.sign(largest) / np.sqrt(variances[:count])))
 
 
 NEARLY_CONSTANT = 1e-11

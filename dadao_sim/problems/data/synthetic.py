@@ -26,6 +26,11 @@ class SyntheticData(DataSource):
     condition_number: Annotated[float, Field(ge=1)] | None = Field(
         default=None, description="L/mu that the problem shall have; as drawn if absent"
     )
+    covariance_condition: Annotated[float, Field(ge=1)] | None = Field(
+        default=None,
+        description="largest variance of a feature over the smallest, log-spaced between and the "
+        "same in every repeat; all 1 if absent",
+    )
     heterogeneity: NotNegative = Field(
         default=1.0, description="how far apart the nodes' own minimisers lie; 0: all alike"
     )
@@ -46,6 +51,10 @@ class SyntheticData(DataSource):
             return "samples_per_node", f"is missing: {wanted.kind} needs samples"
         if self.condition_number is not None and wanted.spectrum is None:
             return "condition_number", f"that of {wanted.kind} is 1; leave it out"
+        if self.covariance_condition is not None and wanted.points:
+            return "covariance_condition", f"{wanted.kind} has no features; leave it out"
+        if self.covariance_condition is not None and self.condition_number is not None:
+            return "covariance_condition", "condition_number decides it; give one of the two"
         if self.hessians == "aligned" and wanted.points:
             return "hessians", f"those of {wanted.kind} are the identity; leave it out"
         if self.hessians == "aligned" and self.condition_number is None:
@@ -69,9 +78,10 @@ class SyntheticData(DataSource):
         The targets are A_i w_i plus the noise; their signs where labels are wanted. With a
         condition number, A_i = sqrt(m) Q_i diag(sqrt(e)) V_i^T with Q_i and V_i orthonormal, and
         the eigenvalues e of A_i^T A_i/m, the same at every node, are those of the problem's
-        ``spectrum``. Without, A_i is standard normal. w_i and (before they are made orthonormal)
-        V_i are max(0, 1 - h) times a part common to all nodes plus h times one of their own, both
-        standard normal; h, the ``heterogeneity``, is 0 for nodes that are alike and 1 for
+        ``spectrum``. Without, A_i is normal, with the variances of a ``covariance_condition``,
+        which fall from 1. w_i and (before they are made orthonormal) V_i are max(0, 1 - h) times a
+        part common to all nodes plus h times one of their own, both standard normal; h, the
+        ``heterogeneity``, is 0 for nodes that are alike and 1 for
         independent ones. With ``hessians: aligned`` all V_i are the common one: the mean of the
         A_i^T A_i/m has the spectrum of each, where independent ones average to a condition number
         of about 3, whatever is asked for. InputError for a condition number that the problem cannot
@@ -90,6 +100,8 @@ class SyntheticData(DataSource):
             A[part] = rng.standard_normal((n, samples, dim))
             if spectrum is not None:
                 A[part] = _with_spectrum(A[part], self._bases(shared_V, n, rng), spectrum)
+            if self.covariance_condition is not None:
+                A[part] *= np.geomspace(1.0, self.covariance_condition**-0.5, dim)
             b[part] = (A[part] * w[:, None, :]).sum(axis=2)
             b[part] += self.noise * rng.standard_normal((n, samples))
         if wanted.labels:

@@ -2,13 +2,15 @@
 
 from abc import abstractmethod
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from pydantic import model_validator
 
+from dadao_sim.errors import within
 from dadao_sim.memory import Need
 from dadao_sim.problems.data.checks import refuse_options_of_others
+from dadao_sim.problems.data.source import DataSource
 from dadao_sim.problems.kinds.problem import Problem
 from dadao_sim.registration import Registry
 from dadao_sim.strict import StrictModel, kinds_of
@@ -36,6 +38,16 @@ class ProblemKind(StrictModel):
     def dimension(self) -> int:
         """d of x as far as the options tell, at least 1."""
         return int(getattr(getattr(self, "data", None), "dimension", 1))
+
+    def for_learning(self) -> Self:
+        """What makes the problems that a method is trained on: the samples are none of the runs'.
+        InputError names the option that would have to say which.
+        """
+        data = getattr(self, "data", None)
+        if not isinstance(data, DataSource):
+            return self
+        with within("data"):
+            return self.model_copy(update={"data": data.for_learning()})
 
     def needs(self, nodes: int, *, conjugate: bool = False) -> tuple[Need, ...]:
         """The memory that the problem takes, from the options alone, and with ``conjugate``

@@ -94,6 +94,19 @@ def linear_gradient(model, i, x, mark, out):
 
 
 @kernel
+def linear_minibatch(model, i, mark, out):
+    """The rows, each with its target, that ``linear_gradient`` draws with this mark."""
+    first = model.offsets[i]
+    rows = model.offsets[i + 1] - first
+    d = model.A.shape[1]
+    for k in range(out.shape[0]):
+        row = first + drawn(mark, k, rows)
+        for j in range(d):
+            out[k, j] = model.A[row, j]
+        out[k, d] = model.b[row]
+
+
+@kernel
 def linear_sample_gradient(model, i, k, x, out):
     """Gradient at x of sample k of node i; f_i is the mean of its samples, each with the l2
     term.
@@ -193,6 +206,7 @@ def divergence(model, first, last, x, t, step):
 
 
 oracles.gradient.register(LinearModel, linear_gradient)
+oracles.minibatch.register(LinearModel, linear_minibatch)
 oracles.sample_gradient.register(LinearModel, linear_sample_gradient)
 oracles.sample_dot.register(LinearModel, linear_sample_dot)
 oracles.sample_slope.register(LinearModel, linear_sample_slope)

@@ -1,0 +1,98 @@
+"""Methods of rounds that were trained: as many rounds as layers, each with numbers of its own."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+
+from dadao_sim.algorithms.contract.constants import Constants
+from dadao_sim.algorithms.contract.method import Tuning
+from dadao_sim.algorithms.contract.options import NO_OPTIONS, Options
+from dadao_sim.algorithms.contract.rounds import RoundMethod
+from dadao_sim.algorithms.contract.trained import Trained
+from dadao_sim.errors import InputError
+
+if TYPE_CHECKING:
+    from dadao_sim.networks import GraphSequence, Network
+    from dadao_sim.problems import Problem
+
+Shapes = Callable[[Mapping[str, Any]], Mapping[str, tuple[int, ...]]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class UnrolledMethod(RoundMethod):
+    """A method of rounds whose round l is layer l of a network that was trained.
+
+    The step finds the trained arrays among its constants, each with one entry per layer, and the
+    layer's number in ``nodes.round``; after the last one there is nothing, and the run ends.
+    ``shapes`` are those that the arrays must have, by what they were trained for (see
+    :class:`~dadao_sim.algorithms.contract.trained.Trained`), the layers first. ``untrained`` are
+    arrays to begin with, on which the laws of methods are held. The method itself is known without
+    ``trained``; :meth:`with_weights` is what can be run.
+    """
+
+    shapes: Shapes
+    untrained: "Callable[[Problem], Trained]"
+    trained: Trained | None = None
+
+    def with_weights(self, trained: Trained) -> Self:
+        """The method with these numbers. InputError for those of another, or of other shapes."""
+        made = trained.made
+        if made.get("method") != self.name:
+            raise self._wrong(f"trained for {made.get('method')}")
+        wanted = self.shapes(made)
+        for name in {**wanted, **trained.arrays}:
+            found = np.shape(trained.arrays[name]) if name in trained.arrays else None
+            if found is None or found != wanted.get(name):
+                raise self._wrong(f"{name} has the shape {found}, not {wanted.get(name)}")
+        return replace(self, trained=trained)
+
+    def ready_for(self, problem: "Problem") -> Self:
+        """See :meth:`Method.ready_for`: with the numbers that a training begins with."""
+        return self if self.trained else self.with_weights(self.untrained(problem))
+
+    @property
+    def layers(self) -> int:
+        """How many rounds there are."""
+        return len(next(iter(self._numbers.arrays.values())))
+
+    @property
+    def _numbers(self) -> Trained:
+        if self.trained is None:
+            raise InputError(
+                f"{self.name}.weights: is missing; give the file that learn-unrolled has written"
+            )
+        return self.trained
+
+    def check_supported(
+        self,
+        problem: "Problem",
+        network: "Network | GraphSequence",
+        options: Options = NO_OPTIONS,
+    ) -> None:
+        """See :meth:`Method.check_supported`."""
+        super().check_supported(problem, network, options)
+        made = self._numbers.made
+        if made["dimension"] != problem.dimension:
+            raise self._wrong(
+                f"trained for dimension {made['dimension']}; the problem has {problem.dimension}"
+            )
+        if made["kind"] != problem.kind:
+            raise self._wrong(f"trained for kind {made['kind']}; the problem is {problem.kind}")
+        if made["features"] == "samples" and made["batch_size"] != options.batch_size:
+            b = made["batch_size"]
+            raise InputError(f"{self.name}: batch_size: trained on {b} raw samples; give {b}")
+
+    def _wrong(self, reason: str) -> InputError:
+        return InputError(f"{self.name}.weights: {reason}")
+
+    def _tune(
+        self,
+        c: Constants,
+        problem: "Problem",
+        network: "Network | GraphSequence",
+        options: Options,
+    ) -> Tuning:
+        c.of_layers(**self._numbers.arrays)
+        return replace(super()._tune(c, problem, network, options), rounds=self.layers)
