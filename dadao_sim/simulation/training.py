@@ -21,10 +21,13 @@ def training_problems(
     """``count`` problems as the scenario draws them, from streams of their own, and a network.
 
     Of a data set they are made of what is set aside from the runs. InputError where nothing is, for
-    a local step, and for networks that change.
+    a local step, for networks that change, and for other starts than zeros and normal.
     """
     if scenario.local_step is not None:
         raise InputError("local_step", "nothing is trained with one", "leave it out")
+    if scenario.start.kind not in ("zeros", "normal"):
+        asked = f"{scenario.start.kind} given"
+        raise InputError("start.kind", asked, "methods are trained from zeros or normal")
     first, *others = learning_streams(seed, count + 1)
     with users_code("network"), within("network"):
         graphs = as_network(build_network(scenario.network, np.random.default_rng(first))).graphs
