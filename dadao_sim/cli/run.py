@@ -139,6 +139,8 @@ def _run_one(loaded: "Scenario", file: Path, folder: Path, how: dict[str, Any]) 
             say(
                 f"{row.algorithm}, repeat {row.repeat}: diverged at time {row.time:g}: {row.reason}"
             )
+    for (label, repeat), remark in result.remarks.items():
+        say(f"{label}, repeat {repeat}: {remark}")
     there = len(result.runs) - len(bars.finished)
     if not bars.finished:
         done = "complete before: nothing was left to run"

@@ -152,6 +152,7 @@ class Described:
             ["an l2 term"] * method.needs_l2
             + ["the problem averaging"] * method.needs_averaging
             + [a_set] * method.needs_set
+            + ["quadratic f_i"] * method.reweights
         )
 
     @property

@@ -155,11 +155,12 @@ class NetworkUsed(StrictModel):
 
 
 class RunMade(StrictModel):
-    """The constants of a run."""
+    """The constants of a run, and what its method had to say of it."""
 
     algorithm: Text
     repeat: Repeat
     constants: dict[Text, Any]
+    remark: Text | None = None
 
 
 class RunRow(StrictModel):

@@ -166,6 +166,14 @@ class Result(Carded):
         return (_section(self.manifest, "scenario").get("stop") or {}).get("accuracy")
 
     @property
+    def remarks(self) -> dict[RunKey, str]:
+        """(label, repeat) -> what the method had to say of the run, of those that had."""
+        runs = self.manifest.get("runs", ())
+        return {
+            (run["algorithm"], run["repeat"]): run["remark"] for run in runs if run.get("remark")
+        }
+
+    @property
     def methods(self) -> dict[str, str]:
         """The method behind each label, in the order of the scenario."""
         return dict(zip(self.runs["algorithm"], self.runs["method"], strict=True))

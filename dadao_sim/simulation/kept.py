@@ -163,9 +163,10 @@ class Kept:
 def result_of(study: Study, finished: Mapping[RunKey, FinishedRun], *, interrupted: bool) -> Result:
     """The result of the runs there are."""
     runs = [
-        {"algorithm": key[0], "repeat": key[1], "constants": finished[key].row["tuning"]}
+        {"algorithm": key[0], "repeat": key[1], "constants": row["tuning"], **_remark(row)}
         for key in study.keys
         if key in finished
+        for row in (finished[key].row,)
     ]
     problem = {"conditions": _conditions(finished)}
     network = {"ids": study.node_ids, "added_edges": _added_edges(finished)}
@@ -199,6 +200,11 @@ def _costs(finished: Mapping[RunKey, FinishedRun]) -> dict[str, Any]:
     return {"costs": found} if found else {}
 
 
+def _remark(row: Mapping[str, Any]) -> dict[str, str]:
+    """What the method had to say of a run, if anything."""
+    return {"remark": row["remark"]} if row.get("remark") else {}
+
+
 def reusable(result: Result, study: Study) -> Iterator[tuple[RunKey, FinishedRun]]:
     """The runs of a result that are, byte for byte, runs of a study."""
     manifest = result.manifest
@@ -206,7 +212,7 @@ def reusable(result: Result, study: Study) -> Iterator[tuple[RunKey, FinishedRun
         return
     specs = manifest["scenario"]["algorithms"]
     asked = {spec["label"]: asked_of(spec, manifest.get("inputs")) for spec in specs}
-    made = {(run["algorithm"], run["repeat"]): run["constants"] for run in manifest["runs"]}
+    made = {(run["algorithm"], run["repeat"]): run for run in manifest["runs"]}
     timing = {(run["algorithm"], run["repeat"]): run for run in _rows(result.timing.get("runs"))}
     curves = dict(list(result.curves.groupby(["algorithm", "repeat"], sort=False)))
     network, problem = manifest.get("network", {}), manifest.get("problem", {})
@@ -217,7 +223,8 @@ def reusable(result: Result, study: Study) -> Iterator[tuple[RunKey, FinishedRun
         costs = network.get("costs", {}).get(str(repeat))
         more = {
             "asked": asked[label],
-            "tuning": made[key],
+            "tuning": made[key]["constants"],
+            **_remark(made[key]),
             "conditions": problem.get("conditions", {}).get(str(repeat)),
             "added_edges": network.get("added_edges", {}).get(str(repeat), 0),
             **({"costs": costs} if costs else {}),

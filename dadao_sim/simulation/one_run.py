@@ -62,6 +62,7 @@ def _played(plan: Plan, tick: Tick | None) -> FinishedRun:
         "asked": asked_of(plan.spec),
         "added_edges": parts.network.added_edges,
         **({"costs": dict(plan.costs)} if plan.costs else {}),
+        **({"remark": player.remark} if player.remark else {}),
         "conditions": parts.conditions.to_mapping(),
         "tuning": plan.tuning.constants | ({"time_unit": unit} if plan.world else {}),
     }

@@ -58,6 +58,11 @@ class Player(ABC):
         """
 
     @property
+    def remark(self) -> str:
+        """What the method has to say of the run so far, in a line; "" for nothing."""
+        return ""
+
+    @property
     @abstractmethod
     def arrays(self) -> list[np.ndarray]:
         """The arrays of the state."""

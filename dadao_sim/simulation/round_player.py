@@ -70,6 +70,11 @@ class RoundPlayer(Player):
         full = [W for W in self.W.matrices if isinstance(W, np.ndarray)]
         return [*vars(self.s).values(), *self.anchor.values(), *table, *full]
 
+    @property
+    def remark(self) -> str:
+        """See :meth:`Player.remark`."""
+        return self.method.remark(self.c, self.nodes.notes)
+
     def blocks(self, names: tuple[str, ...]) -> dict[str, np.ndarray]:
         """See :meth:`Player.blocks`."""
         return {name: np.array(getattr(self.s, name)) for name in names}
@@ -146,6 +151,7 @@ class RoundPlayer(Player):
         """See :meth:`Player.warm_up`."""
         s, nodes, W = copy.deepcopy(self.s), copy.copy(self.nodes), copy.copy(self.W)
         nodes.tally = W.tally = Tally()
+        nodes.notes = {}
         trial = during("trial round")
         with np.errstate(over="ignore", invalid="ignore"), trial, users_code(self.method.name):
             self.method.prepare(s, self.c, nodes, W)

@@ -72,12 +72,17 @@ class Case:
 
     @cached_property
     def problem(self) -> Problem:
-        """Smooth, or with an l1 norm that all nodes share; in a ball if the method needs a set."""
+        """Smooth, or with an l1 norm that all nodes share, a smoothed one if need be; in a ball if
+        the method needs a set.
+        """
         smooth = small_problem(self.kind)
         if self.method.needs_set:
             return smooth.with_local_step(make("l2_ball", DIMENSION, radius=0.5))
         if self.setting != "composite":
             return smooth
+        if self.method.reweights:  # convex, and of an epsilon that is annealed no further
+            term = make("lp", DIMENSION, strength=0.2, p=1.0, epsilon=1.0)
+            return smooth.with_local_step(term)
         return smooth.with_local_step(make("l1", DIMENSION, strength=0.2))
 
     @cached_property

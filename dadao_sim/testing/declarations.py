@@ -46,6 +46,10 @@ def it_refuses_what_it_cannot_do(case: Case) -> None:
     if method.composite == "none":
         composite = problem.with_local_step(make("l1", DIMENSION, strength=0.2))
         attempts.append(lambda: method.check_supported(composite, lollipop()))
+    if method.reweights:
+        attempts.append(lambda: method.check_supported(small_problem("logistic_l2"), lollipop()))
+        norm = make("l1", DIMENSION, strength=0.2)
+        attempts.append(lambda: method.check_supported(problem.with_local_step(norm), lollipop()))
     if method.needs_l2:
         attempts.append(lambda: method.check_supported(small_problem(), lollipop()))
     if method.needs_set:

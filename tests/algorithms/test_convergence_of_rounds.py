@@ -72,7 +72,7 @@ EXACT = [
     for name, method in METHODS.items()
     if isinstance(method, RoundMethod)
     and method.fixed_point
-    and not (method.needs_averaging or method.samples or name in ON_MATRICES)
+    and not (method.needs_averaging or method.samples or method.reweights or name in ON_MATRICES)
     and name != "rapp"  # kappa proximal steps, of hundreds of rounds each: systems/test_games.py
 ]
 SLOW = {"adom": 1e-5, "adom_plus": 1e-7, "adom_plus_multi_consensus": 1e-7}

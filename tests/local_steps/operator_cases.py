@@ -8,7 +8,7 @@ import numpy as np
 
 from dadao_sim.local_steps.terms import TERMS, make
 
-NOT_CONVEX = ("l0", "k_sparse", "scad", "mcp", "rank")
+NOT_CONVEX = ("l0", "k_sparse", "scad", "mcp", "rank", "lp", "schatten")
 CONVEX = tuple(kind for kind in TERMS if kind not in NOT_CONVEX)
 SETS = tuple(kind for kind in TERMS if TERMS[kind].is_set)
 MATRIX_BALLS = ("nuclear_ball", "spectral_ball")
@@ -27,6 +27,7 @@ def options(kind, rng, dimension, shape):
     groups = sizes(rng, dimension)
     weights = rng.uniform(0.3, 2, len(groups)).tolist()
     lower = rng.standard_normal(dimension) - 0.5
+    size_of_all = np.linspace(0.5, 2, dimension).tolist()
     return {
         "l1": {"strength": strength},
         "squared_l2": {"strength": strength},
@@ -52,6 +53,8 @@ def options(kind, rng, dimension, shape):
         "k_sparse": {"k": int(rng.integers(1, dimension + 1))},
         "scad": {"strength": strength, "a": float(rng.uniform(2.1, 5))},
         "mcp": {"strength": strength, "gamma": float(rng.uniform(1.1, 5))},
+        "lp": {"strength": strength, "p": 0.5, "epsilon": 0.05, "weights": size_of_all},
+        "schatten": {"strength": strength, "p": 0.5, "epsilon": 0.05, "shape": list(shape)},
         "rank": {"k": int(rng.integers(1, min(shape) + 1)), "shape": list(shape)},
     }[kind]
 

@@ -162,6 +162,8 @@ TERMS: tuple[dict[str, Any], ...] = (
     {"kind": "nuclear_ball", "radius": 2, "shape": [3, 1]},
     {"kind": "spectral_ball", "radius": 2, "shape": [3, 1], "lmo": "newton_schulz", "steps": 3},
     {"kind": "l0", "strength": 1},
+    {"kind": "lp", "strength": 1, "p": 0.5, "epsilon": 0.1, "weights": [1, 2, 3]},
+    {"kind": "schatten", "strength": 1, "shape": [3, 1], "p": 1, "epsilon": 1, "weights": [1]},
     {"kind": "k_sparse", "k": 2},
     {"kind": "scad", "strength": 1, "a": 3},
     {"kind": "mcp", "strength": 1, "gamma": 2},

@@ -21,8 +21,9 @@ from dadao_sim.tuning.tune import tune
 
 TUNABLE = [name for name in METHODS.ours if METHODS[name].tunable]
 OF_ROUNDS = [name for name in TUNABLE if isinstance(METHODS[name], RoundMethod)]
-# One has a table for one run; the other makes as many rounds of gossip as its constants say.
-ONE_BY_ONE = {"gt_saga", "apm_c"}
+# Two keep a table, or notes, of one run; the other makes as many rounds of gossip as its constants
+# say.
+ONE_BY_ONE = {"gt_saga", "apm_c", "irls"}
 # Another probability is another coin, and here all have another number of rounds of gossip.
 APART = {"scaffnew", "mudag"}
 # Different in the last two, so that nothing is stacked by chance.

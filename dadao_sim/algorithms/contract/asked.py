@@ -211,6 +211,10 @@ class StubNodes(Nodes):
         self.tally.gradients += self.share
         return np.ones((self.count, *shape))
 
+    def seen_gradient(self, x: np.ndarray) -> np.ndarray:
+        """x."""
+        return x.copy()
+
     def conjugate_gradients(self, Y: np.ndarray) -> np.ndarray:
         """Y."""
         self.tally.gradients += self.count

@@ -31,6 +31,7 @@ from dadao_sim.events.asked import PoissonRates
 from dadao_sim.given import reals
 from dadao_sim.local_steps.local_step import LocalStep
 from dadao_sim.local_steps.terms import TERMS
+from dadao_sim.local_steps.reweighting import Reweighted
 from dadao_sim.networks.convert import as_network
 from dadao_sim.problems.kinds.averaging import AveragingProblem
 from dadao_sim.problems.kinds.problem import CONVEX
@@ -117,8 +118,9 @@ class Method(ABC):
     mean of the centres c_i of f_i(x) = ||x - c_i||^2/2: they are its x0. One that ``needs_l2`` is
     for f_i that are known to have a term (l2/2) ||x||^2; one that ``needs_set`` minimises linear
     functions over the set on which the local step is 0, or, if it ``takes_ball``, over one of the
-    user's choice where there is no local step. It ``solves`` minimisation of "convex"
-    functions, or also of "non-convex" ones, or an "operator", or "orthogonal" problems
+    user's choice where there is no local step; one that ``reweights`` is for quadratic f_i and an r
+    that reweighting can majorise (``local_steps.reweighting``), or none. It ``solves`` minimisation
+    of "convex" functions, or also of "non-convex" ones, or an "operator", or "orthogonal" problems
     (:class:`~dadao_sim.problems.Problem` says what these are), "proven" or "experimental".
 
     ``constants(c, problem, network)`` assigns the constants to c. ``invariant`` names the blocks
@@ -153,6 +155,7 @@ class Method(ABC):
     needs_l2: bool = False
     needs_set: bool = False
     takes_ball: bool = False
+    reweights: bool = False
     solves: Mapping[str, Cover] = field(default_factory=lambda: {"convex": "proven"})
     time_varying: bool = False
     stochastic: bool = False
@@ -285,6 +288,8 @@ class Method(ABC):
             raise InputError(f"{self.name} minimises no linear functions over it; leave out ball")
         if self.needs_set:
             self._ball(problem, options)
+        if self.reweights:
+            self._check_reweighted(problem)
         if len(as_network(network).graphs) > 1 and not self.time_varying:
             raise InputError(
                 f"{self.name} has no form for time-varying graphs; give it a fixed one"
@@ -318,6 +323,18 @@ class Method(ABC):
         except InputError as error:
             raise InputError(f"{asked}: {error}; one of {sets} has one") from error
         return step
+
+    def _check_reweighted(self, problem: "Problem") -> None:
+        if problem.hessians != "constant":
+            raise InputError(
+                f"{self.name} needs quadratic f_i, and those of problem {problem.kind!r} are not"
+            )
+        step = problem.local_step
+        if step is not None and not isinstance(step.operator, Reweighted):
+            raise InputError(
+                f"{self.name} cannot take the local_step {step.kind}: it needs one that can be "
+                "reweighted, as lp and schatten"
+            )
 
     def _solves_something_else(self, problem: "Problem") -> str:
         from dadao_sim.algorithms.contract.registry import METHODS

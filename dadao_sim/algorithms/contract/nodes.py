@@ -22,8 +22,9 @@ class Nodes:
     counts: 1, or a minibatch's part of its samples. ``round`` is the number of the round at hand,
     ``heads`` what its coin shows, the same to all nodes, of a method that has one. ``samples`` are
     those of a method that asks for their gradients, and ``table`` what its nodes remember of them
-    after :meth:`tabulate`; ``ball`` is the set of a method that minimises linear functions. Rows
-    that are returned belong to the caller.
+    after :meth:`tabulate`; ``ball`` is the set of a method that minimises linear functions. ``term``
+    is the operator of r, None where there is none, and ``notes`` what steps leave for the remark of
+    their method. Rows that are returned belong to the caller.
 
     What is said of rows (n, d) holds of those of a batch of runs, (batch, n, d), too: they draw the
     same, and what is counted is what one of them asks.
@@ -44,6 +45,9 @@ class Nodes:
         self.objective, self.tally, self.stochastic = objective, tally, stochastic
         self.compressor, self.samples = compressor, samples
         self.has_term = oracles.shares_a_term(objective)
+        self.term = getattr(objective, "operator", None)
+        self.notes: dict[str, float] = {}
+        self._seen = objective
         self.is_directed = oracles.is_directed(objective)
         self.table: Table | None = None
         self.share = float(share.sum())
@@ -83,6 +87,15 @@ class Nodes:
             oracles.minibatch(self.objective, i, self.marks[i], of_node)
         self.marks = self.marks + CALL_STRIDE
         return out
+
+    def seen_gradient(self, x: np.ndarray) -> np.ndarray:
+        """grad F(x) (d,), as one sees it who watches all nodes: for ``notes``, never for a step. It
+        is not counted.
+        """
+        out = np.empty((self.count, x.shape[-1]))
+        marks = np.zeros(self.count, dtype=np.uint64)
+        oracles.all_gradients(self._seen, np.tile(x, (self.count, 1)), marks, out)
+        return out.mean(axis=0)
 
     def draw(self) -> np.ndarray:
         """The numbers of samples (n, b) drawn at every node with replacement, from the mark of the

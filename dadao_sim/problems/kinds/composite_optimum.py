@@ -1,5 +1,7 @@
 """x* of a composite problem, found centrally: a fixed point of the proximal gradient step."""
 
+from contextlib import suppress
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -7,6 +9,7 @@ import numpy as np
 from dadao_sim.compiled.threads import one_blas_thread
 from dadao_sim.errors import InputError
 from dadao_sim.local_steps.local_step import LocalStep, from_callable
+from dadao_sim.local_steps.reweighting import Reweighted, annealed_limit
 
 TOLERANCE = 1e-12
 """Of the gradient mapping, relative to max(||grad F(0)||, mean_i ||grad f_i(x)||)."""
@@ -23,6 +26,10 @@ APART = 1e-5
 """Relative distance of two solutions from which x* is not known."""
 FLAT = 1e-12
 """Curvature of F between them, relative to L, that counts as none."""
+STEPS, SOLVE_STEPS = 60, 10
+"""Of reweighting at the last epsilon, and conjugate gradients in each: the plain iteration goes on
+from there.
+"""
 OWN_SEED = 0x64616461
 """Of a start that has nothing to do with the data, which users draw from seeds like 0."""
 
@@ -37,8 +44,9 @@ def optimum(smooth: Any, term: LocalStep, step: float) -> np.ndarray:
       Computational Mathematics 2015, gradient scheme). The steps fit the curvature of F and are
       at least ``step``, 1/L. Where not every f_i is strongly convex it is looked for twice, from
       far apart.
-    - r not convex: of the fixed points at a = ``step`` that the plain iteration reaches from 0 and
-      from a minimiser of F, the one with the lower F + r. There may be better ones.
+    - r not convex: of the fixed points at a = ``step`` that the plain iteration reaches from 0,
+      from a minimiser of F, and, where F is quadratic and r can be reweighted, from where annealed
+      reweighting leads, the one with the lower F + r. There may be better ones.
     - an operator that is not exact: the one that the plain iteration reaches from 0.
 
     Raises InputError where ||x - prox(x - a grad F(x))||/a does not fall to ``ACCEPTED``
@@ -83,11 +91,14 @@ def _starts(smooth: Any, term: LocalStep, step: float, zero: np.ndarray) -> list
     """
     if not term.has_value:
         return [zero]
+    starts = [zero]
     nothing = from_callable(lambda v, step: v, zero.size, convex=True)
-    try:
-        return [zero, _accelerated(smooth, nothing, step, zero)]
-    except InputError:
-        return [zero]
+    with suppress(InputError):
+        starts.append(_accelerated(smooth, nothing, step, zero))
+    if smooth.hessians == "constant" and isinstance(term.operator, Reweighted):
+        of_mean = partial(_mean_gradient, smooth)
+        starts.append(annealed_limit(of_mean, term.operator, zero.size, STEPS, SOLVE_STEPS))
+    return starts
 
 
 def _value(smooth: Any, term: LocalStep, x: np.ndarray) -> float:
@@ -175,6 +186,10 @@ class _Progress:
             ),
             reason,
         )
+
+
+def _mean_gradient(smooth: Any, x: np.ndarray) -> np.ndarray:
+    return np.asarray(_gradients(smooth, x).mean(axis=0))
 
 
 def _gradients(smooth: Any, x: np.ndarray) -> np.ndarray:
