@@ -172,14 +172,16 @@ class FigureSpec(Look):
         "game_factors",
         "paths",
         "meeting",
+        "recovery",
     ] = Field(
         default="curves",
         description="an error against costs; what an oracle's gradients lack against the time that "
         "it relaxes; how far the sum of local errors and nodes alone are from all data "
         "together; R(D, P) and what the nodes agreed on; where the mean of the nodes "
         "went, in two dimensions; what a step multiplies the distance by in quadratic "
-        "games, against their rho; the coordinates of quantised models; or what the point costs "
-        "where agents meet, and their paths to it",
+        "games, against their rho; the coordinates of quantised models; what the point costs "
+        "where agents meet, and their paths to it; or the share of sparse signals recovered "
+        "against the measurements",
     )
     file: Annotated[
         str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*\.(pdf|png|svg)$", max_length=100)

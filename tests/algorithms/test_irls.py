@@ -275,7 +275,7 @@ def test_a_run_says_where_there_was_too_little_gossip(tmp_path):
     said = result.remarks[key]
     assert said.startswith("irls: J rose in ")
     assert said.endswith(
-        " of 45 steps; gossip_rounds: 1 is too few for this network, about 8 are needed"
+        " of 40 steps; gossip_rounds: 1 is too few for this network, about 8 are needed"
     )
     again = simulate(SCENARIO, out=tmp_path / "few", resume=True)
     assert again.remarks == result.remarks
