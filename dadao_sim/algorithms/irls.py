@@ -19,9 +19,8 @@ Constants
     All are our choice.
 Guarantee
     None: r is not convex, and the S_i differ. On one machine each step makes F + r fall. Here it is
-    seen to end where that does, to 1e-5 and below, with enough gossip; with too little it settles
-    early, on coordinates that are wrong, and says so where F + r rose after the stages.
-    sum_i d_i = 0.
+    seen to end where that does; with too little gossip it is on wrong coordinates for long before,
+    and says so where F + r rose after the stages. sum_i d_i = 0.
 Reference
     I. Koshelev, S. Lefkimmiatis, "Iterative Reweighted Least Squares Networks With Convergence
     Guarantees for Solving Inverse Imaging Problems", arXiv:2308.05745, 2023, on one machine; the
@@ -119,7 +118,7 @@ def remark(c, notes):
     rose = f"irls: J rose in {notes['rises']} of {notes['steps']} steps"
     enough = enough_gossip(c.chi)
     needed = enough if c.gossip_rounds < enough else 2 * c.gossip_rounds
-    few = f"gossip_rounds: {c.gossip_rounds} is too few for this network"
+    few = f"gossip_rounds: {c.gossip_rounds} is too few for it to fall on this network"
     return f"{rose}; {few}, about {needed} are needed"
 
 

@@ -16,38 +16,44 @@ from dadao_sim.scenario.reading import load_scenario, scenario_from_mapping
 SCENARIO = load_scenario(shipped.scenarios()["systems/fewer-measurements"])
 
 
-@pytest.fixture(scope="module")
-def result():
+def played(time):
     """With one, three and ten rounds of gossip."""
     mapping = SCENARIO.to_mapping()
     mapping |= {"algorithms": mapping["algorithms"][:3], "figures": None}
+    mapping["stop"] = {"time": time, "accuracy": 1e-12}
     return simulate(scenario_from_mapping(mapping))
 
 
-def test_ten_rounds_of_gossip_arrive_and_one_settles_elsewhere(result):
-    ends = result.runs.set_index("algorithm")["status"]
-    assert ends["10 rounds"] == ends["3 rounds"] == "converged"
-    assert ends["1 round of gossip"] == "stopped"
+@pytest.fixture(scope="module")
+def result():
+    return played(4000)
+
+
+def test_all_arrive_and_have_sent_nearly_the_same(result):
+    assert (result.runs["status"] == "converged").all()
     last = result.curves.groupby("algorithm").last()
-    assert last.loc["1 round of gossip", "accuracy"] > 0.01
-    assert last.loc["1 round of gossip", "consensus_error"] < 1e-3  # they agree on what is wrong
-    assert last.loc["3 rounds", "rounds"] > 2 * last.loc["10 rounds", "rounds"]
+    assert last["communications"].max() < 1.3 * last["communications"].min()
+    assert last.loc["1 round of gossip", "rounds"] > 5 * last.loc["10 rounds", "rounds"]
 
 
-def test_the_support_is_right_with_enough_gossip_only(result):
+def test_with_little_gossip_and_as_many_steps_the_support_is_wrong():
+    """The control: stopped where ten rounds have arrived."""
+    result = played(160)
     truth = true_signal(SCENARIO.problem, np.random.default_rng(stream(SCENARIO.seed, 0, "data")))
     errors = {
         label: np.linalg.norm(blocks["x"].mean(axis=0) - truth) / np.linalg.norm(truth)
         for (label, _), blocks in result.states.items()
     }
     assert errors["10 rounds"] < 0.03
-    assert errors["1 round of gossip"] > 3 * errors["10 rounds"]
+    assert min(errors["1 round of gossip"], errors["3 rounds"]) > 3 * errors["10 rounds"]
+    last = result.curves.groupby("algorithm").last()
+    assert last.loc["1 round of gossip", "consensus_error"] < 1e-3  # they agree on what is wrong
 
 
 def test_it_says_so(result):
     assert {label for label, _ in result.remarks} == {"1 round of gossip", "3 rounds"}
     for said in result.remarks.values():
-        assert said.endswith("too few for this network, about 10 are needed")
+        assert said.endswith("too few for it to fall on this network, about 10 are needed")
 
 
 def test_24_measurements_recover_with_p_of_a_half_what_l1_does_not(result, monkeypatch):
