@@ -30,8 +30,8 @@ from dadao_sim.errors import InputError, place_of, within
 from dadao_sim.events.asked import PoissonRates
 from dadao_sim.given import reals
 from dadao_sim.local_steps.local_step import LocalStep
-from dadao_sim.local_steps.terms import TERMS
 from dadao_sim.local_steps.reweighting import Reweighted
+from dadao_sim.local_steps.terms import TERMS
 from dadao_sim.networks.convert import as_network
 from dadao_sim.problems.kinds.averaging import AveragingProblem
 from dadao_sim.problems.kinds.problem import CONVEX

@@ -22,9 +22,9 @@ class Nodes:
     counts: 1, or a minibatch's part of its samples. ``round`` is the number of the round at hand,
     ``heads`` what its coin shows, the same to all nodes, of a method that has one. ``samples`` are
     those of a method that asks for their gradients, and ``table`` what its nodes remember of them
-    after :meth:`tabulate`; ``ball`` is the set of a method that minimises linear functions. ``term``
-    is the operator of r, None where there is none, and ``notes`` what steps leave for the remark of
-    their method. Rows that are returned belong to the caller.
+    after :meth:`tabulate`; ``ball`` is the set of a method that minimises linear functions,
+    ``term`` the operator of r, None where there is none, and ``notes`` what steps leave for the
+    remark of their method. Rows that are returned belong to the caller.
 
     What is said of rows (n, d) holds of those of a batch of runs, (batch, n, d), too: they draw the
     same, and what is counted is what one of them asks.
