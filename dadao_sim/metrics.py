@@ -138,6 +138,36 @@ def _of_policies(name: str, over_nodes: Callable[["np.ndarray"], Any] | None = N
     return of
 
 
+def _of_light(over_nodes: Callable[["np.ndarray"], Any]) -> MeasureOf:
+    """What pictures taken in low light answer, with a term beside them or not."""
+
+    def of(problem: Any, X: "np.ndarray") -> float:
+        smooth = getattr(problem, "smooth", problem)
+        if not hasattr(smooth, "light_errors"):
+            raise InputError(f"kind {problem.kind} has no light; data of task low_light have")
+        return float(over_nodes(smooth.light_errors(X)))
+
+    return of
+
+
+LIGHT_ERROR = Metric(
+    "light_error",
+    "Error of the log light, mean of the nodes",
+    _of_light(lambda errors: errors.mean()),
+    log=False,
+)
+LEAST_LIGHT_ERROR = Metric(
+    "least_light_error",
+    "Error of the log light, best node",
+    _of_light(lambda errors: errors.min()),
+    log=False,
+)
+WORST_LIGHT_ERROR = Metric(
+    "worst_light_error",
+    "Error of the log light, worst node",
+    _of_light(lambda errors: errors.max()),
+    log=False,
+)
 GREEDY_RETURN = Metric(
     "greedy_return",
     "Return of the greedy policies",

@@ -19,17 +19,23 @@ HELD_OUT = 64
 
 @group.command(examples=["learn-prior laplacian --out laplacian.npz --seed 1"])
 def learn_prior(
-    prior: Annotated[str, typer.Argument(metavar="PRIOR", help="What to learn: laplacian.")],
+    prior: Annotated[
+        str,
+        typer.Argument(
+            metavar="PRIOR",
+            help="What to learn: laplacian, illumination, or illumination_unmasked, its control.",
+        ),
+    ],
     out: Annotated[Path, typer.Option(help="Write the weights to this file (.npz).")],
     seed: Annotated[int, typer.Option(min=0, help="Of the training.")] = 0,
     overwrite: OverwriteOption = False,
 ) -> None:
-    """Train a learned proximal network on samples of a prior (half a minute; needs torch).
+    """Train a learned prior on samples of it (half a minute to two; needs torch).
 
-    The file goes into a scenario as `local_step: {learned: {network: FILE.npz, strength: 0.1}}`.
+    The file goes into a scenario as `local_step: {learned: {network: FILE.npz, strength: 0.1}}`,
+    one of illumination as the first of `blocks`.
     """
     from dadao_sim.files import check_outputs
-    from dadao_sim.local_steps.learned import save_weights
     from dadao_sim.local_steps.learned.torch_extra import require_torch
     from dadao_sim.local_steps.learned.weight_file import WEIGHTS
 
@@ -37,18 +43,18 @@ def learn_prior(
     require_torch()
     import torch
 
-    from dadao_sim.learning.proximal_matching import Recipe, train
+    from dadao_sim.learning.priors import training_of
 
-    recipe = Recipe()
-    weights = train(prior, seed=seed, recipe=recipe)
+    training = training_of(prior)
+    weights = training.train(seed=seed, recipe=training.recipe)
     metadata = {
         "command": f"dadao-sim learn-prior {prior} --out {out.name} --seed {seed}",
         "prior": prior,
-        "recipe": asdict(recipe),
+        "recipe": asdict(training.recipe),
         "seed": seed,
         "torch": torch.__version__,
     }
-    save_weights(out, weights, metadata, overwrite=overwrite)
+    training.save(out, weights, metadata, overwrite=overwrite)
     say(f"weights: {out}")
 
 

@@ -17,6 +17,20 @@ def prox(operator, step, v, out):
 
 
 @by_type(0)
+def prox_of_all(operator, step, x, out):
+    """Write what ``prox`` does into ``out`` (k,), for the first k coordinates of x (d,): of an
+    operator of k coordinates that stands first of several. It may see all of x; most see theirs.
+    """
+
+
+def _of_its_own(operator, step, x, out):
+    prox(operator, step, x[: out.shape[0]], out)
+
+
+prox_of_all.register(object, _of_its_own)
+
+
+@by_type(0)
 def value(operator, x):
     """r(x), for x (d,); infinite outside the domain of r."""
 

@@ -7,6 +7,7 @@ import numpy as np
 from dadao_sim.errors import InputError
 from dadao_sim.memory import require_room
 from dadao_sim.problems.data.arrays import FloatArray
+from dadao_sim.problems.data.image import Picture
 from dadao_sim.problems.kinds.kind import ProblemKind
 from dadao_sim.problems.kinds.problem import Problem
 
@@ -24,7 +25,12 @@ def build_problem(spec: ProblemKind, nodes: int, rng: np.random.Generator) -> Pr
     return problem
 
 
-def picture(spec: Any, nodes: int, rng: np.random.Generator) -> tuple[FloatArray, FloatArray]:
+def is_low_light(spec: Any) -> bool:
+    """Whether the data of a ``problem`` section are a picture taken in low light."""
+    return getattr(getattr(spec, "data", None), "task", None) == "low_light"
+
+
+def picture(spec: Any, nodes: int, rng: np.random.Generator) -> Picture:
     """The true image and what the nodes saw of it, (size, size) each, nan where none did.
 
     Of the problem that :func:`build_problem` makes of ``spec``, whose data are of kind ``image``,

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from dadao_sim.errors import InputError
-from dadao_sim.problems.build import picture, true_signal
+from dadao_sim.problems.build import is_low_light, picture, true_signal
 from dadao_sim.randomness import stream
 from dadao_sim.results.columns import DIVERGED
 from dadao_sim.results.names import label_called
@@ -60,7 +60,7 @@ def recovered(result: Result, labels: Sequence[str] | None = None) -> Recovered:
     rng = np.random.default_rng(stream(scenario.seed, 0, "data"))
     seen = None
     if _data_kind(scenario) == "image":
-        truth, seen = picture(scenario.problem, nodes, rng)
+        truth, seen, _ = picture(scenario.problem, nodes, rng)
     else:
         truth = true_signal(scenario.problem, rng)
     if _data_kind(scenario) == "magnitudes":
@@ -109,6 +109,10 @@ def _scenario(result: Result) -> Scenario:
             "result",
             f"its problem.data.kind is {kind}, which has no truth to compare with",
             "image, sparse_signal or magnitudes is needed",
+        )
+    if is_low_light(scenario.problem):
+        raise InputError(
+            "result", "light and reflectance are two pictures", "draw figures of kind low_light"
         )
     return scenario
 

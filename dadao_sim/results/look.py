@@ -173,6 +173,7 @@ class FigureSpec(Look):
         "paths",
         "meeting",
         "recovery",
+        "low_light",
     ] = Field(
         default="curves",
         description="an error against costs; what an oracle's gradients lack against the time that "
@@ -180,8 +181,9 @@ class FigureSpec(Look):
         "together; R(D, P) and what the nodes agreed on; where the mean of the nodes "
         "went, in two dimensions; what a step multiplies the distance by in quadratic "
         "games, against their rho; the coordinates of quantised models; what the point costs "
-        "where agents meet, and their paths to it; or the share of sparse signals recovered "
-        "against the measurements",
+        "where agents meet, and their paths to it; the share of sparse signals recovered "
+        "against the measurements; or a picture taken in low light, what nodes made of it, and how "
+        "far off",
     )
     file: Annotated[
         str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*\.(pdf|png|svg)$", max_length=100)

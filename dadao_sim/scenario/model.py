@@ -36,6 +36,7 @@ from dadao_sim.metrics import ALWAYS, METRICS, Metric
 from dadao_sim.networks.mixing import MIXINGS
 from dadao_sim.networks.rates.spec import EdgeAttribute, Rates
 from dadao_sim.networks.section.spec import NetworkSpec
+from dadao_sim.problems.build import is_low_light
 from dadao_sim.problems.kinds.kind import PROBLEMS, ProblemKind
 from dadao_sim.problems.kinds.logistic_bellman import LogisticBellmanKind
 from dadao_sim.problems.kinds.meeting import MeetingKind
@@ -533,6 +534,13 @@ class Scenario(Carded, StrictModel):
                 raise misuse("is of problem logistic_bellman only", "figures", number, "kind")
             if figure.kind == "meeting" and not isinstance(self.problem, MeetingKind):
                 raise misuse("is of problem meeting only", "figures", number, "kind")
+            if figure.kind == "low_light":
+                if not is_low_light(self.problem):
+                    raise misuse("is of data of task low_light only", "figures", number, "kind")
+                for name in ("light_error", "least_light_error", "worst_light_error"):
+                    if name not in measured:
+                        reason = f"low_light draws {name}; name it in record.metrics"
+                        raise misuse(reason, "figures", number, "kind")
             if figure.kind == "trajectories" and self.problem.dimension != 2:
                 reason = f"trajectories are of dimension 2, not {self.problem.dimension}"
                 raise misuse(reason, "figures", number, "kind")

@@ -27,7 +27,7 @@ def make_manifest(
     and what the nodes of the ``network`` are called.
     """
     steps = [scenario.local_step, *(spec.local_step for spec in scenario.algorithms)]
-    learned = any(step is not None and step.learned is not None for step in steps)
+    learned = any(step is not None and step.needs_torch for step in steps)
     libraries = [*LIBRARIES, "torch"] if learned else LIBRARIES
     used = [plugins.loaded(path) for path in scenario.plugins]
     metrics = scenario.record.more_metrics

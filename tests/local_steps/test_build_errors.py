@@ -172,7 +172,11 @@ def test_bounds_may_be_infinite_from_python_and_absent_in_a_file():
     [
         ({}, "", "must have exactly one of the keys prox, learned"),
         ({"prox": {"kind": "simplex"}, "learned": "a"}, "", "must have exactly one of the keys"),
-        ({"prx": {}}, "prx", "unknown key; did you mean 'prox'? (known: prox, learned, quantise)"),
+        (
+            {"prx": {}},
+            "prx",
+            "unknown key; did you mean 'prox'? (known: prox, learned, blocks, quantise)",
+        ),
         ({"prox": "l1"}, "prox", "must be a mapping, got 'l1'"),
         ({"prox": {"kind": "l3"}}, "prox.kind", "unknown value 'l3'; did you mean 'l0'?"),
         ({"prox": {"kind": "l1"}}, "prox.strength", "is missing"),

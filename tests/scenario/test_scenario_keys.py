@@ -124,6 +124,7 @@ MATRIX = {
     "heterogeneity": 0.5,
     "noise": 0,
 }
+LOW_LIGHT = {"kind": "image", "task": "low_light", "size": 64, "lamps": 3, "noise": 0.01}
 IMAGE = {
     "kind": "image",
     "task": "deblurring",
@@ -289,6 +290,7 @@ VARIANTS: list[dict[str, Any]] = [
     {"problem": {**BELLMAN, "data": {**RANDOM_MDP, "concentration": 1}}},
     {"problem": {**BELLMAN, "data": {"kind": "file", "path": "a.csv", "start": [1, 0]}}},
     {"problem": {"kind": "least_squares", "data": IMAGE}},
+    {"problem": {"kind": "least_squares", "data": LOW_LIGHT}},
     {"problem": MLP, "algorithms": [{"name": "ad_psgd", "oracle": RELAXATION}]},
     {"problem": MEETING, "algorithms": [{"name": "pg_extra", "oracle": {"kind": "exact"}}]},
     {"problem": {"kind": "rate_distortion", **RATES}},
@@ -305,6 +307,14 @@ VARIANTS: list[dict[str, Any]] = [
     {"problem": PHASES, "algorithms": [{"name": "gradient_tracking", "trim": TRIM}]},
     *({"local_step": {"prox": term}} for term in TERMS),
     {"local_step": {"learned": {"network": "laplacian", "strength": 2}}},
+    {
+        "local_step": {
+            "blocks": [
+                {"learned": {"network": "illumination", "strength": 1}, "size": 4096},
+                {"prox": {"kind": "l1", "strength": 1}},
+            ]
+        }
+    },
     *({"local_step": {"quantise": {"levels": [-1, 1], **step}}} for step in QUANTISERS),
     {"algorithms": [{"name": "sonata", "local_step": {"prox": {"kind": "l1", "strength": 1}}}]},
     {"network": {"file": "a.graphml", "rates": {"attribute": "km"}}},

@@ -59,15 +59,15 @@ def load_weights(network: str | Path) -> tuple[Weights, dict[str, Any]]:
 
     InputError for an unknown name, and for a file that is not one of :func:`save_weights`.
     """
-    path = _path(network)
+    path = path_of(network)
     if not path.exists():
-        raise _refused(path, "there is no such file")
+        raise refused(path, "there is no such file")
     try:
         metadata, arrays = _read(Stored(path))
     except Exception as error:  # the archive, its text, and what the text says
-        raise _refused(path, "not the weights of a learned network, or damaged") from error
+        raise refused(path, "not the weights of a learned network, or damaged") from error
     if metadata["format"] != FORMAT:
-        raise _refused(path, f"format {metadata['format']!r} is not {FORMAT!r}")
+        raise refused(path, f"format {metadata['format']!r} is not {FORMAT!r}")
     return _checked(path, arrays), metadata
 
 
@@ -81,7 +81,7 @@ def shipped_names() -> list[str]:
     return sorted(path.stem for path in SHIPPED.glob("*.npz"))
 
 
-def _path(network: str | Path) -> Path:
+def path_of(network: str | Path) -> Path:
     """A bare word is a shipped network, anything else a file."""
     path = as_path("network", network)
     if not re.fullmatch(r"\w+", str(network)):  # a path has lost the slash at its end
@@ -99,7 +99,7 @@ def _path(network: str | Path) -> Path:
 def _checked(path: Path, arrays: dict[str, NDArray[Any]]) -> Weights:
     """The weights, if they are those of a convex psi."""
     if arrays["skip"].ndim != 2 or arrays["skip"].size == 0:
-        raise _refused(path, f"skip has the shape {arrays['skip'].shape}")
+        raise refused(path, f"skip has the shape {arrays['skip'].shape}")
     layers, neurons = arrays["skip"].shape
     shapes = {
         **{"hidden": (layers - 1, neurons, neurons), "skip": (layers, neurons)},
@@ -107,19 +107,20 @@ def _checked(path: Path, arrays: dict[str, NDArray[Any]]) -> Weights:
     }
     for name, array in arrays.items():
         if array.shape != shapes.get(name, ()):
-            raise _refused(path, f"{name} has the shape {array.shape}")
+            raise refused(path, f"{name} has the shape {array.shape}")
         if array.dtype.kind not in ("b" if name == "symmetric" else "fiu"):
-            raise _refused(path, f"{name} has the type {array.dtype}")
+            raise refused(path, f"{name} has the type {array.dtype}")
         if not np.isfinite(array).all():
-            raise _refused(path, f"{name} is not finite")
+            raise refused(path, f"{name} is not finite")
     if min(arrays["output"].min(), arrays["hidden"].min(initial=0.0)) < 0:
-        raise _refused(path, "hidden or output has a negative weight: psi is not convex")
+        raise refused(path, "hidden or output has a negative weight: psi is not convex")
     if arrays["beta"] <= 0 or arrays["alpha"] < 0 or arrays["radius"] <= 0:
-        raise _refused(path, "beta > 0, alpha >= 0 and radius > 0 are needed")
+        raise refused(path, "beta > 0, alpha >= 0 and radius > 0 are needed")
     return Weights._make(
         array.astype(np.float64) if array.ndim else array.item() for array in arrays.values()
     )
 
 
-def _refused(path: Path, reason: str) -> InputError:
+def refused(path: Path, reason: str) -> InputError:
+    """What is wrong with a file of weights."""
     return InputError("network", f"{path}: {reason}", "train with `learn-prior`")

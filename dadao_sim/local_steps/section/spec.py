@@ -4,6 +4,7 @@ operator or by a learned one, or what leads to quantised models.
 What depends on the dimension of the problem (do the groups fill it?) is checked when it is built.
 """
 
+import math
 from collections.abc import Mapping
 from typing import Annotated, Any
 
@@ -12,13 +13,15 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    Strict,
     field_validator,
     model_validator,
 )
 
+from dadao_sim.local_steps.learned.networks import is_of_torch
 from dadao_sim.local_steps.quantise import QUANTISERS, Quantiser
 from dadao_sim.local_steps.terms import TERMS, Term
-from dadao_sim.strict import ByKind, FileOrShipped, Positive, StrictModel, Text, misuse
+from dadao_sim.strict import ByKind, Count, FileOrShipped, Positive, StrictModel, Text, misuse
 from dadao_sim.text.lines import shown
 
 
@@ -39,14 +42,20 @@ def _network_alone(learned: Any) -> Any:
     raise misuse(f"must be the name of a network or a mapping, got {shown(learned)}")
 
 
-class LocalStepSpec(StrictModel):
-    """The term r that all nodes share: minimise F(x) + r(x); or levels that x shall come to."""
+def _given(model: StrictModel, keys: tuple[str, ...]) -> None:
+    """One of the keys, or the error of a validator."""
+    given = [name for name in keys if getattr(model, name) is not None]
+    if len(given) != 1:
+        found = f", got {' and '.join(given)}" if given else ""
+        raise misuse(f"must have exactly one of the keys {', '.join(keys)}{found}")
 
-    model_config = ConfigDict(
-        json_schema_extra={
-            "oneOf": [{"required": [key]} for key in ("prox", "learned", "quantise")]
-        }
-    )
+
+def _one_of(*keys: str) -> ConfigDict:
+    return ConfigDict(json_schema_extra={"oneOf": [{"required": [key]} for key in keys]})
+
+
+class TermSpec(StrictModel):
+    """A term r, by its formula or by a network."""
 
     prox: Annotated[Term, ByKind(TERMS)] | None = Field(
         default=None, description="r by its formula"
@@ -59,10 +68,6 @@ class LocalStepSpec(StrictModel):
         | None
     ) = Field(default=None, description="r by a network that learned its proximal operator")
 
-    quantise: Annotated[Quantiser, ByKind(QUANTISERS)] | None = Field(
-        default=None, description="no r, but levels that every coordinate shall come to"
-    )
-
     @field_validator("prox")
     @classmethod
     def _is_finite(cls, prox: Term | None) -> Term | None:
@@ -72,10 +77,54 @@ class LocalStepSpec(StrictModel):
                 raise misuse("must be finite", name)
         return prox
 
+
+class BlockSpec(TermSpec):
+    """The term of a slice of x."""
+
+    model_config = _one_of("prox", "learned")
+
+    size: Count | None = Field(
+        default=None,
+        description="coordinates of the slice; what its shape says, or an even share of what is "
+        "left, if absent",
+    )
+
+    @model_validator(mode="after")
+    def _one_of_them(self) -> "BlockSpec":
+        _given(self, ("prox", "learned"))
+        return self
+
+    @property
+    def own_size(self) -> int | None:
+        """The coordinates, where they are known without the problem."""
+        if self.size is not None:
+            return self.size
+        shape = getattr(self.prox, "shape", None)
+        return None if shape is None else math.prod(shape)
+
+
+class LocalStepSpec(TermSpec):
+    """The term r that all nodes share: minimise F(x) + r(x); or levels that x shall come to."""
+
+    model_config = _one_of("prox", "learned", "blocks", "quantise")
+
+    blocks: Annotated[tuple[BlockSpec, ...], Strict(False), Field(min_length=2)] | None = Field(
+        default=None,
+        description="r by terms of consecutive slices of x, the first of which may see all of x",
+    )
+    quantise: Annotated[Quantiser, ByKind(QUANTISERS)] | None = Field(
+        default=None, description="no r, but levels that every coordinate shall come to"
+    )
+
+    @property
+    def needs_torch(self) -> bool:
+        """Whether a part of it runs on torch."""
+        return any(
+            step.learned is not None and is_of_torch(step.learned.network)
+            for step in (self, *(self.blocks or ()))
+        )
+
     @model_validator(mode="after")
     def _one_of_them(self) -> "LocalStepSpec":
-        given = [name for name in type(self).model_fields if getattr(self, name) is not None]
-        if len(given) != 1:
-            found = f", got {' and '.join(given)}" if given else ""
-            raise misuse(f"must have exactly one of the keys prox, learned, quantise{found}")
+        _given(self, ("prox", "learned", "blocks", "quantise"))
         return self

@@ -108,6 +108,12 @@ class DataSource(StrictModel):
         """Numbers that drawing rows takes besides the rows."""
         return 0
 
+    def beside(self, rows: Any, nodes: int, rng: np.random.Generator) -> dict[str, Any]:
+        """What a sparse problem has to carry beside the ``rows``, as fields of it; ``rng`` as it
+        was before they were drawn.
+        """
+        return {}
+
     @property
     def undivided(self) -> str:
         """Why a partition makes no sense."""

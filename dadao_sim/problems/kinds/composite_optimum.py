@@ -22,6 +22,9 @@ ACCEPTED_INEXACT = 1e-5
 ITERATIONS = 200_000
 PATIENCE = 1000
 """Iterations without a halving after which it comes no further."""
+PLAIN, MEMORY, CUT = 20, 9, 1e-10
+"""Of Anderson's acceleration: plain steps first, answers that are kept, singular values of their
+changes that count, relative to the largest."""
 APART = 1e-5
 """Relative distance of two solutions from which x* is not known."""
 FLAT = 1e-12
@@ -47,14 +50,16 @@ def optimum(smooth: Any, term: LocalStep, step: float) -> np.ndarray:
     - r not convex: of the fixed points at a = ``step`` that the plain iteration reaches from 0,
       from a minimiser of F, and, where F is quadratic and r can be reweighted, from where annealed
       reweighting leads, the one with the lower F + r. There may be better ones.
-    - an operator that is not exact: the one that the plain iteration reaches from 0.
+    - an operator that is not exact: the one that the plain iteration reaches from 0, with
+      Anderson's acceleration after its first steps (Walker and Ni, "Anderson acceleration for
+      fixed-point iterations", SIAM Journal on Numerical Analysis 2011).
 
     Raises InputError where ||x - prox(x - a grad F(x))||/a does not fall to ``ACCEPTED``
     (``ACCEPTED_INEXACT``), and where the two searches do not find the same.
     """
     zero = np.zeros(smooth.dimension)
     if not term.exact:
-        return _plain(smooth, term, step, zero)
+        return _anderson(smooth, term, step, zero)
     if not term.convex:
         points = [_plain(smooth, term, step, start) for start in _starts(smooth, term, step, zero)]
         return min(points, key=lambda x: _value(smooth, term, x))
@@ -113,6 +118,32 @@ def _plain(smooth: Any, term: LocalStep, step: float, x: np.ndarray) -> np.ndarr
         after = term.prox(x - step * gradients.mean(axis=0), step)
         progress.note(x, after, gradients, step)
         x = after
+    return progress.result()
+
+
+def _anderson(smooth: Any, term: LocalStep, step: float, x: np.ndarray) -> np.ndarray:
+    """The plain iteration, which soon goes on from the combination of its last answers whose
+    changes cancel best; it forgets them where that makes the change twice as large.
+    """
+    progress = _Progress(smooth, term)
+    answers: list[np.ndarray] = []
+    changes: list[np.ndarray] = []
+    last = np.inf
+    while progress.goes_on:
+        gradients = _gradients(smooth, x)
+        after = term.prox(x - step * gradients.mean(axis=0), step)
+        progress.note(x, after, gradients, step)
+        change = after - x
+        size = float(np.linalg.norm(change))
+        if size > 2 * last:
+            answers, changes = [], []
+        last = size
+        answers, changes = [*answers, after][-MEMORY:], [*changes, change][-MEMORY:]
+        x = after
+        if len(changes) > 1 and progress.iterations > PLAIN and np.isfinite(size):
+            of_changes, of_answers = np.diff(changes, axis=0), np.diff(answers, axis=0)
+            weights = np.linalg.lstsq(of_changes.T, change, rcond=CUT)[0]
+            x = after - weights @ of_answers
     return progress.result()
 
 

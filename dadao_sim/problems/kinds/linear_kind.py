@@ -5,6 +5,8 @@ kind of problem below ``WithL2`` that names it, whose options have the constants
 """
 
 from collections.abc import Mapping, Sequence
+from copy import deepcopy
+from dataclasses import replace
 from typing import Annotated, Any, ClassVar
 
 import numpy as np
@@ -27,7 +29,7 @@ from dadao_sim.problems.data.source import DATA, DataSource, SampleSet, Wanted, 
 from dadao_sim.problems.kinds.kind import PROBLEMS, ProblemKind
 from dadao_sim.problems.kinds.linear_problem import linear_problem
 from dadao_sim.problems.kinds.problem import Problem
-from dadao_sim.problems.kinds.sparse_problem import sparse_problem
+from dadao_sim.problems.kinds.sparse_problem import SparseProblem, sparse_problem
 from dadao_sim.problems.kinds.square import Square
 from dadao_sim.strict import ByKind, Positive, misuse
 from dadao_sim.text.lines import written
@@ -88,13 +90,19 @@ class LinearKind(ProblemKind):
     def build(self, nodes: int, rng: np.random.Generator) -> Problem:
         """See :meth:`ProblemKind.build`."""
         data_rng, partition_rng = rng.spawn(2)
+        before = deepcopy(data_rng)
         with within("data"):
             if isinstance(self.data, SampleSet):
                 A, b = self._split(self.data, nodes, data_rng, partition_rng)
             else:
                 A, b = self.data.rows(self.wanted, nodes, data_rng)
         mu = self._l2_strength(A, b)
-        return problem_of(type(self), self.kind, A, b, self.constants, mu, weighting=self.weighting)
+        problem = problem_of(
+            type(self), self.kind, A, b, self.constants, mu, weighting=self.weighting
+        )
+        if isinstance(problem, SparseProblem):
+            return replace(problem, **self.data.beside(A, nodes, before))
+        return problem
 
     def _split(
         self,

@@ -20,6 +20,7 @@ from dadao_sim.problems.data.arrays import (
     scales,
     where_in,
 )
+from dadao_sim.problems.data.lamps import light_errors
 from dadao_sim.problems.kinds import sparse_model
 from dadao_sim.problems.kinds.losses import Loss
 from dadao_sim.problems.kinds.problem import TOLERANCE, Problem, SampleTerms
@@ -42,6 +43,23 @@ class SparseProblem(Problem):
 
     model: SparseLeastSquares
     columns: int
+    of_data: str = ""
+    light: FloatArray | None = None  # of pictures taken in low light its true logarithm
+
+    @property
+    def remark(self) -> str:
+        """What the data remark."""
+        return self.of_data
+
+    def light_errors(self, X: FloatArray) -> FloatArray:
+        """How far the log light of the nodes is from the true one (n,): root mean squares over the
+        pixels, without their means, for a gain is not to be known; X (n, d).
+
+        InputError where the data are no picture taken in low light.
+        """
+        if self.light is None:
+            raise InputError(f"kind {self.kind} has no light; data of task low_light have")
+        return light_errors(X[:, : self.light.size], self.light)
 
     @property
     def nodes(self) -> int:
