@@ -62,7 +62,8 @@ def references_of(value: Any) -> Iterator[str]:
     """
     match value:
         case BaseModel():
-            if isinstance(found := getattr(type(value), "reference", ""), str) and found:
+            said = "reference" not in type(value).model_fields
+            if said and isinstance(found := getattr(value, "reference", ""), str) and found:
                 yield found
             for _, part in value:
                 yield from references_of(part)

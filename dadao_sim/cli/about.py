@@ -136,7 +136,7 @@ def _local_steps() -> list[tuple[str, str]]:
     quantised = [
         (f"quantise.{name}", "") for name, _ in _names("local_steps.quantise", "QUANTISERS")
     ]
-    return [*_names("local_steps.terms", "TERMS"), ("learned", ""), *quantised]
+    return [*_names("local_steps.terms", "TERMS"), ("learned", ""), ("blocks", ""), *quantised]
 
 
 def _graphs() -> list[tuple[str, str]]:

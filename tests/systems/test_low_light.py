@@ -28,10 +28,15 @@ from dadao_sim.local_steps.learned.networks import load_network
 from dadao_sim.local_steps.learned.weight_file import SHIPPED
 from dadao_sim.local_steps.section import build_local_step
 from dadao_sim.local_steps.terms import make
+from dadao_sim.plotting.low_light import low_light_figure
 from dadao_sim.problems.build import build_problem, picture
 from dadao_sim.problems.data.image import ImageData, in_grey
 from dadao_sim.problems.data.lamps import FLOOR, light_errors, log_light, photographed, trust
 from dadao_sim.problems.kinds.least_squares import Ridge
+from dadao_sim.randomness import stream
+from dadao_sim.reports.low_light import WANTED
+from dadao_sim.reports.low_light import low_light as low_light_report
+from dadao_sim.reports.recovered import recovered
 from dadao_sim.scenario import shipped
 from dadao_sim.scenario.reading import load_scenario
 from dadao_sim.strict import checked
@@ -167,14 +172,19 @@ def low_light(**options):
 
 
 @cache
-def problem(nodes=4, seed=8):
-    return build_problem(low_light(), nodes, np.random.default_rng(seed))
+def problem():
+    """That of the shipped scenario."""
+    return build_problem(low_light(), 4, stream_of_data())
+
+
+def stream_of_data():
+    return np.random.default_rng(stream(98, 0, "data"))
 
 
 def test_the_problem_is_its_equations():
     """F and its gradient, against the sum over pixels; each pixel is at one node."""
     made = problem()
-    shown = picture(low_light(), 4, np.random.default_rng(8))
+    shown = picture(low_light(), 4, stream_of_data())
     y = shown.seen.ravel()
     w = np.clip((y / (10 * NOISE)) ** 2, 0.05, 1)
     assert_array_equal(trust(y, NOISE), w)
@@ -278,6 +288,22 @@ def test_the_iteration_comes_to_rest():
     assert centralised()[1] < 1e-6
 
 
+def test_together_the_nodes_know_more_of_the_light_than_alone():
+    """The lesson of the scenario, in one place: by .1 at least; without masks by .03 less."""
+    seen = picture(low_light(), 4, stream_of_data())
+    strips = np.kron(np.eye(4), np.ones((2, 1)))  # (windows down, node)
+    shown = [np.tile(strip[:, None], GRID) for strip in strips.T]
+    inferred = [light_of(network(), np.log(seen.seen), one) for one in shown]
+    alone = light_errors(np.array(inferred), seen.light)
+    masked, plain = (
+        light_errors(centralised(name)[0][None, :PIXELS], seen.light)[0]
+        for name in ("illumination", "illumination_unmasked")
+    )
+    assert masked < alone.mean() - 0.1
+    assert masked < plain - 0.03
+    assert problem().light_errors(np.tile(centralised()[0], (4, 1))) == pytest.approx(masked)
+
+
 def test_nodes_end_where_one_machine_does():
     """Prox-ED within 1 % of the iteration in one place, which takes four times its step."""
     made = problem().with_local_step(build_local_step(BLOCKS, 2 * PIXELS))
@@ -333,4 +359,33 @@ def test_the_scenario_asks_for_its_figure():
     assert [figure.kind for figure in scenario.figures] == ["low_light"]
     labels = [algorithm.label for algorithm in scenario.algorithms]
     assert labels == ["masked", "without masks"]
+    assert scenario.problem == low_light()
+    assert scenario.seed == 98
     assert not scenario.local_step.needs_torch
+
+
+def test_the_figure_shows_the_run():
+    """A short run: what the report holds, the pictures, and what other results are told."""
+    scenario = load_scenario(shipped.scenarios()["systems/low-light"]).to_mapping()
+    scenario["stop"], scenario["algorithms"] = {"time": 4}, scenario["algorithms"][:1]
+    scenario["figures"][0].update(colours={}, labels={})
+    result = simulate(scenario)
+    report = low_light_report(result)
+    relit = report.found["masked"]
+    assert relit.errors[:, -1] == pytest.approx(result.curves[list(WANTED)].to_numpy()[-1])
+    assert relit.alone.shape == report.held.shape == (4, SIZE, SIZE)
+    assert_array_equal(report.held.sum(axis=0), np.ones((SIZE, SIZE)))
+    figure = low_light_figure(report)
+    assert [axes.get_title() for axes in figure.axes[:2]] == ["Seen", "Light, node alone"]
+    with pytest.raises(InputError, match="light and reflectance are two pictures"):
+        recovered(result)
+
+    scenario["local_step"] = {"prox": {"kind": "squared_l2", "strength": 0.1}}
+    without = low_light_report(simulate({**scenario, "algorithms": ["prox_ed"]}))
+    assert without.found["prox_ed"].alone is None
+    with pytest.raises(InputError, match="prox_ed has no prior of light"):
+        low_light_figure(without)
+    for wanted in WANTED:
+        fewer = [name for name in WANTED if name != wanted]
+        with pytest.raises(InputError, match=rf"figures\.0\.kind: low_light draws {wanted}"):
+            simulate({**scenario, "record": {"metrics": fewer}})

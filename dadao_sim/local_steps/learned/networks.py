@@ -25,6 +25,15 @@ def load_network(network: str | Path) -> Weights | Illumination:
     return illumination_in(path, stored) if found == FORMAT else load_weights(path)[0]
 
 
+def reference_of(network: str | Path) -> str:
+    """A key of references.bib; empty for a file that cannot be read."""
+    try:
+        found = load_network(network)
+    except InputError:
+        return ""
+    return "zheng2023empowering" if isinstance(found, Illumination) else "fang2024whats"
+
+
 def is_of_torch(network: str | Path) -> bool:
     """Whether it runs on torch; so are those of files that cannot be read, which are refused."""
     try:

@@ -18,7 +18,7 @@ from pydantic import (
     model_validator,
 )
 
-from dadao_sim.local_steps.learned.networks import is_of_torch
+from dadao_sim.local_steps.learned.networks import is_of_torch, reference_of
 from dadao_sim.local_steps.quantise import QUANTISERS, Quantiser
 from dadao_sim.local_steps.terms import TERMS, Term
 from dadao_sim.strict import ByKind, Count, FileOrShipped, Positive, StrictModel, Text, misuse
@@ -32,6 +32,11 @@ class LearnedSpec(StrictModel):
         description="name of a shipped network, or an .npz file, relative to the scenario file"
     )
     strength: Positive = Field(default=1.0, description="factor of the term that it was trained as")
+
+    @property
+    def reference(self) -> str:
+        """What is cited for it."""
+        return reference_of(self.network)
 
 
 def _network_alone(learned: Any) -> Any:
