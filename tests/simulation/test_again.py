@@ -96,7 +96,7 @@ REFUSED = {
     "no end": ((PROBLEM, RING, "dgd"), {}, "stop: is missing"),
     "misspelt": ((PROBLEM, RING, "dgd"), {"tiem": 3}, "did you mean 'time'"),
     "two ends": ((PROBLEM, RING, "dgd"), {"time": 3, "stop": {"time": 3}}, "stop: time is given"),
-    "a method": ((PROBLEM, RING, "dga"), {"time": 3}, "did you mean 'dgd'"),
+    "a method": ((PROBLEM, RING, "dgdd"), {"time": 3}, "did you mean 'dgd'"),
     "sizes": ((PROBLEM, nx.path_graph(5), "dgd"), {"time": 3}, "has 5 nodes, but the problem has"),
     "twice": ((PROBLEM, RING, "dgd"), {"time": 3, "problem": PROBLEM}, "problem: is given twice"),
     "both": ((SCENARIO,), {"time": 3}, "time: is given beside a scenario"),
