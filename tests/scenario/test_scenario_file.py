@@ -96,7 +96,8 @@ def test_loads(folder: Path):
             "dim: 10",
             "dimm: 10",
             "star.yaml:9: problem.data.dimm: unknown key; did you mean 'dim'? (known: kind, dim, "
-            "samples_per_node, condition_number, covariance_condition, heterogeneity, hessians, noise)",
+            "samples_per_node, condition_number, covariance_condition, heterogeneity, hessians, "
+            "noise)",
         ),
         ("dim: 10", "kind: digits", "star.yaml:9: problem.data.kind: given before, on line 8"),
         ("    dim: 10\n", "", "star.yaml:7: problem.data.dim: is missing"),
