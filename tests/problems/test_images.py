@@ -86,7 +86,7 @@ def test_blur_by_its_definition():
 def test_deblurring_is_its_definition(weighting):
     options = spec("deblurring", 0.1, weighting)
     problem = build_problem(options, 5, rng(1))
-    _, seen = picture(options, 5, rng(1))
+    _, seen, _ = picture(options, 5, rng(1))
     x = rng(2).standard_normal(144)
     blurred = gaussian_filter(x.reshape(12, 12), 1.0, mode="reflect", truncate=3.0)
     squares = np.array_split(((blurred - seen) ** 2).ravel(), 5)
@@ -104,7 +104,7 @@ def test_deblurring_is_its_definition(weighting):
 def test_the_true_image_explains_what_is_seen_without_noise(task):
     options = spec(task, noise=0.0)
     problem = build_problem(options, 4, rng())
-    truth, _ = picture(options, 4, rng())
+    truth, *_ = picture(options, 4, rng())
     assert max(problem.value(i, truth.ravel()) for i in range(4)) < 1e-28
     with pytest.raises(InputError, match="mu = 0"):
         _ = problem.mu
@@ -114,7 +114,7 @@ def test_the_true_image_explains_what_is_seen_without_noise(task):
 def test_the_picture_is_that_of_the_problem(task):
     options = spec(task, image="flower")
     problem = build_problem(options, 4, rng(7))
-    truth, seen = picture(options, 4, rng(7))
+    truth, seen, _ = picture(options, 4, rng(7))
     np.testing.assert_array_equal(truth, images.load("flower", 12))
     np.testing.assert_array_equal(problem.model.targets, seen.ravel()[~np.isnan(seen.ravel())])
     again = picture(options, 4, rng(7))[1]
@@ -123,7 +123,7 @@ def test_the_picture_is_that_of_the_problem(task):
 
 def test_noise_has_its_size_and_is_the_same_for_every_number_of_nodes():
     options = spec("deblurring", size=64, noise=0.05)
-    truth, seen = picture(options, 16, rng(3))
+    truth, seen, _ = picture(options, 16, rng(3))
     blurred = gaussian_filter(truth, 1.0, mode="reflect", truncate=3.0)
     assert (seen - blurred).std() == pytest.approx(0.05, rel=0.03)
     np.testing.assert_array_equal(picture(options, 3, rng(3))[1], seen)
@@ -147,7 +147,7 @@ def test_inpainting_sees_a_share_of_every_strip(size, nodes, observed, seed):
         return
     problem = build_problem(options, nodes, rng(seed))
     assert problem.samples.tolist() == counts
-    truth, seen = picture(options, nodes, rng(seed))
+    truth, seen, _ = picture(options, nodes, rng(seed))
     np.testing.assert_array_equal(np.where(np.isnan(seen), truth, seen), truth)
     for i, strip in enumerate(strips):
         columns = problem.rows(i, i + 1).indices
@@ -167,7 +167,7 @@ def test_more_pixels_are_seen_beside_those_seen_before():
 
 def test_ridge_sharpens():
     options = spec("deblurring", 2 / 32**2 / 300, size=32, blur=1.5, noise=0.005)
-    truth, seen = picture(options, 8, rng())
+    truth, seen, _ = picture(options, 8, rng())
     restored = build_problem(options, 8, rng()).x_star.reshape(32, 32)
     assert np.linalg.norm(restored - truth) < 0.8 * np.linalg.norm(seen - truth)
 
