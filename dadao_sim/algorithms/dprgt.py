@@ -23,9 +23,11 @@ and charged, before the first round.
 """
 
 import math
+from dataclasses import replace
 
 from dadao_sim.algorithms.contract.rounds import RoundMethod
-from dadao_sim.algorithms.drgta import constants, fixed_point, prepare, projected, retracted
+from dadao_sim.algorithms.drgta import METHOD as DRGTA
+from dadao_sim.algorithms.drgta import prepare, projected, retracted
 from dadao_sim.algorithms.landing import matrices
 
 
@@ -63,20 +65,11 @@ DPRGD = RoundMethod(
     step=step_of_descent,
 )
 
-DPRGT = RoundMethod(
+DPRGT = replace(
+    DRGTA,
     name="dprgt",
     title="DPRGT",
-    family="tracking",
     look="black solid s",
-    solves={"orthogonal": "experimental"},
     reference="deng2023decentralized",
-    blocks=("x", "h", "r"),
-    invariant=("h",),
-    least_eigenvalue=0.0,
-    steps=("step",),
-    constants=constants,
-    prepare=prepare,
-    renew=prepare,
     step=step,
-    fixed_point=fixed_point,
 )

@@ -79,7 +79,8 @@ def step(s, c, nodes, W):
     at_zero = nodes.gradients(np.zeros_like(s.x))
     r = annealed(c, nodes)
     S = None if r is None else r.majoriser(s.x)
-    before = value(s, nodes, r, at_zero)
+    watched = nodes.round >= c.stages * c.each  # while epsilon is annealed the nodes still meet
+    before = value(s, nodes, r, at_zero) if watched else 0.0
 
     def apply(V):
         image = nodes.gradients(V) - at_zero + c.curvature * V
@@ -90,8 +91,8 @@ def step(s, c, nodes, W):
         s.d += difference
         v = c.curvature * s.x - difference - s.d
         s.x = conjugate_gradients(apply, v - at_zero, s.x, c.cg_steps)
-    rise = value(s, nodes, r, at_zero) - before
-    if nodes.round >= c.stages * c.each:  # while epsilon is annealed the nodes still meet
+    if watched:
+        rise = value(s, nodes, r, at_zero) - before
         nodes.notes["steps"] = nodes.notes.get("steps", 0) + 1
         nodes.notes["rises"] = nodes.notes.get("rises", 0) + bool(rise > RISE * abs(before))
 
