@@ -1,10 +1,15 @@
-"""The state of one run as a NumPy archive: the same bytes for the same arrays, read when asked."""
+"""NumPy archives: the state of a run, and trained numbers; the same bytes for the same arrays, read
+when asked.
+"""
 
+import json
 import math
+import re
 import warnings
 import zipfile
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -12,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dadao_sim.errors import InputError
-from dadao_sim.files import atomic_write, check_digest, unreadable
+from dadao_sim.files import as_path, atomic_write, check_digest, unreadable
 
 
 def write_state(path: Path, blocks: Mapping[str, NDArray[np.float64]]) -> None:
@@ -131,3 +136,71 @@ class StoredState(Stored):
         check_digest(self.path, self._digest)
         self._digest = None
         return super().__getitem__(name)
+
+
+METADATA = "metadata"
+"""The name of the array, a text, that says how trained numbers came about."""
+
+
+@dataclass(frozen=True)
+class TrainedFiles:
+    """Files of trained numbers of one sort, some of which come with the package.
+
+    ``key`` is what their argument is called, ``what`` they are, ``folder`` holds those that are
+    shipped, and ``command`` makes others.
+    """
+
+    key: str
+    what: str
+    folder: Path
+    command: str
+
+    def names(self) -> list[str]:
+        """Of those that come with the package."""
+        return sorted(path.stem for path in self.folder.glob("*.npz"))
+
+    def path_of(self, name: str | Path) -> Path:
+        """Where a shipped file is, by its name; else the path. InputError for unknown names."""
+        path = as_path(self.key, name)
+        if not is_bare(str(name)):  # asked of the text: a path has lost the slash at its end
+            return path
+        if str(name) not in (names := self.names()):
+            raise InputError(
+                self.key,
+                f"unknown {self.key} {str(name)!r} (shipped: {', '.join(names)})",
+                "for your own give the path of the .npz file",
+            )
+        return self.folder / f"{name}.npz"
+
+    def opened(self, name: str | Path) -> tuple[Path, Stored, dict[str, Any]]:
+        """Its path, its arrays and its metadata, whose ``format`` is there or None.
+
+        InputError for an unknown name, and for what is no such file.
+        """
+        path = self.path_of(name)
+        if not path.exists():
+            raise self.refused(path, "there is no such file")
+        try:
+            stored = Stored(path)
+            metadata = {"format": None, **json.loads(str(stored[METADATA]))}
+        except Exception as error:  # the archive, its text, and what the text says
+            raise self.damaged(path) from error
+        return path, stored, metadata
+
+    def refused(self, path: Path, reason: str) -> InputError:
+        """What is wrong with a file."""
+        return InputError(self.key, f"{path}: {reason}", f"make one with `{self.command}`")
+
+    def damaged(self, path: Path) -> InputError:
+        """Of one that cannot be read."""
+        return self.refused(path, f"not {self.what}, or damaged")
+
+    def check_format(self, path: Path, metadata: Mapping[str, Any], wanted: str) -> None:
+        """InputError for a file of another sort."""
+        if metadata["format"] != wanted:
+            raise self.refused(path, f"format {metadata['format']!r} is not {wanted!r}")
+
+
+def is_bare(name: str) -> bool:
+    """Whether it is the name of what is shipped, a word with hyphens; else it is a path."""
+    return re.fullmatch(r"[\w-]+", name) is not None

@@ -34,7 +34,7 @@ from dadao_sim import plugins
 from dadao_sim.cli import main
 from dadao_sim.errors import InputError
 from dadao_sim.events.files import load_events, save_events
-from dadao_sim.local_steps.learned.weight_file import SHIPPED, load_weights
+from dadao_sim.local_steps.learned.weight_file import FILES, load_weights
 from dadao_sim.networks.rates import cache
 from dadao_sim.registration import contents, put_back
 from dadao_sim.reports.world import world_report
@@ -327,7 +327,7 @@ class Files:
             }
         )
         save_events("log.npz", world_report(study, "dadao", end=4.0).events)
-        shutil.copy(next(iter(SHIPPED.glob("*.npz"))), "w.npz")
+        shutil.copy(next(iter(FILES.folder.glob("*.npz"))), "w.npz")
         with mock.patch.dict(os.environ, {cache.VARIABLE: "kept"}):
             cache.store("key", rates=np.arange(1.0, 5.0))
         (kept,) = Path("kept").iterdir()

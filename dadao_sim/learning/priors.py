@@ -27,8 +27,7 @@ def training_of(prior: str) -> Training:
         "illumination_unmasked": partial(_illumination, {"hidden": 0.0}),
     }
     if prior not in known:
-        near = suggestion(prior, known)
-        raise InputError("prior", f"unknown prior {prior!r}{near}", f"known: {', '.join(known)}")
+        raise InputError("prior", f"unknown prior {prior!r}{suggestion(prior, known)}")
     return known[prior]()
 
 

@@ -31,7 +31,8 @@ def is_low_light(spec: Any) -> bool:
 
 
 def picture(spec: Any, nodes: int, rng: np.random.Generator) -> Picture:
-    """The true image and what the nodes saw of it, (size, size) each, nan where none did.
+    """The true image, what the nodes saw of it, nan where none did, and in low light the light;
+    (size, size) each.
 
     Of the problem that :func:`build_problem` makes of ``spec``, whose data are of kind ``image``,
     with a generator in the same state.

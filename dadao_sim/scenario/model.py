@@ -25,7 +25,7 @@ from dadao_sim.algorithms.contract.options import PAPER
 from dadao_sim.algorithms.contract.registry import METHODS
 from dadao_sim.algorithms.contract.rounds import RoundMethod
 from dadao_sim.algorithms.contract.schedules import StepSchedule
-from dadao_sim.algorithms.contract.trained import is_shipped
+from dadao_sim.archives import is_bare
 from dadao_sim.compression import Compression
 from dadao_sim.errors import InputError
 from dadao_sim.events.world.node_ids import NumbersOfNodes
@@ -123,7 +123,7 @@ Label = Annotated[
 
 
 def _file_or_shipped(weights: str, info: ValidationInfo) -> str:
-    return weights if is_shipped(weights) else from_the_scenario_folder(weights, info)
+    return weights if is_bare(weights) else from_the_scenario_folder(weights, info)
 
 
 AlgorithmName = Annotated[Text, NameIn(METHODS), Field(description="registered name")]

@@ -19,7 +19,7 @@ from dadao_sim.local_steps.learned import (
     load_weights,
     save_weights,
 )
-from dadao_sim.local_steps.learned.weight_file import SHIPPED
+from dadao_sim.local_steps.learned.weight_file import FILES
 from dadao_sim.local_steps.section import build_local_step
 
 NEEDED = 'needs torch; install it with: pip install "dadao-sim[learned]"'
@@ -62,7 +62,7 @@ def test_the_shipped_weights_say_how_they_were_made():
     assert metadata["command"] == "dadao-sim learn-prior laplacian --out laplacian.npz --seed 0"
     assert weights.symmetric is True
     assert (weights.radius, weights.output.shape, weights.hidden.shape) == (3.5, (16,), (1, 16, 16))
-    assert (SHIPPED / "laplacian.npz").stat().st_size < 8000
+    assert (FILES.folder / "laplacian.npz").stat().st_size < 8000
 
 
 def test_weights_survive_the_file(tmp_path):
@@ -82,7 +82,7 @@ def test_a_network_that_is_not_there():
 
 
 def test_damaged_and_foreign_files_are_refused_in_one_line(tmp_path):
-    whole = (SHIPPED / "laplacian.npz").read_bytes()
+    whole = (FILES.folder / "laplacian.npz").read_bytes()
     foreign, single = io.BytesIO(), io.BytesIO()
     np.savez(foreign, a=np.ones(3))
     np.save(single, np.ones(3))
@@ -122,7 +122,7 @@ def test_weights_that_are_no_network_are_refused(tmp_path, change, reason):
 
 def test_no_damage_to_a_file_leaks_an_exception(tmp_path):
     """Bytes changed at random, mostly where the zip file describes itself; a fixed seed."""
-    whole = (SHIPPED / "laplacian.npz").read_bytes()
+    whole = (FILES.folder / "laplacian.npz").read_bytes()
     rng, path, refusals = np.random.default_rng(0), tmp_path / "damaged.npz", []
     headers = np.intersect1d(described(whole), range(len(whole)))
     with warnings.catch_warnings():
@@ -152,7 +152,7 @@ def described(content):
 )
 def test_zip_files_that_python_cannot_read(tmp_path, at, value):
     """Every local and central header of the file asks for what zipfile does not have."""
-    content = bytearray((SHIPPED / "laplacian.npz").read_bytes())
+    content = bytearray((FILES.folder / "laplacian.npz").read_bytes())
     for signature, shift in ((b"PK\x03\x04", 0), (b"PK\x01\x02", 2)):
         start = content.find(signature)
         while start >= 0:

@@ -25,7 +25,7 @@ from dadao_sim.local_steps.learned.illumination import (
     save_illumination,
 )
 from dadao_sim.local_steps.learned.networks import load_network
-from dadao_sim.local_steps.learned.weight_file import SHIPPED
+from dadao_sim.local_steps.learned.weight_file import FILES
 from dadao_sim.local_steps.section import build_local_step
 from dadao_sim.local_steps.terms import make
 from dadao_sim.plotting.low_light import low_light_figure
@@ -320,7 +320,7 @@ def test_nodes_end_where_one_machine_does():
 
 def test_the_shipped_weights_say_how_they_were_made():
     for name in ("illumination", "illumination_unmasked"):
-        path = SHIPPED / f"{name}.npz"
+        path = FILES.folder / f"{name}.npz"
         assert path.stat().st_size < 56_000
         with np.load(path, allow_pickle=False) as stored:
             text = str(stored["metadata"])
@@ -340,7 +340,7 @@ def test_damaged_weights_are_refused(tmp_path):
         save_illumination(path, network()._replace(**change), {}, overwrite=True)
         with pytest.raises(InputError, match=r"odd\.npz: . is no finite numbers of the shape"):
             load_network(path)
-    content = (SHIPPED / "illumination.npz").read_bytes()
+    content = (FILES.folder / "illumination.npz").read_bytes()
     for broken in (content[:1000], b"", content[:-30]):
         path.write_bytes(broken)
         with pytest.raises(InputError, match="not the weights of a learned network, or damaged"):

@@ -19,11 +19,10 @@ from dadao_sim.plotting.curves import draw
 from dadao_sim.plotting.meeting import meeting_figure
 from dadao_sim.problems.build import build_problem
 from dadao_sim.problems.kinds.convex_surrogate import (
-    SHIPPED,
+    FILES,
     ConvexSurrogate,
     load_surrogate,
     save_surrogate,
-    shipped_surrogates,
 )
 from dadao_sim.problems.kinds.meeting import (
     PLANE,
@@ -318,9 +317,9 @@ def test_relabelled_agents_meet_at_the_same_point():
 
 
 def test_what_is_shipped_is_small_and_says_its_command():
-    assert shipped_surrogates() == sorted(NAMES)
+    assert FILES.names() == sorted(NAMES)
     for name in NAMES:
-        path = SHIPPED / f"{name}.npz"
+        path = FILES.folder / f"{name}.npz"
         assert path.stat().st_size < 20_000
         with np.load(path, allow_pickle=False) as archive:
             metadata = json.loads(str(archive["metadata"]))
@@ -496,7 +495,10 @@ SURROGATE = {"surrogate": "meeting"}
             "inputs",
         ),
         ({"positions": AT[:3]}, "positions: 3 given; one of each of 4 agents"),
-        ({"oracle": {"surrogate": "nowhere"}}, "unknown surrogate 'nowhere'"),
+        (
+            {"oracle": {"surrogate": "nowhere"}},
+            r"problem\.oracle\.surrogate: unknown surrogate 'no",
+        ),
         ({"oracle": {"surrogate": "none.npz"}}, r"none\.npz: there is no such file"),
         ({"oracle": {"kind": "backprop"}}, "backprop is none of problem meeting"),
         ({"oracle": "exakt"}, "did you mean 'exact'"),

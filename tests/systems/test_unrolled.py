@@ -11,11 +11,10 @@ from dadao_sim import load_scenario, replay, simulate
 from dadao_sim.algorithms.contract.gossip import normalised
 from dadao_sim.algorithms.contract.registry import get_method
 from dadao_sim.algorithms.contract.trained import (
-    SHIPPED,
+    FILES,
     Trained,
     load_trained,
     save_trained,
-    shipped_names,
 )
 from dadao_sim.algorithms.surf import METHOD, shapes, untrained
 from dadao_sim.compiled.splitmix import NODE_STRIDE, drawn
@@ -200,7 +199,7 @@ def test_what_is_written_is_read_again_and_the_same_bytes(weights, tmp_path):
     ("change", "message"),
     [
         ({"surf": {"weights": "nothing"}}, "algorithms.surf.weights: unknown weights 'nothing'"),
-        ({"surf": {"weights": "./no.npz"}}, "no.npz: there is no such file; train with"),
+        ({"surf": {"weights": "./no.npz"}}, "no.npz: there is no such file; make one with"),
         (
             {"problem": {"dim": 5}},
             "algorithms: surf.weights: trained for dimension 3; the problem has 5",
@@ -276,10 +275,10 @@ def test_it_does_not_know_a_graph_that_changes():
 
 
 def test_what_is_shipped_is_small_and_says_how_to_make_it():
-    assert shipped_names() == ["unrolled-digits", "unrolled-regression"]
-    for name in shipped_names():
+    assert FILES.names() == ["unrolled-digits", "unrolled-regression"]
+    for name in FILES.names():
         trained = load_trained(name)
-        assert (SHIPPED / f"{name}.npz").stat().st_size < 40_000
+        assert (FILES.folder / f"{name}.npz").stat().st_size < 40_000
         assert trained.made["command"].startswith("dadao-sim learn-unrolled systems/unrolled")
         assert trained.made["command"].endswith(f"--out {name}.npz")
         METHOD.with_weights(trained)

@@ -34,7 +34,7 @@ from dadao_sim.compiled.kernel import kernel
 from dadao_sim.engine import operators
 from dadao_sim.errors import InputError
 from dadao_sim.files import atomic_write, check_output
-from dadao_sim.local_steps.learned.weight_file import WEIGHTS, refused
+from dadao_sim.local_steps.learned.weight_file import FILES, WEIGHTS
 from dadao_sim.local_steps.local_step import LocalStep
 
 FloatArray = NDArray[np.float64]
@@ -205,8 +205,8 @@ def illumination_in(path: Path, stored: Stored) -> Illumination:
         shapes = {"A": (neurons, 2 * GRID**2), "a": (neurons,), "B": (neurons, neurons)}
         shapes |= {"b": (neurons,), "C": (WAVES**2, neurons), "c": (WAVES**2,)}
     except Exception as error:
-        raise refused(path, "not the weights of a learned network, or damaged") from error
+        raise FILES.damaged(path) from error
     for name, array in arrays.items():
         if array.shape != shapes[name] or array.dtype.kind != "f" or not np.isfinite(array).all():
-            raise refused(path, f"{name} is no finite numbers of the shape {shapes[name]}")
+            raise FILES.refused(path, f"{name} is no finite numbers of the shape {shapes[name]}")
     return Illumination(*(np.ascontiguousarray(a, dtype=np.float64) for a in arrays.values()))

@@ -1,12 +1,10 @@
 """Learned networks by name, of whatever kind they are."""
 
-import json
 from pathlib import Path
 
-from dadao_sim.archives import Stored
 from dadao_sim.errors import InputError
 from dadao_sim.local_steps.learned.illumination import FORMAT, Illumination, illumination_in
-from dadao_sim.local_steps.learned.weight_file import Weights, load_weights, path_of, refused
+from dadao_sim.local_steps.learned.weight_file import FILES, Weights, load_weights
 
 
 def load_network(network: str | Path) -> Weights | Illumination:
@@ -14,15 +12,10 @@ def load_network(network: str | Path) -> Weights | Illumination:
 
     InputError for an unknown name, and for a file that is none.
     """
-    path = path_of(network)
-    if not path.exists():
-        raise refused(path, "there is no such file")
-    try:
-        stored = Stored(path)
-        found = dict(json.loads(str(stored["metadata"]))).get("format")
-    except Exception as error:  # the archive, its text, and what the text says
-        raise refused(path, "not the weights of a learned network, or damaged") from error
-    return illumination_in(path, stored) if found == FORMAT else load_weights(path)[0]
+    path, stored, metadata = FILES.opened(network)
+    if metadata["format"] == FORMAT:
+        return illumination_in(path, stored)
+    return load_weights(path)[0]
 
 
 def reference_of(network: str | Path) -> str:

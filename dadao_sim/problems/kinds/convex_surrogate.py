@@ -7,7 +7,6 @@ H <= V'' <= H + sum_j w_j a_j a_j^T everywhere.
 """
 
 import json
-import re
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -16,19 +15,24 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from dadao_sim.archives import Stored, holds, write_state
+from dadao_sim.archives import TrainedFiles, holds, write_state
 from dadao_sim.compiled.kernel import kernel
 from dadao_sim.compiled.threads import one_blas_thread
 from dadao_sim.engine import oracles
 from dadao_sim.errors import InputError
-from dadao_sim.files import FileKind, as_path, check_output
+from dadao_sim.files import FileKind, check_output
 from dadao_sim.given import reals
 from dadao_sim.problems.data.arrays import FloatArray, IntArray
 from dadao_sim.problems.kinds.nesterov import minimiser
 from dadao_sim.problems.kinds.problem import Problem
 
 FORMAT = "dadao_sim convex surrogate 1"
-SHIPPED = Path(__file__).resolve().parent / "weights"
+FILES = TrainedFiles(
+    key="surrogate",
+    what="a convex surrogate",
+    folder=Path(__file__).resolve().parent / "weights",
+    command="learn-surrogate",
+)
 ROUNDING = 1e-12
 """Relative, of a smallest eigenvalue that is 0."""
 LEAST = 1e-6
@@ -223,38 +227,13 @@ def load_surrogate(surrogate: str | Path) -> tuple[ConvexSurrogate, dict[str, An
 
     InputError for an unknown name, and for a file that is not one of :func:`save_surrogate`.
     """
-    path = _path(surrogate)
-    if not path.exists():
-        raise _refused(path, "there is no such file")
+    path, stored, metadata = FILES.opened(surrogate)
+    FILES.check_format(path, metadata, FORMAT)
     try:
-        stored = Stored(path)
-        metadata = {"format": None, **json.loads(str(stored["metadata"]))}
         arrays = {name: stored[name] for name in ConvexSurrogate._fields}
-    except Exception as error:  # the archive, its text, and what the text says
-        raise _refused(path, "not a convex surrogate, or damaged") from error
-    if metadata["format"] != FORMAT:
-        raise _refused(path, f"format {metadata['format']!r} is not {FORMAT!r}")
+    except (KeyError, InputError) as error:
+        raise FILES.damaged(path) from error
     return _checked(path, arrays), metadata
-
-
-def shipped_surrogates() -> list[str]:
-    """Those that come with the package."""
-    return sorted(path.stem for path in SHIPPED.glob("*.npz"))
-
-
-def _path(surrogate: str | Path) -> Path:
-    """A bare word is a shipped surrogate, anything else a file."""
-    path = as_path("surrogate", surrogate)
-    if not re.fullmatch(r"\w+", str(surrogate)):
-        return path
-    names = shipped_surrogates()
-    if str(surrogate) not in names:
-        raise InputError(
-            "surrogate",
-            f"unknown surrogate {str(surrogate)!r} (shipped: {', '.join(names)})",
-            "for one of your own give the path of its .npz file",
-        )
-    return SHIPPED / f"{surrogate}.npz"
 
 
 def _checked(path: Path, arrays: dict[str, Any]) -> ConvexSurrogate:
@@ -263,16 +242,16 @@ def _checked(path: Path, arrays: dict[str, Any]) -> ConvexSurrogate:
     shapes = {"a": (m, p), "b": (m,), "w": (m,), "H": (p, p), "q": (p,), "box": (p, 2)}
     for name, array in arrays.items():
         if array.shape != shapes.get(name, ()) or not array.size:
-            raise _refused(path, f"{name} has the shape {array.shape}")
+            raise FILES.refused(path, f"{name} has the shape {array.shape}")
         if array.dtype.kind not in ("iu" if name == "dimension" else "fiu"):
-            raise _refused(path, f"{name} has the type {array.dtype}")
+            raise FILES.refused(path, f"{name} has the type {array.dtype}")
         if not np.isfinite(array).all():
-            raise _refused(path, f"{name} is not finite")
+            raise FILES.refused(path, f"{name} is not finite")
     if not 1 <= arrays["dimension"] <= p or (arrays["box"][:, 0] >= arrays["box"][:, 1]).any():
-        raise _refused(path, "dimension or box cannot be")
+        raise FILES.refused(path, "dimension or box cannot be")
     H = arrays["H"]
     if arrays["w"].min() < 0 or not np.array_equal(H, H.T) or not _is_psd(H):
-        raise _refused(path, "w or H is negative: V is not convex")
+        raise FILES.refused(path, "w or H is negative: V is not convex")
     return ConvexSurrogate._make(
         array.astype(float) if array.ndim else array.item() for array in arrays.values()
     )
@@ -282,7 +261,3 @@ def _is_psd(H: FloatArray) -> bool:
     with one_blas_thread():
         eigenvalues = np.linalg.eigvalsh(H)
     return bool(eigenvalues[0] >= -ROUNDING * max(eigenvalues[-1], 1.0))
-
-
-def _refused(path: Path, reason: str) -> InputError:
-    return InputError("surrogate", f"{path}: {reason}", "learn one with `learn-surrogate`")

@@ -22,7 +22,7 @@ from pydantic import Field, Strict, model_validator
 
 from dadao_sim.compiled.threads import one_blas_thread
 from dadao_sim.engine import oracles
-from dadao_sim.errors import InputError
+from dadao_sim.errors import InputError, within
 from dadao_sim.memory import Need
 from dadao_sim.problems.data.arrays import FloatArray, IntArray
 from dadao_sim.problems.kinds.convex_surrogate import SurrogateProblem, load_surrogate
@@ -187,7 +187,8 @@ class MeetingProblem(Problem):
             return replace(self, surrogate=None)
         if not isinstance(oracle, SurrogateValue):
             raise InputError("oracle", f"{oracle.kind} is none of problem meeting", "use exact")
-        surrogate, metadata = load_surrogate(oracle.surrogate)
+        with within("oracle"):
+            surrogate, metadata = load_surrogate(oracle.surrogate)
         agents = self.exact.agents
         _require_trained_for(self.form, metadata)
         _require_inside(agents, surrogate.box)
