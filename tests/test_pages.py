@@ -235,6 +235,35 @@ def test_figures_change_no_run():
     assert "figures" in json.dumps(drawn.scenario.to_mapping())
 
 
+# ---- docs/systems.md
+# ------------------------------------------------------------------------------------
+
+SYSTEMS = "docs/systems.md"
+
+
+def test_the_table_of_systems_has_every_page_every_scenario_and_figures_that_are_there():
+    rows = [
+        [cell.strip() for cell in line.strip("|").split(" | ")]
+        for line in TEXTS[SYSTEMS].splitlines()
+        if line.startswith("| [")
+    ]
+    assert all(len(row) == 7 and all(row) for row in rows)
+    linked = {re.search(r"\((.+?)\)", row[0])[1] for row in rows}
+    there = {page.removeprefix("docs/") for page in pages.PAGES if "docs/systems/" in page}
+    assert linked == there | {"methods.md"}
+    commands = " ".join(row[3] for row in rows)
+    scenarios = {f"systems/{path.stem}" for path in (pages.ROOT / "scenarios/systems").iterdir()}
+    assert set(re.findall(r"systems/[\w-]+", commands)) == scenarios
+    for row in rows:
+        drawn = re.findall(r"\((\.\./plots/[\w-]+\.png)\)", row[4])
+        assert drawn, row[0]
+        for figure in drawn:
+            assert (pages.ROOT / "docs" / figure).is_file(), figure
+    named = {name for row in rows for name in re.findall(r"methods? ((?:`\w+`(?:, )?)+)", row[2])}
+    for name in re.findall(r"\w+", " ".join(named)):
+        assert name in METHODS, name
+
+
 # ---- docs/sweeps.md
 # ------------------------------------------------------------------------------------
 
