@@ -28,12 +28,14 @@ from dadao_sim.theory.quadratics import Quadratics
 from dadao_sim.theory.rounds import DIGITS, MOST_STATES, period_of, round_rate
 
 if TYPE_CHECKING:
+    from dadao_sim.problems import Problem
     from dadao_sim.results.result import Result
     from dadao_sim.simulation.study import Study
 
 TINY = np.finfo(float).tiny
 NEVER, AT_ONCE = "never", "at once"  # counts, and decays, that are infinite
 COUNTS = ("communications", "gradients", "time")
+NEEDS_X_STAR = "theory is of ways to one x* that is known; run the scenario, which measures"
 POINTS = 60  # of an expected curve
 STRETCHED = (1, 2, 4)  # times as long a curve where it has not come down yet
 LATE = 0.65  # of that time, when the part of a long curve begins that is worked out
@@ -345,7 +347,7 @@ def predict(
     overrides, options = overrides_of(plan.spec), options_of(plan.spec)
     args = (method, problem, plan.network)
     share, start = shares(method, problem, options.batch_size), plan.tuning.asked.start
-    distance = float(((plan.x0 - problem.x_star) ** 2).sum())
+    distance = float(((plan.x0 - _x_star(problem)) ** 2).sum())
     guarantee, decay, curve, linearised, why = None, None, None, False, ""
     try:
         guarantee = promised(*args, plan.x0, overrides, options)
@@ -376,6 +378,16 @@ def predict(
         start={"communications": start.communications, "gradients": start.gradients},
         rounds=isinstance(method, RoundMethod),
     )
+
+
+def _x_star(problem: Problem) -> np.ndarray:
+    """That of ``problem`` (d,); InputError where there is not one that is known."""
+    try:
+        return problem.x_star
+    except InputError as error:
+        where, wrong, right = error.args
+        error.args = (where, wrong, right or NEEDS_X_STAR) if wrong else error.args
+        raise
 
 
 def _exact(plan: Plan, patient: bool, quick: int) -> tuple[float, bool]:

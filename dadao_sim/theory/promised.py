@@ -18,7 +18,7 @@ from dadao_sim.algorithms.contract.tally import Tally
 from dadao_sim.compiled.threads import one_blas_thread
 from dadao_sim.errors import InputError, within
 from dadao_sim.networks.convert import as_network
-from dadao_sim.theory.setting import check_nodes
+from dadao_sim.theory.setting import check_answerable
 
 if TYPE_CHECKING:
     from dadao_sim.problems import Problem
@@ -45,7 +45,7 @@ def promised(
     """
     method = method if isinstance(method, Method) else get_method(method)
     network = as_network(network)
-    check_nodes(problem, network)
+    check_answerable(problem, network)
     method.check_supported(problem, network, options)
     tuning = method.tune(problem, network, overrides, options)
     if method.guarantee is None or not covers(method, problem, overrides, options):

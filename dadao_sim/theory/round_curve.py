@@ -22,7 +22,7 @@ from dadao_sim.theory.played_rounds import PlayedRounds
 from dadao_sim.theory.quadratics import Quadratics
 from dadao_sim.theory.rest import rows_of_start
 from dadao_sim.theory.rounds import MOST_STATES
-from dadao_sim.theory.setting import check_nodes
+from dadao_sim.theory.setting import check_answerable
 
 
 @one_blas_thread()
@@ -43,7 +43,7 @@ def round_curve(
     """
     method = method if isinstance(method, Method) else get_method(method)
     network = as_network(network)
-    check_nodes(problem, network)
+    check_answerable(problem, network)
     method.check_supported(problem, network, options)
     if not isinstance(method, RoundMethod):
         raise InputError(f"{method.name} plays events; see expected_curve")

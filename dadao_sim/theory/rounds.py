@@ -26,7 +26,7 @@ from dadao_sim.problems.kinds.problem import Problem
 from dadao_sim.theory.compressed_rounds import CompressedRounds, conserves
 from dadao_sim.theory.played_rounds import PlayedRounds
 from dadao_sim.theory.quadratics import Quadratics
-from dadao_sim.theory.setting import check_nodes
+from dadao_sim.theory.setting import check_answerable
 
 MOST_STATES = 4000  # numbers in the state of what is played at once
 CONSERVED = 1e-10  # of a growth that is 1
@@ -71,7 +71,7 @@ def round_rate(
     """
     method = method if isinstance(method, Method) else get_method(method)
     network = as_network(network)
-    check_nodes(problem, network)
+    check_answerable(problem, network)
     method.check_supported(problem, network, options)
     if not isinstance(method, RoundMethod):
         raise InputError(f"{method.name} plays events; see exact_rate")

@@ -29,10 +29,14 @@ MOST_CONDITION = 1e7  # L/mu, above which a rate is lost among the roundings
 DIGITS = 12  # to which curvatures along two axes must agree to be worked out once
 
 
-def check_nodes(problem: "Problem", network: Network | GraphSequence) -> None:
-    """InputError for a network that has not the nodes of the problem."""
+def check_answerable(problem: "Problem", network: Network | GraphSequence) -> None:
+    """InputError for a network that has not the nodes of the problem, and for gradients of other
+    functions, at whose optimum methods end: no accuracy is that of a way to x*.
+    """
     if network.nodes != problem.nodes:
         raise InputError(f"network: has {network.nodes} nodes, but the problem has {problem.nodes}")
+    if not problem.has_exact_oracle:
+        raise InputError("oracle", "a surrogate answers, whose x* is another", "take exact")
 
 
 def _check_condition(problem: "Problem", overrides: Mapping[str, float]) -> None:
@@ -77,7 +81,7 @@ class Setting:
         if len(network.graphs) > 1:
             raise InputError("network", "a sequence of graphs given", "give one graph")
         (graph,) = network.graphs
-        check_nodes(problem, graph)
+        check_answerable(problem, graph)
         method.check_supported(problem, graph, options)
         _check_condition(problem, overrides)
         tuning = method.tune(problem, graph, overrides, options)

@@ -494,3 +494,30 @@ def test_the_command(tmp_path, monkeypatch, result):
     assert (
         json.loads(ran.output)["algorithms"]["dadao"]["costs"]["0.01"]["measured"]["time"] is None
     )
+
+
+def test_a_surrogate_answers_for_another_optimum_and_promises_nothing_of_x_star():
+    surrogate = {"oracle": {"surrogate": "meeting"}}
+    asked = ["pg_extra", "dadao"]
+    study = Study(
+        {
+            "name": "met",
+            "problem": {"kind": "meeting"},
+            "network": {"graph": "cycle", "nodes": 4},
+            "algorithms": [*asked, *({"name": n, "label": f"{n}, V", **surrogate} for n in asked)],
+            "stop": {"time": 10},
+            "report": {"accuracies": [1e-6]},
+        }
+    )
+    for method in theory_report(study).methods:
+        is_known = not method.algorithm.endswith("V")
+        for way in ("promised", "exact"):
+            known = math.isfinite(method.costs[1e-6][way]["communications"])
+            assert known == is_known, (method.algorithm, way)
+        assert ("a surrogate answers" in method.predicted[0].why) != is_known
+
+
+@pytest.mark.parametrize("name", ["phase-retrieval", "activation-relaxation"])
+def test_without_one_x_star_theory_says_what_to_do_instead(name):
+    with pytest.raises(InputError, match=r"^x_star: .*; theory is of ways to one x\* .*; run"):
+        theory_report(Study(load_scenario(scenario_path(f"systems/{name}"))))
