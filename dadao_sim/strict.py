@@ -183,7 +183,18 @@ class Bounded:
         return schema
 
 
-class StrictModel(BaseModel):
+class _Refusing(type(BaseModel)):  # type: ignore[misc]
+    """Of models that are made by name, in Python, and refuse in one line what they cannot hold."""
+
+    def __call__(cls, *args: Any, **keys: Any) -> Any:
+        """A model; InputError names it and the key at fault."""
+        try:
+            return super().__call__(*args, **keys)
+        except ValidationError as error:
+            raise _first_of(error, cls.__name__) from None
+
+
+class StrictModel(BaseModel, metaclass=_Refusing):
     """Frozen; no unknown keys, no strings taken for numbers, no infinities, and no numbers that
     arithmetic would make infinite.
     """
@@ -229,10 +240,14 @@ def checked(what: Any, data: Any) -> Any:
     try:
         return TypeAdapter(Annotated[what, Bounded()]).validate_python(data)
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        where = ".".join(str(key) for key in first["loc"])
-        found = (where, sentence(first)) if where else (sentence(first),)
-        raise InputError(*found) from None
+        raise _first_of(error) from None
+
+
+def _first_of(error: ValidationError, *above: str) -> InputError:
+    """The first of pydantic's errors as ours, of a key that is in what is named ``above``."""
+    first = error.errors(include_url=False)[0]
+    where = ".".join([*above, *map(str, first["loc"])])
+    return InputError(where, sentence(first)) if where else InputError(sentence(first))
 
 
 def kinds_of(base: type[StrictModel], key: str = "kind") -> Callable[[Any], tuple[str, ...]]:
@@ -448,6 +463,8 @@ def suggestion(word: str, known: Iterable[str], titles: Mapping[str, str] | None
 MUST_BE = {
     "int_type": "an integer",
     "int_from_float": "an integer",
+    "int_parsing": "an integer",
+    "float_parsing": "a number",
     "float_type": "a number",
     "finite_number": "a finite number",
     "string_type": "text",

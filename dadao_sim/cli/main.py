@@ -100,18 +100,30 @@ def _run() -> int:
 
 
 NOT_ONE_OF = re.compile(r"Invalid value for '([^']+)'.*?'(.*)' is not one of (.*)", re.DOTALL)
+NO_NUMBER = re.compile(r"(?s)Invalid value for '([^']+)'.*?'(.*)' is not a valid (int|float)")
+NOT_WITHIN = re.compile(r"(?s)Invalid value for '([^']+)'.*: (\S+) is not in the range (.+?)\.?$")
+INVALID = re.compile(r"Invalid value for '([^']+)'")
+NUMBERS = {"int": "an integer", "float": "a number"}
 NO_COMMAND = re.compile(r"No such command '(.*?)'\.", re.DOTALL)
 
 
 def _meant(error: Any) -> str:
     """What typer found wrong in the words, with what may have been meant."""
-    from dadao_sim.strict import suggestion
+    from pydantic import ValidationError  # by which newer ones check numbers
+
+    from dadao_sim.strict import sentence, suggestion
 
     message: str = error.format_message()
     if found := NOT_ONE_OF.match(message):
         where, value = found[1], found[2]
         choices = re.findall("'([^']+)'", found[3])
         return f"{where}: unknown value {value!r}{suggestion(value, choices)}"
+    if found := NO_NUMBER.match(message):
+        return f"{found[1]}: must be {NUMBERS[found[3]]}, got {found[2]!r}"
+    if found := NOT_WITHIN.match(message):
+        return f"{found[1]}: must be {found[3].replace('x', '')}, got {found[2]}"
+    if (found := INVALID.match(message)) and isinstance(error.__cause__, ValidationError):
+        return f"{found[1]}: {sentence(error.__cause__.errors(include_url=False)[0])}"
     if found := NO_COMMAND.match(message):
         return f"No such command {found[1]!r}{suggestion(found[1], _commands())}"
     if message.startswith("No such option"):

@@ -355,8 +355,9 @@ def _say_what_is_special(study: "Study") -> None:
 def _announcement(study: "Study", jobs: int) -> str:
     """What the run will take at most, said beforehand."""
     scenario, estimate = study.scenario, study.estimate()
-    seconds = estimate.seconds / min(jobs, len(scenario.algorithms) * scenario.repeats)
-    return f"{scenario.name}: {_size(scenario, ' x ')}; {_at_most(estimate, seconds, jobs)}"
+    at_once = min(jobs, _runs(scenario))
+    seconds = estimate.seconds / at_once
+    return f"{scenario.name}: {_size(scenario, ' x ')}; {_at_most(estimate, seconds, at_once)}"
 
 
 def _size(scenario: "Scenario", between: str) -> str:

@@ -354,6 +354,21 @@ def test_another_size_is_refused():
         illumination_step(network(), 48**2, 1.0)
 
 
+@pytest.mark.parametrize(
+    ("dimension", "given"),
+    [(2 * 32**2, "size 32"), (2 * 96**2, "size 96"), (4096 + 100, "dimension 4196")],
+)
+def test_a_picture_of_another_size_is_called_so_whatever_the_other_blocks_say(dimension, given):
+    blocks = [
+        {"learned": {"network": "illumination", "strength": 1.0}},
+        {"prox": {"kind": "l1", "strength": 1.0}},
+    ]
+    with pytest.raises(InputError) as caught:
+        build_local_step({"blocks": blocks}, dimension)
+    said = f"blocks.0.learned.network: {given} given; illumination needs size 64 "
+    assert str(caught.value).startswith(said)
+
+
 def test_the_scenario_asks_for_its_figure():
     scenario = load_scenario(shipped.scenarios()["systems/low-light"])
     assert [figure.kind for figure in scenario.figures] == ["low_light"]

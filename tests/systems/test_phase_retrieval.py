@@ -578,3 +578,17 @@ def test_the_shipped_scenario_is_the_lesson():
     assert (found[fails] > 1e-2).all()
     assert (found[~fails] < 1e-8).all()
     assert fails.sum() == 3
+
+
+@pytest.mark.parametrize(
+    ("keys", "said"),
+    [
+        ({"quantile": 2}, "Trim.quantile: must be below 1, got 2"),
+        ({"quantle": 0.5}, "Trim.quantle: unknown key; did you mean 'quantile'?"),
+        ({"rounds": 3}, "Trim.rounds: only agree: gossip has it"),
+    ],
+)
+def test_what_is_made_by_name_refuses_in_one_line_of_ours(keys, said):
+    with pytest.raises(InputError) as caught:
+        Trim(**keys)
+    assert str(caught.value).startswith(said)

@@ -167,16 +167,21 @@ def illumination_of_all(r, step, x, out):
 operators.prox_of_all.register(IlluminationOperator, illumination_of_all)
 
 
-def illumination_step(net: Illumination, dimension: int, strength: float) -> LocalStep:
-    """The block of the light: ``dimension`` is that of the light, 64 x 64 pixels."""
-    if dimension != PIXELS:
-        side = round(dimension**0.5)
-        given = f"{side} given" if side**2 == dimension else f"a block of {dimension} given"
+def check_pixels(dimension: int, pictures: int = 2) -> None:
+    """InputError unless x (dimension,) is so many pictures of 64 x 64: light and reflectance."""
+    if dimension != pictures * PIXELS:
+        side = round((dimension / pictures) ** 0.5)
+        square = pictures * side**2 == dimension
         raise InputError(
             "network",
-            given,
+            f"size {side} given" if square else f"dimension {dimension} given",
             f"illumination needs size {SIZE} ({GRID} x {GRID} windows of {WINDOW} pixels)",
         )
+
+
+def illumination_step(net: Illumination, dimension: int, strength: float) -> LocalStep:
+    """The block of the light: ``dimension`` is that of the light, 64 x 64 pixels."""
+    check_pixels(dimension, 1)
     work = np.empty(PIXELS), np.empty(GRID**2), np.empty(WAVES**2)
     operator = IlluminationOperator(float(strength), net, COSINES, np.ones(GRID**2), *work)
     return LocalStep(

@@ -5,7 +5,11 @@ from typing import Any
 
 from dadao_sim.errors import InputError, within
 from dadao_sim.local_steps.blocks import of_blocks
-from dadao_sim.local_steps.learned.illumination import Illumination, illumination_step
+from dadao_sim.local_steps.learned.illumination import (
+    Illumination,
+    check_pixels,
+    illumination_step,
+)
 from dadao_sim.local_steps.learned.networks import load_network
 from dadao_sim.local_steps.learned.torch_extra import require_torch
 from dadao_sim.local_steps.local_step import LocalStep
@@ -30,6 +34,10 @@ def build_local_step(section: Any, dimension: int) -> LocalStep:
 
 def build_blocks(blocks: Sequence[BlockSpec], dimension: int) -> LocalStep:
     """A local step on each of consecutive slices; what no block says of sizes is shared evenly."""
+    first = blocks[0].learned
+    with within("0.learned"):  # before the sizes of the others, which follow from the picture's
+        if first is not None and isinstance(load_network(first.network), Illumination):
+            check_pixels(dimension)
     sizes = _sizes(blocks, dimension)
     built = []
     for number, (block, size) in enumerate(zip(blocks, sizes, strict=True)):
