@@ -22,7 +22,7 @@ NEAR = 0.02
 """Relative error from which a signal is recovered."""
 L1_STRENGTHS = (1e-3, 4e-3)
 """Of the l1 norm, of which the better one is taken at each number of measurements."""
-LASSO_STEPS, STEPS, SOLVE_STEPS = 4000, 60, 60
+LASSO_STEPS, STEPS, SOLVE_STEPS = 8000, 60, 60
 
 
 @dataclass(frozen=True)
