@@ -6,7 +6,7 @@ import os.path
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from numbers import Integral, Real
-from typing import Annotated, Any, get_args
+from typing import TYPE_CHECKING, Annotated, Any, get_args
 
 from pydantic import (
     AfterValidator,
@@ -183,7 +183,13 @@ class Bounded:
         return schema
 
 
-class _Refusing(type(BaseModel)):  # type: ignore[misc]
+if TYPE_CHECKING:
+    from pydantic._internal._model_construction import ModelMetaclass
+else:
+    ModelMetaclass = type(BaseModel)  # whose name is pydantic's own affair
+
+
+class _Refusing(ModelMetaclass):
     """Of models that are made by name, in Python, and refuse in one line what they cannot hold."""
 
     def __call__(cls, *args: Any, **keys: Any) -> Any:
