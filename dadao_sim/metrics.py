@@ -168,6 +168,25 @@ WORST_LIGHT_ERROR = Metric(
     _of_light(lambda errors: errors.max()),
     log=False,
 )
+NEURONS = Metric(
+    "neurons",
+    "Neurons left at some node",
+    lambda problem, X: _live_units(problem, X).any(axis=0).sum(),
+    log=False,
+)
+COMMON_NEURONS = Metric(
+    "common_neurons",
+    "Neurons left at every node",
+    lambda problem, X: _live_units(problem, X).all(axis=0).sum(),
+    log=False,
+)
+MODEL_BYTES = Metric(
+    "model_bytes",
+    "Size of the largest node's model",
+    lambda problem, X: max(_of_layers(problem).model_bytes(x) for x in X),
+    unit="bytes",
+    log=False,
+)
 GREEDY_RETURN = Metric(
     "greedy_return",
     "Return of the greedy policies",
@@ -253,6 +272,22 @@ AMARI = Metric(
     lambda problem, X: _of_mixtures(problem).amari(X.mean(axis=0)),
     plain="Amari distance of the mean",
 )
+
+
+def _of_layers(problem: Any) -> Any:
+    """The problem without its term; InputError unless it has layers of units."""
+    smooth = getattr(problem, "smooth", problem)
+    if not hasattr(smooth, "live_units"):
+        raise InputError(f"kind {problem.kind} has no neurons; mlp has")
+    return smooth
+
+
+def _live_units(problem: Any, X: "np.ndarray") -> "np.ndarray":
+    """Which hidden units are not 0, a row for each node."""
+    import numpy as np
+
+    layers = _of_layers(problem)
+    return np.array([np.concatenate(layers.live_units(x)) for x in X])
 
 
 def _constrained(problem: Any) -> Any:

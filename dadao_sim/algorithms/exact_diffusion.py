@@ -77,6 +77,7 @@ PROX_ED = RoundMethod(
     invariant=("y",),
     stochastic=True,
     composite="proven",
+    solves={"convex": "proven", "non-convex": "experimental"},
     guarantee=guarantee,
     theorem_leaves=("step",),
     constants=constants,

@@ -67,6 +67,7 @@ PG_EXTRA = RoundMethod(
     invariant=("y",),
     stochastic=True,
     composite="proven",
+    solves={"convex": "proven", "non-convex": "experimental"},
     guarantee=guarantee,
     theorem_leaves=("step",),
     constants=constants,
@@ -83,5 +84,6 @@ EXTRA = replace(
     reference="shi2015extra",
     composite="none",
     no_composite="its form with one is the method pg_extra",
+    solves={"convex": "proven"},
     same_as="pg_extra",
 )

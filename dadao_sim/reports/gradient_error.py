@@ -97,7 +97,7 @@ def _powers(model: Mlp, w: FloatArray, start: str) -> FloatArray:
     found = np.zeros((layers - 1, w.size))
     for i, rows in enumerate(model.rows):
         there = model.forward(w, rows)
-        top = model.scale[i] * (there.activations[-1] - model.targets[i][:, None])
+        top = model.top(there, model.targets[i], model.scale[i])
         e = [-x for x in BACKPROP.backward(*there, top)]
         if start == "activations":
             e = [x + xbar for x, xbar in zip(e, there.activations[1:], strict=True)]

@@ -23,10 +23,12 @@ class Term(StrictModel):
     One below this declares ``kind: Literal[...]``, its name, and its options as described fields;
     scenarios and ``make`` find it by them. Beside it stand the operator that the engine compiles, a
     NamedTuple, and the kernels of its prox and its value, registered with ``engine.operators``, and
-    where r is the indicator of a set, which ``is_set`` says, that of its lmo.
+    where r is the indicator of a set, which ``is_set`` says, that of its lmo. ``reference`` is the
+    paper to cite, as that of a method.
     """
 
     is_set: ClassVar[bool] = False
+    reference: ClassVar[str] = ""
 
     kind: str = Field(description="name of the term")
 

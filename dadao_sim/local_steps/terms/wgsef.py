@@ -133,6 +133,8 @@ operators.value.register(WgsefOperator, wgsef_value)
 class Wgsef(Term):
     """strength times the convex envelope of (1/2) sum_j d_j ||x_j||^2 where k groups are not 0."""
 
+    reference = "refael2022learning"
+
     kind: Literal["wgsef"] = Field(description="weighted group sparse envelope function")
     strength: Strength
     k: Count = Field(description="groups that may be nonzero")

@@ -3,7 +3,7 @@
 from typing import Annotated, Literal
 
 import numpy as np
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from dadao_sim.problems.data.source import (
     Intercept,
@@ -12,7 +12,7 @@ from dadao_sim.problems.data.source import (
     Standardise,
     Wanted,
 )
-from dadao_sim.strict import NotNegative
+from dadao_sim.strict import NotNegative, Positive, misuse
 
 
 class ScikitLearnSet(SampleSet):
@@ -36,16 +36,36 @@ class BreastCancer(ScikitLearnSet):
 
 
 class Digits(ScikitLearnSet):
-    """Handwritten digits: 1797 samples, 64 pixels; even digits 1, odd ones -1."""
+    """Handwritten digits: 1797 samples, 64 pixels; even digits 1, odd ones -1, or all ten."""
 
     kind: Literal["digits"] = Field(description="name of the data set")
+    targets: Literal["parity", "digit"] = Field(
+        default="parity", description="1 of even and -1 of odd digits, or the digits 0 to 9"
+    )
+    brightest: Positive | None = Field(
+        default=None, description="what a full pixel counts, 16 if absent; where not standardised"
+    )
+
+    @model_validator(mode="after")
+    def _scaled_once(self) -> "Digits":
+        if self.brightest is not None and self.standardise:
+            raise misuse("standardised pixels have variance 1; set standardise: false", "brightest")
+        return self
+
+    def refusal(self, wanted: Wanted) -> tuple[str, str] | None:
+        """Ten classes are no two."""
+        if wanted.labels and self.targets == "digit":
+            return "targets", f"{wanted.kind} needs two classes, digits are ten; use parity"
+        return None
 
     def read(self, *, points: bool) -> Samples:
         """X (1797, 64) and labels."""
         from sklearn.datasets import load_digits
 
         X, y = load_digits(return_X_y=True)
-        return Samples(X, np.where(y % 2 == 0, 1.0, -1.0))
+        if self.brightest is not None:
+            X = X * (self.brightest / 16)
+        return Samples(X, np.where(y % 2 == 0, 1.0, -1.0) if self.targets == "parity" else y)
 
 
 class Diabetes(ScikitLearnSet):

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Annotated, Any, Literal
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 from pydantic import BeforeValidator, Field, Strict, model_validator
 
 from dadao_sim.errors import InputError, within
@@ -16,10 +16,10 @@ from dadao_sim.problems.data.partition import PARTITIONS, Partition, iid_unless_
 from dadao_sim.problems.data.source import DATA, DataSource, SampleSet, Wanted, require_fit
 from dadao_sim.problems.kinds.gradient_oracle import BACKPROP, GradientOracle
 from dadao_sim.problems.kinds.kind import ProblemKind
-from dadao_sim.problems.kinds.mlp_model import Activation, Mlp, count_weights
+from dadao_sim.problems.kinds.mlp_model import Activation, LossName, Mlp, Order, count_weights
 from dadao_sim.problems.kinds.oracle import ORACLES
 from dadao_sim.problems.kinds.problem import Problem, ProblemClass
-from dadao_sim.strict import ByKind, Count, misuse
+from dadao_sim.strict import ByKind, Count, NotNegative, misuse
 
 
 @dataclass(frozen=True, eq=False, kw_only=True, repr=False)
@@ -106,13 +106,32 @@ class MlpProblem(Problem):
                 "use kind: normal, shared: true",
             )
 
+    @property
+    def l2(self) -> float:
+        """See :attr:`Problem.l2`."""
+        return self.model.l2
+
+    def live_units(self, x: ArrayLike) -> list[NDArray[np.bool_]]:
+        """Which units of every hidden layer are not 0 in all that leads into and out of them, at x
+        (d,).
+        """
+        return self.model.live_units(self._point(x))
+
+    def model_bytes(self, x: ArrayLike) -> int:
+        """Of the network at x (d,) without the units that are 0: 8 for each of its weights."""
+        live = (int(layer.sum()) for layer in self.live_units(x))
+        return 8 * count_weights((self.model.sizes[0], *live, self.model.sizes[-1]))
+
     def test_accuracy(self, x: ArrayLike) -> float:
         """See :meth:`Problem.test_accuracy`."""
         if not len(self.test_targets):
             raise InputError("problem", "no node is without samples to test on", "set held_out")
+        if self.model.loss == "cross_entropy":
+            outputs = self.model.outputs(self._point(x), self.test_rows)
+            return float((outputs.argmax(axis=1) == self.test_targets).mean())
         if not (np.abs(self.test_targets) == 1).all():
             raise InputError("data", "its targets are not -1 and 1", "leave test_accuracy out")
-        outputs = self.model.outputs(self._point(x), self.test_rows)
+        outputs = self.model.outputs(self._point(x), self.test_rows)[:, 0]
         return float(((outputs > 0) == (self.test_targets > 0)).mean())
 
     def _mu(self) -> float:
@@ -140,13 +159,26 @@ class MlpProblem(Problem):
 
 
 class MlpKind(ProblemKind):
-    """The square loss of a network of dense layers with one output, labels -1 and 1 or numbers."""
+    """A network of dense layers: the square loss of one output, of labels -1 and 1 or numbers, or
+    the cross-entropy of as many outputs as classes.
+    """
 
-    kind: Literal["mlp"] = Field(description="square loss of a network; its weights are x")
+    kind: Literal["mlp"] = Field(description="loss of a network; its weights are x")
     hidden: Annotated[tuple[Count, ...], Strict(False), Field(min_length=1)] = Field(
         description="widths of the hidden layers"
     )
     activation: Activation = Field(default="tanh", description="of the hidden layers")
+    loss: LossName = Field(
+        default="square",
+        description="half the square of one output's error, or the cross-entropy of classes 0, 1, "
+        "..., an output each",
+    )
+    l2: NotNegative = Field(default=0.0, description="factor of ||x||^2/2 in every f_i")
+    order: Order = Field(
+        default="layers",
+        description="of the weights in x: layer by layer, or with all that leads into and out of a "
+        "unit together, which needs one hidden layer, and the biases of the outputs at the end",
+    )
     oracle: Annotated[GradientOracle, ByKind(ORACLES, below=GradientOracle)] = Field(
         default=BACKPROP, description="where gradients come from"
     )
@@ -171,6 +203,8 @@ class MlpKind(ProblemKind):
                 raise misuse(f"{self.data.undivided}; leave it out", "partition")
             if self.held_out:
                 raise misuse(f"{self.data.undivided}; leave it out", "held_out")
+        if self.order == "units" and len(self.hidden) > 1:
+            raise misuse("a unit between two hidden layers shares its weights; use layers", "order")
         require_fit(self.data, Wanted(self.kind))
         return self
 
@@ -207,7 +241,11 @@ class MlpKind(ProblemKind):
     ) -> MlpProblem:
         rows, targets, samples = stacked(A, b)
         ends = np.cumsum(samples)[:-1]
-        sizes = (rows.shape[1], *self.hidden, 1)
+        outputs = 1
+        if self.loss == "cross_entropy":
+            held = [] if test_targets is None else [test_targets]
+            outputs = _classes(np.concatenate([targets, *held]))
+        sizes = (rows.shape[1], *self.hidden, outputs)
         return MlpProblem(
             kind=self.kind,
             model=Mlp(
@@ -216,8 +254,23 @@ class MlpKind(ProblemKind):
                 scale=scales(samples, self.weighting),
                 sizes=sizes,
                 activation=self.activation,
+                loss=self.loss,
+                l2=self.l2,
+                order=self.order,
             ),
             oracle=self.oracle,
             test_rows=np.empty((0, rows.shape[1])) if test_rows is None else test_rows,
             test_targets=np.empty(0) if test_targets is None else test_targets,
         )
+
+
+def _classes(targets: FloatArray) -> int:
+    """How many there are; InputError unless they are 0, 1, ... and all of them occur."""
+    found = np.unique(targets)
+    if len(found) < 2 or (found != np.arange(len(found))).any():
+        raise InputError(
+            "data",
+            "its targets are not classes 0, 1, ... that all occur",
+            "use loss: square, or digits with targets: digit",
+        )
+    return len(found)
