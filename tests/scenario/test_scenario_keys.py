@@ -202,6 +202,8 @@ MLP = {
     "held_out": 0.5,
     "data": {"kind": "moons", "size": 40, "noise": 0.1, "draw": 1},
 }
+DIGITS = {"kind": "digits", "targets": "digit", "brightest": 1, "standardise": False}
+CLASSIFIER = {**MLP, "loss": "cross_entropy", "l2": 0.1, "order": "units", "data": DIGITS}
 MEETING = {
     "kind": "meeting",
     "oracle": {"kind": "surrogate", "surrogate": "meeting"},
@@ -292,6 +294,7 @@ VARIANTS: list[dict[str, Any]] = [
     {"problem": {"kind": "least_squares", "data": IMAGE}},
     {"problem": {"kind": "least_squares", "data": LOW_LIGHT}},
     {"problem": MLP, "algorithms": [{"name": "ad_psgd", "oracle": RELAXATION}]},
+    {"problem": CLASSIFIER},
     {"problem": MEETING, "algorithms": [{"name": "pg_extra", "oracle": {"kind": "exact"}}]},
     {"problem": {"kind": "rate_distortion", **RATES}},
     {"problem": {"kind": "rate_distortion_perception", **RATES, "perception": PERCEPTION}},
