@@ -83,7 +83,6 @@ def test_scikit_learn_takes_the_same_step():
     other.partial_fit(X, y, classes=[0, 1, 2])
     W, b, V, c = layers_of_units(w, 5, 7, 3)
     other.coefs_, other.intercepts_ = [W.T.copy(), V.copy()], [b.copy(), c.copy()]
-    other._optimizer.params = other.coefs_ + other.intercepts_
     assert_allclose(model.value(0, w), log_loss(y, other.predict_proba(X)), rtol=1e-12)
     other.partial_fit(X, y)
     G = layers_of_units(gradient(model, w), 5, 7, 3)
@@ -201,7 +200,7 @@ def benchmark():
     return runpy.run_path(str(BENCHMARK))
 
 
-def trained(benchmark, local_step, steps=3000):
+def trained(benchmark, local_step, steps=4000):
     problem = benchmark["problem_of"](1)
     x = benchmark["train"](problem, benchmark["start"](HIDDEN, 0), 0, local_step, steps=steps)
     return benchmark["neurons"](x), problem.test_accuracy(x)
@@ -210,23 +209,36 @@ def trained(benchmark, local_step, steps=3000):
 @pytest.mark.slow
 def test_the_level_is_reached_once_the_strength_suffices_and_not_below(benchmark):
     wgsef = benchmark["wgsef"]
-    count, accuracy = trained(benchmark, wgsef(12, 0.05))
-    assert count == 12
-    assert accuracy >= 0.95
-    count, accuracy = trained(benchmark, wgsef(8, 0.1))
-    assert count == 8
-    assert accuracy >= 0.94
-    count, accuracy = trained(benchmark, wgsef(8, 0.01))
-    assert count > 12
+    for k, strength in ((12, 0.05), (8, 0.1)):
+        count, accuracy = trained(benchmark, wgsef(k, strength))
+        assert count == k
+        assert accuracy >= 0.94
+    count, accuracy = trained(benchmark, wgsef(12, 0.01))
+    assert count >= 16
     assert accuracy >= 0.95
 
 
 @pytest.mark.slow
 def test_group_l2_of_stochastic_gradients_keeps_most_neurons(benchmark):
-    """The control: gradients in noise bring back what it takes away."""
+    """The control: what it takes away gradients in noise bring back."""
     count, accuracy = trained(benchmark, benchmark["group_l2"](0.004))
-    assert count >= 32
+    assert count >= 24
     assert accuracy >= 0.95
+
+
+@pytest.mark.slow
+def test_a_network_that_was_trained_to_be_cut_survives_it_and_one_that_was_not_does_not(benchmark):
+    whole, small = benchmark["problem_of"](1), benchmark["problem_of"](1, 12)
+    train, start, cut = benchmark["train"], benchmark["start"], benchmark["cut"]
+    dense = train(whole, start(HIDDEN, 0), 0, steps=3000)
+    told = train(whole, start(HIDDEN, 0), 0, benchmark["wgsef"](12, 0.05), steps=3000)
+    found = []
+    for x in (dense, told):
+        left = cut(x, benchmark["largest"](x, 12))
+        on = train(small, left, 0, steps=1000, rate=0.02)
+        found += [small.test_accuracy(left), small.test_accuracy(on)]
+    assert found[0] <= 0.92 < 0.945 <= found[2]
+    assert found[3] >= whole.test_accuracy(dense) - 0.015
 
 
 def test_a_block_for_the_biases_is_a_last_group_of_hardly_any_weight():
