@@ -418,8 +418,8 @@ def test_stages_of_signs_end_where_one_machine_does(graph, tmp_path):
             "algorithms.a.local_step: phase_retrieval with stages takes none; leave it out",
         ),
         (
-            {"algorithms": ["pg_extra"]},
-            "pg_extra minimises convex functions, and the problem phase_retrieval is not convex",
+            {"algorithms": ["extra"]},
+            "extra minimises convex functions, and the problem phase_retrieval is not convex",
         ),
         (
             {"problem": {"loss": "signs"}, "algorithms": ["mudag"]},
