@@ -17,8 +17,8 @@ Constants
     one of at most 1/(2 lam).
 Guarantee
     O(1/K) for the squared field, linear under a local Polyak-Lojasiewicz condition, both for steps
-    that are small enough: these here are tried. For principal components the distance then falls
-    by 1 - a (w_p - w_{p+1})/2 a round, w the eigenvalues. sum_i h_i = 0.
+    that are small enough: these here are tried. For principal components the distance falls by
+    1 - a (w_p - w_{p+1})/2 + O(a^3) a round in the end, w the eigenvalues. sum_i h_i = 0.
 Reference
     The field: P. Ablin, G. Peyre, "Fast and Accurate Optimization on the Orthogonal Manifold
     without Retraction", AISTATS 2022. With tracking: Y. Sun, S. Chen, A. Garcia, S. Shahrampour,
@@ -56,6 +56,7 @@ def constants(c, problem, network):
     c.step = math.sqrt(1 - c.l2**c.rounds) / c.L
     c.lam = c.L / 2
     c.eps = 0.5
+    c.at_most("eps", 1)  # beyond, the normal term may lead away
 
 
 def constants_tracked(c, problem, network):
@@ -151,6 +152,7 @@ METHOD = RoundMethod(
     look="vermilion long P",
     solves={"orthogonal": "experimental"},
     reference="sun2024global",
+    builds_on=("ablin2022fast",),
     blocks=("x", "h", "f"),
     invariant=("h",),
     least_eigenvalue=0.0,

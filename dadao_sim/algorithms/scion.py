@@ -20,7 +20,8 @@ Constants
 Guarantee
     None is known for this form; with the spectral ball it is that of DeMuon but for its constants.
     There is no fixed point: steps have length gamma_k times the radius, and end with gamma_k. In a
-    set every x stays in C; the mean over the nodes of V is that of the momenta.
+    set every x stays in C that is there; from outside, its distance to C falls by 1 - gamma_k. The
+    mean over the nodes of V is that of the momenta.
 Reference
     T. Pethick, W. Xie, K. Antonakopoulos, Z. Zhu, A. Silveti-Falls, V. Cevher, "Training Deep
     Learning Models with Norm-Constrained LMOs", ICML 2025; decentralised as in C. He et al.,
@@ -64,6 +65,7 @@ METHOD = RoundMethod(
     family="projection-free",
     look="black long D",
     reference="pethick2025training",
+    builds_on=("he2025demuon",),
     blocks=("x", "m", "h"),
     invariant=("h",),
     needs_set=True,

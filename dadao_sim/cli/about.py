@@ -296,7 +296,7 @@ def cite(
     plugin: PluginOption = None,
 ) -> None:
     """Print the BibTeX entries of a method, or of all that a scenario compares and uses."""
-    from dadao_sim.algorithms.contract.registry import METHODS, entry, get_method
+    from dadao_sim.algorithms.contract.registry import METHODS, entry, get_method, references_to
     from dadao_sim.scenario import shipped
 
     load_plugins(plugin)
@@ -305,7 +305,7 @@ def cite(
     elif what not in METHODS and Path(what).is_dir():
         references = _references_of_a_result(Path(what))
     else:
-        references = [get_method(what).reference]
+        references = references_to(get_method(what))
     say_plainly(found := "\n".join(dict.fromkeys(map(entry, references))))
     collect(bibtex=found)
 
@@ -335,11 +335,12 @@ def _references_of_a_result(folder: Path) -> list[str]:
 
 
 def _references_of(cells: list["Scenario"]) -> list[str]:
-    from dadao_sim.algorithms.contract.registry import get_method
+    from dadao_sim.algorithms.contract.registry import get_method, references_to
     from dadao_sim.strict import references_of
 
-    methods = [get_method(spec.name).reference for cell in cells for spec in cell.algorithms]
-    return [*methods, *(reference for cell in cells for reference in references_of(cell))]
+    methods = [get_method(spec.name) for cell in cells for spec in cell.algorithms]
+    of_methods = [reference for method in methods for reference in references_to(method)]
+    return [*of_methods, *(reference for cell in cells for reference in references_of(cell))]
 
 
 def _first_comment(path: Path) -> str:

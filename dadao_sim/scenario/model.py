@@ -126,6 +126,15 @@ def _file_or_shipped(weights: str, info: ValidationInfo) -> str:
     return weights if is_bare(weights) else from_the_scenario_folder(weights, info)
 
 
+def _with_a_radius(ball: Any) -> Any:
+    if isinstance(ball, Mapping) and isinstance(ball.get("kind"), str):
+        term = TERMS.get(ball["kind"])
+        known = term.model_fields if term is not None and term.is_set else {}
+        if "radius" in known.keys() - ball.keys() and ball.keys() <= known.keys():
+            raise misuse("is missing; it is a length in x", "radius")
+    return ball
+
+
 AlgorithmName = Annotated[Text, NameIn(METHODS), Field(description="registered name")]
 
 
@@ -182,7 +191,7 @@ class AlgorithmSpec(StrictModel):
         default=None,
         description="of a method of rounds: every so many of them a share of the way is taken back",
     )
-    ball: Annotated[Term, ByKind(TERMS)] | None = Field(
+    ball: Annotated[Term, ByKind(TERMS), BeforeValidator(_with_a_radius)] | None = Field(
         default=None,
         description="set of a method such as scion that minimises linear functions over it, where "
         "there is no local_step; its radius is a length in x",
@@ -199,12 +208,25 @@ class AlgorithmSpec(StrictModel):
         default={}, description="constants of the method to override, under the paper's names"
     )
 
+    @model_validator(mode="before")
+    @classmethod
+    def _constants_are_parameters(cls, data: Any) -> Any:
+        for key, value in data.items() if isinstance(data, Mapping) else ():
+            number = isinstance(value, int | float) and not isinstance(value, bool)
+            if number and isinstance(key, str) and _is_no_key(key, cls.model_fields):
+                raise misuse(f"unknown key; constants go into parameters: {{{key}: ...}}", key)
+        return data
+
     @field_validator("rates")
     @classmethod
     def _no_attribute(cls, rates: Any) -> Any:
         if isinstance(rates, EdgeAttribute):
             raise misuse("edge attributes are read with the network: use network.rates")
         return rates
+
+
+def _is_no_key(word: str, known: Collection[str]) -> bool:
+    return word not in known and "did you mean" not in suggestion(word, known)
 
 
 def _spelt_out(algorithm: Any) -> Any:

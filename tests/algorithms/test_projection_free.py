@@ -190,8 +190,18 @@ def scenario(algorithm, **keys):
 
 def test_scenarios_tell_what_is_missing():
     ball = {"kind": "spectral_ball", "shape": [2, 3]}
-    with pytest.raises(InputError, match=r"algorithms\.0\.ball\.radius: is missing"):
+    missing = r"algorithms\.0\.ball\.radius: is missing; it is a length in x"
+    with pytest.raises(InputError, match=missing):
         simulate(scenario({"name": "scion", "ball": ball}))
+    no_set = {"name": "scion", "ball": {"kind": "l1", "strength": 1}}
+    with pytest.raises(InputError, match=r"algorithms\.scion: ball\.kind: l1 has no linear"):
+        simulate(scenario(no_set))
+    with pytest.raises(InputError, match="rounds: unknown key; constants go into parameters"):
+        simulate(scenario({"name": "defw", "rounds": 5}))
+    matrices = {"kind": "matrix_signal", "shape": [3, 2], "samples_per_node": 5}
+    flat = {"kind": "logistic_l2", "data": matrices}
+    with pytest.raises(InputError, match=r"condition_number: 1 given; logistic_l2 needs it > 1"):
+        simulate(scenario("nids", problem=flat))
     with pytest.raises(InputError, match=r"local_step\.prox\.radius: is missing"):
         simulate(scenario("defw", local_step={"prox": {"kind": "l1_ball"}}))
     with pytest.raises(InputError, match=r"algorithms: defw needs a set: local_step: l1 has no"):

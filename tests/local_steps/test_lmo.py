@@ -14,6 +14,7 @@ from dadao_sim.engine import operators
 from dadao_sim.errors import InputError
 from dadao_sim.local_steps import LocalStep, from_callable
 from dadao_sim.local_steps.terms import TERMS
+from dadao_sim.local_steps.terms.newton_schulz import MUON, QUINTIC, newton_schulz
 
 BALLS = tuple(kind for kind in SETS if kind not in ("box", "simplex"))
 INPUTS = 30
@@ -156,6 +157,22 @@ def test_newton_schulz_converges(condition):
             np.testing.assert_allclose(ball.lmo(S.ravel(), exact=True), exact, rtol=0, atol=0)
 
 
+def test_twelve_steps_may_begin_with_five_of_muon_and_cubic_ones_are_too_few():
+    G, polar = with_condition(np.random.default_rng(0), 100)
+    size = np.linalg.norm(G)
+    mixed = newton_schulz(G, [MUON] * 5 + [QUINTIC] * 7, size)
+    assert np.linalg.norm(mixed - polar, 2) <= 1e-12
+    assert np.linalg.norm(newton_schulz(G, [(1.5, -0.5, 0.0)] * 12, size) - polar, 2) > 0.01
+    assert np.linalg.norm(newton_schulz(G, [MUON] * 30, size) - polar, 2) > 0.1
+
+
+@pytest.mark.parametrize(("least", "low", "high"), [(0.01, 0.682, 1.134), (0.001, 0.471, 1.202)])
+def test_where_the_singular_values_of_muon_end(least, low, high):
+    given = np.diag(np.geomspace(least, 1, 500))
+    found = np.diag(newton_schulz(given, [MUON] * 5, 1.0))
+    assert (found.min(), found.max()) == pytest.approx((low, high), abs=2e-3)
+
+
 def test_it_stays_in_the_ball_however_few_its_steps_and_muon_does_not():
     rng = np.random.default_rng(7)
     for _ in range(20):
@@ -212,6 +229,11 @@ def test_a_function_of_ones_own():
             "spectral_ball",
             {"radius": 1.0, "shape": [3, 4], "steps": 3},
             "steps: only lmo newton_schulz has it, and lmo is svd",
+        ),
+        (
+            "spectral_ball",
+            {"radius": 1.0, "shape": [3, 4], "lmo": "newton_schulz", "steps": 101},
+            "steps: must be at most 100, got 101",
         ),
     ],
 )

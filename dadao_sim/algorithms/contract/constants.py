@@ -134,6 +134,14 @@ class Constants:
         self._whole[name] = int(count)
         return int(count)
 
+    def at_most(self, name: str, most: float) -> None:
+        """InputError where an override of a constant that is assigned is above that."""
+        if self.values[name] > most:
+            raise InputError(
+                f"{self._method}: parameter {name!r} must be at most {most:g}, "
+                f"not {self.values[name]:g}"
+            )
+
     def factor(self, name: str) -> float:
         """What the chosen set of constants multiplies ``name`` by: 1 of the paper's."""
         self._scaled.add(name)

@@ -112,6 +112,7 @@ class Method(ABC):
 
     ``title`` is its name in print (the ``name`` if not given), ``family`` its kind in lists,
     ``reference`` a key of ``algorithms/references.bib`` (or a BibTeX entry, or plain text),
+    ``builds_on`` those of works without which it would not be, which are cited with it,
     ``look`` its colour, dash and marker in every figure ("blue solid o"; the next free ones where
     it has none). Block ``start_block`` is filled by x0, the others start at 0; block ``estimate``
     estimates x*, None where that takes a computation. One that ``needs_averaging`` only takes the
@@ -144,6 +145,7 @@ class Method(ABC):
     family: str = "other"
     look: str | None = None
     reference: str = ""
+    builds_on: tuple[str, ...] = ()
     blocks: tuple[str, ...] = ("x",)
     constants: "Callable[[Constants, Problem, Any], None]"
     start_block: str | None = "x"
@@ -321,6 +323,10 @@ class Method(ABC):
         try:
             step.require_lmo()
         except InputError as error:
+            if options.ball is not None:
+                _, wrong, _ = error.args
+                where = f"{self.name}: ball.kind"
+                raise InputError(where, wrong, f"one of {sets} has one") from error
             raise InputError(f"{asked}: {error}; one of {sets} has one") from error
         return step
 

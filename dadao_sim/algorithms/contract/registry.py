@@ -45,6 +45,11 @@ def citation(method: Method) -> str:
     return entry(method.reference)
 
 
+def references_to(method: Method) -> list[str]:
+    """What is cited of it: its own reference, and those it builds on."""
+    return [method.reference, *method.builds_on]
+
+
 def entry(reference: str) -> str:
     """The BibTeX entry with this key, or the reference itself where there is none."""
     return _bibliography().get(reference, reference)

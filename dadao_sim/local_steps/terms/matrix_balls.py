@@ -1,7 +1,7 @@
 """Balls of norms of the singular values of x as a matrix, row by row: plain Python over LAPACK."""
 
 from functools import partial
-from typing import Literal
+from typing import Annotated, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +15,7 @@ from dadao_sim.local_steps.terms.newton_schulz import MUON, QUINTIC, bound, newt
 from dadao_sim.local_steps.terms.norm_balls import L1BallOperator, l1_ball_prox
 from dadao_sim.local_steps.terms.projections import TOLERANCE
 from dadao_sim.local_steps.terms.term import MatrixShape, Radius, Term
-from dadao_sim.strict import Count, misuse
+from dadao_sim.strict import misuse
 
 FloatArray = NDArray[np.float64]
 Shape = tuple[int, int]
@@ -23,6 +23,8 @@ Shape = tuple[int, int]
 LANCZOS = 100
 """The smaller side from which one pair of singular vectors is found by itself."""
 STEPS, MUON_STEPS = 12, 5
+MOST_STEPS = 100
+"""By then singular values 1e-16 times the largest have come to 1."""
 
 
 @one_blas_thread()
@@ -151,7 +153,9 @@ class SpectralBall(Term):
         description="how linear functions are minimised: exactly, by Newton-Schulz steps that "
         "converge and stay in the ball, or by the five of Muon, which leave it by up to 20 %",
     )
-    steps: Count | None = Field(default=None, description=f"of newton_schulz; {STEPS} if absent")
+    steps: Annotated[int, Field(ge=1, le=MOST_STEPS)] | None = Field(
+        default=None, description=f"of newton_schulz; {STEPS} if absent"
+    )
 
     @model_validator(mode="after")
     def _steps_are_of_newton_schulz(self) -> "SpectralBall":

@@ -17,8 +17,10 @@ from pydantic import Field
 
 from dadao_sim.compiled.threads import one_blas_thread
 from dadao_sim.errors import InputError
+from dadao_sim.given import reals
 from dadao_sim.memory import Need, inside
 from dadao_sim.problems.data.arrays import FloatArray, IntArray, offsets_of, rows_of_nodes, scales
+from dadao_sim.problems.data.checks import require_weighting
 from dadao_sim.problems.data.mixtures import MixturesData
 from dadao_sim.problems.kinds import ica_model
 from dadao_sim.problems.kinds.ica_model import IcaModel
@@ -114,6 +116,7 @@ def ica_problem(
 
     ``weighting`` as in :meth:`Problem.from_arrays`.
     """
+    require_weighting(weighting)
     rows, samples = rows_of_nodes("Y", Y)
     if rows.shape[1] < 2:
         raise InputError("data", "one mixture alone", "two or more are needed")
@@ -124,9 +127,11 @@ def ica_problem(
             raise InputError("data", "the covariance of all samples is singular", "leave some out")
         whitening = vectors / np.sqrt(values) @ vectors.T
         Z = np.ascontiguousarray(rows @ whitening)
-    known = None if mixing is None else np.array(mixing, dtype=float)
+    known = None if mixing is None else reals("mixing", mixing)
     if known is not None and known.shape != whitening.shape:
         raise InputError("mixing", f"has shape {known.shape}", f"{whitening.shape} is needed")
+    if known is not None and not np.isfinite(known).all():
+        raise InputError("mixing", "nan or infinite", "finite numbers are needed")
     model = IcaModel(Z=Z, offsets=offsets_of(samples), scale=scales(samples, weighting))
     return IcaProblem(kind="ica", model=model, whitening=whitening, mixing=known)
 

@@ -165,6 +165,9 @@ class WithL2(LinearKind):
         """mu, or that with which max L_i = kappa mu."""
         if self._kappa is None:
             return self.mu
+        if not self._kappa > 1:
+            wrong = f"{self._kappa:g} given"
+            raise InputError("data.condition_number", wrong, f"{self.kind} needs it > 1")
         flat = problem_of(type(self), self.kind, A, b, self.constants, mu=1.0)
         return (flat.L - 1.0) / (self._kappa - 1.0)
 

@@ -57,6 +57,10 @@ class OrthogonalProblem(Problem):
             if found.shape[-1] == found.shape[-2]:
                 turned = np.linalg.det(found) * determinant < 0
                 found[turned, :, 0] *= -1.0
+            elif determinant < 0:
+                rows, columns = found.shape[-2:]
+                wrong = f"negative given, and X of {rows} x {columns} has none"
+                raise InputError("determinant", wrong, "leave it out")
         return found.reshape(X.shape)
 
     def require_start(self, x0: FloatArray) -> None:

@@ -9,6 +9,7 @@ eigenvectors of mean C_i is a solution: what counts is the distance to the neare
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from numbers import Integral
 from typing import Annotated, Literal
 
 import numpy as np
@@ -19,7 +20,7 @@ from dadao_sim.compiled.threads import one_blas_thread
 from dadao_sim.errors import InputError, within
 from dadao_sim.memory import Need, inside
 from dadao_sim.problems.data.arrays import FloatArray, rows_of_nodes, scales
-from dadao_sim.problems.data.checks import Weighting
+from dadao_sim.problems.data.checks import Weighting, require_weighting
 from dadao_sim.problems.data.partition import PARTITIONS, Partition, iid_unless_said
 from dadao_sim.problems.data.source import DATA, DataSource, SampleSet, Wanted, require_fit
 from dadao_sim.problems.kinds import stiefel
@@ -28,6 +29,7 @@ from dadao_sim.problems.kinds.matrix_quadratic import MatrixQuadratic
 from dadao_sim.problems.kinds.problem import Problem
 from dadao_sim.problems.kinds.quadratic_on_stiefel import QuadraticOnStiefel, products
 from dadao_sim.strict import ByKind, Count, misuse
+from dadao_sim.text.lines import written
 
 NO_GAP = 1e-12
 """Of eigenvalues p and p + 1, relative to the first: closer ones determine no subspace."""
@@ -114,8 +116,12 @@ def pca_problem(
     """
     rows, samples = rows_of_nodes("A", A)
     d = rows.shape[1]
-    if not 1 <= components <= d:
+    if not isinstance(components, Integral) or components < 1:
+        right = f"a whole number from 1 to the dimension {d}"
+        raise InputError("components", f"{written(components)} given", right)
+    if components > d:
         raise InputError("components", f"{components} given", f"at most the dimension {d}")
+    require_weighting(weighting)
     parts = np.split(rows, np.cumsum(samples)[:-1])
     form = MatrixQuadratic(
         H=-products(parts, scales(samples, weighting)),

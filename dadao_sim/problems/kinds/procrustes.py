@@ -19,6 +19,7 @@ from dadao_sim.compiled.threads import one_blas_thread
 from dadao_sim.errors import InputError
 from dadao_sim.memory import Need, inside
 from dadao_sim.problems.data.arrays import FloatArray, rows_of_nodes, scales
+from dadao_sim.problems.data.checks import require_weighting
 from dadao_sim.problems.data.rotated import RotatedData
 from dadao_sim.problems.kinds.kind import ProblemKind
 from dadao_sim.problems.kinds.matrix_quadratic import MatrixQuadratic
@@ -75,6 +76,7 @@ def procrustes_problem(
     if points.shape != images.shape or not np.array_equal(samples, same):
         wrong = f"A and B have the shapes {points.shape} and {images.shape}, all nodes together"
         raise InputError("data", wrong, "give an image of p numbers for every point of p")
+    require_weighting(weighting)
     ends = np.cumsum(samples)[:-1]
     parts, others = np.split(points, ends), np.split(images, ends)
     scale = scales(samples, weighting)

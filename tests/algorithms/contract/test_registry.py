@@ -4,7 +4,13 @@ import re
 
 import pytest
 
-from dadao_sim.algorithms.contract.registry import METHODS, citation, get_method
+from dadao_sim.algorithms.contract.registry import (
+    METHODS,
+    citation,
+    entry,
+    get_method,
+    references_to,
+)
 from dadao_sim.errors import InputError
 
 ENTRY = re.compile(r"@(article|inproceedings|misc)\{(\w+),\n(  \w+ +\= \{.*\},?\n)+\}")
@@ -20,6 +26,12 @@ def test_every_method_cites_one_whole_entry(name):
     container = {"article": "journal", "inproceedings": "booktitle", "misc": "eprint"}
     assert {"title", "author", "year", container[entry[1 : entry.index("{")]]} <= set(fields)
     assert re.fullmatch(r"[^,]+, [^,]+( and [^,]+, [^,]+)*", fields["author"])
+
+
+def test_what_a_method_builds_on_is_cited_with_it():
+    for method in METHODS.values():
+        assert all(ENTRY.fullmatch(entry(key)) for key in method.builds_on), method.name
+    assert references_to(METHODS["landing"]) == ["sun2024global", "ablin2022fast"]
 
 
 def test_an_unknown_method_is_one_line_with_the_nearest():
