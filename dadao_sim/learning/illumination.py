@@ -120,7 +120,8 @@ def examples(recipe: Recipe, rng: np.random.Generator) -> tuple[torch.Tensor, to
         part = scenes(pictures, min(AT_ONCE, recipe.scenes - start), rng)
         means.append(part.windows.reshape(-1, GRID**2))
         targets.append(part.light.reshape(-1, SIZE**2) @ inverse)
-    return tuple(torch.from_numpy(np.concatenate(all_)).float() for all_ in (means, targets))
+    windows, light = (torch.from_numpy(np.concatenate(each)).float() for each in (means, targets))
+    return windows, light
 
 
 @one_torch_thread()

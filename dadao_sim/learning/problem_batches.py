@@ -43,11 +43,21 @@ class Rows(NamedTuple):
     weights: torch.Tensor
 
 
+class Squares(NamedTuple):
+    """Of losses that are squares F(x) = <x, H x>/2 - <c, x> + least: ``H`` (Q, d, d), ``c`` (Q, d)
+    and ``least`` (Q,).
+    """
+
+    H: torch.Tensor
+    c: torch.Tensor
+    least: torch.Tensor
+
+
 @dataclass(frozen=True)
 class ProblemBatch:
     """Q problems of n nodes: rows A (Q, N, d) and b (Q, N), one node after the other, each with the
-    ``scale`` (Q, N) of its node; ``first`` and ``count`` (Q, n) are the rows of the nodes. Of
-    squares F(x) = <x, H x>/2 - <c, x> + least, with H (Q, d, d), c (Q, d) and least (Q,).
+    ``scale`` (Q, N) of its node; ``first`` and ``count`` (Q, n) are the rows of the nodes, and
+    ``squares`` is F where the loss is one.
     """
 
     loss: TorchLoss
@@ -57,7 +67,7 @@ class ProblemBatch:
     ridge: torch.Tensor
     first: torch.Tensor
     count: torch.Tensor
-    squares: tuple[torch.Tensor, torch.Tensor, torch.Tensor] | None = None
+    squares: Squares | None = None
 
     @classmethod
     def of(cls, problems: Sequence[Problem]) -> ProblemBatch:
@@ -93,7 +103,7 @@ class ProblemBatch:
             ridge = stacked([m.ridge for m in models], torch.float64)
             H = A.mT @ weighted + ridge[:, None, None] * torch.eye(A.shape[2], dtype=A.dtype)
             c, least = (weighted.mT @ b[..., None])[..., 0], (weights * b * b).sum(1) / 2
-            squares = (H.float(), c.float(), least.float())
+            squares = Squares(H.float(), c.float(), least.float())
         return cls(
             LOSSES[type(models[0].loss).__name__],
             stacked([m.A for m in models]),
@@ -125,7 +135,7 @@ class ProblemBatch:
             for field in dataclasses.fields(self)
             if field.name not in ("loss", "squares")
         }
-        squares = None if self.squares is None else tuple(part[numbers] for part in self.squares)
+        squares = self.squares and Squares(*(part[numbers] for part in self.squares))
         return ProblemBatch(self.loss, **tensors, squares=squares)
 
     def value(self, X: torch.Tensor) -> torch.Tensor:

@@ -87,6 +87,9 @@ class SurfLayers(Layers):
     """Those of ``algorithms.surf``."""
 
     method = "surf"
+    h: torch.Tensor
+    M: torch.Tensor
+    bias: torch.Tensor
 
     @classmethod
     def begin(
