@@ -153,6 +153,21 @@ def sampled_slopes(slope, count):
     return min(found), max(found)
 
 
+def test_hessians_are_those_between_the_kinks():
+    problem, V = instance(1), load_surrogate("meeting")[0]
+    agents = problem.exact.agents
+    points = np.hstack([-agents[:, :PLANE], agents[:, PLANE:]])
+    for other in (problem, V.problem(points)):
+        for x in np.random.default_rng(0).uniform(-2, 2, (5, PLANE)):
+            by_differences = [
+                (other.mean_operator(x + e) - other.mean_operator(x - e)) / 2e-6
+                for e in 1e-6 * np.eye(PLANE)
+            ]
+            assert_allclose(other.hessian(x), by_differences, atol=1e-7)
+    H = problem.hessian(problem.x_star)
+    assert problem.mu * (1 - 1e-9) <= np.linalg.eigvalsh(H)[0] <= np.linalg.eigvalsh(H)[1] <= 4
+
+
 def test_a_divergence_is_that_of_the_values_and_keeps_its_digits():
     problem = instance(2)
     rng = np.random.default_rng(0)
@@ -164,7 +179,7 @@ def test_a_divergence_is_that_of_the_values_and_keeps_its_digits():
     step = np.array([1e-6, 0.0])  # of which a difference of values would know two digits
     curvature = 2 * problem.suboptimality(problem.x_star + step) / 1e-12
     assert problem.mu * (1 - 1e-4) < curvature < problem.L
-    assert curvature == pytest.approx(problem.mean_operator(problem.x_star + step)[0] / 1e-6, 1e-4)
+    assert curvature == pytest.approx(problem.hessian(problem.x_star)[0, 0], 1e-6)
 
 
 def joint(problem):

@@ -10,7 +10,7 @@ import json
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -158,6 +158,17 @@ class SurrogateProblem(Problem):
     def has_conjugate(self) -> bool:
         """It has no closed form."""
         return False
+
+    @property
+    def hessians(self) -> Literal["varying"]:
+        """Constant between the kinks of the gradient."""
+        return "varying"
+
+    def hessian(self, x: ArrayLike) -> FloatArray:
+        """See :meth:`Problem.hessian`."""
+        V, model = self.surrogate, self.objective
+        bent = (self._thetas(x) @ V.a.T + V.b > 0).mean(axis=0) * V.w
+        return model.H + (model.a.T * bent) @ model.a
 
     def value(self, i: int, x: ArrayLike) -> float:
         """f_i(x), for x (d,)."""

@@ -172,6 +172,17 @@ class MeetingProblem(Problem):
         return False
 
     @property
+    def hessians(self) -> Literal["varying"]:
+        """Constant between the kinks of the gradient."""
+        return "varying"
+
+    def hessian(self, x: ArrayLike) -> FloatArray:
+        """See :meth:`Problem.hessian`."""
+        point, solve = self._point(x), self.exact.solve
+        each = [self.exact.programme.hessian(solve(i, point)[0]) for i in range(self.nodes)]
+        return np.mean(each, axis=0)[:PLANE, :PLANE]
+
+    @property
     def oracle_objective(self) -> Any:
         """See :attr:`Problem.oracle_objective`."""
         return self.exact if self.surrogate is None else self.surrogate.objective

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from dadao_sim.errors import InputError
-from dadao_sim.problems.data.arrays import FloatArray
+from dadao_sim.problems.data.arrays import FloatArray, IntArray
 
 ACCURACY, MOST_ITERATIONS = 1e-9, 200_000
 """Of OSQP, before its active constraints are solved for."""
@@ -81,12 +81,11 @@ class ParametricProgramme:
 
     def _on_active(self, found: Solution, theta: FloatArray) -> Solution:
         """To rounding; ``found`` where that is no solution, or no single one."""
-        active = np.flatnonzero(found.multipliers > ACTIVE * (1 + found.multipliers.max()))
-        m, rows, room = len(self.Q), self.G[active], self.c - self.E @ theta
-        matrix = np.zeros((m + len(active), m + len(active)))
-        matrix[:m, :m], matrix[:m, m:], matrix[m:, :m] = self.Q, rows.T, rows
+        active = self._active(found)
+        m, room = len(self.Q), self.c - self.E @ theta
+        right = np.concatenate([-self.C @ theta, room[active]])
         try:
-            whole = np.linalg.solve(matrix, np.concatenate([-self.C @ theta, room[active]]))
+            whole = np.linalg.solve(self._equations(active), right)
         except np.linalg.LinAlgError:
             return found
         u, multipliers = whole[:m], whole[m:]
@@ -95,6 +94,27 @@ class ParametricProgramme:
         every = np.zeros(len(self.c))
         every[active] = np.maximum(multipliers, 0.0)
         return Solution(u, every)
+
+    def _active(self, found: Solution) -> IntArray:
+        return np.flatnonzero(found.multipliers > ACTIVE * (1 + found.multipliers.max()))
+
+    def _equations(self, active: IntArray) -> FloatArray:
+        """Of u and the multipliers of these constraints, which hold as equations."""
+        m, rows = len(self.Q), self.G[active]
+        matrix = np.zeros((m + len(active), m + len(active)))
+        matrix[:m, :m], matrix[:m, m:], matrix[m:, :m] = self.Q, rows.T, rows
+        return matrix
+
+    def hessian(self, found: Solution) -> FloatArray:
+        """phi'' (p, p) where ``found`` is the solution: as the constraints with multipliers stay
+        active, both are affine in theta around it. On the other side of a kink of the gradient it
+        is another.
+        """
+        active, m = self._active(found), len(self.Q)
+        right = -np.vstack([self.C, self.E[active]])
+        moves, *_ = np.linalg.lstsq(self._equations(active), right, rcond=None)
+        H = self.R + self.C.T @ moves[:m] + self.E[active].T @ moves[m:]
+        return (H + H.T) / 2
 
     def objective(self, u: FloatArray, theta: FloatArray) -> float:
         """f(u, theta)."""
@@ -109,9 +129,10 @@ class ParametricProgramme:
         self, there: Solution, theta: FloatArray, origin: Solution, theta_0: FloatArray
     ) -> float:
         """phi(theta) - phi(theta_0) - <grad phi(theta_0), theta - theta_0> of both solutions: a
-        square and the slack of constraints, so that nothing cancels.
+        square and the slack of constraints, so that nothing cancels. One that has a multiplier
+        has no slack, but for rounding, which is large beside the square of a short step.
         """
-        slack = self.c - self.G @ there.u - self.E @ theta
+        slack = np.where(there.multipliers > 0, 0.0, self.c - self.G @ there.u - self.E @ theta)
         square = self.objective(there.u - origin.u, theta - theta_0)
         return square + float(origin.multipliers @ np.maximum(slack, 0.0))
 
