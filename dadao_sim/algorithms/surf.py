@@ -81,6 +81,7 @@ METHOD = UnrolledMethod(
     start_block="y",
     estimate="y",
     solves={"convex": "experimental"},
+    time_varying=True,
     stochastic=True,
     constants=constants,
     step=step,

@@ -36,9 +36,9 @@ UNKNOWN = "unknown"
 """The constants of a run of an older result, which does not say whose they are."""
 STATUSES = CONVERGED, STOPPED, DIVERGED = "converged", "stopped", "diverged"
 UNTIL = "until "
+"""How the reason of a run begins that ended where a metric had come to its value."""
 LAST_ROUND = "last round"
 """Why a run of a method stopped that has so many rounds and no more."""
-"""How the reason of a run begins that ended where a metric had come to its value."""
 COUNT_COLUMNS = CURVE_COLUMNS[3:13]  # what never decreases in a run
 ERROR_COLUMNS = CURVE_COLUMNS[13:]
 LATER_COLUMNS = ("events",)

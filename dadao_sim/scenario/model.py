@@ -191,6 +191,11 @@ class AlgorithmSpec(StrictModel):
         default=None,
         description="of a method of rounds: every so many of them a share of the way is taken back",
     )
+    asleep: Count | None = Field(
+        default=None,
+        description="of a method of rounds: how many nodes, drawn anew in each round, keep their "
+        "values in it, which the others still read; none if absent",
+    )
     ball: Annotated[Term, ByKind(TERMS), BeforeValidator(_with_a_radius)] | None = Field(
         default=None,
         description="set of a method such as scion that minimises linear functions over it, where "

@@ -126,14 +126,15 @@ class PlayedAgain:
         ``communications`` over its edges.
 
         The gradients of a method of rounds are nan where minibatches are not the same part of the
-        samples at every node: which of its gradients were of minibatches is not known.
+        samples at every node, as which of its gradients were of minibatches is not known, and where
+        nodes sleep.
         """
         import pandas as pd
 
         network, plan, log = self._plan.network, self._plan, self._log
         share = shares(plan.method, plan.parts.problem, plan.spec.batch_size)
         if isinstance(plan.method, RoundMethod):
-            even = float(share.min()) == float(share.max())
+            even = float(share.min()) == float(share.max()) and plan.spec.asleep is None
             total = self.curves["gradients"].iloc[-1] if even else np.nan
             gradients = np.full(network.nodes, total / network.nodes)
         else:

@@ -154,6 +154,9 @@ def make_plan(scenario: Scenario, key: RunKey, parts: Parts, events: Events | No
     world, unit = parts.world, 1.0
     if world is not None and parts.problem.stages is not None:
         raise InputError("world", "times no problem that changes in stages", "leave world out")
+    if world is not None and spec.asleep is not None:
+        wrong = "a round of a world waits for all nodes"
+        raise InputError(f"algorithms: {label}: asleep", wrong, "leave asleep out, or world")
     if world is not None and spec.time_unit is not None:
         world = replace(world, spec=world.spec.model_copy(update={"time_unit": spec.time_unit}))
     if world is not None and tuning.clock is not None:
@@ -341,6 +344,7 @@ def options_of(spec: AlgorithmSpec) -> Options:
         compression=spec.compression,
         schedule=spec.schedule,
         lookahead=spec.lookahead,
+        asleep=spec.asleep,
         ball=spec.ball,
     )
 

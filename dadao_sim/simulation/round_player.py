@@ -16,6 +16,7 @@ from dadao_sim.algorithms.contract.tally import Tally
 from dadao_sim.errors import during, users_code
 from dadao_sim.events.coin import shows_heads
 from dadao_sim.events.log import RESENT, RESET, ROUND, Events
+from dadao_sim.events.sleepers import asleep_in
 from dadao_sim.results.columns import LAST_ROUND
 from dadao_sim.simulation.limits import Limits
 from dadao_sim.simulation.player import Player
@@ -42,6 +43,7 @@ class RoundPlayer(Player):
     ):
         self.method, self.c, self.objective = method, tuning.params, objective
         self.schedule, self.lookahead = tuning.schedule, tuning.lookahead
+        self.asleep = tuning.asleep
         self.anchor: dict[str, np.ndarray] = {}
         self.asked, self.given, self.last = tuning.asked, tuple(given), tuning.rounds
         self._tally = Tally()
@@ -127,12 +129,24 @@ class RoundPlayer(Player):
         self.nodes.at(self.number, int(mark))
         self.nodes.heads = shows_heads(self.coin_seed, self.number, self.asked.chance)
         c = self.method.constants_of_round(self.number, self.c, self.schedule)
-        self.method.step(self.s, c, self.nodes, self.W)
+        self._step(c, mark)
         self.number += 1
         if self.lookahead is not None and self.number % self.lookahead.period == 0:
             weight = self.lookahead.weight
             self.method.pulled_back(self.s, self.anchor, weight, c, self.nodes, self.W)
             self._drop_anchor()
+
+    def _step(self, c: SimpleNamespace, mark: np.uint64) -> None:
+        """A step of all nodes, but for those that sleep in this round."""
+        if self.asleep is None:
+            self.method.step(self.s, c, self.nodes, self.W)
+            return
+        asleep = asleep_in(int(mark), self.nodes.count, self.asleep)
+        kept = {name: block[..., asleep, :] for name, block in vars(self.s).items()}
+        self.nodes.sleep(asleep)
+        self.method.step(self.s, c, self.nodes, self.W)
+        for name, rows in kept.items():
+            getattr(self.s, name)[..., asleep, :] = rows
 
     def _drop_anchor(self) -> None:
         """A lookahead will pull back to the blocks as they are now."""

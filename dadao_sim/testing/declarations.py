@@ -65,6 +65,7 @@ def it_refuses_what_it_cannot_do(case: Case) -> None:
     if method.samples or not isinstance(method, RoundMethod):
         ahead = Options(lookahead=Lookahead(period=2, weight=0.5))
         attempts.append(lambda: method.check_supported(problem, lollipop(), ahead))
+        attempts.append(lambda: method.check_supported(problem, lollipop(), Options(asleep=1)))
     for attempt in attempts:
         said = _refusal(attempt)
         assert method.name in said, f"the refusal does not name it: {said}"

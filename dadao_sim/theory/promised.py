@@ -69,7 +69,7 @@ def covers(
 ) -> bool:
     """Whether the theorem is about such runs at all."""
     plain = options.batch_size is None and options.averaging == "none" and options.schedule is None
-    plain = plain and options.lookahead is None
+    plain = plain and options.lookahead is None and options.asleep is None
     if not problem.is_convex or problem.local_step is not None:
         return False
     if options.constants != PAPER or not plain:

@@ -57,6 +57,7 @@ def round_curve(
         (tuning.ball is not None, "of minima over a ball, which are not linear"),
         (method.samples or options.batch_size is not None, "of gradients of samples"),
         (options.schedule is not None, "of steps that fall"),
+        (options.asleep is not None, "with nodes that sleep"),
         (tuning.compressor is not None, "of compressed messages"),
         (method.chance(tuning.params) < 1, "of rounds that a coin decides on"),
         (several, "of rounds that are others in turn"),

@@ -82,6 +82,7 @@ def round_rate(
         (method.samples, "of gradients of single samples"),
         (options.schedule is not None, "of steps that fall"),
         (options.lookahead is not None, "with a lookahead"),
+        (options.asleep is not None, "with nodes that sleep"),
     ):
         if unknown:
             raise InputError(f"{method.name}: no exact rate of rounds is known {what}")

@@ -127,7 +127,8 @@ def structure(plan: Plan) -> Any:
     kinds = {name: np.shape(c) for name, c in constants.items()}
     whole = {name: c for name, c in constants.items() if isinstance(c, int)}
     costs = [vars(tally) for tally in (asked.start, asked.per_round, asked.with_heads)]
-    rest = (tuning.chebyshev, repr(tuning.compressor), repr(tuning.schedule), tuning.weights)
+    gossip = (tuning.chebyshev, repr(tuning.compressor), tuning.weights)
+    rest = (*gossip, repr(tuning.schedule), tuning.asleep)
     return kinds, whole, costs, asked.chance, rest, plan.limits, plan.horizon, plan.unit
 
 

@@ -337,6 +337,7 @@ VARIANTS: list[dict[str, Any]] = [
     *({"algorithms": [{"name": "d_psgd", "schedule": schedule}]} for schedule in SCHEDULES),
     *({"algorithms": [{"name": "beer", "compression": Q}]} for Q in COMPRESSIONS),
     {"algorithms": [{"name": "gradient_tracking", "lookahead": {"period": 20, "weight": 0.2}}]},
+    {"algorithms": [{"name": "gradient_tracking", "asleep": 1}]},
     *({"problem": {"kind": "saddle", "game": game}} for game in GAMES),
     {"algorithms": [{"name": "acc_gt", "mixing": "metropolis", "chebyshev": 2}]},
     {"world": WORLD, "algorithms": [{"name": "dadao", "time_unit": "given"}]},

@@ -7,8 +7,9 @@ import pytest
 from cases import lollipop, sequence, small_problem
 from numpy.testing import assert_allclose, assert_array_equal
 
-from dadao_sim import load_scenario, replay, simulate
+from dadao_sim import GraphSequence, load_scenario, replay, simulate
 from dadao_sim.algorithms.contract.gossip import normalised
+from dadao_sim.algorithms.contract.options import Options
 from dadao_sim.algorithms.contract.registry import get_method
 from dadao_sim.algorithms.contract.trained import (
     FILES,
@@ -20,6 +21,7 @@ from dadao_sim.algorithms.surf import METHOD, shapes, untrained
 from dadao_sim.compiled.splitmix import NODE_STRIDE, drawn
 from dadao_sim.errors import InputError
 from dadao_sim.events.rounds import RoundClock
+from dadao_sim.events.sleepers import asleep_in
 from dadao_sim.scenario.reading import scenario_from_mapping
 from dadao_sim.simulation.kept import reusable
 from dadao_sim.simulation.parts import build_parts
@@ -265,10 +267,98 @@ def test_arrays_of_other_shapes_and_methods_are_refused(tmp_path):
         load_trained(tmp_path / "text.npz")
 
 
-def test_it_does_not_know_a_graph_that_changes():
-    method = METHOD.with_weights(random_numbers())
-    with pytest.raises(InputError, match="no form for time-varying graphs"):
-        method.check_supported(small_problem(NODES), sequence())
+# ---- graphs that change, and nodes that sleep --------------------------------------------------
+
+
+def test_every_exchange_takes_the_next_graph_of_a_sequence():
+    trained, problem = random_numbers(), small_problem(NODES)
+    graphs = sequence()
+    Ws = [normalised(graph).toarray() for graph in graphs.graphs]
+    h, M, d = trained.arrays["h"], trained.arrays["M"], trained.arrays["bias"]
+    Y, exchanges = X0, 0
+    for layer in range(LAYERS):
+        power, mixed = Y, h[layer, 0] * Y
+        for k in range(1, TAPS):
+            power, exchanges = Ws[exchanges % len(Ws)] @ power, exchanges + 1
+            mixed = mixed + h[layer, k] * power
+        Y = mixed - (np.hstack([problem.gradients(Y), Y]) @ M[layer] + d[layer])
+    method = METHOD.with_weights(trained)
+    found = replay(method, problem, graphs, ROUNDS[:LAYERS], X0)["y"]
+    assert_allclose(found, Y, rtol=1e-12, atol=1e-12)
+    # What it asks for is that of its layers, also where there are more graphs than these.
+    longer = GraphSequence(graphs.graphs * LAYERS)
+    few, many = (method.tune(problem, one).asked.per_round for one in (graphs, longer))
+    assert few.gradients == many.gradients == NODES
+
+
+ASLEEP = 3
+
+
+def test_who_sleeps_keeps_its_values_and_the_others_read_them():
+    trained, problem = random_numbers(), small_problem(NODES)
+    h, M, d = trained.arrays["h"], trained.arrays["M"], trained.arrays["bias"]
+    method, options = METHOD.with_weights(trained), Options(asleep=ASLEEP)
+    player = make_player(
+        *(method, problem, method.tune(problem, lollipop(), {}, options), X0.copy(), {})
+    )
+    Y, slept = X0, np.zeros(NODES)
+    for layer in range(LAYERS):
+        mixed = sum(h[layer, k] * np.linalg.matrix_power(W, k) @ Y for k in range(TAPS))
+        after = mixed - (np.hstack([problem.gradients(Y), Y]) @ M[layer] + d[layer])
+        asleep = asleep_in(int(ROUNDS.mark[layer]), NODES, ASLEEP)
+        Y, slept = np.where(asleep[:, None], Y, after), slept + asleep
+        player.play(ROUNDS, layer, layer + 1)
+        assert_allclose(player.blocks(("y",))["y"], Y, rtol=1e-12, atol=1e-12)
+    assert slept.sum() == LAYERS * ASLEEP
+    assert len(set(slept)) > 1  # others in every round
+    assert player.tally.gradients == LAYERS * (NODES - ASLEEP)
+    assert player.tally.communications == LAYERS * (TAPS - 1) * len(lollipop().edges)
+
+
+def test_all_nodes_sleep_as_often():
+    share = np.mean([asleep_in(mark, NODES, ASLEEP) for mark in range(4000)], axis=0)
+    assert_allclose(share, ASLEEP / NODES, atol=5 * np.sqrt(0.25 / 4000))
+
+
+def test_sleepers_are_the_same_for_every_method_and_counted_in_a_run(weights):
+    asleep = {"asleep": ASLEEP}
+    algorithms = [{"name": "surf", "weights": str(weights), **asleep}, {"name": "dgd", **asleep}]
+    algorithms.append({"name": "dgd", "label": "awake"})
+    study = Study(scenario(weights, algorithms=algorithms, stop={"gradients_per_node": 30}))
+    surf, dgd, awake = study.check()
+    assert surf.experimental
+    assert dgd.experimental
+    assert not awake.experimental
+    result = simulate(study)
+    last = result.curves.groupby("algorithm", observed=True).last()
+    assert last.loc["dgd", "gradients"] == pytest.approx(30 * NODES, abs=NODES)
+    assert last.loc["dgd", "rounds"] * (NODES - ASLEEP) == last.loc["dgd", "gradients"]
+    assert last.loc["awake", "rounds"] * NODES == last.loc["awake", "gradients"]
+
+
+@pytest.mark.parametrize(
+    ("algorithm", "more", "reason"),
+    [
+        ({"name": "dgd", "asleep": 7}, {}, "dgd: asleep: 7 given; at most 6 of 7 can sleep"),
+        ({"name": "dgd", "asleep": 0}, {}, "asleep: must be at least 1"),
+        ({"name": "dadao", "asleep": 2}, {}, "dadao has no rounds to sleep through; leave out"),
+        ({"name": "gt_saga", "asleep": 2}, {}, "gt_saga draws samples, and remembers them"),
+        (
+            {"name": "dgd", "asleep": 2, "lookahead": {"period": 2, "weight": 0.5}},
+            {},
+            "dgd: a lookahead would pull back nodes that slept; leave out asleep or it",
+        ),
+        (
+            {"name": "dgd", "asleep": 2},
+            {"world": {"preset": "ideal"}},
+            "algorithms: dgd: asleep: a round of a world waits for all nodes; leave asleep out",
+        ),
+    ],
+)
+def test_sleep_that_cannot_be_is_refused_in_a_line(weights, algorithm, more, reason):
+    with pytest.raises(InputError, match=reason) as refused:
+        Study(scenario(weights, algorithms=[algorithm], **more)).check()
+    assert "\n" not in str(refused.value)
 
 
 # ---- what is shipped -------------------------------------------------------------------------

@@ -217,8 +217,8 @@ class StubNodes(Nodes):
 
     def conjugate_gradients(self, Y: np.ndarray) -> np.ndarray:
         """Y."""
-        self.tally.gradients += self.count
-        self.tally.conjugate_gradients += self.count
+        self.tally.gradients += self.awake
+        self.tally.conjugate_gradients += self.awake
         return Y.copy()
 
     def prox(self, X: np.ndarray, step: float | np.ndarray) -> np.ndarray:
@@ -234,8 +234,8 @@ class StubNodes(Nodes):
         self, V: np.ndarray, curvature: np.ndarray, step: np.ndarray, start: np.ndarray
     ) -> np.ndarray:
         """The start."""
-        self.tally.gradients += self.count
-        self.tally.local_solves += self.count
+        self.tally.gradients += self.awake
+        self.tally.local_solves += self.awake
         self.steps.append(float(np.min(step)))
         return start.copy()
 
@@ -263,9 +263,11 @@ def asked_of_rounds(
     compressor: Compressor | None = None,
     samples: Samples | None = None,
     lookahead: Lookahead | None = None,
+    asleep: int = 0,
 ) -> Asked:
     """What a method of rounds asks for: its preparation, and the mean of a turn of rounds, or of a
-    cycle of them, with a coin of such a turn on each of its sides, and of a lookahead.
+    cycle of them, with a coin of such a turn on each of its sides, of a lookahead, and with some
+    nodes ``asleep``.
 
     Raises InputError for blocks that are none (see ``RoundMethod.check_blocks``), for a coin that
     is no probability, for messages in spite of tails, and for some after a lookahead.
@@ -283,7 +285,7 @@ def asked_of_rounds(
         before = replace(tally)
         stub.heads = heads
         for number in range(place, place + turn * cycle, cycle):
-            stub.at(number, 0)
+            stub.at(number if method.layers is None else number % method.layers, 0)
             method.step(s, c, stub, W)
             method.check_blocks(s, ones.shape)
         return tally.less(before).times(1 / turn)
@@ -292,6 +294,7 @@ def asked_of_rounds(
         method.prepare(s, c, stub, W)
         method.check_blocks(s, ones.shape)
         start, prepared = replace(tally), W.made
+        stub.sleep(np.arange(nodes) < asleep)
         per_round = with_heads = a_round(heads=True)
         rounds_of_gossip = (W.made - prepared) / turn
         if cycle > 1:  # after the first round of a cycle the others are alike

@@ -77,9 +77,9 @@ class Tuning:
     per unit of time (n gradients), ``design_rate`` the number that the method's theory prints for
     it. ``asked`` is what it asks of nodes and edges of ``network``. ``weights`` (graph -> W),
     ``chebyshev`` and ``compressor`` are the gossip of methods of rounds, ``schedule`` what their
-    steps are multiplied by, ``lookahead`` what pulls them back, ``ball`` the set over which linear
-    functions are minimised. ``scaled`` names what sets of constants may multiply. ``rounds`` is how
-    many a method has that ends by itself.
+    steps are multiplied by, ``lookahead`` what pulls them back, ``asleep`` how many nodes sleep
+    in a round, ``ball`` the set over which linear functions are minimised. ``scaled`` names what
+    sets of constants may multiply. ``rounds`` is how many a method has that ends by itself.
     """
 
     params: Any
@@ -94,6 +94,7 @@ class Tuning:
     compressor: Compressor | None = None
     schedule: Schedule | None = None
     lookahead: Lookahead | None = None
+    asleep: int | None = None
     ball: LocalStep | None = None
     scaled: tuple[str, ...] = ()
     rounds: int | None = None
@@ -392,11 +393,13 @@ class Method(ABC):
 
     def is_experimental(self, problem: "Problem", options: Options = NO_OPTIONS) -> bool:
         """Whether no theorem covers the method on ``problem``: on account of what it is, of what
-        answers its gradients, of its local step, of the set of constants, of a lookahead, or
-        because it is solved as another one.
+        answers its gradients, of its local step, of the set of constants, of a lookahead or
+        sleepers, or because it is solved as another one.
         """
         step = problem.local_step
-        if options.lookahead is not None or problem.posed_class != problem.problem_class:
+        if options.lookahead is not None or options.asleep is not None:
+            return True
+        if problem.posed_class != problem.problem_class:
             return True
         if not problem.has_exact_oracle:
             return True
@@ -529,6 +532,11 @@ class AsynchronousMethod(Method):
             raise InputError(
                 f"{self.name} has no rounds to look ahead over; leave out lookahead, or take a "
                 "method of rounds"
+            )
+        if options.asleep is not None:
+            raise InputError(
+                f"{self.name} has no rounds to sleep through; leave out asleep, or take a method "
+                "of rounds"
             )
         for name in ("mixing", "chebyshev", "compression"):
             if getattr(options, name) is not None:

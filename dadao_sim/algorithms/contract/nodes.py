@@ -50,8 +50,9 @@ class Nodes:
         self._seen = objective
         self.is_directed = oracles.is_directed(objective)
         self.table: Table | None = None
-        self.share = float(share.sum())
+        self.shares = share
         self.count = len(share)
+        self.sleep(np.zeros(self.count, dtype=bool))
         self.every = np.arange(self.count, dtype=np.uint64) * NODE_STRIDE
         self.marks = np.zeros(self.count, dtype=np.uint64)
         self.round = 0
@@ -64,6 +65,11 @@ class Nodes:
         self.round, self.mark, self.compressions = number, mark, 0
         if self.stochastic:  # a full gradient draws nothing
             self.marks = np.uint64(mark) + self.every
+
+    def sleep(self, asleep: np.ndarray) -> None:
+        """From here on some do, (n,): what they answer comes to nothing, and is not counted."""
+        self.share = float(self.shares[~asleep].sum())
+        self.awake = self.count - np.count_nonzero(asleep)
 
     def gradients(self, X: np.ndarray) -> np.ndarray:
         """grad f_i(X_i), or its estimate from the node's minibatch; (n, d) to (n, d).
@@ -154,8 +160,8 @@ class Nodes:
 
     def conjugate_gradients(self, Y: np.ndarray) -> np.ndarray:
         """grad f_i*(Y_i); (n, d) to (n, d)."""
-        self.tally.gradients += self.count
-        self.tally.conjugate_gradients += self.count
+        self.tally.gradients += self.awake
+        self.tally.conjugate_gradients += self.awake
         out = np.empty(Y.shape)
         oracles.all_conjugate_gradients(self.objective, Y, out)
         return out
@@ -205,8 +211,8 @@ class Nodes:
         rounding; ``curvature`` is (n, 1). InputError never: what does not converge keeps its last
         iterate after ``oracles.MOST_STEPS``.
         """
-        self.tally.gradients += self.count
-        self.tally.local_solves += self.count
+        self.tally.gradients += self.awake
+        self.tally.local_solves += self.awake
         X = np.array(start, order="C")
         curvatures, steps = _of_each_row(curvature, X), _of_each_row(step, X)
         oracles.all_local_solves(self.objective, V, curvatures, steps, X)

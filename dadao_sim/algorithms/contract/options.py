@@ -27,7 +27,8 @@ class Options:
     rounds of Chebyshev gossip in the place of each of its rounds, "auto" the number that makes the
     network's part of the rate a constant; ``compression`` is what is made of the messages of a
     method that compresses, None its own; ``schedule`` is what its steps are multiplied by in each
-    round; ``lookahead`` pulls it back every so many of them. ``ball`` is the set over which linear
+    round; ``lookahead`` pulls it back every so many of them; ``asleep`` is how many nodes keep
+    their values in a round, None none. ``ball`` is the set over which linear
     functions are minimised where the problem has none.
     """
 
@@ -39,6 +40,7 @@ class Options:
     compression: Compressor | None = None
     schedule: Schedule | None = None
     lookahead: Lookahead | None = None
+    asleep: int | None = None
     ball: Term | None = None
 
 

@@ -131,6 +131,7 @@ def _made_ready(
     tuning = method.tune(problem, network, overrides, options)
     for unknown, what in (
         (len(network.graphs) > 1, "on a sequence of graphs"),
+        (options.asleep is not None, "with nodes that sleep"),
         (tuning.compressor is not None, "of compressed messages"),
         (tuning.ball is not None, "of minima over a ball, which are not linear"),
         (method.coin is not None, "of rounds that a coin decides on"),

@@ -97,6 +97,11 @@ class RoundMethod(Method):
         """See :meth:`Method.tunable`."""
         return self.steps if self.tunes is None else self.tunes
 
+    @property
+    def layers(self) -> int | None:
+        """How many rounds there are; None where there is no end of them."""
+        return None
+
     def check_supported(
         self,
         problem: "Problem",
@@ -130,6 +135,8 @@ class RoundMethod(Method):
                 f"{self.name} draws samples, and what it remembers of them is not pulled back; "
                 "leave out lookahead"
             )
+        if options.asleep is not None:
+            self._check_asleep(options.asleep, network.nodes, options)
         if options.compression is not None:
             self._check_compression(options.compression, problem)
         if options.chebyshev is not None and len(network.graphs) > 1:
@@ -161,6 +168,21 @@ class RoundMethod(Method):
             raise InputError(
                 f"{self.name}: mixing: {mixing.name} has the weight {least:.3f} here, and "
                 f"{self.name} needs 0 or more; use metropolis"
+            )
+
+    def _check_asleep(self, asleep: int, nodes: int, options: Options) -> None:
+        if asleep >= nodes:
+            raise InputError(
+                f"{self.name}: asleep: {asleep} given; at most {nodes - 1} of {nodes} can sleep"
+            )
+        if self.samples:
+            raise InputError(
+                f"{self.name} draws samples, and remembers them of nodes that sleep; "
+                "leave out asleep"
+            )
+        if options.lookahead is not None:
+            raise InputError(
+                f"{self.name}: a lookahead would pull back nodes that slept; leave out asleep or it"
             )
 
     def _check_compression(self, Q: Compressor, problem: "Problem") -> None:
@@ -257,6 +279,7 @@ class RoundMethod(Method):
         asked = asked_of_rounds(
             *(self, params, problem, network, chebyshev, compressor, samples),
             lookahead=options.lookahead,
+            asleep=options.asleep or 0,
         )
         communications = asked.per_round.communications
         return Tuning(
@@ -271,6 +294,8 @@ class RoundMethod(Method):
             compressor=compressor,
             schedule=options.schedule,
             lookahead=options.lookahead,
+            asleep=options.asleep,
+            rounds=self.layers,
             ball=self._ball(problem, options),
         )
 

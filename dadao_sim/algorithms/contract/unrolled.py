@@ -95,4 +95,4 @@ class UnrolledMethod(RoundMethod):
         options: Options,
     ) -> Tuning:
         c.of_layers(**self._numbers.arrays)
-        return replace(super()._tune(c, problem, network, options), rounds=self.layers)
+        return super()._tune(c, problem, network, options)
