@@ -494,6 +494,8 @@ def sentence(error: ErrorDetails) -> str:
     kind, context, value = error["type"], error.get("ctx", {}), error["input"]
     if kind == "missing":
         return "is missing"
+    if kind == "too_long":
+        return f"must have at most {context['max_length']} entries, has {context['actual_length']}"
     if kind in ("too_short", "string_too_short"):
         return "must not be empty"
     if kind == "literal_error" and isinstance(value, str):

@@ -10,6 +10,7 @@ import typer
 from dadao_sim.cli.group import Group
 from dadao_sim.cli.options import FigureOption, OverwriteOption, ScenarioArgument, SetOption
 from dadao_sim.cli.show import say
+from dadao_sim.errors import InputError
 
 group = Group("Learned priors and methods", place=5)
 
@@ -82,10 +83,13 @@ def learn_unrolled(
         int | None,
         typer.Option(
             min=1,
-            help="Samples seen in a layer. [default: that of surf in the scenario, all where it "
-            "says none; 10 without surf]",
+            help="Samples drawn in a layer. [default: that of surf in the scenario; where it says "
+            "none, as many as a node holds]",
         ),
     ] = None,
+    minibatches: Annotated[
+        bool, typer.Option("--minibatches/--full-gradients", help="Or all samples, none drawn.")
+    ] = True,
     features: Annotated[
         SurfFeatures, typer.Option(help="What is seen of them: their gradient, or they themselves.")
     ] = SurfFeatures.gradient,
@@ -125,10 +129,13 @@ def learn_unrolled(
     from dadao_sim.learning import unrolled
 
     loaded = load_scenario(file, sets or [])
-    if batch_size is None:
-        ours = (one.batch_size for one in loaded.algorithms if one.name == "surf")
-        batch_size = next(ours, 10)
+    if batch_size is not None and not minibatches:
+        raise InputError("--batch-size", "given beside --full-gradients", "give one of the two")
     made, network = training_problems(loaded, problems + HELD_OUT, seed)
+    if batch_size is None and minibatches:
+        ours = (one.batch_size for one in loaded.algorithms if one.name == "surf")
+        held = made[0].samples
+        batch_size = next(ours, None) or (None if held is None else int(held.mean()))
     start = unrolled.Start(loaded.start.scale, loaded.start.shared)
     if loaded.start.kind == "zeros":
         start = unrolled.Start()
@@ -151,6 +158,7 @@ def learn_unrolled(
     }
     words = [f"dadao-sim learn-unrolled {scenario}"]
     words += [f"{name} {value}" for name, value in asked.items() if value is not None]
+    words += [] if minibatches else ["--full-gradients"]
     words += [] if constrained else ["--unconstrained"]
     words += [f"--set {one!r}" for one in sets or []] + [f"--out {out.name}"]
     more = {"command": " ".join(words), "problems": problems, "torch": torch.__version__}

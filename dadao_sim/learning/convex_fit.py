@@ -14,13 +14,14 @@ What it cannot be near
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import numpy as np
 import torch
 from torch.nn.functional import softplus
 
 from dadao_sim.errors import InputError
+from dadao_sim.given import whole
 from dadao_sim.local_steps.learned.torch_extra import one_torch_thread
 from dadao_sim.problems.data.arrays import FloatArray
 from dadao_sim.problems.kinds.convex_surrogate import ConvexSurrogate
@@ -33,6 +34,10 @@ class FitRecipe:
     units: int = 64
     samples: int = 4096
     iterations: int = 1000
+
+    def __post_init__(self) -> None:
+        for name, value in asdict(self).items():
+            whole(f"recipe: {name}", value)
 
 
 FITTED = FitRecipe()

@@ -4,6 +4,7 @@ parameter.
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from numbers import Integral
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -23,6 +24,7 @@ from dadao_sim.problems.kinds.convex_surrogate import (
 )
 from dadao_sim.problems.kinds.meeting import PLANE, MeetingKind
 from dadao_sim.problems.kinds.parametric_programme import ParametricProgramme
+from dadao_sim.text.lines import written
 
 Labels = Literal["solver", "self"]
 HELD_OUT = 500
@@ -77,7 +79,7 @@ def learn_meeting(
         known = " or ".join(get_args(Labels))
         raise InputError("learn_meeting: labels", f"{labels!r} given", f"use {known}")
     programme, box = kind.form.programme(), kind.box
-    learned_rng, held_out_rng = np.random.default_rng(seed).spawn(2)
+    learned_rng, held_out_rng = _generators("learn_meeting", seed)
     held_out = _solved(programme, _drawn(box, HELD_OUT, held_out_rng))
     thetas = _drawn(box, recipe.samples, learned_rng)
     rounds: list[Round] = []
@@ -134,6 +136,10 @@ def learn_surrogate(
     least = number(f"{WHAT}: floor", floor)
     if not 0 <= least < np.inf:
         raise InputError(f"{WHAT}: floor", f"{least:g} given", "at least 0 is needed")
+    for name, function in {"f": f, "gradient": f if gradient is None else gradient}.items():
+        if not callable(function):
+            raise InputError(f"{WHAT}: {name}", f"{written(function)} given", "give a function")
+    generators = _generators(WHAT, seed)
 
     def value(theta: FloatArray) -> float:
         with users_code(f"{WHAT}: f"):
@@ -147,18 +153,28 @@ def learn_surrogate(
         if gradient is not None:
             with users_code(f"{WHAT}: gradient"):
                 found = gradient(theta.copy())
-            return vector(found, p, f"{WHAT}: gradient", "answers")[:d]
+            told = vector(found, p, f"{WHAT}: gradient", "answers")
+            if not np.isfinite(told).all():
+                wrong = f"is {told} at {theta}"
+                raise InputError(f"{WHAT}: gradient", wrong, "finite numbers are needed")
+            return told[:d]
         steps = SPACING * np.diag(limits[:, 1] - limits[:, 0])[:d]
         each = [(value(theta + e) - value(theta - e)) / (2 * e.max()) for e in steps]
         return np.array(each)
 
-    learned_rng, held_out_rng = np.random.default_rng(seed).spawn(2)
     thetas, others = (
-        _drawn(limits, recipe.samples, learned_rng),
-        _drawn(limits, HELD_OUT, held_out_rng),
+        _drawn(limits, count, rng)
+        for count, rng in zip((recipe.samples, HELD_OUT), generators, strict=True)
     )
     values = np.array([value(theta) for theta in thetas])
     _require_convex(value, thetas, values)
+    if least > 0:
+
+        def without(theta: FloatArray) -> float:
+            return value(theta) - least * float(theta[:d] @ theta[:d]) / 2
+
+        squares = (thetas[:, :d] ** 2).sum(axis=1)
+        _require_convex(without, thetas, values - least * squares / 2, floor=least)
     slopes = None if gradient is None else np.array([slope(theta) for theta in thetas])
     of_others = np.array([value(theta) for theta in others])
     held_out = Samples(others, of_others, np.array([slope(theta) for theta in others]))
@@ -180,20 +196,37 @@ def _finished(
     return LearnedSurrogate(surrogate, found, {**metadata, **more}, rounds)
 
 
+def _generators(what: str, seed: int) -> list[np.random.Generator]:
+    """Of what is learned from, and of what is held out."""
+    if not isinstance(seed, Integral) or isinstance(seed, bool) or seed < 0:
+        raise InputError(f"{what}: seed", f"{seed!r} given", "a whole number >= 0 is needed")
+    return np.random.default_rng(int(seed)).spawn(2)
+
+
 def _require_convex(
-    value: Callable[[FloatArray], float], thetas: FloatArray, values: FloatArray
+    value: Callable[[FloatArray], float],
+    thetas: FloatArray,
+    values: FloatArray,
+    *,
+    floor: float = 0.0,
 ) -> None:
-    """InputError where f is above the mean of its values at two points half way between them."""
+    """InputError where f is above the mean of its values at two points half way between them, or f
+    less the square of a ``floor``.
+    """
     spread = float(np.ptp(values))
     for k in range(0, 2 * min(PAIRS, len(thetas) // 2), 2):
         a, b = thetas[k], thetas[k + 1]
         above = value((a + b) / 2) - (values[k] + values[k + 1]) / 2
-        if above > ROUNDING * max(spread, 1e-300):
-            raise InputError(
-                f"{WHAT}: f",
-                f"is not convex: half way between two points it is {above:.3g} above their mean",
-                "give one that is",
-            )
+        if above <= ROUNDING * max(spread, 1e-300):
+            continue
+        if floor > 0:
+            wrong = f"{floor:g} given, and f less {floor:g} |x|^2/2 is not convex"
+            raise InputError(f"{WHAT}: floor", wrong, "give a smaller one")
+        raise InputError(
+            f"{WHAT}: f",
+            f"is not convex: half way between two points it is {above:.3g} above their mean",
+            "give one that is",
+        )
 
 
 def _drawn(box: FloatArray, count: int, rng: np.random.Generator) -> FloatArray:

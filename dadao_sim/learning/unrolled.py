@@ -22,10 +22,11 @@ import numpy as np
 import torch
 
 from dadao_sim.algorithms.contract.trained import Trained
+from dadao_sim.algorithms.contract.unrolled import Features
 from dadao_sim.errors import InputError
 from dadao_sim.learning.fixed_point_maps import normalised_laplacian
 from dadao_sim.learning.problem_batches import ProblemBatch
-from dadao_sim.learning.unrolled_layers import LAYERS, Features, Layers
+from dadao_sim.learning.unrolled_layers import LAYERS, Layers
 from dadao_sim.local_steps.learned.torch_extra import one_torch_thread
 from dadao_sim.problems import Problem
 
@@ -88,6 +89,9 @@ def learn_unrolled(
     if features == "samples" and batch_size is None:
         raise InputError("batch_size", "is missing", "raw samples come in minibatches of one size")
     batch = ProblemBatch.of(problems)
+    if batch_size is not None and batch_size > (most := int(batch.count.max())):
+        wrong = f"{batch_size} given"
+        raise InputError("batch_size", wrong, f"no node has more than {most} samples")
     if not 0 <= recipe.asleep < batch.nodes:
         raise InputError("asleep", f"{recipe.asleep} given", f"at most {batch.nodes - 1} can sleep")
     W = torch.as_tensor(np.eye(batch.nodes) - normalised_laplacian(network, batch.nodes)).float()

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -16,8 +16,6 @@ from dadao_sim.algorithms import surf
 from dadao_sim.algorithms.contract.trained import Trained
 from dadao_sim.learning.problem_batches import ProblemBatch
 from dadao_sim.problems import Problem
-
-Features = Literal["gradient", "samples"]
 
 
 class Layers(torch.nn.Module):

@@ -506,8 +506,8 @@ SURROGATE = {"surrogate": "meeting"}
         ),
         (
             {"velocities": FAST},
-            r"problem meeting: agent 2 starts at \|v\|_1 = 1\.4, above the limit 1\.2: no feasible "
-            "inputs",
+            r"problem\.velocities: agent 2 starts at \|v\|_1 = 1\.4, above the limit 1\.2; no "
+            "feasible inputs",
         ),
         ({"positions": AT[:3]}, "positions: 3 given; one of each of 4 agents"),
         (

@@ -251,7 +251,7 @@ def test_raw_samples_come_in_the_batches_that_were_trained_on(tmp_path):
 def test_arrays_of_other_shapes_and_methods_are_refused(tmp_path):
     trained = random_numbers()
     without = {"h": trained.arrays["h"], "M": trained.arrays["M"]}
-    with pytest.raises(InputError, match=r"surf.weights: bias has the shape None, not \(4, 3\)"):
+    with pytest.raises(InputError, match=r"surf.weights: bias is missing \(h, M, bias\)"):
         METHOD.with_weights(Trained(without, trained.made))
     wrong = {**trained.arrays, "h": trained.arrays["h"][:2]}
     with pytest.raises(InputError, match=r"h has the shape \(2, 3\), not \(4, 3\)"):

@@ -208,7 +208,7 @@ class Constants:
             if name not in self.values:
                 near = difflib.get_close_matches(name, self.values, n=1)
                 hint = f"; did you mean {near[0]!r}?" if near else ""
-                known = ", ".join(self.values)
+                known = ", ".join(self.values) or "none"
                 raise InputError(
                     f"{self._method}: parameter {name!r} is unknown{hint} (known: {known})"
                 )

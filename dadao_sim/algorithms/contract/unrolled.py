@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Literal, Self, get_args
 
 import numpy as np
 
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from dadao_sim.networks import GraphSequence, Network
     from dadao_sim.problems import Problem
 
+Features = Literal["gradient", "samples"]
+"""What a node sees of its samples in a layer."""
 Shapes = Callable[[Mapping[str, Any]], Mapping[str, tuple[int, ...]]]
 
 
@@ -41,12 +43,30 @@ class UnrolledMethod(RoundMethod):
         made = trained.made
         if made.get("method") != self.name:
             raise self._wrong(f"trained for {made.get('method')}")
+        self._check_made(made)
         wanted = self.shapes(made)
         for name in {**wanted, **trained.arrays}:
-            found = np.shape(trained.arrays[name]) if name in trained.arrays else None
-            if found is None or found != wanted.get(name):
-                raise self._wrong(f"{name} has the shape {found}, not {wanted.get(name)}")
+            if name not in wanted or name not in trained.arrays:
+                known = ", ".join(wanted)
+                there = "is none of its arrays" if name in trained.arrays else "is missing"
+                raise self._wrong(f"{name} {there} ({known})")
+            if (found := np.shape(trained.arrays[name])) != wanted[name]:
+                raise self._wrong(f"{name} has the shape {found}, not {wanted[name]}")
         return replace(self, trained=trained)
+
+    def _check_made(self, made: Mapping[str, Any]) -> None:
+        """InputError where it does not say what the arrays are for."""
+        features = made.get("features")
+        if features not in get_args(Features):
+            raise self._wrong(f"of features {features!r}, not of {' or '.join(get_args(Features))}")
+        counts = ["layers", "taps", "dimension"]
+        if features == "samples" or made.get("batch_size") is not None:
+            counts.append("batch_size")
+        for name in counts:
+            if type(made.get(name)) is not int or made[name] < 1:
+                raise self._wrong(f"{name} is {made.get(name)!r}, not a whole number >= 1")
+        if not isinstance(made.get("kind"), str):
+            raise self._wrong(f"kind is {made.get('kind')!r}, not that of a problem")
 
     def ready_for(self, problem: "Problem") -> Self:
         """See :meth:`Method.ready_for`: with the numbers that a training begins with."""

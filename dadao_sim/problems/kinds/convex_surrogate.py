@@ -15,7 +15,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from dadao_sim.archives import TrainedFiles, holds, write_state
+from dadao_sim.archives import METADATA, TrainedFiles, holds, write_state
 from dadao_sim.compiled.kernel import kernel
 from dadao_sim.compiled.threads import one_blas_thread
 from dadao_sim.engine import oracles
@@ -212,7 +212,7 @@ oracles.gradient.register(SurrogateModel, surrogate_gradient)
 
 # ---- Files ---------------------------------------------------------------------------------------
 
-WEIGHTS = FileKind((".npz",), partial(holds, names=(*ConvexSurrogate._fields, "metadata")))
+WEIGHTS = FileKind((".npz",), partial(holds, names=(*ConvexSurrogate._fields, METADATA)))
 
 
 def save_surrogate(
@@ -240,9 +240,13 @@ def load_surrogate(surrogate: str | Path) -> tuple[ConvexSurrogate, dict[str, An
     """
     path, stored, metadata = FILES.opened(surrogate)
     FILES.check_format(path, metadata, FORMAT)
+    for name in sorted(set(stored) ^ {*ConvexSurrogate._fields, METADATA}):
+        raise FILES.refused(
+            path, f"{name} is " + ("none of its arrays" if name in stored else "missing")
+        )
     try:
         arrays = {name: stored[name] for name in ConvexSurrogate._fields}
-    except (KeyError, InputError) as error:
+    except InputError as error:
         raise FILES.damaged(path) from error
     return _checked(path, arrays), metadata
 

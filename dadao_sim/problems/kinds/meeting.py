@@ -25,7 +25,11 @@ from dadao_sim.engine import oracles
 from dadao_sim.errors import InputError, within
 from dadao_sim.memory import Need
 from dadao_sim.problems.data.arrays import FloatArray, IntArray
-from dadao_sim.problems.kinds.convex_surrogate import SurrogateProblem, load_surrogate
+from dadao_sim.problems.kinds.convex_surrogate import (
+    ConvexSurrogate,
+    SurrogateProblem,
+    load_surrogate,
+)
 from dadao_sim.problems.kinds.kind import ProblemKind
 from dadao_sim.problems.kinds.nesterov import minimiser
 from dadao_sim.problems.kinds.oracle import OneOracle, Oracle
@@ -201,7 +205,7 @@ class MeetingProblem(Problem):
         with within("oracle"):
             surrogate, metadata = load_surrogate(oracle.surrogate)
         agents = self.exact.agents
-        _require_trained_for(self.form, metadata)
+        _require_trained_for(self.form, surrogate, metadata)
         _require_inside(agents, surrogate.box)
         points = np.hstack([-agents[:, :PLANE], agents[:, PLANE:]])
         return replace(self, surrogate=surrogate.problem(points), given_x_star=self.x_star)
@@ -291,44 +295,41 @@ def meeting_problem(agents: FloatArray, form: MeetingForm) -> MeetingProblem:
     """Of agents (n, 4), rows (p_0, v_0). InputError names one that is too fast from the start."""
     for i, speed in enumerate(np.abs(agents[:, PLANE:]).sum(axis=1)):
         if speed > form.speed_limit * (1 + SLACK):
-            raise InputError(
-                f"problem meeting: agent {i} starts at |v|_1 = {speed:g}, above the limit "
-                f"{form.speed_limit:g}: no feasible inputs"
-            )
+            wrong = f"agent {i} starts at |v|_1 = {speed:g}, above the limit {form.speed_limit:g}"
+            raise InputError("velocities", wrong, "no feasible inputs")
     return MeetingProblem(
         kind="meeting", form=form, exact=ExactMeeting(form.programme(), agents.copy())
     )
 
 
-def _require_trained_for(form: MeetingForm, metadata: Mapping[str, Any]) -> None:
+def _require_trained_for(
+    form: MeetingForm, surrogate: ConvexSurrogate, metadata: Mapping[str, Any]
+) -> None:
     """InputError for the surrogate of another programme."""
     trained = metadata.get("form")
-    if not isinstance(trained, Mapping):
+    of_plane = (surrogate.parameters, surrogate.dimension) == (2 * PLANE, PLANE)
+    if not isinstance(trained, Mapping) or not of_plane:
         raise InputError("oracle.surrogate", "is none of problem meeting", "see learn-surrogate")
     for name, value in form._asdict().items():
         if trained.get(name) != value:
-            raise InputError(
-                f"problem.oracle.surrogate: trained with {name} {trained.get(name)}; the problem "
-                f"has {value:g}"
-            )
+            wrong = f"trained with {name} {trained.get(name)!r}"
+            raise InputError("oracle.surrogate", wrong, f"the problem has {value:g}")
 
 
 def _require_inside(agents: FloatArray, box: FloatArray) -> None:
     """InputError where an agent's theta leaves the box on the way to another agent's position."""
     positions, velocities = agents[:, :PLANE], agents[:, PLANE:]
-    reach, fastest = box[:PLANE, 1].min(), box[PLANE:, 1].min()
+    within_box = np.minimum(box[:, 1], -box[:, 0])
+    reach, fastest = within_box[:PLANE].min(), within_box[PLANE:].min()
     apart = np.abs(positions[:, None] - positions).max(axis=(1, 2))
     for i, (distance, speed) in enumerate(zip(apart, np.abs(velocities).max(axis=1), strict=True)):
         if distance > reach * (1 + SLACK):
-            raise InputError(
-                f"problem.oracle.surrogate: trained for positions in [{-reach:g}, {reach:g}]; "
-                f"agent {i} starts {distance:.3g} from the others"
-            )
+            wrong = f"trained for positions in [{-reach:g}, {reach:g}]"
+            right = f"agent {i} starts {distance:.3g} from the others"
+            raise InputError("oracle.surrogate", wrong, right)
         if speed > fastest * (1 + SLACK):
-            raise InputError(
-                f"problem.oracle.surrogate: trained for velocities in [{-fastest:g}, {fastest:g}]; "
-                f"agent {i} starts with {speed:.3g}"
-            )
+            wrong = f"trained for velocities in [{-fastest:g}, {fastest:g}]"
+            raise InputError("oracle.surrogate", wrong, f"agent {i} starts with {speed:.3g}")
 
 
 # ---- In a scenario -------------------------------------------------------------------------------
