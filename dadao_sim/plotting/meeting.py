@@ -28,16 +28,19 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 OPTIMUM, MEAN = "optimum $x^\\ast$", "mean of the positions"
+OF_F, OF_V = "levels of $F$", "levels of the surrogate"
 LEVELS = 9
 _FAINT: dict[str, Any] = {"color": "0.72", "linewidth": 0.6}
 _MEAN: dict[str, Any] = {"color": "black", "linestyle": DOTTED, "linewidth": 0.9}
+_LEVEL = "0.8"
+_OF_SURROGATE: dict[str, Any] = {"linestyle": (0, (4, 3)), "linewidth": 0.7}
 _MARK: dict[str, Any] = {"color": "black", "linestyle": ""}
 
 
 def meeting_figure(report: Meeting, look: Look = Look()) -> Figure:  # noqa: B008
     """F(x) - F* of every algorithm against gradients, whatever answers them, with the excess of the
-    mean of the agents' positions; beside it the agents' paths to x*, over level lines of F, and
-    where each oracle leads.
+    mean of the agents' positions; beside it the agents' paths to x*, over level lines of F and, at
+    the same heights above its own least value, of its first surrogate, and where each oracle leads.
     """
     result = report.result
     drawn = drawn_as(result.methods, result.looks, result.names, look)
@@ -48,6 +51,11 @@ def meeting_figure(report: Meeting, look: Look = Look()) -> Figure:  # noqa: B00
         handles = [Line2D([], [], label=one.name, **one.style.line) for one in drawn.values()]
         handles.append(Line2D([], [], label=MEAN, marker="x", markersize=5, **_MEAN))
         handles.append(Line2D([], [], label=OPTIMUM, marker="+", markersize=9, **_MARK))
+        handles.append(Line2D([], [], label=OF_F, color=_LEVEL, linewidth=0.8))
+        surrogate = drawn.get(report.surrogate or "")
+        colour = "" if surrogate is None else str(surrogate.style.line["color"])
+        if surrogate is not None:
+            handles.append(Line2D([], [], label=OF_V, color=colour, **_OF_SURROGATE))
         columns = legend_columns([str(one.get_label()) for one in handles], width)
         rows = -(-len(handles) // columns)
         above = legend_height(rows, look.legend) + TITLE * (look.title is not None)
@@ -69,7 +77,7 @@ def meeting_figure(report: Meeting, look: Look = Look()) -> Figure:  # noqa: B00
             costs.set_ylim(look.y_limits)
         costs.grid(True, which="major")
         finish_ticks(costs)
-        _draw_places(places, report)
+        _draw_places(places, report, colour)
         for label, one in drawn.items():
             if report.excess[label] > 0:
                 style = {**one.style.line, "linestyle": "", "markersize": 5, "zorder": 6}
@@ -78,18 +86,24 @@ def meeting_figure(report: Meeting, look: Look = Look()) -> Figure:  # noqa: B00
     return figure
 
 
-def _draw_places(axes: Axes, report: Meeting) -> None:
-    """The paths, dots where they begin, over levels of F that are evenly spaced in its root."""
-    roots = np.sqrt(np.linspace(0, 1, LEVELS + 1)[1:])
-    low, high = report.values.min(), report.values.max()
+def _draw_places(axes: Axes, report: Meeting, colour: str) -> None:
+    """The paths, dots where they begin, over levels that are evenly spaced in the root, those of the
+    surrogate in ``colour``; none of an empty one.
+    """
+    levels = report.values.max() * np.linspace(0, 1, LEVELS + 1)[1:] ** 2
     axes.contour(
-        *report.axes,
-        report.values,
-        levels=low + (high - low) * roots**4,
-        colors="0.85",
-        linewidths=0.6,
-        zorder=0,
+        *report.axes, report.values, levels=levels, colors=_LEVEL, linewidths=0.8, zorder=0
     )
+    if colour and report.surrogate_values is not None:
+        axes.contour(
+            *report.axes,
+            report.surrogate_values,
+            levels=levels,
+            colors=colour,
+            linestyles=[_OF_SURROGATE["linestyle"]],
+            linewidths=_OF_SURROGATE["linewidth"],
+            zorder=1,
+        )
     for path in report.paths:
         axes.plot(*path.T, marker=".", markersize=2.5, zorder=2, **_FAINT)
         axes.plot(*path[0], marker="o", markersize=4, color="0.35", linestyle="", zorder=3)

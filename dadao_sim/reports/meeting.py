@@ -24,8 +24,10 @@ class Meeting:
     - x_star, mean: (2,), the optimum and the mean of the agents' positions.
     - found: label -> (2,), where what answers its gradients has its minimum: where it ends.
     - excess: label -> F there less F*, 0 of the exact oracle; of_mean: that of the mean.
-    - axes: the two coordinates (k,) of the level lines; values (k, k): F there, the second
+    - axes: the two coordinates (k,) of the level lines; values (k, k): F - F* there, the second
       coordinate first.
+    - surrogate: the first label whose gradients are a surrogate's, None where there is none;
+      surrogate_values (k, k): that surrogate of F there, less its own least value.
     - result: where the labels come from.
     """
 
@@ -37,6 +39,8 @@ class Meeting:
     of_mean: float
     axes: tuple[FloatArray, FloatArray]
     values: FloatArray
+    surrogate: str | None
+    surrogate_values: FloatArray | None
     result: Result
 
 
@@ -56,7 +60,8 @@ def meeting(result: Result) -> Meeting:
     low, high = paths.min(axis=(0, 1)), paths.max(axis=(0, 1))
     half = (0.5 + MARGIN) * (high - low).max()
     axes = [np.linspace(m - half, m + half, POINTS) for m in (low + high) / 2]
-    values = [[first.mean_value(np.array([a, b])) for a in axes[0]] for b in axes[1]]
+    grid = np.stack(np.meshgrid(*axes), axis=-1)
+    other = next((label for label, one in own.items() if not one.has_exact_oracle), None)
     return Meeting(
         paths=paths,
         x_star=first.x_star,
@@ -68,6 +73,13 @@ def meeting(result: Result) -> Meeting:
         },
         of_mean=first.suboptimality(first.mean_of_positions),
         axes=(axes[0], axes[1]),
-        values=np.array(values),
+        values=np.apply_along_axis(first.suboptimality, 2, grid),
+        surrogate=other,
+        surrogate_values=None if other is None else _of_surrogate(own[other], grid),
         result=result,
     )
+
+
+def _of_surrogate(problem: MeetingProblem, grid: FloatArray) -> FloatArray:
+    least = problem.surrogate_value(problem.found)
+    return np.apply_along_axis(problem.surrogate_value, 2, grid) - least

@@ -33,6 +33,7 @@ from dadao_sim.problems.kinds.meeting import (
 )
 from dadao_sim.randomness import stream
 from dadao_sim.reports.meeting import meeting
+from dadao_sim.reports.origin import study_of
 from dadao_sim.scenario.reading import scenario_from_mapping
 from dadao_sim.strict import references_of
 
@@ -416,12 +417,28 @@ def test_the_lesson(result):
     assert_allclose(np.array(shares) / least, [0.0004, 0.0003, 0.24], rtol=0.15)
 
 
+def instance_of(result, label):
+    plans = study_of(result).check()
+    return next(plan.parts.problem for plan in plans if plan.key == (label, 0))
+
+
+def exact_only(report):
+    return replace(report, surrogate=None, surrogate_values=None)
+
+
 @pytest.mark.slow
 def test_the_figure_shows_what_the_agents_do(result):
     report = meeting(result)
     assert report.paths.shape == (10, 7, PLANE)
     assert_allclose(report.paths[:, 0].mean(axis=0), report.mean)
-    assert report.values.min() > 0.6
+    assert report.surrogate == "PG-EXTRA, surrogate"
+    for (a, b), row, column in [((3, 8), 8, 3), ((20, 2), 2, 20)]:
+        x = np.array([report.axes[0][a], report.axes[1][b]])
+        problem = instance_of(result, "PG-EXTRA, surrogate")
+        assert report.values[row, column] == pytest.approx(problem.suboptimality(x))
+        above = problem.surrogate_value(x) - problem.surrogate_value(problem.found)
+        assert report.surrogate_values[row, column] == pytest.approx(above)
+    assert min(report.values.min(), report.surrogate_values.min()) >= 0
     assert set(report.found) == set(result.methods)
     figure = draw(result, kind="meeting", algorithms=["PG-EXTRA", "DADAO, surrogate"])
     costs, places = figure.axes
@@ -430,7 +447,9 @@ def test_the_figure_shows_what_the_agents_do(result):
     assert "DADAO" not in lines
     assert costs.get_yscale() == "log"
     assert places.get_aspect() == 1
-    assert meeting_figure(report).axes
+    assert len(places.collections) == 2  # level lines of F, and of the surrogate
+    _, places = meeting_figure(exact_only(report)).axes
+    assert len(places.collections) == 1
 
 
 @pytest.mark.slow
