@@ -216,6 +216,16 @@ def test_an_affine_scale_changes_little():
         (lambda t: float(t @ t), [[1, 0]], {}, "box: is empty or infinite"),
         (lambda t: float(t @ t), [[0, 1]], {"dimension": 2}, "dimension: 2 given"),
         (lambda t: float(t @ t), [[0, 1]], {"floor": -1.0}, "floor: -1 given"),
+        (
+            lambda t: float(t @ t),
+            [[0, 1]],
+            {"floor": 3.0},
+            r"floor: 3 given, and f less 3 \|x\|\^2/2 is not convex; give a smaller one",
+        ),
+        (3, [[0, 1]], {}, "f: 3 given; give a function"),
+        (lambda t: float(t @ t), [[0, 1]], {"gradient": 3}, "gradient: 3 given; give a function"),
+        (lambda t: float(t @ t), [[0, 1]], {"gradient": lambda t: t * np.nan}, "gradient: is .nan"),
+        (lambda t: float(t @ t), [[0, 1]], {"seed": -1}, "seed: -1 given; a whole number >= 0"),
         (lambda t: float(t @ t), [[0, 1]], {"gradient": lambda t: [1.0, 2.0]}, "gradient"),
     ],
 )
@@ -223,6 +233,11 @@ def test_what_cannot_be_learned_is_said(f, box, options, reason):
     with pytest.raises(InputError, match=reason) as refused:
         learn_surrogate(f, box, recipe=TINY, **options)
     assert "\n" not in str(refused.value)
+
+
+def test_a_recipe_of_nothing_is_refused():
+    with pytest.raises(InputError, match="recipe: units: 0 given; a whole number >= 1 is needed"):
+        FitRecipe(units=0)
 
 
 def test_labels_of_neither_sort_are_refused():

@@ -30,6 +30,7 @@ from dadao_sim.simulation.training import training_problems  # noqa: E402
 
 REGRESSION = "scenarios/systems/unrolled.yaml"
 DIGITS = "scenarios/systems/unrolled-digits.yaml"
+FULL = ["--full-gradients"]
 SHORT = Recipe(steps=8, problems_per_step=3)
 NODES, D = 7, 3
 
@@ -164,6 +165,8 @@ def test_what_cannot_be_trained_on_is_refused(change, message):
 def test_options_that_do_not_fit_are_refused():
     with pytest.raises(InputError, match="batch_size: is missing; raw samples come in minibatches"):
         learn_unrolled(family(), lollipop(), features="samples", recipe=SHORT)
+    with pytest.raises(InputError, match="batch_size: 9 given; no node has more than 8 samples"):
+        learn_unrolled(family(), lollipop(), batch_size=9, recipe=SHORT)
     with pytest.raises(InputError, match="asleep: 7 given; at most 6 can sleep"):
         learn_unrolled(family(), lollipop(), recipe=replace(SHORT, asleep=7))
 
@@ -189,10 +192,12 @@ def median(played):
 
 
 def test_the_same_seed_gives_the_same_numbers():
-    first, again, other = (
-        learn_unrolled(family(), lollipop(), batch_size=2, seed=seed, recipe=SHORT)
-        for seed in (3, 3, 4)
-    )
+    threads, found = torch.get_num_threads(), []
+    for seed, count in ((3, 1), (3, 2), (4, 1)):  # on one thread, whatever there are
+        torch.set_num_threads(count)
+        found.append(learn_unrolled(family(), lollipop(), batch_size=2, seed=seed, recipe=SHORT))
+    torch.set_num_threads(threads)
+    first, again, other = found
     for name, array in first.arrays.items():
         assert_array_equal(array, again.arrays[name])
     assert not np.array_equal(first.arrays["h"], other.arrays["h"])
@@ -256,6 +261,9 @@ def test_raw_samples_lose_to_DGD(small):
     raw = trained(features="samples", batch_size=4)
     assert median(raw) > 2 * median(dgd)
     assert median(trained()) < 0.5 * median(dgd)
+    # There the constraints do what the paper says: more layers descend than without them.
+    free = trained(features="samples", batch_size=4, constrained=False)
+    assert free.falling <= 7 < raw.falling
 
 
 @pytest.mark.parametrize(("eps", "pushed"), [(0.999, True), (0.0, False)])
@@ -303,6 +311,20 @@ def test_the_command_writes_weights_that_say_how_to_make_them(cli, tmp_path):
     (tmp_path / "mine.npz").write_text("yours")
     refused = cli(["systems/unrolled", *short, "--out", "mine.npz"])
     assert isinstance(refused.exception, InputError)
+    both = cli(["systems/unrolled", *short, "--full-gradients", "--out", "other.npz"])
+    assert "--batch-size: given beside --full-gradients" in str(both.exception)
+
+
+@pytest.mark.parametrize(
+    ("more", "batch"), [([], 30), (["--set", "algorithms.0.batch_size=7"], 7), (FULL, None)]
+)
+def test_layers_learn_from_minibatches_unless_asked_otherwise(cli, tmp_path, more, batch):
+    short = ["--steps", "1", "--problems", "2", "--layers", "1", "--out", "mine.npz"]
+    answer = cli(["systems/unrolled", *short, *more])
+    assert answer.exit_code == 0, answer.output
+    made = load_trained(tmp_path / "mine.npz").made
+    assert made["batch_size"] == batch
+    assert ("--full-gradients" in made["command"]) is (batch is None)
 
 
 def test_the_shipped_weights_say_the_recipe_of_today():

@@ -258,6 +258,18 @@ def test_arrays_of_other_shapes_and_methods_are_refused(tmp_path):
         METHOD.with_weights(Trained(wrong, trained.made))
     with pytest.raises(InputError, match="trained for other"):
         METHOD.with_weights(Trained(trained.arrays, made(method="other")))
+    more = {**trained.arrays, "more": np.ones(3)}
+    with pytest.raises(InputError, match=r"surf.weights: more is none of its arrays \(h, M, bias"):
+        METHOD.with_weights(Trained(more, trained.made))
+    for change, reason in [
+        ({"layers": "ten"}, "layers is 'ten', not a whole number >= 1"),
+        ({"dimension": None}, "dimension is None, not a whole number >= 1"),
+        ({"features": "pixels"}, "of features 'pixels', not of gradient or samples"),
+        ({"features": "samples"}, "batch_size is None, not a whole number >= 1"),
+        ({"kind": 3}, "kind is 3, not that of a problem"),
+    ]:
+        with pytest.raises(InputError, match=f"surf.weights: {reason}"):
+            METHOD.with_weights(Trained(trained.arrays, made(**change)))
     nan = {**trained.arrays, "bias": np.full((4, 3), np.nan)}
     save_trained(tmp_path / "nan.npz", Trained(nan, trained.made))
     with pytest.raises(InputError, match="bias is not finite numbers"):
@@ -365,7 +377,7 @@ def test_sleep_that_cannot_be_is_refused_in_a_line(weights, algorithm, more, rea
 
 
 def test_what_is_shipped_is_small_and_says_how_to_make_it():
-    assert FILES.names() == ["unrolled-digits", "unrolled-regression"]
+    assert FILES.names() == ["unrolled-digits", "unrolled-regression", "unrolled-sleepers"]
     for name in FILES.names():
         trained = load_trained(name)
         assert (FILES.folder / f"{name}.npz").stat().st_size < 40_000
