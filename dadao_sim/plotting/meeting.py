@@ -87,8 +87,8 @@ def meeting_figure(report: Meeting, look: Look = Look()) -> Figure:  # noqa: B00
 
 
 def _draw_places(axes: Axes, report: Meeting, colour: str) -> None:
-    """The paths, dots where they begin, over levels that are evenly spaced in the root, and those of
-    the surrogate in ``colour``; none of an empty one.
+    """The paths, dots where they begin, over levels that are evenly spaced in the root, and those
+    of the surrogate in ``colour``.
     """
     levels = report.values.max() * np.linspace(0, 1, LEVELS + 1)[1:] ** 2
     axes.contour(
