@@ -129,8 +129,8 @@ def train() -> None:
     for title, options, recipe in (
         ("minibatches of 30", None, "unrolled-regression"),
         ("the same, up to 4 asleep", None, "unrolled-sleepers"),
-        ("the same, unconstrained", {"batch_size": 30}, Recipe(constrained=False)),
         ("full gradients", {}, Recipe()),
+        ("the same, unconstrained", {}, Recipe(constrained=False)),
         ("raw samples", samples, Recipe()),
         ("raw samples, unconstrained", samples, Recipe(constrained=False)),
     ):
