@@ -3,7 +3,7 @@
 from dataclasses import asdict
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -24,7 +24,8 @@ def learn_prior(
         str,
         typer.Argument(
             metavar="PRIOR",
-            help="What to learn: laplacian, illumination, or illumination_unmasked, its control.",
+            help="What to learn: digits, laplacian, or illumination; or a control of them, "
+            "laplacian_l1, laplacian_l2, illumination_unmasked.",
         ),
     ],
     out: Annotated[Path, typer.Option(help="Write the weights to this file (.npz).")],
@@ -34,7 +35,7 @@ def learn_prior(
     """Train a learned prior on samples of it (half a minute to two; needs torch).
 
     The file goes into a scenario as `local_step: {learned: {network: FILE.npz, strength: 0.1}}`,
-    one of illumination as the first of `blocks`.
+    one of illumination as the first of `blocks`, one of digits without strength.
     """
     from dadao_sim.files import check_outputs
     from dadao_sim.local_steps.learned.torch_extra import require_torch
@@ -174,31 +175,81 @@ def learn_unrolled(
     say(f"weights: {out}")
 
 
-@group.command(examples=["prior laplacian --figure prior.png"])
+@group.command(
+    examples=[
+        "prior digits --figure digits-prior.png",
+        "prior laplacian --figure prior.png",
+        "prior laplacian laplacian_l1 laplacian_l2 --figure losses.png",
+    ]
+)
 def prior(
-    network: Annotated[
-        str, typer.Argument(metavar="NETWORK", help="A shipped network (laplacian), or FILE.npz.")
+    networks: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="NETWORK...",
+            help="A shipped network (digits, laplacian), or FILE.npz; of scalars also several.",
+        ),
     ],
     figure: FigureOption = None,
     overwrite: OverwriteOption = False,
 ) -> None:
-    """How steep a learned proximal network is; a figure of it and its prior (needs torch)."""
+    """How steep learned proximal networks are; a figure of what they do, and of their priors.
+
+    Those of scalars need torch; digits do not.
+    """
+    from dadao_sim.errors import InputError
     from dadao_sim.files import check_outputs
-    from dadao_sim.local_steps.learned import load_weights
-    from dadao_sim.local_steps.learned.torch_extra import require_torch
+    from dadao_sim.local_steps.learned.convex_network import ConvexNetwork
+    from dadao_sim.local_steps.learned.networks import load_network
+    from dadao_sim.local_steps.learned.weight_file import Weights
     from dadao_sim.plotting.style import FIGURE
 
-    check_outputs({"--figure": (figure, FIGURE)}, inputs=[network], overwrite=overwrite)
+    check_outputs({"--figure": (figure, FIGURE)}, inputs=networks, overwrite=overwrite)
+    loaded = {name: load_network(name) for name in networks}
+    drawn: Any
+    if all(isinstance(network, Weights) for network in loaded.values()):
+        drawn, slopes = _priors_of_scalars(networks, draws=figure is not None)
+    elif len(loaded) == 1 and isinstance(network := loaded[networks[0]], ConvexNetwork):
+        drawn, slopes = _prior_of_digits(networks[0], network, draws=figure is not None)
+    else:
+        needed = "one network of digits, or some of scalars, are needed"
+        raise InputError("network", f"{', '.join(networks)} given", needed)
+    if figure is not None:
+        from dadao_sim.plotting.style import save_figure
+
+        save_figure(drawn, figure, overwrite=overwrite)
+        say(f"figure: {figure}")
+    for name, slope in slopes.items():
+        of = f" of {name}" if len(slopes) > 1 else ""
+        verdict = "nonexpansive" if slope <= 1 else "expansive: no contraction theorem applies"
+        say(f"largest slope{of}: {slope:.3f} ({verdict})")
+
+
+def _priors_of_scalars(networks: list[str], *, draws: bool) -> tuple[Any, dict[str, float]]:
+    """The figure, where it is asked for, and the largest slopes, by name."""
+    from dadao_sim.local_steps.learned import load_weights
+    from dadao_sim.local_steps.learned.torch_extra import require_torch
+
     require_torch()
     from dadao_sim.local_steps.learned.recovery import largest_slope
+    from dadao_sim.plotting.prior_losses import prior_losses_figure
     from dadao_sim.plotting.priors import prior_figure
-    from dadao_sim.plotting.style import save_figure
     from dadao_sim.reports.prior import prior_report
 
-    weights, metadata = load_weights(network)
-    if figure is not None:
-        save_figure(prior_figure(prior_report(weights, metadata)), figure, overwrite=overwrite)
-        say(f"figure: {figure}")
-    slope = largest_slope(weights)
-    verdict = "nonexpansive" if slope <= 1 else "expansive: no contraction theorem applies"
-    say(f"largest slope: {slope:.3f} ({verdict})")
+    loaded = {name: load_weights(name) for name in networks}
+    slopes = {name: largest_slope(weights) for name, (weights, _) in loaded.items()}
+    if not draws:
+        return None, slopes
+    reports = {name: prior_report(*network) for name, network in loaded.items()}
+    if len(reports) == 1:
+        return prior_figure(reports[networks[0]]), slopes
+    return prior_losses_figure(reports), slopes
+
+
+def _prior_of_digits(name: str, network: Any, *, draws: bool) -> tuple[Any, dict[str, float]]:
+    """The same of a network of digits; its slope is the largest at 40 noisy digits."""
+    from dadao_sim.plotting.digit_priors import digit_prior_figure
+    from dadao_sim.reports.digit_prior import digit_prior
+
+    report = digit_prior(network)
+    return digit_prior_figure(report) if draws else None, {name: report.slope}

@@ -7,6 +7,7 @@ import numpy as np
 from dadao_sim.errors import InputError
 from dadao_sim.memory import require_room
 from dadao_sim.problems.data.arrays import FloatArray
+from dadao_sim.problems.data.digit import DigitData
 from dadao_sim.problems.data.image import Picture
 from dadao_sim.problems.kinds.kind import ProblemKind
 from dadao_sim.problems.kinds.problem import Problem
@@ -30,12 +31,17 @@ def is_low_light(spec: Any) -> bool:
     return getattr(getattr(spec, "data", None), "task", None) == "low_light"
 
 
+def is_digit(spec: Any) -> bool:
+    """Whether the data of a ``problem`` section are a digit of which nodes see pixels."""
+    return isinstance(getattr(spec, "data", None), DigitData)
+
+
 def picture(spec: Any, nodes: int, rng: np.random.Generator) -> Picture:
     """The true image, what the nodes saw of it, nan where none did, and in low light the light;
     (size, size) each.
 
-    Of the problem that :func:`build_problem` makes of ``spec``, whose data are of kind ``image``,
-    with a generator in the same state.
+    Of the problem that :func:`build_problem` makes of ``spec``, whose data are of kind ``image`` or
+    ``digit``, with a generator in the same state.
     """
     return spec.data.picture(nodes, rng.spawn(2)[0])
 

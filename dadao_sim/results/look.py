@@ -174,6 +174,7 @@ class FigureSpec(Look):
         "meeting",
         "recovery",
         "low_light",
+        "digit",
     ] = Field(
         default="curves",
         description="an error against costs; what an oracle's gradients lack against the time that "
@@ -182,8 +183,8 @@ class FigureSpec(Look):
         "went, in two dimensions; what a step multiplies the distance by in quadratic "
         "games, against their rho; the coordinates of quantised models; what the point costs "
         "where agents meet, and their paths to it; the share of sparse signals recovered "
-        "against the measurements; or a picture taken in low light, what nodes made of it, and how "
-        "far off",
+        "against the measurements; a picture taken in low light, what nodes made of it, and how "
+        "far off; or a digit, what nodes made of it alone and together, and how a F + R falls",
     )
     file: Annotated[
         str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*\.(pdf|png|svg)$", max_length=100)

@@ -36,7 +36,7 @@ from dadao_sim.metrics import ALWAYS, METRICS, Metric
 from dadao_sim.networks.mixing import MIXINGS
 from dadao_sim.networks.rates.spec import EdgeAttribute, Rates
 from dadao_sim.networks.section.spec import NetworkSpec
-from dadao_sim.problems.build import is_low_light
+from dadao_sim.problems.build import is_digit, is_low_light
 from dadao_sim.problems.kinds.kind import PROBLEMS, ProblemKind
 from dadao_sim.problems.kinds.logistic_bellman import LogisticBellmanKind
 from dadao_sim.problems.kinds.meeting import MeetingKind
@@ -568,6 +568,8 @@ class Scenario(Carded, StrictModel):
                     if name not in measured:
                         reason = f"low_light draws {name}; name it in record.metrics"
                         raise misuse(reason, "figures", number, "kind")
+            if figure.kind == "digit" and not is_digit(self.problem):
+                raise misuse("is of data of kind digit only", "figures", number, "kind")
             if figure.kind == "trajectories" and self.problem.dimension != 2:
                 reason = f"trajectories are of dimension 2, not {self.problem.dimension}"
                 raise misuse(reason, "figures", number, "kind")

@@ -5,6 +5,7 @@ from typing import Any
 
 from dadao_sim.errors import InputError, within
 from dadao_sim.local_steps.blocks import of_blocks
+from dadao_sim.local_steps.learned.convex_network import ConvexNetwork, convex_network_step
 from dadao_sim.local_steps.learned.illumination import (
     Illumination,
     check_pixels,
@@ -67,6 +68,8 @@ def build_learned(spec: LearnedSpec, dimension: int) -> LocalStep:
             f"{spec.network} is a prior of light, which sees light and reflectance",
             "it can only be the first of blocks",
         )
+    if isinstance(network, ConvexNetwork):
+        return convex_network_step(network, dimension, spec.strength)
     require_torch()
     from dadao_sim.local_steps.learned.step import learned_step
 

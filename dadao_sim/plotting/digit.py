@@ -1,0 +1,109 @@
+"""A digit of which every node sees other pixels: pictures of what was made of it, how near the
+nodes came to the fixed point, and how a F + R falls on one machine.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dadao_sim.plotting.style import (
+    LEGEND_ROW,
+    WIDE,
+    Drawn,
+    add_legend,
+    drawn_as,
+    finish_ticks,
+    legend_columns,
+    new_figure,
+    paper,
+)
+from dadao_sim.reports.digit import DigitReport, Filled
+from dadao_sim.reports.recovered import psnr
+from dadao_sim.results.look import Look
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+CURVES, TITLES = 2.1, 0.4  # inches of the curves below, and of what stands around the pictures
+LOST = "#F2B27A"  # no grey: it cannot be taken for a pixel
+ROUNDING = 1e-15  # of a F + R, which is of size 1: nothing is to be seen below
+
+
+def digit_figure(report: DigitReport, look: Look = Look()) -> Figure:  # noqa: B008
+    """Pictures: what was seen (pixels that nobody saw in a colour); what one node makes of its own
+    pixels, at the step of the first algorithm, the node in the middle of all; what each algorithm
+    made of all, at the node farthest from the truth; the conditional mean, were digits Gaussian;
+    the truth. Below, the accuracy of each algorithm against communications; and a F + R less its
+    least value, along the iteration on one machine at the algorithm's step.
+    """
+    result = report.result
+    drawn = drawn_as(result.methods, result.looks, result.names, look)
+    labels = [label for label in drawn if label in report.found]
+    pictures = _pictures(report, labels, drawn)
+    width = look.inches(WIDE)
+    with paper(look.font):
+        side = width / len(pictures) + TITLES
+        height = look.height or side + CURVES + 2 * LEGEND_ROW
+        figure = new_figure(width, height, look.font)
+        rows = figure.add_gridspec(2, 1, height_ratios=[side, CURVES])
+        grid = rows[0].subgridspec(1, len(pictures))
+        _draw_pictures([figure.add_subplot(grid[k]) for k in range(len(pictures))], pictures)
+        panels = rows[1].subgridspec(1, 2)
+        left, right = (figure.add_subplot(panels[k]) for k in range(2))
+        for label in labels:
+            _draw_curves(left, right, report.found[label], drawn[label])
+        left.set(xlabel="Communications", ylabel=r"$\|x-x^\ast\|^2/\,\|x_0-x^\ast\|^2$")
+        right.set(xlabel="Steps on one machine", ylabel="$aF + R$, less its least value")
+        for axes in (left, right):
+            axes.set_yscale("log")
+            axes.grid(True, which="major")
+            finish_ticks(axes)
+        handles = left.get_legend_handles_labels()[0]
+        names = [str(handle.get_label()) for handle in handles]
+        add_legend(figure, handles, legend_columns(names, width), look.legend, look.title)
+    return figure
+
+
+class _Shown(NamedTuple):
+    """A picture with what stands above and below it."""
+
+    title: str
+    quality: str
+    pixels: NDArray[np.float64]
+
+
+def _pictures(report: DigitReport, labels: list[str], drawn: dict[str, Drawn]) -> list[_Shown]:
+    """See :func:`digit_figure`."""
+    truth, seen = report.picture.truth, report.picture.seen
+    alone = report.found[labels[0]].alone
+    node = int(np.argsort([psnr(one, truth) for one in alone])[len(alone) // 2])
+    share = f"{100 * np.mean(~np.isnan(seen)):.0f} % of the pixels"
+    found = [("A node alone", alone[node])]
+    found += [(drawn[label].name, report.found[label].found) for label in labels]
+    found += [("Gaussian prior", report.gaussian)]
+    shown = [_Shown("Seen", share, seen)]
+    shown += [_Shown(name, f"{psnr(one, truth):.1f} dB", one) for name, one in found]
+    return [*shown, _Shown("Truth", "", truth)]
+
+
+def _draw_pictures(places: list[Axes], pictures: list[_Shown]) -> None:
+    from matplotlib import colormaps
+
+    greys = colormaps["gray"].with_extremes(bad=LOST)
+    for axes, one in zip(places, pictures, strict=True):
+        axes.imshow(one.pixels, cmap=greys, vmin=0, vmax=1, interpolation="nearest")
+        axes.set(title=one.title, xlabel=one.quality, xticks=[], yticks=[])
+        axes.spines[:].set_visible(False)
+
+
+def _draw_curves(left: Axes, right: Axes, found: Filled, asked: Drawn) -> None:
+    line = {**asked.style.line, "markevery": (0.1, 0.15)}
+    left.plot(found.communications, found.accuracy, label=asked.name, **line)
+    above = found.objective - found.objective.min()
+    steps = np.arange(1, len(above) + 1)
+    kept = above > ROUNDING
+    right.plot(steps[kept], above[kept], label=asked.name, **line)
