@@ -4,6 +4,7 @@ nodes came to the fixed point, and how a F + R falls on one machine.
 
 from __future__ import annotations
 
+import textwrap
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -30,7 +31,8 @@ if TYPE_CHECKING:
 
 CURVES, TITLES = 2.1, 0.4  # inches of the curves below, and of what stands around the pictures
 LOST = "#F2B27A"  # no grey: it cannot be taken for a pixel
-ROUNDING = 1e-15  # of a F + R, which is of size 1: nothing is to be seen below
+ROUNDING = 1e-13  # of a F + R, which is of size 1: nothing is to be seen below
+NAME_LENGTH = 16  # characters in a line above a picture
 
 
 def digit_figure(report: DigitReport, look: Look = Look()) -> Figure:  # noqa: B008
@@ -96,7 +98,9 @@ def _draw_pictures(places: list[Axes], pictures: list[_Shown]) -> None:
     greys = colormaps["gray"].with_extremes(bad=LOST)
     for axes, one in zip(places, pictures, strict=True):
         axes.imshow(one.pixels, cmap=greys, vmin=0, vmax=1, interpolation="nearest")
-        axes.set(title=one.title, xlabel=one.quality, xticks=[], yticks=[])
+        axes.set(
+            title=textwrap.fill(one.title, NAME_LENGTH), xlabel=one.quality, xticks=[], yticks=[]
+        )
         axes.spines[:].set_visible(False)
 
 

@@ -49,8 +49,7 @@ def digit_prior(net: ConvexNetwork) -> DigitPrior:
     clean = prior_of(net, truth)
     every = np.arange(PIXELS)
     normal = [
-        [conditional_mean(every, one, noise) for one in batch]
-        for noise, batch in zip(NOISES, noisy, strict=True)
+        conditional_mean(every, batch, noise) for noise, batch in zip(NOISES, noisy, strict=True)
     ]
     return DigitPrior(
         noises=np.array(NOISES),
@@ -58,7 +57,7 @@ def digit_prior(net: ConvexNetwork) -> DigitPrior:
         rises=np.array([prior_of(net, batch) - clean for batch in noisy]),
         seen=np.array([decibels(batch, truth) for batch in noisy]),
         denoised=np.array([decibels(gradient(net, batch), truth) for batch in noisy]),
-        gaussian=np.array([decibels(np.array(batch), truth) for batch in normal]),
+        gaussian=np.array([decibels(batch, truth) for batch in normal]),
         slope=largest_slope(net, noisy[2]),
     )
 

@@ -14,7 +14,11 @@ from scipy.stats import kstest, laplace, norm  # noqa: E402
 
 from dadao_sim.errors import InputError  # noqa: E402
 from dadao_sim.learning import train  # noqa: E402
-from dadao_sim.learning.matching_limit import laplacian_limit  # noqa: E402
+from dadao_sim.learning.matching_limit import (  # noqa: E402
+    laplacian_limit,
+    laplacian_mean,
+    laplacian_median,
+)
 from dadao_sim.learning.proximal_matching import (  # noqa: E402
     PRIORS,
     Recipe,
@@ -58,6 +62,37 @@ def test_the_shipped_network_is_at_the_limit():
     lists = {name: tuple(v) for name, v in metadata["recipe"].items() if isinstance(v, list)}
     assert Recipe(**{**metadata["recipe"], **lists}) == Recipe()
     assert Recipe().gammas[-1] == LAST_GAMMA
+
+
+def test_mean_and_median_are_those_of_quadrature():
+    for y in (-2.5, 0.0, 0.4, 1.0, 3.0):
+
+        def density(x, y=y):
+            return np.exp(-abs(x) - (y - x) ** 2 / 2)
+
+        total = quad(density, -9, 9, points=[0.0])[0]
+        mean = quad(lambda x: x * density(x), -9, 9, points=[0.0])[0] / total  # noqa: B023
+        assert laplacian_mean(y)[0] == pytest.approx(mean, abs=1e-8)
+        median = laplacian_median(y)[0]
+        below = quad(density, -9, median, points=[min(0.0, median)])[0]
+        assert below == pytest.approx(total / 2, abs=1e-8)
+
+
+@pytest.mark.parametrize(
+    ("loss", "limit", "other"),
+    [("l1", laplacian_median, laplacian_mean), ("l2", laplacian_mean, laplacian_median)],
+)
+def test_other_losses_learn_other_operators(loss, limit, other):
+    """The posterior median and mean, each nearer than to that of the other loss, and far from the
+    proximal operator of the prior.
+    """
+    weights, metadata = load_weights(f"laplacian_{loss}")
+    y = np.linspace(-3.5, 3.5, 141)
+    f = learned_step(weights, y.size).prox(y, 1.0)
+    assert np.abs(f - limit(y)).max() < BOUND
+    assert np.abs(f - other(y)).max() > BOUND
+    assert np.abs(f - np.sign(y) * np.maximum(np.abs(y) - 1, 0)).max() > 0.3
+    assert metadata["recipe"]["loss"] == loss
 
 
 def test_a_fresh_training_is_at_the_limit(fresh_weights):

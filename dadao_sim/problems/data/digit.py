@@ -16,7 +16,6 @@ from typing import Annotated, Literal, NamedTuple
 import numpy as np
 from pydantic import Field
 
-from dadao_sim.compiled.threads import one_blas_thread
 from dadao_sim.errors import InputError
 from dadao_sim.problems.data.arrays import FloatArray, IntArray
 from dadao_sim.problems.data.image import Picture
@@ -54,16 +53,15 @@ def digits() -> Digits:
     return Digits(centred[:TRAINING], centred[TRAINING:], mean)
 
 
-@one_blas_thread()
 def conditional_mean(own: IntArray, seen: FloatArray, noise: float) -> FloatArray:
-    """The mean (64,) of a digit of whose pixels ``own`` one sees ``seen`` with ``noise``, were
-    digits normal with the mean 0 and the covariance of those of the training: what a prior that
-    knows the first two moments can do.
+    """The mean (..., 64) of digits of whose pixels ``own`` (k,) one sees ``seen`` (..., k) with
+    ``noise``, were digits normal with the mean 0 and the covariance of those of the training: what
+    a prior that knows the first two moments can do.
     """
     training = digits().training
     covariance = training.T @ training / len(training)
     of_seen = covariance[np.ix_(own, own)] + noise**2 * np.eye(len(own))
-    return np.asarray(covariance[:, own] @ np.linalg.lstsq(of_seen, seen, rcond=None)[0])
+    return np.asarray(seen @ np.linalg.lstsq(of_seen, covariance[own], rcond=None)[0])
 
 
 class DigitData(DataSource):

@@ -10,6 +10,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg  # noqa: E402
 
 from dadao_sim.learning.matching_limit import laplacian_limit  # noqa: E402
 from dadao_sim.local_steps.learned import learned_step, load_weights, save_weights  # noqa: E402
+from dadao_sim.plotting.prior_losses import prior_losses_figure  # noqa: E402
 from dadao_sim.plotting.priors import prior_figure  # noqa: E402
 from dadao_sim.plotting.style import save_figure  # noqa: E402
 from dadao_sim.reports.prior import BEYOND, prior_report  # noqa: E402
@@ -99,3 +100,23 @@ def test_the_command(dadao_sim, tmp_path):
     for bad in (("gauss", "f.png"), ("nowhere.npz", "f.png"), ("laplacian", "f.docx")):
         code, _, err = dadao_sim("prior", bad[0], "--figure", bad[1])
         assert (code, err.count("\n")) == (2, 1)
+
+
+def test_networks_of_several_losses_are_drawn_with_their_priors(dadao_sim):
+    """Below the kink of |x| by the mean square, nearest to it by matching."""
+    names = ("laplacian", "laplacian_l1", "laplacian_l2")
+    reports = {name: prior_report(*load_weights(name)) for name in names}
+    figure = prior_losses_figure(reports)
+    assert legend(figure) == [*names, "soft threshold, absolute value"]
+    left, right = figure.axes
+    depth = []
+    for name, f, R in zip(names, left.lines[1:], right.lines, strict=False):
+        y = f.get_xdata()
+        assert np.abs(y).max() <= load_weights(name)[0].radius
+        assert_allclose(
+            f.get_ydata(), learned_step(load_weights(name)[0], y.size).prox(y, 1.0), atol=1e-15
+        )
+        depth.append(R.get_ydata().min())
+    assert 0 < depth[0] < depth[1] < depth[2]
+    code, out, _ = dadao_sim("prior", *names[:2], "--figure", "two.png")
+    assert (code, out.count("largest slope of laplacian")) == (0, 2)
