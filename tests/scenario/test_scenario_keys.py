@@ -125,6 +125,7 @@ MATRIX = {
     "noise": 0,
 }
 LOW_LIGHT = {"kind": "image", "task": "low_light", "size": 64, "lamps": 3, "noise": 0.01}
+DIGIT = {"kind": "digit", "digit": 3, "observed": 0.5, "noise": 0.05}
 IMAGE = {
     "kind": "image",
     "task": "deblurring",
@@ -293,6 +294,7 @@ VARIANTS: list[dict[str, Any]] = [
     {"problem": {**BELLMAN, "data": {"kind": "file", "path": "a.csv", "start": [1, 0]}}},
     {"problem": {"kind": "least_squares", "data": IMAGE}},
     {"problem": {"kind": "least_squares", "data": LOW_LIGHT}},
+    {"problem": {"kind": "least_squares", "data": DIGIT}},
     {"problem": MLP, "algorithms": [{"name": "ad_psgd", "oracle": RELAXATION}]},
     {"problem": CLASSIFIER},
     {"problem": MEETING, "algorithms": [{"name": "pg_extra", "oracle": {"kind": "exact"}}]},
