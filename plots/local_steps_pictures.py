@@ -104,9 +104,9 @@ def prior_losses() -> Picture:
     return Picture(
         name="prior-losses",
         title="What other losses learn",
-        caption="The same network and samples. The mean square (l2) leads to the posterior mean, the\n"
-        "l1 norm to the posterior median; only proximal matching leads to the proximal operator\n"
-        "of the prior.",
+        caption="The same network and samples. The mean square (l2) leads to the posterior mean,\n"
+        "the l1 norm to the posterior median; only proximal matching leads to the proximal\n"
+        "operator of the prior.",
         command=f"dadao-sim prior {' '.join(names)} --figure plots/prior-losses.png",
         draw=draw,
     )
@@ -117,9 +117,9 @@ def digits_prior() -> Picture:
     return Picture(
         name="digits-prior",
         title="What a network of digits learned",
-        caption="Left how far its prior of 40 noisy digits is above that of the clean ones, on average\n"
-        "in a band of all. Right what it makes of noise, against the conditional mean, were digits\n"
-        "Gaussian: it was trained at .15, and at a third of that it loses.",
+        caption="Left how far its prior of 40 noisy digits is above that of the clean ones, on\n"
+        "average in a band of all. Right what it makes of noise, against the conditional mean,\n"
+        "were digits Gaussian: it was trained at .15, and at a third of that it loses.",
         command="dadao-sim prior digits --figure plots/digits-prior.png",
         draw=lambda result_of: digit_prior_figure(digit_prior(load_network("digits"))),
     )
