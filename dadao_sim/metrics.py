@@ -187,6 +187,14 @@ MODEL_BYTES = Metric(
     unit="bytes",
     log=False,
 )
+WORST_PSNR = Metric(
+    "worst_psnr",
+    "PSNR at the worst node",
+    lambda problem, X: float(_of_bands(problem).psnr(X).min()),
+    unit="dB",
+    log=False,
+    rises=True,
+)
 GREEDY_RETURN = Metric(
     "greedy_return",
     "Return of the greedy policies",
@@ -309,6 +317,14 @@ def _of_mixtures(problem: Any) -> Any:
     if not hasattr(problem, "amari"):
         raise InputError(f"kind {problem.kind} separates no mixtures; ica does")
     return problem
+
+
+def _of_bands(problem: Any) -> Any:
+    """The smooth part of the problem; InputError unless it knows the cube that was seen."""
+    smooth = getattr(problem, "smooth", problem)
+    if not hasattr(smooth, "psnr"):
+        raise InputError(f"kind {problem.kind} has no cube to compare with; bands has")
+    return smooth
 
 
 def _quantised(problem: Any) -> Any:

@@ -8,12 +8,14 @@ from dadao_sim.algorithms.contract.unrolled import UnrolledMethod
 from dadao_sim.local_steps.terms import make
 from dadao_sim.networks import GraphSequence
 from dadao_sim.networks.graphs import build
+from dadao_sim.problems.kinds.bands import bands_problem
 from dadao_sim.problems.kinds.pca import pca_problem
 
 DIMENSION = 3
-# Methods that minimise any sum, not only that of squared distances, of samples and an l2 term, over
-# a set or over orthonormal columns; what has to be trained first; and what a world can time.
-NEEDS = ("needs_averaging", "needs_l2", "needs_set")
+# Methods that minimise any sum, not only that of squared distances, of samples and an l2 term, of
+# one kind, over a set or over orthonormal columns; what has to be trained first; and what a world
+# can time.
+NEEDS = ("needs_averaging", "needs_l2", "needs_set", "needs_kind")
 ON_MATRICES = [name for name in METHODS.ours if "convex" not in METHODS[name].solves]
 SPECIAL = [name for name in METHODS.ours if any(getattr(METHODS[name], what) for what in NEEDS)]
 SPECIAL += ON_MATRICES
@@ -36,6 +38,9 @@ def problem_of(method, nodes=7):
     """One that the method is for."""
     if method.needs_averaging:
         return Problem.averaging(np.random.default_rng(0).standard_normal((nodes, DIMENSION)))
+    if method.needs_kind == "bands":
+        cube = np.random.default_rng(0).random((nodes, 4, 4))
+        return bands_problem(cube, cube, blur=0.6, mu=1e-4)
     if method.name in ON_MATRICES:
         A = np.random.default_rng(0).standard_normal((nodes, 8, DIMENSION))
         return pca_problem(A * [2.0, 1.0, 0.5], 1)

@@ -24,10 +24,13 @@ Reference
     arXiv:2305.15371, 2023. Gradients in the place of raw samples are ours.
 """
 
+from typing import get_args
+
 import numpy as np
 
 from dadao_sim.algorithms.contract.trained import Trained
-from dadao_sim.algorithms.contract.unrolled import UnrolledMethod
+from dadao_sim.algorithms.contract.unrolled import Features, UnrolledMethod, require_counts
+from dadao_sim.errors import InputError
 
 
 def constants(c, problem, network):
@@ -54,6 +57,11 @@ def step(s, c, nodes, W):
 
 def shapes(made):
     """Of h, M and bias, by what they were trained for."""
+    features, known = made.get("features"), get_args(Features)
+    if features not in known:
+        raise InputError(f"of features {features!r}, not of {' or '.join(known)}")
+    is_of_batches = features == "samples" or made.get("batch_size") is not None
+    require_counts(made, "layers", "taps", "dimension", *(["batch_size"] if is_of_batches else []))
     L, K, d, b = (made[name] for name in ("layers", "taps", "dimension", "batch_size"))
     width = d if made["features"] == "gradient" else b * (d + 1)
     return {"h": (L, K), "M": (L, width + d, d), "bias": (L, d)}

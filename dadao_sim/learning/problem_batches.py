@@ -1,4 +1,6 @@
-"""Many linear problems of one shape as tensors: F, its gradient, what nodes see of their f_i."""
+"""Many problems of one shape as tensors: linear ones, with F, its gradient and what nodes see of
+their f_i; cubes of bands, with what was seen of them.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +14,9 @@ from torch.nn.functional import softplus
 
 from dadao_sim.errors import InputError
 from dadao_sim.problems import Problem
+from dadao_sim.problems.kinds.bands import BandsProblem
 from dadao_sim.problems.kinds.linear_problem import LinearProblem
+from dadao_sim.problems.kinds.periodic_blur import blur_of_a_line
 from dadao_sim.problems.kinds.square import Square
 
 Function = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
@@ -176,3 +180,71 @@ class ProblemBatch:
         z = (rows.features @ Y[..., None])[..., 0]
         slopes = self.loss.slope(z, rows.targets) * rows.weights
         return (slopes[..., None, :] @ rows.features)[..., 0, :] + self.ridge[:, None, None] * Y
+
+
+@dataclass(frozen=True)
+class CubeBatch:
+    """Q cubes of B bands of s x s pixels, and what was ``seen`` of them, both (Q, B, s, s);
+    ``gains`` (s, s/2 + 1) of the blur in the basis of ``torch.fft.rfft2``; the l2 term of the f_i.
+    """
+
+    cube: torch.Tensor
+    seen: torch.Tensor
+    gains: torch.Tensor
+    ridge: float
+
+    @classmethod
+    def of(cls, problems: Sequence[Problem]) -> CubeBatch:
+        """InputError for what is no cube of bands, and for problems of unequal shapes or blurs."""
+        cubes = [one for one in problems if isinstance(one, BandsProblem)]
+        if len(cubes) < len(problems):
+            kind = next(one.kind for one in problems if not isinstance(one, BandsProblem))
+            raise InputError(f"learn-unrolled: problem {kind}: trained on bands only")
+        if len({(one.cube.shape, one.blur, one.ridge) for one in cubes}) != 1:
+            raise InputError("learn-unrolled: the problems have unequal shapes")
+        first = cubes[0]
+        line = torch.fft.fft(torch.as_tensor(blur_of_a_line(first.size, first.blur)[0])).real
+        return cls(
+            torch.stack([torch.as_tensor(one.cube).float() for one in cubes]),
+            torch.stack([torch.as_tensor(one.seen).float() for one in cubes]),
+            torch.outer(line, line[: first.size // 2 + 1]).float(),
+            first.ridge,
+        )
+
+    def __len__(self) -> int:
+        return len(self.cube)
+
+    @property
+    def nodes(self) -> int:
+        """n, a band at each."""
+        return self.cube.shape[1]
+
+    @property
+    def dimension(self) -> int:
+        """d."""
+        return self.cube[0].numel()
+
+    def take(self, numbers: torch.Tensor) -> CubeBatch:
+        """Those with these numbers."""
+        return dataclasses.replace(self, cube=self.cube[numbers], seen=self.seen[numbers])
+
+    def value(self, X: torch.Tensor) -> torch.Tensor:
+        """The mean squared error of cubes (Q, k, d): (Q, k). F has no part in it: what was seen of
+        a cube is not what is wanted.
+        """
+        return (X - self.cube.flatten(1)[:, None]).square().mean(-1)
+
+    def blurred(self, X: torch.Tensor) -> torch.Tensor:
+        """H of every band, (Q, B, s, s)."""
+        size = X.shape[-2:]
+        return torch.fft.irfft2(torch.fft.rfft2(X) * self.gains, s=size)
+
+    def solved(self, V: torch.Tensor, curvature: torch.Tensor) -> torch.Tensor:
+        """argmin ||H x - y||^2/2 + (mu p/4) ||x||^2 + curvature ||x||^2/2 - <V, x> of every band:
+        the f_i times p/2; (Q, B, s, s).
+        """
+        rows, columns = V.shape[-2:]
+        ridge = self.ridge * rows * columns / 2
+        slope = torch.fft.rfft2(V + self.blurred(self.seen))
+        over = self.gains.square() + curvature + ridge
+        return torch.fft.irfft2(slope / over, s=(rows, columns))

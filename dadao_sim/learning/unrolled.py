@@ -25,31 +25,10 @@ from dadao_sim.algorithms.contract.trained import Trained
 from dadao_sim.algorithms.contract.unrolled import Features
 from dadao_sim.errors import InputError
 from dadao_sim.learning.fixed_point_maps import normalised_laplacian
-from dadao_sim.learning.problem_batches import ProblemBatch
-from dadao_sim.learning.unrolled_layers import LAYERS, Layers
+from dadao_sim.learning.problem_batches import CubeBatch, ProblemBatch
+from dadao_sim.learning.unrolled_layers import LAYERS, Layers, MixLayers, Recipe
 from dadao_sim.local_steps.learned.torch_extra import one_torch_thread
 from dadao_sim.problems import Problem
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """The constants of a training; the defaults give the shipped weights.
-
-    ``steps`` of Adam over so many problems each, at a rate that falls along a cosine to
-    ``last_rate`` of the first; gradients longer than ``clip`` are shortened to it. ``eps`` is how
-    much every layer must descend; ``constrained`` false leaves that out. ``asleep`` is the largest
-    number of nodes that sleep in a layer, as many as drawn for each step.
-    """
-
-    steps: int = 2500
-    problems_per_step: int = 16
-    learning_rate: float = 5e-3
-    last_rate: float = 0.02
-    clip: float = 5.0
-    eps: float = 0.1
-    dual_rate: float = 5e-2
-    constrained: bool = True
-    asleep: int = 0
 
 
 @dataclass(frozen=True)
@@ -71,7 +50,6 @@ def learn_unrolled(
     problems: Sequence[Problem],
     network: Any,
     *,
-    method: str = "surf",
     layers: int = 10,
     taps: int = 3,
     batch_size: int | None = None,
@@ -100,15 +78,39 @@ def learn_unrolled(
         **{"layers": layers, "taps": taps, "batch_size": batch_size, "features": features},
         **{"kind": problems[0].kind, "dimension": batch.dimension},
     }
-    net = LAYERS[method].begin(problems[0], generator, made)
+    net = LAYERS["surf"].begin(problems[0], generator, made)
     duals = _train(net, batch, W, start, recipe, generator, tick)
     more = {"start": asdict(start), "seed": seed, "recipe": asdict(recipe), "duals": duals.tolist()}
     return Trained(net.trained.arrays, {**net.trained.made, **more})
 
 
+@one_torch_thread()
+def learn_mix(
+    problems: Sequence[Problem],
+    *,
+    layers: int = 5,
+    width: int = 6,
+    hand: bool = True,
+    skip: bool = True,
+    seed: int = 0,
+    recipe: Recipe = MixLayers.recipe,
+    tick: Callable[[int, float, np.ndarray], None] | None = None,
+) -> Trained:
+    """Train ``deep_mix`` in one place on problems of kind ``bands``, of one shape, to come near
+    their cubes; ``width`` channels in the convolutions. ``hand`` or ``skip`` false leave a part
+    out (see ``MixLayers``): these have no method. The rest as in :func:`learn_unrolled`.
+    """
+    batch, generator = CubeBatch.of(problems), torch.Generator().manual_seed(seed)
+    made = {"layers": layers, "width": width} | ({} if hand and skip else {"hand": hand, "skip": skip})
+    net = MixLayers.begin(problems[0], generator, made)
+    _train(net, batch, torch.empty(0), Start(shared=True), recipe, generator, tick)
+    more = {"seed": seed, "recipe": asdict(recipe)}
+    return Trained(net.trained.arrays, {**net.trained.made, **more})
+
+
 def _train(
     net: Layers,
-    batch: ProblemBatch,
+    batch: ProblemBatch | CubeBatch,
     W: torch.Tensor,
     start: Start,
     recipe: Recipe,
@@ -116,7 +118,7 @@ def _train(
     tick: Callable[[int, float, np.ndarray], None] | None,
 ) -> torch.Tensor:
     """The multipliers (L,) at the end."""
-    optimiser = torch.optim.Adam(net.parameters(), recipe.learning_rate)
+    optimiser = torch.optim.Adam(net.groups(recipe.learning_rate))
     last = recipe.last_rate * recipe.learning_rate
     rate = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, recipe.steps, last)
     duals = torch.zeros(len(net))

@@ -7,24 +7,49 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
 import torch
 
-from dadao_sim.algorithms import surf
+from dadao_sim.algorithms import deep_mix, surf
 from dadao_sim.algorithms.contract.trained import Trained
-from dadao_sim.learning.problem_batches import ProblemBatch
+from dadao_sim.learning.problem_batches import CubeBatch, ProblemBatch
 from dadao_sim.problems import Problem
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """The constants of a training; the defaults give the shipped weights of ``surf``.
+
+    ``steps`` of Adam over so many problems each, at a rate that falls along a cosine to
+    ``last_rate`` of the first; gradients longer than ``clip`` are shortened to it. ``eps`` is how
+    much every layer must descend; ``constrained`` false leaves that out. ``asleep`` is the largest
+    number of nodes that sleep in a layer, as many as drawn for each step.
+    """
+
+    steps: int = 2500
+    problems_per_step: int = 16
+    learning_rate: float = 5e-3
+    last_rate: float = 0.02
+    clip: float = 5.0
+    eps: float = 0.1
+    dual_rate: float = 5e-2
+    constrained: bool = True
+    asleep: int = 0
 
 
 class Layers(torch.nn.Module):
     """Layers of a method over a batch of problems; its parameters are the arrays of the method.
 
-    ``method`` is the method's name; ``made`` what the arrays are for (see ``Trained``).
+    ``method`` is the method's name; ``made`` what the arrays are for (see ``Trained``); ``recipe``
+    the constants of its training, after which the ``value`` of the problems is small at the last
+    layer.
     """
 
     method: ClassVar[str]
+    recipe: ClassVar[Recipe]
 
     def __init__(self, arrays: Mapping[str, np.ndarray], made: Mapping[str, Any]):
         super().__init__()
@@ -43,19 +68,23 @@ class Layers(torch.nn.Module):
         self,
         number: int,
         Y: torch.Tensor,
-        problems: ProblemBatch,
+        problems: Any,
         W: torch.Tensor,
         generator: torch.Generator,
     ) -> torch.Tensor:
         """Y (Q, n, d) after that layer."""
 
     def __len__(self) -> int:
-        return len(next(iter(self.parameters())))
+        return int(self.made["layers"])
+
+    def groups(self, rate: float) -> list[dict[str, Any]]:
+        """The parameters, and the rates of their steps."""
+        return [{"params": list(self.parameters()), "lr": rate}]
 
     def forward(
         self,
         Y: torch.Tensor,
-        problems: ProblemBatch,
+        problems: Any,
         W: torch.Tensor,
         generator: torch.Generator,
         asleep: int = 0,
@@ -85,6 +114,7 @@ class SurfLayers(Layers):
     """Those of ``algorithms.surf``."""
 
     method = "surf"
+    recipe = Recipe()
     h: torch.Tensor
     M: torch.Tensor
     bias: torch.Tensor
@@ -121,5 +151,116 @@ class SurfLayers(Layers):
         return mixed - torch.relu(torch.cat([seen, Y], -1) @ M + bias)
 
 
-LAYERS: dict[str, type[Layers]] = {"surf": SurfLayers}
+class MixLayers(Layers):
+    """Those of ``algorithms.deep_mix`` in one place, where every average is exact: Y (Q, 1, d) is
+    z2, and what a layer knows besides, z1, goes from one to the next.
+
+    To be compared with, ``made`` may say that there is no handcrafted module (``hand`` false: z1
+    stays away, from the learned one too), or that the learned one does not see it (``skip`` false).
+    """
+
+    method = "deep_mix"
+    recipe = Recipe(
+        steps=400,
+        problems_per_step=8,
+        learning_rate=3e-3,
+        last_rate=0.03,
+        clip=1.0,
+        constrained=False,
+    )
+    rate_of_logarithms: ClassVar[float] = 10.0
+
+    @classmethod
+    def begin(
+        cls, problem: Problem, generator: torch.Generator, made: Mapping[str, Any]
+    ) -> MixLayers:
+        """Convolutions uniform in +-1/sqrt(inputs), the last a twentieth of that."""
+        trained = deep_mix.untrained(problem, made["layers"], made["width"])
+        both = made.get("hand", True) and made.get("skip", True)
+        arrays = dict(trained.arrays)
+        if not both:
+            arrays["C1"] = arrays["C1"][:, : problem.nodes]
+        for name in ("1", "2", "3"):
+            inputs = arrays[f"C{name}"][0].size
+            for letter in ("C", "a"):
+                shape = arrays[letter + name].shape
+                drawn = (2 * torch.rand(shape, generator=generator) - 1) / inputs**0.5
+                arrays[letter + name] = drawn.numpy()
+        arrays["C3"], arrays["a3"] = 0.05 * arrays["C3"], 0 * arrays["a3"]
+        return cls(arrays, {**trained.made, **made})
+
+    def groups(self, rate: float) -> list[dict[str, Any]]:
+        """Logarithms take longer steps."""
+        found: dict[bool, list[torch.nn.Parameter]] = {True: [], False: []}
+        for name, parameter in self.named_parameters():
+            found[name in ("log", "skip")].append(parameter)
+        return [
+            {"params": found[True], "lr": self.rate_of_logarithms * rate},
+            {"params": found[False], "lr": rate},
+        ]
+
+    def forward(
+        self,
+        Y: torch.Tensor,
+        problems: CubeBatch,
+        W: torch.Tensor,
+        generator: torch.Generator,
+        asleep: int = 0,
+    ) -> list[torch.Tensor]:
+        """Y is not looked at: layers begin at H y."""
+        z1 = z2 = problems.blurred(problems.seen)
+        found = [z2.flatten(1)[:, None]]
+        for _ in range(len(self)):
+            z1, z2 = self.modules_of(problems, z1, z2)
+            found.append(z2.flatten(1)[:, None])
+        return found
+
+    def layer(
+        self,
+        number: int,
+        Y: torch.Tensor,
+        problems: CubeBatch,
+        W: torch.Tensor,
+        generator: torch.Generator,
+    ) -> torch.Tensor:
+        """Layers know more than Y: see :meth:`forward`."""
+        raise NotImplementedError
+
+    def modules_of(
+        self, problems: CubeBatch, z1: torch.Tensor, z2: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """See :mod:`dadao_sim.algorithms.deep_mix`; (Q, B, s, s)."""
+        hand, skip = self.made.get("hand", True), self.made.get("skip", True)
+        b1, b2, tau = self.log.exp()
+        if not hand:
+            x = problems.solved(b2 * z2, b2)
+            return x, x + self.convolved(x)
+        x = problems.solved(b1 * z1 + b2 * z2, b1 + b2)
+        z1 = low_rank(x, tau)
+        if not skip:
+            return z1, x + self.convolved(x)
+        g = torch.sigmoid(self.skip)
+        return z1, (1 - g) * x + g * z1 + self.convolved(torch.cat([x, z1], 1))
+
+    def convolved(self, h: torch.Tensor) -> torch.Tensor:
+        """c."""
+        for name in ("1", "2", "3"):
+            around = torch.nn.functional.pad(h, (1, 1, 1, 1), mode="circular")
+            h = torch.nn.functional.conv2d(around, getattr(self, f"C{name}"), getattr(self, f"a{name}"))
+            h = h if name == "3" else torch.relu(h)
+        return h
+
+
+def low_rank(x: torch.Tensor, tau: torch.Tensor) -> torch.Tensor:
+    """The singular values of every cube as a matrix, less tau sqrt(p), (Q, B, s, s). The singular
+    directions are held fixed in the gradient, which is then the one of shrinking alone.
+    """
+    M = x.flatten(2)
+    squares, U = torch.linalg.eigh((M @ M.mT).detach())
+    sigma = squares.clamp(min=deep_mix.LEAST).sqrt()
+    kept = torch.relu(1 - tau * M.shape[2] ** 0.5 / sigma)
+    return ((U * kept[:, None, :]) @ (U.mT @ M)).view_as(x)
+
+
+LAYERS: dict[str, type[Layers]] = {"surf": SurfLayers, "deep_mix": MixLayers}
 """By the name of the method."""

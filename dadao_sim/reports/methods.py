@@ -22,6 +22,7 @@ from dadao_sim.errors import InputError
 from dadao_sim.local_steps.terms import make
 from dadao_sim.networks import Network
 from dadao_sim.problems import Problem
+from dadao_sim.problems.kinds.bands import bands_problem
 from dadao_sim.problems.kinds.pca import pca_problem
 from dadao_sim.strict import plain, suggestion
 
@@ -35,12 +36,13 @@ FAMILIES = {
     "dual": "splitting and dual methods",
     "stochastic": "made for gradients of samples",
     "projection-free": "linear minimisation over a set in the place of a projection",
+    "learned": "trained end to end: layers, after which there is an answer and nothing more",
     "gossip": "averaging alone",
 }
 """What the families are; one that is not here stands under its own name."""
 CURVATURES = np.array([1.0, 3.0, 10.0])
 """Of the f_i of the small problem, all alike: its mu is 1 and its L 10."""
-DIMENSION, NODES = len(CURVATURES), 7
+DIMENSION, NODES, SIDE = len(CURVATURES), 7, 4
 L2 = 0.5
 SMALL = f"the path of {NODES} nodes with mu = {CURVATURES[0]:g} and L = {CURVATURES[-1]:g}"
 LOCAL_STEPS = {"none": "", "proven": "local step", "experimental": "local step (experimental)"}
@@ -51,6 +53,9 @@ DECLARED = ("family", "oracle", "graphs", "clock", "takes", "solves")
 
 def small_problem(method: Method) -> Problem:
     """One that the method takes, with every f_i of the same curvatures."""
+    if method.needs_kind == "bands":
+        cube = np.arange(NODES * SIDE**2).reshape(NODES, SIDE, SIDE) % 5 / 5
+        return bands_problem(cube, cube, blur=0.5, mu=1.0)
     if method.needs_averaging:
         return Problem.averaging(np.arange(NODES * DIMENSION).reshape(NODES, DIMENSION) ** 1.5)
     l2 = L2 if method.needs_l2 else 0.0
@@ -110,7 +115,8 @@ class Described:
     def message(self) -> str:
         """How many in sequence a round has, and what one holds."""
         times = self.tuning.asked.per_round.messages_in_sequence
-        floats = self.tuning.asked.message_bytes / 8 / DIMENSION
+        dimension = small_problem(self.method).dimension
+        floats = self.tuning.asked.message_bytes / 8 / dimension
         held = (
             f"{floats:g} vector{'s' if floats != 1 else ''}"
             if floats == int(floats)
@@ -151,6 +157,7 @@ class Described:
         return (
             ["an l2 term"] * method.needs_l2
             + ["the problem averaging"] * method.needs_averaging
+            + [f"the problem {method.needs_kind}"] * bool(method.needs_kind)
             + [a_set] * method.needs_set
             + ["quadratic f_i"] * method.reweights
         )

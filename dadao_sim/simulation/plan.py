@@ -108,6 +108,19 @@ class Plan:
     @property
     def note(self) -> str:
         """What is to be known of the run before it is made; empty as a rule."""
+        return "; ".join(filter(None, (self._warning, self._ends_early)))
+
+    @property
+    def _warning(self) -> str:
+        """Of the method."""
+        if not isinstance(self.method, RoundMethod):
+            return ""
+        said = self.method.warning(self.tuning.params, self.tuning.network)
+        return f"{self.spec.label}: {said}" if said else ""
+
+    @property
+    def _ends_early(self) -> str:
+        """Of a method that has so many rounds and no more."""
         rounds = self.tuning.rounds
         if rounds is None or not self.whole_rounds or self.limits.time <= rounds:
             return ""

@@ -13,12 +13,15 @@ from dadao_sim.local_steps.terms import make
 from dadao_sim.networks import GraphSequence, Network
 from dadao_sim.networks.graphs import build
 from dadao_sim.problems import Problem
+from dadao_sim.problems.kinds.bands import bands_problem
 from dadao_sim.problems.kinds.pca import pca_problem
 from dadao_sim.simulation.plan import clock_of_the_paper
 from dadao_sim.simulation.player import Player
 from dadao_sim.simulation.replay import make_player, replay
 
 NODES, DIMENSION, SAMPLES, BATCH = 7, 3, 8, 2
+SIDE = 4
+"""Of the bands of a cube, in pixels."""
 EVENTS = 600
 
 Blocks = Mapping[str, np.ndarray]
@@ -28,9 +31,12 @@ Setting = Literal["fixed", "time-varying", "composite"]
 
 def small_problem(kind: str = "least_squares") -> Problem:
     """Linear models, or points, of seven nodes in three dimensions, all different; or their first
-    principal component.
+    principal component; or a cube of seven bands.
     """
     rng = np.random.default_rng(0)
+    if kind == "bands":
+        cube = rng.random((NODES, SIDE, SIDE))
+        return bands_problem(cube, cube + 0.1 * rng.standard_normal(cube.shape), blur=0.6, mu=1e-4)
     if kind == "averaging":
         return Problem.averaging(rng.standard_normal((NODES, DIMENSION)))
     A = rng.standard_normal((NODES, SAMPLES, DIMENSION))
@@ -106,11 +112,11 @@ class Case:
 
     def rows(self, seed: int) -> np.ndarray:
         """A random row for every node."""
-        return self._admitted(np.random.default_rng(seed).standard_normal((NODES, DIMENSION)))
+        return self._admitted(np.random.default_rng(seed).standard_normal((NODES, self.problem.dimension)))
 
     def ones(self) -> np.ndarray:
         """The same row for every node."""
-        return self._admitted(np.ones((NODES, DIMENSION)))
+        return self._admitted(np.ones((NODES, self.problem.dimension)))
 
     def _admitted(self, rows: np.ndarray) -> np.ndarray:
         """Where methods may start."""
@@ -120,7 +126,7 @@ class Case:
     def random_blocks(self, seed: int = 2) -> dict[str, np.ndarray]:
         """A random start of every block."""
         rng = np.random.default_rng(seed)
-        found = {b: rng.standard_normal((NODES, DIMENSION)) for b in self.method.blocks}
+        found = {b: rng.standard_normal((NODES, self.problem.dimension)) for b in self.method.blocks}
         of_samples = getattr(self.method, "sample_blocks", ())
         return found | {b: rng.standard_normal(NODES * SAMPLES) for b in of_samples}
 

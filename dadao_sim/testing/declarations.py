@@ -17,7 +17,6 @@ from dadao_sim.local_steps.terms import make
 from dadao_sim.simulation.replay import make_player
 from dadao_sim.testing.case import (
     BATCH,
-    DIMENSION,
     Case,
     Skip,
     law,
@@ -44,11 +43,11 @@ def it_refuses_what_it_cannot_do(case: Case) -> None:
     if method.needs_averaging or "convex" not in method.solves:
         attempts.append(lambda: method.check_supported(small_problem(), lollipop()))
     if method.composite == "none":
-        composite = problem.with_local_step(make("l1", DIMENSION, strength=0.2))
+        composite = problem.with_local_step(make("l1", problem.dimension, strength=0.2))
         attempts.append(lambda: method.check_supported(composite, lollipop()))
     if method.reweights:
         attempts.append(lambda: method.check_supported(small_problem("logistic_l2"), lollipop()))
-        norm = make("l1", DIMENSION, strength=0.2)
+        norm = make("l1", problem.dimension, strength=0.2)
         attempts.append(lambda: method.check_supported(problem.with_local_step(norm), lollipop()))
     if method.needs_l2:
         attempts.append(lambda: method.check_supported(small_problem(), lollipop()))

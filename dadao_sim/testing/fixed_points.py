@@ -5,7 +5,6 @@ import numpy as np
 from dadao_sim.algorithms.contract.rounds import RoundMethod
 from dadao_sim.events.log import GOSSIP, Events
 from dadao_sim.testing.case import (
-    DIMENSION,
     NODES,
     Case,
     Skip,
@@ -25,7 +24,7 @@ def the_declared_optimum_is_a_fixed_point(case: Case) -> None:
     for block, value in case.optimum.items():
         moved = np.abs(_without_drift(case, block, after[block] - value)).max()
         assert moved <= 1e-9 * scale, f"block {block} moves by {moved:.1e} (of {scale:.1e})"
-    estimates = np.empty((NODES, DIMENSION))
+    estimates = np.empty((NODES, case.problem.dimension))
     player = case.player(case.optimum)
     player.begin(case.events)
     player.observe(0.0, estimates)
@@ -54,7 +53,7 @@ def gossip_conserves_the_declared_invariant(case: Case) -> None:
         raise Skip("declares no invariant")
     if isinstance(method, RoundMethod):
         x0 = case.rows(2)
-        before = method.initial_values(NODES, DIMENSION, x0, {})
+        before = method.initial_values(NODES, case.problem.dimension, x0, {})
         after = case.replay(x0=x0)
     else:
         gossips = events.kind == GOSSIP

@@ -7,7 +7,7 @@ from dadao_sim.algorithms.contract.options import Options
 from dadao_sim.algorithms.contract.rounds import RoundMethod
 from dadao_sim.simulation.player import Player
 from dadao_sim.simulation.replay import make_player
-from dadao_sim.testing.case import DIMENSION, NO_BLOCKS, NODES, Blocks, Case, Skip, law
+from dadao_sim.testing.case import NO_BLOCKS, NODES, Blocks, Case, Skip, law
 
 PERIOD, ROUNDS = 3, 50
 
@@ -42,14 +42,14 @@ def a_lookahead_keeps_what_the_rounds_keep(case: Case) -> None:
     """With weight 1/2 the declared invariant stays as it was, and so does the optimum."""
     player = _after_rounds(case, 0.5)
     x0 = case.method.starts_at(case.problem, case.rows(2))
-    before = case.method.initial_values(NODES, DIMENSION, x0, {})
+    before = case.method.initial_values(NODES, case.problem.dimension, x0, {})
     for block in getattr(case.method, "invariant", ()):
         after = player.blocks((block,))[block]
         drift = np.abs(after.sum(axis=0) - before[block].sum(axis=0)).max()
         assert drift <= 1e-10 * np.abs(after).max(), f"the sum of {block} drifts by {drift:.1e}"
     scale = max(np.abs(block).max() for block in case.optimum.values())
     player = _after_rounds(case, 0.5, case.optimum)
-    estimates = np.empty((NODES, DIMENSION))
+    estimates = np.empty((NODES, case.problem.dimension))
     player.observe(0.0, estimates)
     error = np.abs(estimates - case.problem.x_star).max()
     assert error <= 1e-9 * scale, f"the estimate goes {error:.1e} from x*"

@@ -10,7 +10,6 @@ from dadao_sim.algorithms.contract.rounds import RoundMethod
 from dadao_sim.events.log import GOSSIP
 from dadao_sim.testing.case import (
     BATCH,
-    DIMENSION,
     NODES,
     SAMPLES,
     Case,
@@ -26,7 +25,7 @@ def what_it_costs_is_what_it_asks_for(case: Case) -> None:
     they are asked for: an objective and matrices that count come to the same.
     """
     player: Any = case.player()
-    estimates = np.empty((NODES, DIMENSION))
+    estimates = np.empty((NODES, case.problem.dimension))
     with watching(player) as (watched, wire):
         player.begin(case.events)
         if not isinstance(case.method, RoundMethod):
@@ -77,7 +76,8 @@ def _message_length(case: Case) -> int:
     """The numbers that an asynchronous method writes into its message."""
     method: Any = case.method
     player: Any = case.player()
-    out = np.full((method.vectors + 1) * DIMENSION, np.nan)[: method.vectors * DIMENSION]
+    d = case.problem.dimension
+    out = np.full((method.vectors + 1) * d, np.nan)[: method.vectors * d]
     objective = case.problem.with_conjugate() if method.needs_conjugate else player.objective
     method.message(player.state, player.p, objective, 0, out)
     assert not np.isnan(out).any(), "message leaves part of its vectors unwritten"

@@ -7,7 +7,6 @@ import numpy as np
 from dadao_sim.algorithms.contract.registry import get_method
 from dadao_sim.algorithms.contract.rounds import RoundMethod
 from dadao_sim.testing.case import (
-    DIMENSION,
     EVENTS,
     NODES,
     Case,
@@ -33,7 +32,7 @@ def it_makes_progress(case: Case) -> None:
     """From ones it comes closer to x* in the mean over the nodes, and stays finite."""
     errors = []
     player = case.player()
-    estimates = np.empty((NODES, DIMENSION))
+    estimates = np.empty((NODES, case.problem.dimension))
     player.begin(case.events)
     for first, last in ((0, 0), (0, EVENTS)):
         player.play(case.events, first, last)
@@ -52,7 +51,7 @@ def it_equals_what_it_says_it_equals(case: Case) -> None:
     for one in (case, other):
         player = one.player()
         player.play(case.events, 0, 100)
-        estimates.append(np.empty((NODES, DIMENSION)))
+        estimates.append(np.empty((NODES, case.problem.dimension)))
         player.observe(case.events.time[99], estimates[-1])
     error = np.abs(estimates[0] - estimates[1]).max()
     assert error <= 1e-10 * np.abs(estimates[1]).max(), f"they differ by {error:.1e}"

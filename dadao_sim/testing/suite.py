@@ -50,6 +50,8 @@ def cases(method: Method) -> list[Case]:
         kinds = ("averaging",) if method.needs_averaging else ("ridge", "logistic_l2")
     if method.reweights:
         kinds = ("least_squares", "ridge")
+    if method.needs_kind:
+        kinds = (method.needs_kind,)
     ready = {kind: method.ready_for(small_problem(kind)) for kind in kinds}
     return [Case(ready[kind], s, kind) for s in settings for kind in kinds]
 

@@ -9,7 +9,6 @@ from dadao_sim.algorithms.contract.rounds import RoundMethod
 from dadao_sim.engine.play import play
 from dadao_sim.simulation.replay import replay
 from dadao_sim.testing.case import (
-    DIMENSION,
     EVENTS,
     NODES,
     Case,
@@ -68,7 +67,7 @@ def observing_leaves_the_state_alone(case: Case) -> None:
     player = case.player()
     player.play(case.events, 0, EVENTS // 2)
     before = player.blocks(case.method.every_block)
-    player.observe(case.events.time[EVENTS // 2], np.empty((NODES, DIMENSION)))
+    player.observe(case.events.time[EVENTS // 2], np.empty((NODES, case.problem.dimension)))
     for block, value in player.blocks(case.method.every_block).items():
         assert np.array_equal(value, before[block]), f"block {block} was changed"
 

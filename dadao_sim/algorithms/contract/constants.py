@@ -176,9 +176,9 @@ class Constants:
         """Assign constants with a value per sample, (N,), one node after the other."""
         self._arrays.update(arrays)
 
-    def of_layers(self, **arrays: np.ndarray) -> None:
-        """Assign trained numbers, with an entry per layer."""
-        self._arrays.update(arrays)
+    def of_layers(self, layers: int, **arrays: np.ndarray) -> None:
+        """Assign trained numbers, and how many ``layers`` they are of."""
+        self._arrays.update(arrays, layers=layers)
 
     def _check_range(self, name: str, formula: float) -> None:
         """InputError for an override that is not finite; where the formula is positive, for one

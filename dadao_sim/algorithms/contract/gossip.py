@@ -66,6 +66,10 @@ class Gossip:
         self.made += rounds * self.each
         return mixed
 
+    def __matmul__(self, V: Part) -> Any:
+        """W V, a round of gossip: for what is written for matrices, such as :class:`Chebyshev`."""
+        return self(V)
+
     def again(self, *parts: Part, rounds: int = 1) -> Any:
         """A further message over the edges of the last round, after its first has arrived; of the
         last ``rounds``, one in each.

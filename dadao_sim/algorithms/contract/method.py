@@ -118,7 +118,8 @@ class Method(ABC):
     it has none). Block ``start_block`` is filled by x0, the others start at 0; block ``estimate``
     estimates x*, None where that takes a computation. One that ``needs_averaging`` only takes the
     mean of the centres c_i of f_i(x) = ||x - c_i||^2/2: they are its x0. One that ``needs_l2`` is
-    for f_i that are known to have a term (l2/2) ||x||^2; one that ``needs_set`` minimises linear
+    for f_i that are known to have a term (l2/2) ||x||^2; one that ``needs_kind`` is for problems of
+    that kind alone; one that ``needs_set`` minimises linear
     functions over the set on which the local step is 0, or, if it ``takes_ball``, over one of the
     user's choice where there is no local step; one that ``reweights`` is for quadratic f_i and an r
     that reweighting can majorise (``local_steps.reweighting``), or none. It ``solves`` minimisation
@@ -156,6 +157,7 @@ class Method(ABC):
     needs_conjugate: bool = False
     needs_averaging: bool = False
     needs_l2: bool = False
+    needs_kind: str = ""
     needs_set: bool = False
     takes_ball: bool = False
     reweights: bool = False
@@ -281,6 +283,11 @@ class Method(ABC):
             raise InputError(
                 f"{self.name} takes the mean of the nodes' points and minimises nothing else; "
                 "give it the problem averaging"
+            )
+        if self.needs_kind and problem.kind != self.needs_kind:
+            raise InputError(
+                f"{self.name} is for problems of kind {self.needs_kind} alone, "
+                f"not for {problem.kind!r}"
             )
         if self.needs_l2 and not problem.l2 > 0:
             raise InputError(

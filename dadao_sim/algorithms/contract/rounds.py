@@ -66,6 +66,7 @@ class RoundMethod(Method):
     is linear in them, such as a sum over the nodes or a W h; ``renew``, with the arguments of
     ``step``, then computes anew those that are another function of the others, such as a gradient
     at x that the nodes keep. It is charged, and may not gossip.
+    ``warning(c, network)`` is what is to be known before a run with these constants, a line or "".
     ``remark(c, notes)`` is what the method has to say of a run, a line or "", by what its steps
     wrote into ``nodes.notes``.
     ``broadcasts`` says that the step also plays a batch of runs at once, in blocks (batch, n, d)
@@ -88,6 +89,7 @@ class RoundMethod(Method):
     server: bool = False
     cycle: str | None = None
     steps: tuple[str, ...] = ()
+    warning: "Callable[[SimpleNamespace, Network], str]" = lambda c, network: ""
     remark: Callable[[SimpleNamespace, Mapping[str, float]], str] = lambda c, notes: ""
     broadcasts: bool = True
     estimate: str = "x"

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Literal, Self, get_args
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
 
@@ -19,23 +19,52 @@ if TYPE_CHECKING:
 
 Features = Literal["gradient", "samples"]
 """What a node sees of its samples in a layer."""
-Shapes = Callable[[Mapping[str, Any]], Mapping[str, tuple[int, ...]]]
+Made = Mapping[str, Any]
+Shapes = Callable[[Made], Mapping[str, tuple[int, ...]]]
+
+
+def of_its_family(name: str, made: Made, problem: "Problem", options: Options) -> None:
+    """InputError unless the problem has the dimension and the kind of those of the training, and
+    raw samples come in minibatches of its size.
+    """
+    if made["dimension"] != problem.dimension:
+        raise InputError(
+            f"{name}.weights: trained for dimension {made['dimension']}; "
+            f"the problem has {problem.dimension}"
+        )
+    if made["kind"] != problem.kind:
+        raise InputError(
+            f"{name}.weights: trained for kind {made['kind']}; the problem is {problem.kind}"
+        )
+    if made["features"] == "samples" and made["batch_size"] != options.batch_size:
+        b = made["batch_size"]
+        raise InputError(f"{name}: batch_size: trained on {b} raw samples; give {b}")
+
+
+def require_counts(made: Made, *names: str) -> None:
+    """InputError unless what the arrays were made for has these, whole numbers >= 1."""
+    for name in names:
+        if type(made.get(name)) is not int or made[name] < 1:
+            raise InputError(f"{name} is {made.get(name)!r}, not a whole number >= 1")
 
 
 @dataclass(frozen=True, kw_only=True)
 class UnrolledMethod(RoundMethod):
     """A method of rounds whose round l is layer l of a network that was trained.
 
-    The step finds the trained arrays among its constants, each with one entry per layer, and the
-    layer's number in ``nodes.round``; after the last one there is nothing, and the run ends.
+    The step finds the trained arrays and the number of ``layers`` among its constants, and the
+    layer's own number in ``nodes.round``; after the last one there is nothing, and the run ends.
     ``shapes`` are those that the arrays must have, by what they were trained for (see
-    :class:`~dadao_sim.algorithms.contract.trained.Trained`), the layers first. ``untrained`` are
+    :class:`~dadao_sim.algorithms.contract.trained.Trained`); it raises InputError where that does
+    not say so. ``fits(name, made, problem, options)``
+    raises InputError for a problem that they were not trained for. ``untrained`` are
     arrays to begin with, on which the laws of methods are held. The method itself is known without
     ``trained``; :meth:`with_weights` is what can be run.
     """
 
     shapes: Shapes
     untrained: "Callable[[Problem], Trained]"
+    fits: "Callable[[str, Made, Problem, Options], None]" = of_its_family
     trained: Trained | None = None
 
     def with_weights(self, trained: Trained) -> Self:
@@ -43,8 +72,12 @@ class UnrolledMethod(RoundMethod):
         made = trained.made
         if made.get("method") != self.name:
             raise self._wrong(f"trained for {made.get('method')}")
-        self._check_made(made)
-        wanted = self.shapes(made)
+        if not isinstance(made.get("kind"), str):
+            raise self._wrong(f"kind is {made.get('kind')!r}, not that of a problem")
+        try:
+            wanted = self.shapes(made)
+        except InputError as error:
+            raise self._wrong(str(error)) from None
         for name in {**wanted, **trained.arrays}:
             if name not in wanted or name not in trained.arrays:
                 known = ", ".join(wanted)
@@ -54,20 +87,6 @@ class UnrolledMethod(RoundMethod):
                 raise self._wrong(f"{name} has the shape {found}, not {wanted[name]}")
         return replace(self, trained=trained)
 
-    def _check_made(self, made: Mapping[str, Any]) -> None:
-        """InputError where it does not say what the arrays are for."""
-        features = made.get("features")
-        if features not in get_args(Features):
-            raise self._wrong(f"of features {features!r}, not of {' or '.join(get_args(Features))}")
-        counts = ["layers", "taps", "dimension"]
-        if features == "samples" or made.get("batch_size") is not None:
-            counts.append("batch_size")
-        for name in counts:
-            if type(made.get(name)) is not int or made[name] < 1:
-                raise self._wrong(f"{name} is {made.get(name)!r}, not a whole number >= 1")
-        if not isinstance(made.get("kind"), str):
-            raise self._wrong(f"kind is {made.get('kind')!r}, not that of a problem")
-
     def ready_for(self, problem: "Problem") -> Self:
         """See :meth:`Method.ready_for`: with the numbers that a training begins with."""
         return self if self.trained else self.with_weights(self.untrained(problem))
@@ -75,7 +94,7 @@ class UnrolledMethod(RoundMethod):
     @property
     def layers(self) -> int:
         """How many rounds there are."""
-        return len(next(iter(self._numbers.arrays.values())))
+        return int(self._numbers.made["layers"])
 
     @property
     def _numbers(self) -> Trained:
@@ -93,16 +112,7 @@ class UnrolledMethod(RoundMethod):
     ) -> None:
         """See :meth:`Method.check_supported`."""
         super().check_supported(problem, network, options)
-        made = self._numbers.made
-        if made["dimension"] != problem.dimension:
-            raise self._wrong(
-                f"trained for dimension {made['dimension']}; the problem has {problem.dimension}"
-            )
-        if made["kind"] != problem.kind:
-            raise self._wrong(f"trained for kind {made['kind']}; the problem is {problem.kind}")
-        if made["features"] == "samples" and made["batch_size"] != options.batch_size:
-            b = made["batch_size"]
-            raise InputError(f"{self.name}: batch_size: trained on {b} raw samples; give {b}")
+        self.fits(self.name, self._numbers.made, problem, options)
 
     def _wrong(self, reason: str) -> InputError:
         return InputError(f"{self.name}.weights: {reason}")
@@ -114,5 +124,5 @@ class UnrolledMethod(RoundMethod):
         network: "Network | GraphSequence",
         options: Options,
     ) -> Tuning:
-        c.of_layers(**self._numbers.arrays)
+        c.of_layers(self.layers, **self._numbers.arrays)
         return super()._tune(c, problem, network, options)

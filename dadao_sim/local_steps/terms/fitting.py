@@ -44,3 +44,12 @@ def check_matrix(shape: tuple[int, int], dimension: int) -> None:
     if rows * columns != dimension:
         wrong = f"{rows} x {columns} is {rows * columns}; the dimension is {dimension}"
         raise InputError("shape", wrong)
+
+
+def check_cube(shape: tuple[int, int, int], dimension: int) -> None:
+    """InputError unless bands, rows and columns multiply to the ``dimension``."""
+    bands, rows, columns = shape
+    found = bands * rows * columns
+    if found != dimension:
+        wrong = f"{bands} x {rows} x {columns} is {found}; the dimension is {dimension}"
+        raise InputError("shape", wrong)

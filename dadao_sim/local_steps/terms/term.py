@@ -1,5 +1,6 @@
 """What the declaration of a term is: a name, options, and the local step they make."""
 
+from collections.abc import Callable
 from typing import Annotated, Any, ClassVar
 
 from pydantic import (
@@ -61,11 +62,16 @@ class _OneOrList:
         return chosen.validate_python(value)
 
 
-def _pair(shape: Any) -> Any:
-    if isinstance(shape, list | tuple) and len(shape) == 2:
-        return shape
-    found = f"a list of {len(shape)}" if isinstance(shape, list | tuple) else shown(shape)
-    raise misuse(f"must be [rows, columns], got {found}")
+def _sides(*sides: str) -> Callable[[Any], Any]:
+    """A check that a shape has so many."""
+
+    def checked(shape: Any) -> Any:
+        if isinstance(shape, list | tuple) and len(shape) == len(sides):
+            return shape
+        found = f"a list of {len(shape)}" if isinstance(shape, list | tuple) else shown(shape)
+        raise misuse(f"must be [{', '.join(sides)}], got {found}")
+
+    return checked
 
 
 # What several terms take.
@@ -84,6 +90,12 @@ Bound = Annotated[Number | Numbers, _OneOrList(Number, Numbers)]
 MatrixShape = Annotated[
     tuple[Count, Count],
     Strict(False),
-    BeforeValidator(_pair),
+    BeforeValidator(_sides("rows", "columns")),
     Field(description="rows and columns of the matrix; their product is d"),
+]
+CubeShape = Annotated[
+    tuple[Count, Count, Count],
+    Strict(False),
+    BeforeValidator(_sides("bands", "rows", "columns")),
+    Field(description="bands, rows and columns of the cube; their product is d"),
 ]

@@ -1,4 +1,5 @@
-"""Total variation: of a line exactly in linear time, of an image by two dual blocks of such lines.
+"""Total variation: of a line exactly in linear time, of an image by two dual blocks of such lines,
+of a cube band by band.
 
 The prox on a line is a dynamic programme (Johnson 2013). Let h_k(x) be the derivative of the least
 cost of the coordinates before k and of x_k = x: then h_0(x) = x - v_0, and
@@ -15,8 +16,8 @@ from pydantic import Field
 from dadao_sim.compiled.kernel import kernel
 from dadao_sim.engine import operators
 from dadao_sim.local_steps.local_step import LocalStep
-from dadao_sim.local_steps.terms.fitting import check_matrix
-from dadao_sim.local_steps.terms.term import MatrixShape, Strength, Term
+from dadao_sim.local_steps.terms.fitting import check_cube, check_matrix
+from dadao_sim.local_steps.terms.term import CubeShape, MatrixShape, Strength, Term
 
 # The two blocks of an image have met where they differ by no more than this, relative to the
 # largest |v|. Of 99 images of 64 x 64 (noise, ramps, heavy tails, ...) none needed more than 183
@@ -250,8 +251,54 @@ class TotalVariation2D(Term):
     def local_step(self, dimension: int) -> LocalStep:
         """Convex. InputError unless the shape has the dimension."""
         check_matrix(self.shape, dimension)
-        rows, columns = self.shape
-        images = [np.empty(dimension) for _ in range(4)]
-        work = line(max(rows, columns))
-        operator = TotalVariation2DOperator(self.strength, rows, columns, work, *images)
+        operator = image_operator(self.strength, *self.shape)
+        return LocalStep(self.kind, operator, dimension, convex=True)
+
+
+def image_operator(strength: float, rows: int, columns: int) -> TotalVariation2DOperator:
+    """With workspace."""
+    images = [np.empty(rows * columns) for _ in range(4)]
+    return TotalVariation2DOperator(strength, rows, columns, line(max(rows, columns)), *images)
+
+
+class TotalVariationBandsOperator(NamedTuple):
+    """That of an image for each of the ``bands`` of a cube, one after the other."""
+
+    bands: int
+    image: TotalVariation2DOperator
+
+
+@kernel
+def tv_bands_prox(r, step, v, out):
+    """Band by band."""
+    pixels = r.image.rows * r.image.columns
+    for first in range(0, r.bands * pixels, pixels):
+        tv_2d_prox(r.image, step, v[first : first + pixels], out[first : first + pixels])
+
+
+@kernel
+def tv_bands_value(r, x):
+    """The sum over the bands."""
+    pixels, total = r.image.rows * r.image.columns, 0.0
+    for first in range(0, r.bands * pixels, pixels):
+        total += tv_2d_value(r.image, x[first : first + pixels])
+    return total
+
+
+operators.prox.register(TotalVariationBandsOperator, tv_bands_prox)
+operators.value.register(TotalVariationBandsOperator, tv_bands_value)
+
+
+class TotalVariationBands(Term):
+    """strength times the total variation of every band of a cube along its rows and columns."""
+
+    kind: Literal["tv_bands"] = Field(description="anisotropic total variation of every band")
+    strength: Strength
+    shape: CubeShape
+
+    def local_step(self, dimension: int) -> LocalStep:
+        """Convex. InputError unless the shape has the dimension."""
+        check_cube(self.shape, dimension)
+        bands, rows, columns = self.shape
+        operator = TotalVariationBandsOperator(bands, image_operator(self.strength, rows, columns))
         return LocalStep(self.kind, operator, dimension, convex=True)
