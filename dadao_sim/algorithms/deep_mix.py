@@ -23,9 +23,9 @@ Guarantee
     apart, and the layers drive them farther.
 Reference
     A. Gkillas, D. Ampeliotis, K. Berberidis, "A Deep Unrolling Model with Hybrid Optimization
-    Structure for Hyperspectral Image Deconvolution", arXiv:2306.06378, 2023: the three modules, what
-    the learned one sees of the other, and training end to end. The splitting, the low rank, where
-    the paper has smooth gradients, and the decentralised form are ours.
+    Structure for Hyperspectral Image Deconvolution", arXiv:2306.06378, 2023: the three modules,
+    what the learned one sees of the other, and training end to end. The splitting, the low rank
+    (the paper has smooth gradients) and the decentralised form are ours.
 """
 
 import math

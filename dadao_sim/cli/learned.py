@@ -1,9 +1,9 @@
 """The commands that train learned local steps and unrolled methods, and draw what was learned."""
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 import typer
 
@@ -71,15 +71,22 @@ class SurfFeatures(StrEnum):
     examples=[
         "learn-unrolled systems/unrolled --layers 10 --taps 3 --out surf.npz",
         "learn-unrolled systems/unrolled --asleep 4 --out sleepers.npz",
+        "learn-unrolled systems/bands --width 6 --out mix.npz",
     ]
 )
 def learn_unrolled(
     scenario: ScenarioArgument,
     out: Annotated[Path, typer.Option(help="Write the weights to this file (.npz).")],
-    layers: Annotated[int, typer.Option(min=1, help="Layers, each a round of the method.")] = 10,
+    layers: Annotated[
+        int | None,
+        typer.Option(
+            min=1, help="Layers, each a round of the method. [default: 10, of deep_mix 5]"
+        ),
+    ] = None,
     taps: Annotated[
-        int, typer.Option(min=2, help="Of a layer: one more than it has exchanges.")
-    ] = 3,
+        int | None,
+        typer.Option(min=2, help="Of a layer: one more than it has exchanges. [default: 3]"),
+    ] = None,
     batch_size: Annotated[
         int | None,
         typer.Option(
@@ -89,27 +96,44 @@ def learn_unrolled(
         ),
     ] = None,
     minibatches: Annotated[
-        bool, typer.Option("--minibatches/--full-gradients", help="Or all samples, none drawn.")
-    ] = True,
+        bool | None,
+        typer.Option("--minibatches/--full-gradients", help="Or all samples, none drawn."),
+    ] = None,
     features: Annotated[
-        SurfFeatures, typer.Option(help="What is seen of them: their gradient, or they themselves.")
-    ] = SurfFeatures.gradient,
+        SurfFeatures | None,
+        typer.Option(
+            help="What is seen of them: their gradient, or they themselves. [default: gradient]"
+        ),
+    ] = None,
     asleep: Annotated[
-        int, typer.Option(min=0, help="Up to so many nodes sleep in a layer of the training.")
-    ] = 0,
+        int | None,
+        typer.Option(min=0, help="Up to so many nodes sleep in a layer of the training."),
+    ] = None,
     eps: Annotated[
-        float, typer.Option(min=0, max=1, help="Every layer shall shorten the gradient by this.")
-    ] = 0.1,
+        float | None,
+        typer.Option(
+            min=0, max=1, help="Every layer shall shorten the gradient by this. [default: 0.1]"
+        ),
+    ] = None,
     constrained: Annotated[
-        bool, typer.Option("--constrained/--unconstrained", help="Whether they have to.")
-    ] = True,
+        bool | None,
+        typer.Option("--constrained/--unconstrained", help="Whether they have to."),
+    ] = None,
+    width: Annotated[
+        int | None,
+        typer.Option(min=1, help="Channels of the convolutions of deep_mix. [default: 6]"),
+    ] = None,
     problems: Annotated[int, typer.Option(min=1, help="To train on.")] = 1024,
-    steps: Annotated[int, typer.Option(min=1, help="Of the training.")] = 2500,
+    steps: Annotated[
+        int | None,
+        typer.Option(min=1, help="Of the training. [default: 2500, of deep_mix 800]"),
+    ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Of the training.")] = 0,
     sets: SetOption = None,
     overwrite: OverwriteOption = False,
 ) -> None:
-    """Train an unrolled method on problems like those of a scenario (a minute; needs torch).
+    """Train an unrolled method on problems like those of a scenario (a minute; needs torch): of
+    problem bands deep_mix, of all others surf.
 
     The scenario's own problems are none of them. The file goes into a scenario as
     `algorithms: [{name: surf, weights: FILE.npz, batch_size: 30}]`.
@@ -124,55 +148,120 @@ def learn_unrolled(
     file = shipped.scenario_path(scenario)
     check_outputs({"--out": (out, TRAINED)}, inputs=[file], overwrite=overwrite)
     require_torch()
-    import numpy as np
     import torch
 
-    from dadao_sim.learning import unrolled
-
     loaded = load_scenario(file, sets or [])
-    if batch_size is not None and not minibatches:
+    if batch_size is not None and minibatches is False:
         raise InputError("--batch-size", "given beside --full-gradients", "give one of the two")
+    own: dict[str, Any] = {"taps": taps, "batch_size": batch_size, "features": features}
+    own |= {"minibatches": minibatches, "asleep": asleep, "eps": eps, "constrained": constrained}
+    is_mix = loaded.problem.kind == "bands"
+    foreign = own if is_mix else {"width": width}
+    for name, value in foreign.items():
+        if value is not None:
+            method = "deep_mix" if is_mix else "surf"
+            raise InputError(f"--{name.replace('_', '-')}", f"{method} has none", "leave it out")
     made, network = training_problems(loaded, problems + HELD_OUT, seed)
-    if batch_size is None and minibatches:
-        ours = (one.batch_size for one in loaded.algorithms if one.name == "surf")
-        held = made[0].samples
-        batch_size = next(ours, None) or (None if held is None else int(held.mean()))
-    start = unrolled.Start(loaded.start.scale, loaded.start.shared)
-    if loaded.start.kind == "zeros":
-        start = unrolled.Start()
-    recipe = unrolled.Recipe(steps=steps, eps=eps, constrained=constrained, asleep=asleep)
-    trained = unrolled.learn_unrolled(
-        made[:problems],
-        network,
-        layers=layers,
-        taps=taps,
-        batch_size=batch_size,
-        features=features.value,
-        start=start,
-        seed=seed,
-        recipe=recipe,
-    )
-    asked = {
-        **{"--layers": layers, "--taps": taps, "--batch-size": batch_size},
-        **{"--features": features.value, "--asleep": asleep, "--eps": eps},
-        **{"--problems": problems, "--steps": steps, "--seed": seed},
-    }
+    training = _Training(loaded, made[:problems], made[problems:], network, seed)
+    if is_mix:
+        trained, asked, said, held_out = training.of_deep_mix(layers or 5, width or 6, steps)
+    else:
+        trained, asked, said, held_out = training.of_surf(layers or 10, steps, **own)
+    asked |= {"--problems": problems, "--steps": trained.made["recipe"]["steps"], "--seed": seed}
     words = [f"dadao-sim learn-unrolled {scenario}"]
     words += [f"{name} {value}" for name, value in asked.items() if value is not None]
-    words += [] if minibatches else ["--full-gradients"]
-    words += [] if constrained else ["--unconstrained"]
+    words += ["--full-gradients"] if minibatches is False else []
+    words += ["--unconstrained"] if constrained is False else []
     words += [f"--set {one!r}" for one in sets or []] + [f"--out {out.name}"]
     more = {"command": " ".join(words), "problems": problems, "torch": torch.__version__}
-    trained = Trained(trained.arrays, {**trained.made, **more})
-    save_trained(out, trained, overwrite=overwrite)
-    played = unrolled.play(trained, made[problems:], network, start, seed=seed + 1)
-    first, last = (float(np.median(played.squared_distance[k])) for k in (0, -1))
-    say(
-        f"held out: ||x - x*||^2 {first:.3g} -> {last:.3g}, median of {HELD_OUT} problems; "
-        f"the gradient falls in {played.falling} of {layers} layers",
-        held_out=last,
-    )
+    save_trained(out, Trained(trained.arrays, {**trained.made, **more}), overwrite=overwrite)
+    say(f"held out: {said}", held_out=held_out)
     say(f"weights: {out}")
+
+
+class _Training(NamedTuple):
+    """What an unrolled method is trained and tried on; each of its methods answers what was
+    trained, the options that were asked for, and what came of it on problems held out, in words and
+    as a number.
+    """
+
+    scenario: Any
+    problems: list[Any]
+    held_out: list[Any]
+    network: Any
+    seed: int
+
+    def of_surf(
+        self,
+        layers: int,
+        steps: int | None,
+        *,
+        taps: int | None,
+        batch_size: int | None,
+        minibatches: bool | None,
+        features: SurfFeatures | None,
+        asleep: int | None,
+        eps: float | None,
+        constrained: bool | None,
+    ) -> tuple[Any, dict[str, Any], str, float]:
+        """``surf``, by its constrained training."""
+        import numpy as np
+
+        from dadao_sim.learning import unrolled
+
+        if batch_size is None and minibatches is not False:
+            ours = (one.batch_size for one in self.scenario.algorithms if one.name == "surf")
+            held = self.problems[0].samples
+            batch_size = next(ours, None) or (None if held is None else int(held.mean()))
+        kind = (features or SurfFeatures.gradient).value
+        asked: dict[str, Any] = {
+            **{"--layers": layers, "--taps": taps or 3, "--batch-size": batch_size},
+            **{"--features": kind, "--asleep": asleep or 0, "--eps": 0.1 if eps is None else eps},
+        }
+        recipe = unrolled.Recipe(
+            eps=asked["--eps"], constrained=constrained is not False, asleep=asked["--asleep"]
+        )
+        given = self.scenario.start
+        start = unrolled.Start(given.scale, given.shared)
+        if given.kind == "zeros":
+            start = unrolled.Start()
+        trained = unrolled.learn_unrolled(
+            self.problems,
+            self.network,
+            layers=layers,
+            taps=asked["--taps"],
+            batch_size=batch_size,
+            features=kind,
+            start=start,
+            seed=self.seed,
+            recipe=replace(recipe, steps=steps or recipe.steps),
+        )
+        played = unrolled.play(trained, self.held_out, self.network, start, seed=self.seed + 1)
+        first, last = (float(np.median(played.squared_distance[k])) for k in (0, -1))
+        said = (
+            f"||x - x*||^2 {first:.3g} -> {last:.3g}, median of {HELD_OUT} problems; "
+            f"the gradient falls in {played.falling} of {layers} layers"
+        )
+        return trained, asked, said, last
+
+    def of_deep_mix(
+        self, layers: int, width: int, steps: int | None
+    ) -> tuple[Any, dict[str, Any], str, float]:
+        """``deep_mix``, in one place: the network of the scenario has no part in it."""
+        from dadao_sim.learning import unrolled
+
+        recipe = unrolled.MIX_RECIPE
+        trained = unrolled.learn_mix(
+            self.problems,
+            layers=layers,
+            width=width,
+            seed=self.seed,
+            recipe=replace(recipe, steps=steps or recipe.steps),
+        )
+        psnr = unrolled.play_mix(trained, self.held_out)
+        found = float(psnr[-1].mean())
+        said = f"{psnr[0].mean():.2f} -> {found:.2f} dB, mean of {HELD_OUT} cubes"
+        return trained, {"--layers": layers, "--width": width}, said, found
 
 
 @group.command(

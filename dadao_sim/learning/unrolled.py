@@ -26,9 +26,17 @@ from dadao_sim.algorithms.contract.unrolled import Features
 from dadao_sim.errors import InputError
 from dadao_sim.learning.fixed_point_maps import normalised_laplacian
 from dadao_sim.learning.problem_batches import CubeBatch, ProblemBatch
-from dadao_sim.learning.unrolled_layers import LAYERS, Layers, MixLayers, Recipe
+from dadao_sim.learning.unrolled_layers import (
+    LAYERS,
+    MIX_RECIPE,
+    Layers,
+    MixLayers,
+    Recipe,
+)
 from dadao_sim.local_steps.learned.torch_extra import one_torch_thread
 from dadao_sim.problems import Problem
+
+RECIPE = Recipe()
 
 
 @dataclass(frozen=True)
@@ -38,7 +46,7 @@ class Start:
     scale: float = 0.0
     shared: bool = False
 
-    def draw(self, problems: ProblemBatch, generator: torch.Generator) -> torch.Tensor:
+    def draw(self, problems: ProblemBatch | CubeBatch, generator: torch.Generator) -> torch.Tensor:
         """(Q, n, d)."""
         shape = (len(problems), 1 if self.shared else problems.nodes, problems.dimension)
         drawn = self.scale * torch.randn(shape, generator=generator)
@@ -56,7 +64,7 @@ def learn_unrolled(
     features: Features = "gradient",
     start: Start = Start(),
     seed: int = 0,
-    recipe: Recipe = Recipe(),
+    recipe: Recipe = RECIPE,
     tick: Callable[[int, float, np.ndarray], None] | None = None,
 ) -> Trained:
     """Train an unrolled method on problems of one family; the same ``seed``, the same numbers.
@@ -93,7 +101,7 @@ def learn_mix(
     hand: bool = True,
     skip: bool = True,
     seed: int = 0,
-    recipe: Recipe = MixLayers.recipe,
+    recipe: Recipe = MIX_RECIPE,
     tick: Callable[[int, float, np.ndarray], None] | None = None,
 ) -> Trained:
     """Train ``deep_mix`` in one place on problems of kind ``bands``, of one shape, to come near
@@ -101,7 +109,8 @@ def learn_mix(
     out (see ``MixLayers``): these have no method. The rest as in :func:`learn_unrolled`.
     """
     batch, generator = CubeBatch.of(problems), torch.Generator().manual_seed(seed)
-    made = {"layers": layers, "width": width} | ({} if hand and skip else {"hand": hand, "skip": skip})
+    made: dict[str, Any] = {"layers": layers, "width": width}
+    made |= {} if hand and skip else {"hand": hand, "skip": skip}
     net = MixLayers.begin(problems[0], generator, made)
     _train(net, batch, torch.empty(0), Start(shared=True), recipe, generator, tick)
     more = {"seed": seed, "recipe": asdict(recipe)}
@@ -190,3 +199,15 @@ def play(
             off.square().sum(-1).mean(-1).double().numpy(),
             gradient_norms(batch, outputs).double().numpy(),
         )
+
+
+@one_torch_thread()
+def play_mix(trained: Trained, problems: Sequence[Problem]) -> np.ndarray:
+    """PSNR in dB of what ``deep_mix`` makes of cubes in one place: H y, which it begins at, and
+    after each layer, (K + 1, Q).
+    """
+    net, batch = MixLayers(trained.arrays, trained.made), CubeBatch.of(problems)
+    with torch.inference_mode():
+        outputs = net(torch.empty(0), batch, torch.empty(0), torch.Generator())
+        errors = torch.stack([batch.value(one)[:, 0] for one in outputs])
+    return -10 * np.log10(errors.double().numpy())

@@ -43,13 +43,10 @@ class Recipe:
 class Layers(torch.nn.Module):
     """Layers of a method over a batch of problems; its parameters are the arrays of the method.
 
-    ``method`` is the method's name; ``made`` what the arrays are for (see ``Trained``); ``recipe``
-    the constants of its training, after which the ``value`` of the problems is small at the last
-    layer.
+    ``method`` is the method's name; ``made`` what the arrays are for (see ``Trained``).
     """
 
     method: ClassVar[str]
-    recipe: ClassVar[Recipe]
 
     def __init__(self, arrays: Mapping[str, np.ndarray], made: Mapping[str, Any]):
         super().__init__()
@@ -110,11 +107,21 @@ class Layers(torch.nn.Module):
         return Trained(arrays, {**self.made, "method": self.method})
 
 
+MIX_RECIPE = Recipe(
+    steps=800,
+    problems_per_step=8,
+    learning_rate=3e-3,
+    last_rate=0.03,
+    clip=1.0,
+    constrained=False,
+)
+"""Of the shipped weights of ``deep_mix``."""
+
+
 class SurfLayers(Layers):
     """Those of ``algorithms.surf``."""
 
     method = "surf"
-    recipe = Recipe()
     h: torch.Tensor
     M: torch.Tensor
     bias: torch.Tensor
@@ -160,14 +167,6 @@ class MixLayers(Layers):
     """
 
     method = "deep_mix"
-    recipe = Recipe(
-        steps=400,
-        problems_per_step=8,
-        learning_rate=3e-3,
-        last_rate=0.03,
-        clip=1.0,
-        constrained=False,
-    )
     rate_of_logarithms: ClassVar[float] = 10.0
 
     @classmethod
@@ -246,7 +245,8 @@ class MixLayers(Layers):
         """c."""
         for name in ("1", "2", "3"):
             around = torch.nn.functional.pad(h, (1, 1, 1, 1), mode="circular")
-            h = torch.nn.functional.conv2d(around, getattr(self, f"C{name}"), getattr(self, f"a{name}"))
+            C, a = getattr(self, f"C{name}"), getattr(self, f"a{name}")
+            h = torch.nn.functional.conv2d(around, C, a)
             h = h if name == "3" else torch.relu(h)
         return h
 

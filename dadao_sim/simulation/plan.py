@@ -115,7 +115,7 @@ class Plan:
         """Of the method."""
         if not isinstance(self.method, RoundMethod):
             return ""
-        said = self.method.warning(self.tuning.params, self.tuning.network)
+        said = self.method.warning(self.tuning.params, self.network)
         return f"{self.spec.label}: {said}" if said else ""
 
     @property

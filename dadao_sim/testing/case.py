@@ -112,11 +112,15 @@ class Case:
 
     def rows(self, seed: int) -> np.ndarray:
         """A random row for every node."""
-        return self._admitted(np.random.default_rng(seed).standard_normal((NODES, self.problem.dimension)))
+        return self._admitted(np.random.default_rng(seed).standard_normal(self._shape))
 
     def ones(self) -> np.ndarray:
         """The same row for every node."""
-        return self._admitted(np.ones((NODES, self.problem.dimension)))
+        return self._admitted(np.ones(self._shape))
+
+    @property
+    def _shape(self) -> tuple[int, int]:
+        return NODES, self.problem.dimension
 
     def _admitted(self, rows: np.ndarray) -> np.ndarray:
         """Where methods may start."""
@@ -126,7 +130,7 @@ class Case:
     def random_blocks(self, seed: int = 2) -> dict[str, np.ndarray]:
         """A random start of every block."""
         rng = np.random.default_rng(seed)
-        found = {b: rng.standard_normal((NODES, self.problem.dimension)) for b in self.method.blocks}
+        found = {b: rng.standard_normal(self._shape) for b in self.method.blocks}
         of_samples = getattr(self.method, "sample_blocks", ())
         return found | {b: rng.standard_normal(NODES * SAMPLES) for b in of_samples}
 

@@ -89,7 +89,7 @@ class RoundMethod(Method):
     server: bool = False
     cycle: str | None = None
     steps: tuple[str, ...] = ()
-    warning: "Callable[[SimpleNamespace, Network], str]" = lambda c, network: ""
+    warning: "Callable[[SimpleNamespace, Network | GraphSequence], str]" = lambda c, network: ""
     remark: Callable[[SimpleNamespace, Mapping[str, float]], str] = lambda c, notes: ""
     broadcasts: bool = True
     estimate: str = "x"

@@ -131,9 +131,7 @@ def bands_problem(cube: FloatArray, seen: FloatArray, blur: float, mu: float) ->
     )
 
 
-def observed(
-    cube: FloatArray, blur: float, noise: float, rng: np.random.Generator
-) -> FloatArray:
+def observed(cube: FloatArray, blur: float, noise: float, rng: np.random.Generator) -> FloatArray:
     """What is seen of a cube (B, size, size)."""
     C = _blur_of_a_line(cube.shape[1], blur)
     with one_blas_thread():
@@ -143,7 +141,7 @@ def observed(
 class BandsKind(ProblemKind):
     """A hyperspectral cube to be restored, a band at each node."""
 
-    lacks: ClassVar[Mapping[str, str]] = {"data": "its cube is drawn: image, bands and size say how"}
+    lacks: ClassVar[Mapping[str, str]] = {"data": "its cube is drawn, as image and bands say"}
 
     kind: Literal["bands"] = Field(description="a cube, of which each node saw one band")
     image: Literal["flower", "china"] = Field(
