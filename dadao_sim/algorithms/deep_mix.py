@@ -54,8 +54,8 @@ def constants(c, problem, network):
 
 
 def enough_gossip(chi):
-    """3 sqrt(chi), rounded up."""
-    return 1 if chi - 1 < COMPLETE else math.ceil(3 * math.sqrt(chi))
+    """3 sqrt(chi), rounded up, but for what is rounding."""
+    return 1 if chi - 1 < COMPLETE else math.ceil(3 * math.sqrt(chi) * (1 - COMPLETE))
 
 
 def averaging(chi, rounds):

@@ -175,6 +175,7 @@ class FigureSpec(Look):
         "recovery",
         "low_light",
         "digit",
+        "bands",
     ] = Field(
         default="curves",
         description="an error against costs; what an oracle's gradients lack against the time that "
@@ -184,7 +185,8 @@ class FigureSpec(Look):
         "games, against their rho; the coordinates of quantised models; what the point costs "
         "where agents meet, and their paths to it; the share of sparse signals recovered "
         "against the measurements; a picture taken in low light, what nodes made of it, and how "
-        "far off; or a digit, what nodes made of it alone and together, and how a F + R falls",
+        "far off; a digit, what nodes made of it alone and together, and how a F + R falls; or a "
+        "band of a cube, and how good the worst node's cube is for what was sent",
     )
     file: Annotated[
         str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*\.(pdf|png|svg)$", max_length=100)

@@ -37,6 +37,7 @@ from dadao_sim.networks.mixing import MIXINGS
 from dadao_sim.networks.rates.spec import EdgeAttribute, Rates
 from dadao_sim.networks.section.spec import NetworkSpec
 from dadao_sim.problems.build import is_digit, is_low_light
+from dadao_sim.problems.kinds.bands import BandsKind
 from dadao_sim.problems.kinds.kind import PROBLEMS, ProblemKind
 from dadao_sim.problems.kinds.logistic_bellman import LogisticBellmanKind
 from dadao_sim.problems.kinds.meeting import MeetingKind
@@ -561,6 +562,12 @@ class Scenario(Carded, StrictModel):
                 raise misuse("is of problem logistic_bellman only", "figures", number, "kind")
             if figure.kind == "meeting" and not isinstance(self.problem, MeetingKind):
                 raise misuse("is of problem meeting only", "figures", number, "kind")
+            if figure.kind == "bands":
+                if not isinstance(self.problem, BandsKind):
+                    raise misuse("is of problem bands only", "figures", number, "kind")
+                if "worst_psnr" not in measured:
+                    reason = "bands draws worst_psnr; name it in record.metrics"
+                    raise misuse(reason, "figures", number, "kind")
             if figure.kind == "low_light":
                 if not is_low_light(self.problem):
                     raise misuse("is of data of task low_light only", "figures", number, "kind")
