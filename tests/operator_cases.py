@@ -42,6 +42,7 @@ def options(kind, rng, dimension, shape):
         },
         "tv_1d": {"strength": strength},
         "tv_2d": {"strength": strength, "shape": list(shape)},
+        "tv_bands": {"strength": strength, "shape": [shape[0], 1, shape[1]]},
         "nuclear": {"strength": strength, "shape": list(shape)},
         "box": {"lower": lower, "upper": lower + rng.uniform(0, 2, dimension)},
         "simplex": {"total": float(rng.uniform(0.3, 3))},
@@ -102,6 +103,10 @@ def definition(kind, x, given):
         image = matrix(x, given)
         rows, columns = cp.diff(image, axis=1), cp.diff(image, axis=0)
         return strength * (cp.sum(cp.abs(rows)) + cp.sum(cp.abs(columns))), []
+    if kind == "tv_bands":  # each band a line
+        bands, _, columns = given["shape"]
+        lines = cp.reshape(x, (bands, columns), order="C")
+        return strength * cp.sum(cp.abs(cp.diff(lines, axis=1))), []
     if kind == "nuclear":
         return strength * cp.normNuc(matrix(x, given)), []
     if kind == "box":

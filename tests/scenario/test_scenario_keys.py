@@ -124,6 +124,7 @@ MATRIX = {
     "heterogeneity": 0.5,
     "noise": 0,
 }
+BANDS = {"image": "flower", "size": 8, "bands": 3, "blur": 1, "noise": 0, "mu": 1}
 LOW_LIGHT = {"kind": "image", "task": "low_light", "size": 64, "lamps": 3, "noise": 0.01}
 DIGIT = {"kind": "digit", "digit": 3, "observed": 0.5, "noise": 0.05}
 IMAGE = {
@@ -153,6 +154,7 @@ TERMS: tuple[dict[str, Any], ...] = (
     {"kind": "wgsef", "strength": 1, "k": 2, "groups": 3, "weights": [1]},
     {"kind": "tv_1d", "strength": 1},
     {"kind": "tv_2d", "strength": 1, "shape": [3, 1]},
+    {"kind": "tv_bands", "strength": 1, "shape": [3, 1, 1]},
     {"kind": "nuclear", "strength": 1, "shape": [3, 1]},
     {"kind": "box", "lower": 0, "upper": [1, 2, 3]},
     {"kind": "simplex", "total": 2},
@@ -295,6 +297,7 @@ VARIANTS: list[dict[str, Any]] = [
     {"problem": {"kind": "least_squares", "data": IMAGE}},
     {"problem": {"kind": "least_squares", "data": LOW_LIGHT}},
     {"problem": {"kind": "least_squares", "data": DIGIT}},
+    {"problem": {"kind": "bands", **BANDS}},
     {"problem": MLP, "algorithms": [{"name": "ad_psgd", "oracle": RELAXATION}]},
     {"problem": CLASSIFIER},
     {"problem": MEETING, "algorithms": [{"name": "pg_extra", "oracle": {"kind": "exact"}}]},

@@ -13,7 +13,7 @@ from scipy.signal import correlate2d
 from dadao_sim import load_scenario, replay, simulate
 from dadao_sim.algorithms.contract.registry import get_method
 from dadao_sim.algorithms.contract.trained import FILES, Trained, load_trained
-from dadao_sim.algorithms.deep_mix import METHOD, enough_gossip, low_rank, shapes, untrained
+from dadao_sim.algorithms.deep_mix import METHOD, enough_gossip, low_rank, shapes
 from dadao_sim.errors import InputError
 from dadao_sim.events.rounds import RoundClock
 from dadao_sim.local_steps.terms import make
@@ -242,9 +242,9 @@ GRAPHS = {"cycle": nx.cycle_graph(8), "path": nx.path_graph(8), "complete": nx.c
 def held_out():
     """Cubes of the photograph that was not trained on."""
     found = []
-    for seed in (4, 7):
+    for seed in range(2):
         rng = np.random.default_rng(seed)
-        truth = cube(photograph("flower"), 8, 32, rng)
+        truth = cube(photograph("flower"), 8, 48, rng)
         found.append(bands_problem(truth, observed(truth, 1.0, 0.06, rng), 1.0, 1e-6))
     return found
 
@@ -338,16 +338,6 @@ def test_what_is_shipped_is_small_and_says_how_to_make_it():
     assert trained.made["command"].startswith("dadao-sim learn-unrolled systems/bands")
     assert trained.made["command"].endswith("--out bands.npz")
     assert get_method("deep_mix").with_weights(trained).layers == 5
-
-
-def test_what_a_training_begins_with_moves_towards_the_cube():
-    """Without convolutions: layers of splitting over two proximal operators."""
-    problem = small(size=8, bands=8, blur=1.0)
-    method = METHOD.with_weights(untrained(problem, layers=8))
-    network = network_of(nx.cycle_graph(8))
-    ends = [replay(method, problem, network, ROUNDS[:rounds])["z2"] for rounds in (1, 8)]
-    first, last = (problem.psnr(end).min() for end in ends)
-    assert last > first + 1
 
 
 @pytest.fixture(scope="module")

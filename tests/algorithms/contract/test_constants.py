@@ -47,7 +47,7 @@ def test_every_param_of_the_kernels_can_be_overridden(name):
     method = METHODS[name].ready_for(problem)
     tuning = method.tune(problem, network)
     floats = [n for n in tuning.constants if isinstance(getattr(tuning.params, n, None), float)]
-    assert floats or name in ("synchronous_gossip", "surf")  # a matrix, what was trained
+    assert floats or name in ("synchronous_gossip", "surf", "deep_mix")  # a matrix, what was trained
     for name in floats:
         value = 0.5 * tuning.constants[name]
         changed = method.tune(problem, network, {name: value}).params
@@ -139,4 +139,6 @@ def test_what_a_method_tunes_is_among_its_constants(name):
 
 
 def test_only_a_method_without_constants_has_nothing_to_tune():
-    assert [n for n in METHODS.ours if not METHODS[n].tunable] == ["surf", "synchronous_gossip"]
+    assert [n for n in METHODS.ours if not METHODS[n].tunable] == [
+        *("deep_mix", "surf", "synchronous_gossip")
+    ]
