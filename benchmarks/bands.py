@@ -26,8 +26,10 @@ from dadao_sim.problems.data.cubes import cube, halved, photograph
 from dadao_sim.problems.kinds.bands import BandsProblem, bands_problem, observed
 
 BANDS, SIZE, CUBES, AT_NODES = 8, 64, 16, 4
-STRENGTH = 0.03
-"""Of total variation, beside ||H x - y||^2/2: the best of .01, .02, .03, .04 on other cubes."""
+STRENGTHS, ROUNDS_OF_TV = (0.03, 0.02, 0.01), 5
+"""Of total variation, beside ||H x - y||^2/2, chosen on these very cubes; after so many rounds of
+accelerated proximal gradient, where it is better than after 60.
+"""
 
 
 def pictures() -> Iterator[np.ndarray]:
@@ -52,15 +54,13 @@ def held_out() -> list[BandsProblem]:
     return found
 
 
-def total_variation(problem: BandsProblem, rounds: int) -> float:
+def total_variation(problem: BandsProblem, strength: float) -> float:
     """PSNR of accelerated proximal gradient in one place."""
     d, n = problem.dimension, problem.nodes
-    term = make(
-        "tv_bands", d, strength=STRENGTH * 2 / d, shape=[n, problem.size, problem.size]
-    )
+    term = make("tv_bands", d, strength=strength * 2 / d, shape=[n, problem.size, problem.size])
     x = ahead = np.zeros(d)
     step, t = n / problem.L, 1.0
-    for _ in range(rounds):
+    for _ in range(ROUNDS_OF_TV):
         slope = problem.gradients(np.tile(ahead, (n, 1))).mean(axis=0)
         new = term.prox(ahead - step * slope, step)
         after = (1 + np.sqrt(1 + 4 * t * t)) / 2
@@ -84,15 +84,8 @@ def shipped(problems: list[BandsProblem]) -> None:
     seen = [one.psnr(np.tile(one.seen.ravel(), (BANDS, 1)))[0] for one in problems]
     mixed = [at_nodes(one, "complete", 1) for one in problems]
     print(f"seen {np.mean(seen):.2f} dB, DeepMix in one place {np.mean(mixed):.2f}", flush=True)
-    for rounds in (5, 15):
-        tv = np.array([total_variation(one, rounds) for one in problems])
-        better = (np.array(mixed) > tv).sum()
-        print(
-            f"total variation, {rounds} rounds: {tv.mean():.2f} dB; DeepMix is better on {better}",
-            flush=True,
-        )
     print(f"first {AT_NODES} in one place: {np.mean(mixed[:AT_NODES]):.2f}")
-    for graph, choices in (("cycle", (2, 4, 6, 8, 12, 16)), ("path", (2, 8, 16, 24))):
+    for graph, choices in (("cycle", (2, 4, 8, 12)), ("path", (16,))):
         for T in choices:
             found = [at_nodes(one, graph, T) for one in problems[:AT_NODES]]
             lost = np.array(mixed[:AT_NODES]) - found
@@ -101,6 +94,14 @@ def shipped(problems: list[BandsProblem]) -> None:
                 "lost",
                 flush=True,
             )
+    for strength in STRENGTHS:
+        tv = np.array([total_variation(one, strength) for one in problems])
+        better = (np.array(mixed) > tv).sum()
+        print(
+            f"total variation of strength {strength}: {tv.mean():.2f} dB; DeepMix is better on "
+            f"{better}",
+            flush=True,
+        )
 
 
 def trained(problems: list[BandsProblem]) -> None:
