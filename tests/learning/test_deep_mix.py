@@ -1,4 +1,4 @@
-"""Training DeepMix: the network is the method, training repeats itself, and what the command says."""
+"""Training DeepMix: the network is the method, training repeats itself, the command."""
 
 from dataclasses import replace
 from functools import partial

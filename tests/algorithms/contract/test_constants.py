@@ -47,7 +47,7 @@ def test_every_param_of_the_kernels_can_be_overridden(name):
     method = METHODS[name].ready_for(problem)
     tuning = method.tune(problem, network)
     floats = [n for n in tuning.constants if isinstance(getattr(tuning.params, n, None), float)]
-    assert floats or name in ("synchronous_gossip", "surf", "deep_mix")  # a matrix, what was trained
+    assert floats or name in ("synchronous_gossip", "surf", "deep_mix")  # trained
     for name in floats:
         value = 0.5 * tuning.constants[name]
         changed = method.tune(problem, network, {name: value}).params
