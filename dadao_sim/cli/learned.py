@@ -213,10 +213,10 @@ class _Training(NamedTuple):
             ours = (one.batch_size for one in self.scenario.algorithms if one.name == "surf")
             held = self.problems[0].samples
             batch_size = next(ours, None) or (None if held is None else int(held.mean()))
-        kind = (features or SurfFeatures.gradient).value
         asked: dict[str, Any] = {
             **{"--layers": layers, "--taps": taps or 3, "--batch-size": batch_size},
-            **{"--features": kind, "--asleep": asleep or 0, "--eps": 0.1 if eps is None else eps},
+            **{"--features": (features or SurfFeatures.gradient).value},
+            **{"--asleep": asleep or 0, "--eps": 0.1 if eps is None else eps},
         }
         recipe = unrolled.Recipe(
             eps=asked["--eps"], constrained=constrained is not False, asleep=asked["--asleep"]
@@ -231,7 +231,7 @@ class _Training(NamedTuple):
             layers=layers,
             taps=asked["--taps"],
             batch_size=batch_size,
-            features=kind,
+            features=asked["--features"],
             start=start,
             seed=self.seed,
             recipe=replace(recipe, steps=steps or recipe.steps),

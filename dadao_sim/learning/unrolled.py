@@ -139,6 +139,7 @@ def _train(
         loss = problems.value(outputs[-1]).mean()
         total = loss
         if recipe.constrained:
+            assert isinstance(problems, ProblemBatch)  # cubes are only to be come near
             norms = gradient_norms(problems, outputs)
             slack = (norms[1:] / norms[:-1].clamp_min(1e-12)).mean(1) - (1 - recipe.eps)
             total = loss + (duals * slack).sum()

@@ -168,6 +168,8 @@ class MixLayers(Layers):
 
     method = "deep_mix"
     rate_of_logarithms: ClassVar[float] = 10.0
+    log: torch.Tensor
+    skip: torch.Tensor
 
     @classmethod
     def begin(

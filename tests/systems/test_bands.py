@@ -368,4 +368,6 @@ def test_the_figure_has_a_point_for_each_answer_and_a_curve(result):
     lines = [line for line in axes.lines if line.get_label()[0] != "_"]
     assert [len(line.get_xdata()) for line in lines[:4]] == [1] * 4
     assert len(lines[4].get_xdata()) > 1
-    assert [one.get_title() for one in pictures] == ["Seen", "T = 16", "Total variation", "Truth"]
+    assert [one.get_title() for one in pictures] == [
+        *("Seen", "T = 16 (experimental)", "Total variation", "Truth")
+    ]
