@@ -24,28 +24,26 @@ def learn_prior(
         str,
         typer.Argument(
             metavar="PRIOR",
-            help="What to learn: digits, laplacian, or illumination; or a control of them, "
-            "laplacian_l1, laplacian_l2, illumination_unmasked.",
+            help="What to learn: digits, filters, laplacian, or illumination; or a control of "
+            "them, laplacian_l1, laplacian_l2, illumination_unmasked.",
         ),
     ],
     out: Annotated[Path, typer.Option(help="Write the weights to this file (.npz).")],
     seed: Annotated[int, typer.Option(min=0, help="Of the training.")] = 0,
     overwrite: OverwriteOption = False,
 ) -> None:
-    """Train a learned prior on samples of it (half a minute to two; needs torch).
+    """Train a learned prior on samples of it (half a minute to two; all but filters need torch).
 
     The file goes into a scenario as `local_step: {learned: {network: FILE.npz, strength: 0.1}}`,
     one of illumination as the first of `blocks`, one of digits without strength.
     """
+    from importlib.metadata import version
+
     from dadao_sim.files import check_outputs
-    from dadao_sim.local_steps.learned.torch_extra import require_torch
+    from dadao_sim.learning.priors import training_of
     from dadao_sim.local_steps.learned.weight_file import WEIGHTS
 
     check_outputs({"--out": (out, WEIGHTS)}, overwrite=overwrite)
-    require_torch()
-    import torch
-
-    from dadao_sim.learning.priors import training_of
 
     training = training_of(prior)
     weights = training.train(seed=seed, recipe=training.recipe)
@@ -54,7 +52,7 @@ def learn_prior(
         "prior": prior,
         "recipe": asdict(training.recipe),
         "seed": seed,
-        "torch": torch.__version__,
+        training.library: version(training.library),
     }
     training.save(out, weights, metadata, overwrite=overwrite)
     say(f"weights: {out}")

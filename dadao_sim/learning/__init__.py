@@ -1,5 +1,5 @@
 """Programs that train what learned local steps and unrolled methods use, and convex surrogates; all
-need torch, ``dadao-sim[learned]``.
+but ``filters`` need torch, ``dadao-sim[learned]``.
 """
 
 from importlib import import_module

@@ -23,6 +23,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from dadao_sim.learning.photographs import crop, scaled, training_pictures
 from dadao_sim.local_steps.learned.illumination import (
     COSINES,
     GRID,
@@ -32,7 +33,6 @@ from dadao_sim.local_steps.learned.illumination import (
     Illumination,
 )
 from dadao_sim.local_steps.learned.torch_extra import one_torch_thread
-from dadao_sim.problems.data.image import in_grey
 from dadao_sim.problems.data.lamps import log_light, photographed
 
 FloatArray = NDArray[np.float64]
@@ -72,22 +72,10 @@ class Scenes(NamedTuple):
         return np.log(self.seen).reshape(shape).mean(axis=(2, 4))
 
 
-def training_pictures() -> list[FloatArray]:
-    """Two photographs in grey, which come with scikit-learn and with matplotlib."""
-    import matplotlib.cbook
-    from PIL import Image
-    from sklearn.datasets import load_sample_image
-
-    path = matplotlib.cbook.get_sample_data("grace_hopper.jpg", asfileobj=False)
-    hopper = np.asarray(Image.open(path).convert("RGB"))
-    return [in_grey(colours / 255.0) for colours in (load_sample_image("china.jpg"), hopper)]
-
-
 def scenes(pictures: Sequence[FloatArray], count: int, rng: np.random.Generator) -> Scenes:
     """Random crops of the pictures under random lamps."""
-    scaled = [averaged(picture, scale) for picture in pictures for scale in SCALES]
-    scaled = [picture for picture in scaled if min(picture.shape) >= SIZE]
-    reflectance = np.array([crop(scaled[rng.integers(len(scaled))], rng) for _ in range(count)])
+    averaged = scaled(pictures, SCALES, SIZE)
+    reflectance = np.array([crop(averaged, SIZE, rng) for _ in range(count)])
     light = np.array([any_light(rng) for _ in range(count)])
     return Scenes(reflectance, light, photographed(light, reflectance, NOISE, rng))
 
@@ -95,21 +83,6 @@ def scenes(pictures: Sequence[FloatArray], count: int, rng: np.random.Generator)
 def any_light(rng: np.random.Generator) -> FloatArray:
     """log L (64, 64) of one to three lamps."""
     return log_light(SIZE, int(rng.integers(1, MOST_LAMPS + 1)), rng)
-
-
-def averaged(picture: FloatArray, scale: int) -> FloatArray:
-    """Over squares of ``scale`` x ``scale`` pixels."""
-    rows, columns = (length // scale for length in picture.shape)
-    whole = picture[: rows * scale, : columns * scale]
-    return whole.reshape(rows, scale, columns, scale).mean(axis=(1, 3))
-
-
-def crop(picture: FloatArray, rng: np.random.Generator) -> FloatArray:
-    """A square of 64 x 64, turned and mirrored at random."""
-    top, left = (rng.integers(length - SIZE + 1) for length in picture.shape)
-    square = picture[top : top + SIZE, left : left + SIZE]
-    square = np.rot90(square, int(rng.integers(4)))
-    return square[::-1] if rng.random() < 0.5 else square
 
 
 def examples(recipe: Recipe, rng: np.random.Generator) -> tuple[torch.Tensor, torch.Tensor]:

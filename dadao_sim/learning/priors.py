@@ -5,30 +5,34 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from dadao_sim.errors import InputError
-from dadao_sim.learning import digits, illumination, proximal_matching
 from dadao_sim.local_steps.learned.convex_network import save_convex_network
+from dadao_sim.local_steps.learned.filters import save_filters
 from dadao_sim.local_steps.learned.illumination import save_illumination
+from dadao_sim.local_steps.learned.torch_extra import require_torch
 from dadao_sim.local_steps.learned.weight_file import save_weights
 from dadao_sim.strict import suggestion
 
 
 class Training(NamedTuple):
-    """``train(seed=..., recipe=recipe)`` gives what ``save(path, weights, metadata)`` keeps."""
+    """``train(seed=..., recipe=recipe)`` gives what ``save(path, weights, metadata)`` keeps; its
+    numbers are those of the ``library``, whose version is told.
+    """
 
     recipe: Any
     train: Callable[..., Any]
     save: Callable[..., None]
+    library: str
 
 
 def training_of(prior: str) -> Training:
-    """Of a prior, by its name. InputError for one that is unknown."""
+    """Of a prior, by its name. InputError for one that is unknown, and for one that needs torch
+    where torch is not installed.
+    """
     known: dict[str, Callable[[], Training]] = {
-        **{name: partial(_matching, name, {}) for name in proximal_matching.PRIORS},
-        **{
-            f"{name}_{loss}": partial(_matching, name, {"loss": loss})
-            for name in proximal_matching.PRIORS
-            for loss in ("l1", "l2")
-        },
+        "filters": _filters,
+        "laplacian": partial(_matching, "laplacian", {}),
+        "laplacian_l1": partial(_matching, "laplacian", {"loss": "l1"}),
+        "laplacian_l2": partial(_matching, "laplacian", {"loss": "l2"}),
         "digits": _digits,
         "illumination": partial(_illumination, {}),
         "illumination_unmasked": partial(_illumination, {"hidden": 0.0}),
@@ -38,14 +42,30 @@ def training_of(prior: str) -> Training:
     return known[prior]()
 
 
+def _filters() -> Training:
+    from dadao_sim.learning import filters
+
+    return Training(filters.Recipe(), filters.train, save_filters, "numba")
+
+
 def _matching(prior: str, changed: dict[str, Any]) -> Training:
+    require_torch()
+    from dadao_sim.learning import proximal_matching
+
     train = partial(proximal_matching.train, prior)
-    return Training(proximal_matching.Recipe(**changed), train, save_weights)
+    return Training(proximal_matching.Recipe(**changed), train, save_weights, "torch")
 
 
 def _digits() -> Training:
-    return Training(digits.Recipe(), digits.train, save_convex_network)
+    require_torch()
+    from dadao_sim.learning import digits
+
+    return Training(digits.Recipe(), digits.train, save_convex_network, "torch")
 
 
 def _illumination(changed: dict[str, Any]) -> Training:
-    return Training(illumination.Recipe(**changed), illumination.train, save_illumination)
+    require_torch()
+    from dadao_sim.learning import illumination
+
+    recipe = illumination.Recipe(**changed)
+    return Training(recipe, illumination.train, save_illumination, "torch")

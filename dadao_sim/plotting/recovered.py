@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import textwrap
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,16 +13,17 @@ from numpy.typing import NDArray
 from dadao_sim.plotting.style import (
     LEGEND_ROW,
     WIDE,
+    Drawn,
     Style,
     add_legend,
+    drawn_as,
     finish_ticks,
     new_figure,
     paper,
-    styles,
 )
 from dadao_sim.reports.recovered import Recovered, psnr, relative_error
 from dadao_sim.results.columns import DIVERGED
-from dadao_sim.text.labels import drawable
+from dadao_sim.results.look import Look
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -34,34 +36,45 @@ PICTURES_IN_A_ROW = 5
 NAME_LENGTH = 24  # characters in a line above a picture
 
 
-def recovered_figure(report: Recovered, width: float = WIDE) -> Figure:
+def recovered_figure(report: Recovered, look: Look = Look()) -> Figure:  # noqa: B008
     """Truth and recovery, of an image or a signal.
 
     Args:
         report: what there is to show.
-        width: in inches.
+        look: which algorithms, what they are called, width, font and title.
 
     An image: the truth, what the nodes saw (pixels that nobody saw in a colour), and each
     algorithm's picture, in greys from 0 (black) to 1 with its peak signal-to-noise ratio. A signal:
     for each algorithm the coefficients against the true ones, with ||x - truth||/||truth||.
 
     """
-    with paper():
+    result, width = report.result, look.inches(WIDE)
+    every = drawn_as(result.methods, result.looks, result.names, look)
+    chosen = look.algorithms or report.found
+    drawn = {label: every[label] for label in chosen if label in report.found}
+    with paper(look.font):
         if report.seen is not None:
-            return _image_figure(report, report.seen, width)
-        return _signal_figure(report, width)
+            figure = _image_figure(report, report.seen, drawn, width)
+        else:
+            figure = _signal_figure(report, drawn, width)
+        if look.title is not None:
+            figure.suptitle(look.title)
+    return figure
 
 
-def _image_figure(report: Recovered, seen: Array, width: float) -> Figure:
+def _image_figure(
+    report: Recovered, seen: Array, drawn: Mapping[str, Drawn], width: float
+) -> Figure:
     from matplotlib import colormaps
 
     truth, known = report.truth, ~np.isnan(seen)
     share = f"{100 * known.mean():.0f} % of the pixels"
     shown = [("Truth", "", truth)]
     shown += [("Seen", _decibels(seen, truth) if known.all() else share, seen)]
-    for label, found in report.found.items():
+    for label, one in drawn.items():
+        found = report.found[label]
         quality = DIVERGED if label in report.diverged else _decibels(found, truth)
-        name = textwrap.fill(drawable(report.result.names[label]), NAME_LENGTH)
+        name = textwrap.fill(one.name, NAME_LENGTH)
         shown.append((name, quality, found))
     rows = math.ceil(len(shown) / PICTURES_IN_A_ROW)
     columns = math.ceil(len(shown) / rows)
@@ -82,21 +95,20 @@ def _decibels(picture: Array, truth: Array) -> str:
     return f"{psnr(picture, truth):.1f} dB"
 
 
-def _signal_figure(report: Recovered, width: float) -> Figure:
+def _signal_figure(report: Recovered, drawn: Mapping[str, Drawn], width: float) -> Figure:
     import matplotlib
     from matplotlib.ticker import MaxNLocator
 
-    truth, result = report.truth, report.result
-    look = styles(result.methods, result.looks)
-    drawn = [x for label, x in report.found.items() if label not in report.diverged]
-    reach = 1.25 * np.abs([truth, *drawn]).max()
-    count = len(report.found)
+    truth, count = report.truth, len(drawn)
+    inside = [report.found[label] for label in drawn if label not in report.diverged]
+    reach = 1.25 * np.abs([truth, *inside]).max()
     figure = new_figure(width, max(0.95 * count, 1.3) + 0.35 + LEGEND_ROW)
     grid = figure.subplots(count, 1, sharex=True, sharey=True, squeeze=False).ravel()
-    for axes, (label, x) in zip(grid, report.found.items(), strict=True):
-        _draw_signal(axes, truth, x, look[label])
+    for axes, (label, one) in zip(grid, drawn.items(), strict=True):
+        x = report.found[label]
+        _draw_signal(axes, truth, x, one.style)
         error = f"relative error {relative_error(x, truth):.2g}"
-        axes.set_title(drawable(result.names[label]), loc="left")
+        axes.set_title(one.name, loc="left")
         axes.set_title(DIVERGED if label in report.diverged else error, loc="right")
         axes.set(xlim=(-1, len(truth)), ylim=(-reach, reach))
         finish_ticks(axes)
@@ -104,7 +116,7 @@ def _signal_figure(report: Recovered, width: float) -> Figure:
     ticks = np.asarray(MaxNLocator(integer=True).tick_values(0, max(len(truth) - 1, 1)))
     grid[-1].set_xticks(ticks[(ticks >= 0) & (ticks < len(truth))])
     figure.supylabel("Coefficient", fontsize=matplotlib.rcParams["axes.labelsize"])
-    add_legend(figure, _handles([look[label] for label in report.found]), 2)
+    add_legend(figure, _handles([one.style for one in drawn.values()]), 2)
     return figure
 
 

@@ -36,6 +36,14 @@ def is_digit(spec: Any) -> bool:
     return isinstance(getattr(spec, "data", None), DigitData)
 
 
+def has_no_truth(spec: Any) -> str:
+    """Why what the nodes find cannot be drawn beside the truth; empty where it can."""
+    kind = getattr(getattr(spec, "data", None), "kind", None)
+    if kind not in ("image", "sparse_signal", "magnitudes"):
+        return "is of data image, sparse_signal or magnitudes only, whose truth is known"
+    return "light and reflectance are two pictures: draw low_light" if is_low_light(spec) else ""
+
+
 def picture(spec: Any, nodes: int, rng: np.random.Generator) -> Picture:
     """The true image, what the nodes saw of it, nan where none did, and in low light the light;
     (size, size) each.

@@ -173,6 +173,7 @@ class FigureSpec(Look):
         "paths",
         "meeting",
         "recovery",
+        "recovered",
         "low_light",
         "digit",
         "bands",
@@ -184,9 +185,10 @@ class FigureSpec(Look):
         "went, in two dimensions; what a step multiplies the distance by in quadratic "
         "games, against their rho; the coordinates of quantised models; what the point costs "
         "where agents meet, and their paths to it; the share of sparse signals recovered "
-        "against the measurements; a picture taken in low light, what nodes made of it, and how "
-        "far off; a digit, what nodes made of it alone and together, and how a F + R falls; or a "
-        "band of a cube, and how good the worst node's cube is for what was sent",
+        "against the measurements; a picture or signal, what was seen of it and what the nodes "
+        "made of it; a picture taken in low light, what nodes made of it, and how far off; a "
+        "digit, what nodes made of it alone and together, and how a F + R falls; or a band of a "
+        "cube, and how good the worst node's cube is for what was sent",
     )
     file: Annotated[
         str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*\.(pdf|png|svg)$", max_length=100)

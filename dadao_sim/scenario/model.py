@@ -36,7 +36,7 @@ from dadao_sim.metrics import ALWAYS, METRICS, Metric
 from dadao_sim.networks.mixing import MIXINGS
 from dadao_sim.networks.rates.spec import EdgeAttribute, Rates
 from dadao_sim.networks.section.spec import NetworkSpec
-from dadao_sim.problems.build import is_digit, is_low_light
+from dadao_sim.problems.build import has_no_truth, is_digit, is_low_light
 from dadao_sim.problems.kinds.bands import BandsKind
 from dadao_sim.problems.kinds.kind import PROBLEMS, ProblemKind
 from dadao_sim.problems.kinds.logistic_bellman import LogisticBellmanKind
@@ -568,6 +568,8 @@ class Scenario(Carded, StrictModel):
                 if "worst_psnr" not in measured:
                     reason = "bands draws worst_psnr; name it in record.metrics"
                     raise misuse(reason, "figures", number, "kind")
+            if figure.kind == "recovered" and (why := has_no_truth(self.problem)):
+                raise misuse(why, "figures", number, "kind")
             if figure.kind == "low_light":
                 if not is_low_light(self.problem):
                     raise misuse("is of data of task low_light only", "figures", number, "kind")

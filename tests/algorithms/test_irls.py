@@ -15,11 +15,14 @@ from dadao_sim.local_steps.reweighting import (
     conjugate_gradients,
     epsilon_of_step,
 )
+from dadao_sim.local_steps.section import build_local_step
 from dadao_sim.local_steps.terms import make
+from dadao_sim.problems.data.image import load
 
 DIMENSION = 80
 GEOMETRIC = Network.from_networkx(nx.random_geometric_graph(8, 0.6, seed=3))
 CYCLE = Network.from_networkx(nx.cycle_graph(8))
+FILTERS = {"network": "filters", "strength": 2 / 256}  # F is ||x - y||^2 over the pixels
 LAST = {"first_epsilon": 0.05, "stages": 1}  # of the epsilon of the term at once
 
 
@@ -216,6 +219,25 @@ def test_by_default_there_is_gossip_enough():
     assert tuning.asked.per_round.gradients == 8 * (1 + 16 * 4)
     X = play(METHOD, problem, path, 160)["x"]
     assert apart(X, limit_of(problem)) <= 1e-5
+
+
+@pytest.mark.slow
+def test_nodes_with_strips_of_a_picture_end_where_one_machine_ends():
+    """Learned filters, 16 x 16 pixels: to 1e-5 with ten rounds of gossip, after 60 steps at the
+    last epsilon; with one round they have not met then.
+    """
+    rng = np.random.default_rng(0)
+    y = load("flower", 16).ravel() + 0.1 * rng.standard_normal(256)
+    strips = np.arange(256).reshape(4, 64)
+    smooth = Problem.from_arrays(np.eye(256)[strips], y[strips], "least_squares")
+    problem = smooth.with_local_step(build_local_step({"learned": FILTERS}, 256))
+    limit, operator = limit_of(problem), problem.local_step.operator
+    slope = problem.gradients(np.tile(limit, (4, 1))).mean(axis=0)
+    assert_allclose(slope, -operator.majoriser(limit)(limit), atol=1e-12 * np.abs(slope).max())
+    cycle = Network.from_networkx(nx.cycle_graph(4))
+    found = {T: play(METHOD, problem, cycle, 100, {"gossip_rounds": T})["x"] for T in (1, 10)}
+    assert apart(found[1], limit) > 1e-4
+    assert apart(found[10], limit) <= 1e-5
 
 
 def test_x_star_is_no_worse_than_where_reweighting_leads():

@@ -315,6 +315,7 @@ VARIANTS: list[dict[str, Any]] = [
     {"problem": PHASES, "algorithms": [{"name": "gradient_tracking", "trim": TRIM}]},
     *({"local_step": {"prox": term}} for term in TERMS),
     {"local_step": {"learned": {"network": "laplacian", "strength": 2}}},
+    {"local_step": {"learned": {"network": "filters", "strength": 1, "shape": [2, 2]}}},
     {
         "local_step": {
             "blocks": [

@@ -347,7 +347,7 @@ class Method(ABC):
         if step is not None and not isinstance(step.operator, Reweighted):
             raise InputError(
                 f"{self.name} cannot take the local_step {step.kind}: it needs one that can be "
-                "reweighted, as lp and schatten"
+                "reweighted, as lp, schatten and learned filters"
             )
 
     def _solves_something_else(self, problem: "Problem") -> str:

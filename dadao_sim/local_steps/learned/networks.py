@@ -1,14 +1,34 @@
 """Learned networks by name, of whatever kind they are."""
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
+from dadao_sim.archives import Stored
 from dadao_sim.errors import InputError
-from dadao_sim.local_steps.learned import convex_network, illumination
-from dadao_sim.local_steps.learned.convex_network import ConvexNetwork, convex_network_in
-from dadao_sim.local_steps.learned.illumination import Illumination, illumination_in
+from dadao_sim.local_steps.learned import convex_network, filters, illumination
+from dadao_sim.local_steps.learned.convex_network import ConvexNetwork
+from dadao_sim.local_steps.learned.filters import Filters
+from dadao_sim.local_steps.learned.illumination import Illumination
 from dadao_sim.local_steps.learned.weight_file import FILES, Weights, load_weights
 
-Network = Weights | Illumination | ConvexNetwork
+Compiled = Illumination | ConvexNetwork | Filters
+Network = Weights | Compiled
+
+
+class Sort(NamedTuple):
+    """Of networks that run compiled: how one is read from its file, and what is cited for it."""
+
+    read: Callable[[Path, Stored], Compiled]
+    reference: str
+
+
+COMPILED = {
+    illumination.FORMAT: Sort(illumination.illumination_in, "zheng2023empowering"),
+    convex_network.FORMAT: Sort(convex_network.convex_network_in, "fang2024whats"),
+    filters.FORMAT: Sort(filters.filters_in, "lefkimmiatis2023learning"),
+}
+"""By the ``format`` of their files; all others are proximal networks, which need torch."""
 
 
 def load_network(network: str | Path) -> Network:
@@ -17,20 +37,19 @@ def load_network(network: str | Path) -> Network:
     InputError for an unknown name, and for a file that is none.
     """
     path, stored, metadata = FILES.opened(network)
-    if metadata["format"] == illumination.FORMAT:
-        return illumination_in(path, stored)
-    if metadata["format"] == convex_network.FORMAT:
-        return convex_network_in(path, stored)
+    if metadata["format"] in COMPILED:
+        return COMPILED[metadata["format"]].read(path, stored)
     return load_weights(path)[0]
 
 
 def reference_of(network: str | Path) -> str:
     """A key of references.bib; empty for a file that cannot be read."""
     try:
-        found = load_network(network)
+        _, _, metadata = FILES.opened(network)
     except InputError:
         return ""
-    return "zheng2023empowering" if isinstance(found, Illumination) else "fang2024whats"
+    found = COMPILED.get(metadata["format"])
+    return "fang2024whats" if found is None else found.reference
 
 
 def is_of_torch(network: str | Path) -> bool:

@@ -6,6 +6,7 @@ from typing import Any
 from dadao_sim.errors import InputError, within
 from dadao_sim.local_steps.blocks import of_blocks
 from dadao_sim.local_steps.learned.convex_network import ConvexNetwork, convex_network_step
+from dadao_sim.local_steps.learned.filters import Filters, filters_step
 from dadao_sim.local_steps.learned.illumination import (
     Illumination,
     check_pixels,
@@ -62,6 +63,10 @@ def _build_one(
 def build_learned(spec: LearnedSpec, dimension: int) -> LocalStep:
     """The local step of ``spec.network``, a shipped name or a .npz file, with its strength."""
     network = load_network(spec.network)
+    if isinstance(network, Filters):
+        return filters_step(network, dimension, spec.strength, spec.shape)
+    if spec.shape is not None:
+        raise InputError("shape", f"{spec.network} has none", "only filters see a picture by it")
     if isinstance(network, Illumination):
         raise InputError(
             "network",
@@ -79,7 +84,7 @@ def build_learned(spec: LearnedSpec, dimension: int) -> LocalStep:
 def build_light(spec: LearnedSpec, dimension: int) -> LocalStep | None:
     """The same of a prior of light, as the first of several blocks; None where it is none."""
     network = load_network(spec.network)
-    if not isinstance(network, Illumination):
+    if not isinstance(network, Illumination) or spec.shape is not None:
         return None
     return illumination_step(network, dimension, spec.strength)
 

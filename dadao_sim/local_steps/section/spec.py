@@ -21,6 +21,7 @@ from pydantic import (
 from dadao_sim.local_steps.learned.networks import is_of_torch, reference_of
 from dadao_sim.local_steps.quantise import QUANTISERS, Quantiser
 from dadao_sim.local_steps.terms import TERMS, Term
+from dadao_sim.local_steps.terms.term import MatrixShape
 from dadao_sim.strict import ByKind, Count, FileOrShipped, Positive, StrictModel, Text, misuse
 from dadao_sim.text.lines import shown
 
@@ -32,6 +33,10 @@ class LearnedSpec(StrictModel):
         description="name of a shipped network, or an .npz file, relative to the scenario file"
     )
     strength: Positive = Field(default=1.0, description="factor of the term that it was trained as")
+    shape: MatrixShape | None = Field(
+        default=None,
+        description="of filters, rows and columns of the picture; a square one if not given",
+    )
 
     @property
     def reference(self) -> str:
@@ -104,7 +109,7 @@ class BlockSpec(TermSpec):
         """The coordinates, where they are known without the problem."""
         if self.size is not None:
             return self.size
-        shape = getattr(self.prox, "shape", None)
+        shape = getattr(self.prox if self.prox is not None else self.learned, "shape", None)
         return None if shape is None else math.prod(shape)
 
 
