@@ -190,7 +190,7 @@ MODEL_BYTES = Metric(
 WORST_PSNR = Metric(
     "worst_psnr",
     "PSNR at the worst node",
-    lambda problem, X: float(_of_bands(problem).psnr(X).min()),
+    lambda problem, X: float(_of_a_picture(problem).psnr(X).min()),
     unit="dB",
     log=False,
     rises=True,
@@ -319,11 +319,13 @@ def _of_mixtures(problem: Any) -> Any:
     return problem
 
 
-def _of_bands(problem: Any) -> Any:
-    """The smooth part of the problem; InputError unless it knows the cube that was seen."""
+def _of_a_picture(problem: Any) -> Any:
+    """The smooth part of the problem; InputError unless it knows the picture that was seen."""
     smooth = getattr(problem, "smooth", problem)
     if not hasattr(smooth, "psnr"):
-        raise InputError(f"kind {problem.kind} has no cube to compare with; bands has")
+        raise InputError(
+            f"kind {problem.kind} has no picture to compare with; data image and bands have"
+        )
     return smooth
 
 

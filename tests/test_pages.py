@@ -31,7 +31,7 @@ REASONS = {
     "is in docs/your-own.md": 1,
     "is tested by itself": 2,
     "was done above": 1,
-    "installs": 1,
+    "installs": 2,
     "downloads": 1,
 }
 """Why blocks or lines of pages are not run, and how many there are at most."""

@@ -39,7 +39,7 @@ def test_the_pinned_versions_are_allowed():
     versions = pinned("constraints.txt")
     extras = [
         line
-        for extra in ("cluster", "learned", "libsvm", "report", "tune")
+        for extra in ("cluster", "deep", "learned", "libsvm", "report", "tune")
         for line in EXTRAS[extra]
     ]
     for name, version in bounds([*PROJECT["dependencies"], *extras]):

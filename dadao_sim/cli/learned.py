@@ -24,15 +24,16 @@ def learn_prior(
         str,
         typer.Argument(
             metavar="PRIOR",
-            help="What to learn: digits, filters, laplacian, or illumination; or a control of "
-            "them, laplacian_l1, laplacian_l2, illumination_unmasked.",
+            help="What to learn: digits, equilibrium, filters, illumination, laplacian, or unet; or "
+            "a control of them, equilibrium_alone, equilibrium_cold, equilibrium_unrolled, "
+            "illumination_unmasked, laplacian_l1, laplacian_l2, unet_unmasked.",
         ),
     ],
     out: Annotated[Path, typer.Option(help="Write the weights to this file (.npz).")],
     seed: Annotated[int, typer.Option(min=0, help="Of the training.")] = 0,
     overwrite: OverwriteOption = False,
 ) -> None:
-    """Train a learned prior on samples of it (half a minute to two; all but filters need torch).
+    """Train a learned prior on samples of it (half a minute to three; all but filters need torch).
 
     The file goes into a scenario as `local_step: {learned: {network: FILE.npz, strength: 0.1}}`,
     one of illumination as the first of `blocks`, one of digits without strength.

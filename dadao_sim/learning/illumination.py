@@ -23,7 +23,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from dadao_sim.learning.photographs import crop, scaled, training_pictures
+from dadao_sim.learning.photographs import crops, training_pictures
 from dadao_sim.local_steps.learned.illumination import (
     COSINES,
     GRID,
@@ -74,8 +74,7 @@ class Scenes(NamedTuple):
 
 def scenes(pictures: Sequence[FloatArray], count: int, rng: np.random.Generator) -> Scenes:
     """Random crops of the pictures under random lamps."""
-    averaged = scaled(pictures, SCALES, SIZE)
-    reflectance = np.array([crop(averaged, SIZE, rng) for _ in range(count)])
+    reflectance = crops(pictures, SIZE, count, rng, SCALES)
     light = np.array([any_light(rng) for _ in range(count)])
     return Scenes(reflectance, light, photographed(light, reflectance, NOISE, rng))
 

@@ -9,10 +9,18 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 
 from dadao_sim.errors import InputError
-from dadao_sim.learning.fixed_point_maps import MAPS, PENALTIES, FixedPointMap
+from dadao_sim.learning.fixed_point_maps import (
+    MAPS,
+    PENALTIES,
+    Denoised,
+    FixedPointMap,
+    problems_of,
+)
 from dadao_sim.networks.convert import as_network
 
-Loss = Callable[[torch.Tensor], torch.Tensor]
+Loss = Callable[..., torch.Tensor]
+DENOISER = "denoiser"
+"""Its parameters, where they are learned."""
 
 BELOW = 0.99
 """Of the bound of a method: no step is above."""
@@ -20,19 +28,35 @@ ROUNDING = 1e-12
 """A step that was learned goes through its logarithm, and is a fine start again."""
 
 
-def checked_map(method: str, problem: Any, network: Any, penalty: str) -> FixedPointMap:
-    """The map of a known method and penalty, on a smooth problem."""
+def checked_map(
+    method: str, problem: Any, network: Any, penalty: str, denoised: Denoised | None = None
+) -> FixedPointMap:
+    """The map of a known method and penalty, or denoiser, on a smooth problem, or several."""
     if method not in MAPS or penalty not in PENALTIES:
         raise InputError(
             f"learn: method {method!r}, penalty {penalty!r} given; known are the methods "
             f"{', '.join(MAPS)} and the penalties {', '.join(PENALTIES)}"
         )
-    if problem.local_step is not None:
-        raise InputError(
-            f"learn: the problem has a local step, {problem.local_step.kind}; give the smooth "
-            "problem, and the kind as penalty"
-        )
-    return MAPS[method](problem, None if network is None else as_network(network), penalty)
+    if not problems_of(problem):
+        raise InputError("learn: no problem given")
+    for one in problems_of(problem):
+        if one.local_step is not None:
+            raise InputError(
+                f"learn: the problem has a local step, {one.local_step.kind}; give the smooth "
+                "problem, and the kind as penalty"
+            )
+    of = None if network is None else as_network(network)
+    return MAPS[method](problem, of, penalty if denoised is None else denoised)
+
+
+def checked_denoiser(module: Any, shape: Sequence[int] | None, dimension: int) -> Denoised:
+    """A torch module that takes batches of x in a shape, by default (d,)."""
+    if not isinstance(module, torch.nn.Module):
+        raise InputError(f"learn: denoiser: a torch.nn.Module is needed, got {module!r:.60}")
+    shape = (dimension,) if shape is None else tuple(shape)
+    if math.prod(shape) != dimension or min(shape, default=0) < 1:
+        raise InputError(f"learn: shape {shape} does not hold {dimension} numbers")
+    return Denoised(module, shape)
 
 
 def check_options(loss: Loss, applications: int, iterations: int, learning_rate: float) -> None:
@@ -46,11 +70,13 @@ def check_options(loss: Loss, applications: int, iterations: int, learning_rate:
         raise InputError(f"learn: learning_rate: a number > 0 is needed, got {learning_rate!r}")
 
 
-def origin(x0: ArrayLike | None, dimension: int) -> torch.Tensor:
-    """``x0`` (d,), 0 by default."""
+def origin(x0: ArrayLike | None, dimension: int, scenes: int | None = None) -> torch.Tensor:
+    """``x0`` (d,), 0 by default; of several scenes it may be (Q, d), and is then (Q, 1, d)."""
     if x0 is None:
         return torch.zeros(dimension, dtype=torch.float64)
     point = _numbers("x0", x0)
+    if scenes is not None and point.shape == (scenes, dimension) and np.isfinite(point).all():
+        return torch.from_numpy(point[:, None])
     if point.shape != (dimension,) or not np.isfinite(point).all():
         raise InputError(f"learn: x0: finite numbers of shape ({dimension},) are needed")
     return torch.from_numpy(point)
@@ -62,7 +88,9 @@ def starting_logarithms(
     start: Mapping[str, ArrayLike],
     learned: Sequence[str],
 ) -> dict[str, torch.Tensor]:
-    """Log theta, of which the ``learned`` ones ask for gradients."""
+    """Log theta, of which the ``learned`` ones ask for gradients. With a denoiser the strength is
+    by default 1 over the step, so that one application of the map denoises once.
+    """
     values = _named(fixed_point_map, penalty, start, learned)
     for name, value in values.items():
         shapes = _shapes(fixed_point_map, name)
@@ -77,6 +105,8 @@ def starting_logarithms(
             f"learn: start: step: {float(step.max()):g} given; the method converges with at most "
             f"{float(bound.min()):.6g}, {BELOW} of its bound"
         )
+    if isinstance(fixed_point_map.prox, Denoised):
+        theta.setdefault("strength", 1 / step.max())
     return {n: value.log().requires_grad_(n in learned) for n, value in theta.items()}
 
 
@@ -101,6 +131,8 @@ def _named(
     if not isinstance(start, Mapping):
         raise InputError(f"learn: start: names with their values are needed, got {start!r}")
     held = {"step", *start}
+    if isinstance(fixed_point_map.prox, Denoised):
+        known, held, required = {**known, DENOISER: None}, {*held, "strength", DENOISER}, []
     if not {*required, *learned} <= held <= known.keys() or not learned:
         raise InputError(
             f"learn: start: {', '.join(map(str, start))} and learned: "
@@ -112,7 +144,7 @@ def _named(
 
 def _shapes(fixed_point_map: FixedPointMap, name: str) -> list[tuple[int, ...]]:
     """Of a parameter: a number, one per node, or one per coordinate."""
-    nodes, dimension = fixed_point_map.c.shape
+    nodes, dimension = fixed_point_map.c.shape[-2:]
     if name == "metric":
         return [(dimension,)]
     return [(), (nodes,)] if name in fixed_point_map.vectors else [()]

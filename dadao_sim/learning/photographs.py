@@ -41,3 +41,15 @@ def crop(pictures: Sequence[FloatArray], size: int, rng: np.random.Generator) ->
     square = picture[top : top + size, left : left + size]
     square = np.rot90(square, int(rng.integers(4)))
     return square[::-1] if rng.random() < 0.5 else square
+
+
+def crops(
+    pictures: Sequence[FloatArray],
+    size: int,
+    count: int,
+    rng: np.random.Generator,
+    scales: Sequence[int],
+) -> FloatArray:
+    """(count, size, size), of the pictures at these scales, as far as they are large enough."""
+    every = scaled(pictures, scales, size)
+    return np.array([crop(every, size, rng) for _ in range(count)])

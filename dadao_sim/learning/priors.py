@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 from dadao_sim.errors import InputError
 from dadao_sim.local_steps.learned.convex_network import save_convex_network
+from dadao_sim.local_steps.learned.denoiser_file import save_denoiser_weights
 from dadao_sim.local_steps.learned.filters import save_filters
 from dadao_sim.local_steps.learned.illumination import save_illumination
 from dadao_sim.local_steps.learned.torch_extra import require_torch
@@ -36,6 +37,12 @@ def training_of(prior: str) -> Training:
         "digits": _digits,
         "illumination": partial(_illumination, {}),
         "illumination_unmasked": partial(_illumination, {"hidden": 0.0}),
+        "unet": partial(_unet, {}),
+        "unet_unmasked": partial(_unet, {"masked": False}),
+        "equilibrium": partial(_equilibrium, {}),
+        "equilibrium_alone": partial(_equilibrium, {"steps": 0}),
+        "equilibrium_cold": partial(_equilibrium, _unrolled(5, 200)),
+        "equilibrium_unrolled": partial(_equilibrium, _unrolled(20, 60)),
     }
     if prior not in known:
         raise InputError("prior", f"unknown prior {prior!r}{suggestion(prior, known)}")
@@ -69,3 +76,24 @@ def _illumination(changed: dict[str, Any]) -> Training:
 
     recipe = illumination.Recipe(**changed)
     return Training(recipe, illumination.train, save_illumination, "torch")
+
+
+def _unet(changed: dict[str, Any]) -> Training:
+    require_torch()
+    from dadao_sim.learning import masked_unet
+
+    recipe = masked_unet.Recipe(**changed)
+    return Training(recipe, masked_unet.train, save_denoiser_weights, "torch")
+
+
+def _equilibrium(changed: dict[str, Any]) -> Training:
+    require_torch()
+    from dadao_sim.learning import equilibrium
+
+    recipe = equilibrium.Recipe(**changed)
+    return Training(recipe, equilibrium.train, save_denoiser_weights, "torch")
+
+
+def _unrolled(layers: int, steps: int) -> dict[str, Any]:
+    """The controls: from what was seen, so many layers at a time."""
+    return {"applications": layers, "restart": False, "steps": steps}

@@ -90,4 +90,5 @@ def of_blocks(blocks: Sequence[LocalStep]) -> LocalStep:
         convex=all(block.convex for block in blocks),
         exact=all(block.exact for block in blocks),
         has_value=has_value,
+        settles=all(block.settles for block in blocks),
     )

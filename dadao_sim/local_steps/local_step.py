@@ -22,7 +22,8 @@ class LocalStep:
     ``operator`` is a NamedTuple that the engine compiles (see ``operators``) or a
     :class:`Callback` into Python. ``convex`` says whether r is: the theorems need it. ``exact`` is
     whether ``prox`` belongs to one and the same r at every step; a denoiser's does not, so that
-    what a method finds with it depends on the step the method takes.
+    what a method finds with it depends on the step the method takes. Where nobody knows whether an
+    iteration with it comes to rest, ``settles`` is false, and no x* is looked for.
     """
 
     kind: str
@@ -32,6 +33,7 @@ class LocalStep:
     exact: bool = True
     has_value: bool = True
     bounded: bool = True
+    settles: bool = True
     exact_operator: Any = None
     leaves_the_set: bool = False
     has_prox: ClassVar[bool] = True  # else it is a direction (x, g, t) -> v

@@ -12,6 +12,9 @@ from dadao_sim.problems.data.image import Picture
 from dadao_sim.problems.kinds.kind import ProblemKind
 from dadao_sim.problems.kinds.problem import Problem
 
+WITH_A_TRUTH = ("image", "sparse_signal", "magnitudes")
+"""Kinds of data."""
+
 
 def build_problem(spec: ProblemKind, nodes: int, rng: np.random.Generator) -> Problem:
     """The problem of a scenario.
@@ -39,8 +42,8 @@ def is_digit(spec: Any) -> bool:
 def has_no_truth(spec: Any) -> str:
     """Why what the nodes find cannot be drawn beside the truth; empty where it can."""
     kind = getattr(getattr(spec, "data", None), "kind", None)
-    if kind not in ("image", "sparse_signal", "magnitudes"):
-        return "is of data image, sparse_signal or magnitudes only, whose truth is known"
+    if kind not in WITH_A_TRUTH:
+        return f"is of data {', '.join(WITH_A_TRUTH)} only, whose truth is known"
     return "light and reflectance are two pictures: draw low_light" if is_low_light(spec) else ""
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from dadao_sim.errors import InputError
-from dadao_sim.problems.build import is_low_light, picture, true_signal
+from dadao_sim.problems.build import WITH_A_TRUTH, is_low_light, picture, true_signal
 from dadao_sim.randomness import stream
 from dadao_sim.results.columns import DIVERGED
 from dadao_sim.results.names import label_called
@@ -104,7 +104,7 @@ def _scenario(result: Result) -> Scenario:
     if "problem" in manifest.get("given_in_python", ()):
         raise InputError("result", "its problem was given in Python, and its truth is not known")
     scenario = scenario_as_run(manifest)
-    if (kind := _data_kind(scenario)) not in ("image", "sparse_signal", "magnitudes"):
+    if (kind := _data_kind(scenario)) not in WITH_A_TRUTH:
         raise InputError(
             "result",
             f"its problem.data.kind is {kind}, which has no truth to compare with",

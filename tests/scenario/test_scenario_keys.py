@@ -318,6 +318,11 @@ VARIANTS: list[dict[str, Any]] = [
     {"local_step": {"learned": {"network": "filters", "strength": 1, "shape": [2, 2]}}},
     {
         "local_step": {
+            "learned": {"network": "equilibrium", "strength": 2, "shape": [2, 2], "settles": False}
+        }
+    },
+    {
+        "local_step": {
             "blocks": [
                 {"learned": {"network": "illumination", "strength": 1}, "size": 4096},
                 {"prox": {"kind": "l1", "strength": 1}},

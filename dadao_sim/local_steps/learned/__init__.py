@@ -11,16 +11,28 @@ from dadao_sim.local_steps.learned.plug_and_play import ExpansiveDenoiserWarning
 from dadao_sim.local_steps.learned.weight_file import load_weights, save_weights
 
 if TYPE_CHECKING:
+    from dadao_sim.local_steps.learned.denoisers import save_denoiser as save_denoiser
+    from dadao_sim.local_steps.learned.factory import at_level as at_level
+    from dadao_sim.local_steps.learned.factory import module_from as module_from
     from dadao_sim.local_steps.learned.recovery import prior as prior
     from dadao_sim.local_steps.learned.step import learned_step as learned_step
 
-_HOMES = {"learned_step": "step", "prior": "recovery"}
+_HOMES = {
+    "at_level": "factory",
+    "learned_step": "step",
+    "module_from": "factory",
+    "prior": "recovery",
+    "save_denoiser": "denoisers",
+}
 __all__ = [
     "ExpansiveDenoiserWarning",
+    "at_level",
     "denoiser",
     "learned_step",
     "load_weights",
+    "module_from",
     "prior",
+    "save_denoiser",
     "save_weights",
 ]
 

@@ -6,14 +6,15 @@ from typing import NamedTuple
 
 from dadao_sim.archives import Stored
 from dadao_sim.errors import InputError
-from dadao_sim.local_steps.learned import convex_network, filters, illumination
+from dadao_sim.local_steps.learned import convex_network, denoiser_file, filters, illumination
 from dadao_sim.local_steps.learned.convex_network import ConvexNetwork
+from dadao_sim.local_steps.learned.denoiser_file import DenoiserWeights, denoiser_weights_in
 from dadao_sim.local_steps.learned.filters import Filters
 from dadao_sim.local_steps.learned.illumination import Illumination
 from dadao_sim.local_steps.learned.weight_file import FILES, Weights, load_weights
 
 Compiled = Illumination | ConvexNetwork | Filters
-Network = Weights | Compiled
+Network = Weights | DenoiserWeights | Compiled
 
 
 class Sort(NamedTuple):
@@ -28,7 +29,8 @@ COMPILED = {
     convex_network.FORMAT: Sort(convex_network.convex_network_in, "fang2024whats"),
     filters.FORMAT: Sort(filters.filters_in, "lefkimmiatis2023learning"),
 }
-"""By the ``format`` of their files; all others are proximal networks, which need torch."""
+"""By the ``format`` of their files; all others need torch: denoisers, and proximal
+networks of scalars."""
 
 
 def load_network(network: str | Path) -> Network:
@@ -39,6 +41,8 @@ def load_network(network: str | Path) -> Network:
     path, stored, metadata = FILES.opened(network)
     if metadata["format"] in COMPILED:
         return COMPILED[metadata["format"]].read(path, stored)
+    if metadata["format"] == denoiser_file.FORMAT:
+        return denoiser_weights_in(path, stored, metadata)
     return load_weights(path)[0]
 
 
@@ -48,6 +52,8 @@ def reference_of(network: str | Path) -> str:
         _, _, metadata = FILES.opened(network)
     except InputError:
         return ""
+    if metadata["format"] == denoiser_file.FORMAT:
+        return denoiser_file.REFERENCES.get(metadata.get("network"), "")
     found = COMPILED.get(metadata["format"])
     return "fang2024whats" if found is None else found.reference
 
@@ -55,6 +61,6 @@ def reference_of(network: str | Path) -> str:
 def is_of_torch(network: str | Path) -> bool:
     """Whether it runs on torch; so are those of files that cannot be read, which are refused."""
     try:
-        return isinstance(load_network(network), Weights)
+        return isinstance(load_network(network), Weights | DenoiserWeights)
     except InputError:
         return True

@@ -1,11 +1,13 @@
 """The local step a scenario asks for."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from dadao_sim.errors import InputError, within
 from dadao_sim.local_steps.blocks import of_blocks
 from dadao_sim.local_steps.learned.convex_network import ConvexNetwork, convex_network_step
+from dadao_sim.local_steps.learned.denoiser_file import DenoiserWeights
 from dadao_sim.local_steps.learned.filters import Filters, filters_step
 from dadao_sim.local_steps.learned.illumination import (
     Illumination,
@@ -62,11 +64,15 @@ def _build_one(
 
 def build_learned(spec: LearnedSpec, dimension: int) -> LocalStep:
     """The local step of ``spec.network``, a shipped name or a .npz file, with its strength."""
+    return replace(_learned(spec, dimension), settles=spec.settles)
+
+
+def _learned(spec: LearnedSpec, dimension: int) -> LocalStep:
     network = load_network(spec.network)
     if isinstance(network, Filters):
         return filters_step(network, dimension, spec.strength, spec.shape)
-    if spec.shape is not None:
-        raise InputError("shape", f"{spec.network} has none", "only filters see a picture by it")
+    if spec.shape is not None and not isinstance(network, DenoiserWeights):
+        raise InputError("shape", f"{spec.network} has none", "leave it out; it is of pictures")
     if isinstance(network, Illumination):
         raise InputError(
             "network",
@@ -76,6 +82,10 @@ def build_learned(spec: LearnedSpec, dimension: int) -> LocalStep:
     if isinstance(network, ConvexNetwork):
         return convex_network_step(network, dimension, spec.strength)
     require_torch()
+    if isinstance(network, DenoiserWeights):
+        from dadao_sim.local_steps.learned.denoisers import denoising_step
+
+        return denoising_step(network, dimension, spec.strength, spec.shape)
     from dadao_sim.local_steps.learned.step import learned_step
 
     return learned_step(network, dimension, spec.strength)
@@ -86,7 +96,8 @@ def build_light(spec: LearnedSpec, dimension: int) -> LocalStep | None:
     network = load_network(spec.network)
     if not isinstance(network, Illumination) or spec.shape is not None:
         return None
-    return illumination_step(network, dimension, spec.strength)
+    step = illumination_step(network, dimension, spec.strength)
+    return replace(step, settles=spec.settles)
 
 
 def _sizes(blocks: Sequence[BlockSpec], dimension: int) -> list[int]:

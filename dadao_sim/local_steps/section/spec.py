@@ -35,7 +35,12 @@ class LearnedSpec(StrictModel):
     strength: Positive = Field(default=1.0, description="factor of the term that it was trained as")
     shape: MatrixShape | None = Field(
         default=None,
-        description="of filters, rows and columns of the picture; a square one if not given",
+        description="of filters and denoisers, rows and columns of the picture; square if absent",
+    )
+    settles: bool = Field(
+        default=True,
+        description="whether iterations with it come to rest; if not, no x* is looked for and runs "
+        "are measured by stationarity",
     )
 
     @property

@@ -139,9 +139,11 @@ class ImageData(DataSource):
     def beside(
         self, rows: Sequence[csr_array], nodes: int, rng: np.random.Generator
     ) -> dict[str, Any]:
-        """In low light the light, and a remark where little of the picture is above the noise."""
+        """The truth; in low light the light, and a remark where little of the picture is above the
+        noise.
+        """
         if self.task != "low_light":
-            return {}
+            return {"truth": load(self.image, self.size)}
         light = self.scene(nodes, rng).light
         if self.noise <= SENSIBLE_NOISE:
             return {"light": light}

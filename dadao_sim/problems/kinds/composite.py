@@ -213,7 +213,7 @@ class CompositeProblem(Problem):
 
     def with_step(self, step: float | None) -> Problem:
         """See :meth:`Problem.with_step`."""
-        if self.term.exact or step is None or step == self.step:
+        if self.term.exact or not self.term.settles or step is None or step == self.step:
             return self
         if step not in self.at_steps:  # their x* take a while
             self.at_steps[step] = replace(self, step=step, given_x_star=None, at_steps={})
@@ -222,6 +222,11 @@ class CompositeProblem(Problem):
     def with_local_step(self, local_step: LocalStep) -> Problem:
         """The smooth problem with another term in the place of this one."""
         return self.smooth.with_local_step(local_step)
+
+    @cached_property
+    def solutions(self) -> FloatArray | None:
+        """See :meth:`Problem.solutions`; None where the local step need not come to rest."""
+        return super().solutions if self.term.settles else None
 
     @property
     def hessians(self) -> Literal["constant", "varying", "unknown"]:
@@ -248,9 +253,9 @@ class CompositeProblem(Problem):
         """F(x) + r(x) - F(x*) - r(x*), for x (d,): infinite outside the domain of r, nan where r
         has no known value. Convexity makes the part of r positive but for rounding, cut at 0;
         where r is not convex a better point than x* may be found, and this is negative. nan where
-        the f_i are not convex.
+        the f_i are not convex, and where no x* is looked for.
         """
-        if not self.is_convex:
+        if not (self.is_convex and self.term.settles):
             return math.nan
         point = self._point(x)
         step = point - self.x_star
@@ -295,6 +300,8 @@ class CompositeProblem(Problem):
     def _optimum(self) -> FloatArray:
         if not self.is_convex:
             raise InputError("x_star", "F is not convex: there may be several, or none")
+        if not self.term.settles:
+            raise InputError("x_star", "the local step is said not to settle: there may be none")
         return optimum(self.smooth, self.term, self.step or 1 / self.L)
 
     def _relabelled(self, order: IntArray) -> "CompositeProblem":

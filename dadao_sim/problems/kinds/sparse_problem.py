@@ -45,6 +45,7 @@ class SparseProblem(Problem):
     columns: int
     of_data: str = ""
     light: FloatArray | None = None  # of pictures taken in low light its true logarithm
+    truth: FloatArray | None = None  # of other pictures the one that was to be restored
 
     @property
     def remark(self) -> str:
@@ -60,6 +61,16 @@ class SparseProblem(Problem):
         if self.light is None:
             raise InputError(f"kind {self.kind} has no light; data of task low_light have")
         return light_errors(X[:, : self.light.size], self.light)
+
+    def psnr(self, X: FloatArray) -> FloatArray:
+        """Peak signal-to-noise ratios (n,) in dB of the nodes' pictures X (n, d).
+
+        InputError where the data are no picture that is to be restored.
+        """
+        if self.truth is None:
+            raise InputError(f"kind {self.kind} has no picture; data of kind image have")
+        with np.errstate(over="ignore", divide="ignore"):
+            return -10 * np.log10(((X - self.truth.ravel()) ** 2).mean(axis=1))
 
     @property
     def nodes(self) -> int:
