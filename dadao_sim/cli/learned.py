@@ -24,8 +24,8 @@ def learn_prior(
         str,
         typer.Argument(
             metavar="PRIOR",
-            help="What to learn: digits, equilibrium, filters, illumination, laplacian, or unet; or "
-            "a control of them, equilibrium_alone, equilibrium_cold, equilibrium_unrolled, "
+            help="What to learn: digits, equilibrium, filters, illumination, laplacian, unet; or a "
+            "control of them, equilibrium_alone, equilibrium_cold, equilibrium_unrolled, "
             "illumination_unmasked, laplacian_l1, laplacian_l2, unet_unmasked.",
         ),
     ],
