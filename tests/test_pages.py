@@ -23,8 +23,8 @@ from dadao_sim.scenario.reading import scenario_from_mapping
 from dadao_sim.simulation.study import Study
 
 REASONS = {
-    "takes minutes": 8,
-    "needs torch": 12,
+    "takes minutes": 10,
+    "needs torch": 15,
     "needs a cluster": 2,
     "needs jq": 1,
     "is a test": 2,

@@ -579,9 +579,6 @@ class Scenario(Carded, StrictModel):
                         raise misuse(reason, "figures", number, "kind")
             if figure.kind == "digit" and not is_digit(self.problem):
                 raise misuse("is of data of kind digit only", "figures", number, "kind")
-            if figure.kind == "recovered" and not has_a_truth(self.problem):
-                reason = "is of data of kind image, sparse_signal or magnitudes only"
-                raise misuse(reason, "figures", number, "kind")
             if figure.kind == "trajectories" and self.problem.dimension != 2:
                 reason = f"trajectories are of dimension 2, not {self.problem.dimension}"
                 raise misuse(reason, "figures", number, "kind")

@@ -30,14 +30,14 @@ class DenoiserWeights(NamedTuple):
 
 def _convolutions(of: Mapping[str, Any]) -> Shapes:
     width = of["c0.bias"].size
-    shapes = {"c0": (width, 1, 3, 3), "c1": (width, width, 3, 3)}
+    shapes: Shapes = {"c0": (width, 1, 3, 3), "c1": (width, width, 3, 3)}
     shapes |= {"c2": (width, width, 3, 3), "c3": (1, width, 3, 3)}
     return _with_biases(shapes)
 
 
 def _masked_unet(of: Mapping[str, Any]) -> Shapes:
     a, b, c = (of[f"{name}.bias"].size for name in ("e1", "e2", "e3"))
-    shapes = {"e1": (a, 3, 3, 3), "d1": (b, a, 2, 2), "e2": (b, b, 3, 3), "d2": (c, b, 2, 2)}
+    shapes: Shapes = {"e1": (a, 3, 3, 3), "d1": (b, a, 2, 2), "e2": (b, b, 3, 3), "d2": (c, b, 2, 2)}
     shapes |= {"e3": (c, c, 3, 3), "u2": (b, c + b, 3, 3), "u1": (a, b + a, 3, 3)}
     return _with_biases({**shapes, "out": (1, a, 3, 3)})
 

@@ -22,7 +22,7 @@ Reference
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -60,7 +60,7 @@ class Convolutions(torch.nn.Module):
         self.c3 = torch.nn.Conv2d(width, 1, 3, **options)
         with torch.no_grad():  # nearly the identity
             self.c3.weight.mul_(0.1)
-            self.c3.bias.zero_()
+            torch.nn.init.zeros_(cast(torch.Tensor, self.c3.bias))
 
     def forward(self, v: torch.Tensor) -> torch.Tensor:
         """Of pictures (N, 1, h, w)."""
@@ -86,7 +86,7 @@ class MaskedUnet(torch.nn.Module):
         self.out = torch.nn.Conv2d(a, 1, 3, padding=1)
         with torch.no_grad():
             self.out.weight.mul_(0.1)
-            self.out.bias.zero_()
+            torch.nn.init.zeros_(cast(torch.Tensor, self.out.bias))
 
     def forward(self, v: torch.Tensor, shown: torch.Tensor, sigma: torch.Tensor) -> torch.Tensor:
         """Of pictures and masks, 1 where shown, (N, 1, h, w), h and w multiples of 4; sigma (N,).

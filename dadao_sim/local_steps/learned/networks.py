@@ -53,7 +53,7 @@ def reference_of(network: str | Path) -> str:
     except InputError:
         return ""
     if metadata["format"] == denoiser_file.FORMAT:
-        return denoiser_file.REFERENCES.get(metadata.get("network"), "")
+        return denoiser_file.REFERENCES.get(str(metadata.get("network")), "")
     found = COMPILED.get(metadata["format"])
     return "fang2024whats" if found is None else found.reference
 
