@@ -13,8 +13,8 @@ import torch
 from scipy.ndimage import uniform_filter
 from sklearn.datasets import load_sample_image
 
-from dadao_sim.learning.photographs import averaged
 from dadao_sim.learning.equilibrium import BLUR, SIZE, scenes
+from dadao_sim.learning.photographs import averaged
 from dadao_sim.local_steps.learned.denoisers import module_of, restored
 from dadao_sim.local_steps.learned.networks import load_network
 from dadao_sim.problems.data.image import blur_matrix, in_grey

@@ -24,7 +24,7 @@ from dadao_sim.simulation.study import Study
 
 REASONS = {
     "takes minutes": 10,
-    "needs torch": 15,
+    "needs torch": 14,
     "needs a cluster": 2,
     "needs jq": 1,
     "is a test": 2,

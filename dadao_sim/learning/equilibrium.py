@@ -22,8 +22,8 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from dadao_sim.learning.photographs import FloatArray, crops, training_pictures
 from dadao_sim.learning.jacobian_free import learn
+from dadao_sim.learning.photographs import FloatArray, crops, training_pictures
 from dadao_sim.local_steps.learned.denoiser_file import DenoiserWeights
 from dadao_sim.local_steps.learned.denoisers import Convolutions, weights_of
 from dadao_sim.local_steps.learned.torch_extra import one_torch_thread

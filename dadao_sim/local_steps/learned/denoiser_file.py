@@ -37,7 +37,12 @@ def _convolutions(of: Mapping[str, Any]) -> Shapes:
 
 def _masked_unet(of: Mapping[str, Any]) -> Shapes:
     a, b, c = (of[f"{name}.bias"].size for name in ("e1", "e2", "e3"))
-    shapes: Shapes = {"e1": (a, 3, 3, 3), "d1": (b, a, 2, 2), "e2": (b, b, 3, 3), "d2": (c, b, 2, 2)}
+    shapes: Shapes = {
+        "e1": (a, 3, 3, 3),
+        "d1": (b, a, 2, 2),
+        "e2": (b, b, 3, 3),
+        "d2": (c, b, 2, 2),
+    }
     shapes |= {"e3": (c, c, 3, 3), "u2": (b, c + b, 3, 3), "u1": (a, b + a, 3, 3)}
     return _with_biases({**shapes, "out": (1, a, 3, 3)})
 
