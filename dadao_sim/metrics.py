@@ -307,7 +307,7 @@ def _constrained(problem: Any) -> Any:
 
 def _of_a_set(problem: Any) -> Any:
     """The problem; InputError unless it has a set."""
-    if not hasattr(problem, "frank_wolfe_gap"):
+    if getattr(problem, "local_step", None) is None:
         raise InputError("it is of local steps that are sets; give one, such as l1_ball")
     return problem
 

@@ -148,6 +148,25 @@ def test_a_denoiser_in_single_precision_has_a_fixed_point_too():
     assert_allclose(found, smooth.with_local_step(double).x_star, atol=1e-6)
 
 
+def test_the_search_for_a_fixed_point_that_there_is_not_ends():
+    """-sign(x - grad/L) is opposite to x in some entry, whatever x."""
+    asked = []
+
+    def opposite(v, step):
+        asked.append(step)
+        return np.where(v > 0, -10.0, 10.0)
+
+    restless = from_callable(opposite, DIMENSION, exact=False)
+    with pytest.raises(InputError, match=r"not found to 1e-05, only to .*settles: false"):
+        _ = composite().smooth.with_local_step(restless).x_star
+    assert len(asked) < 5000  # each may be a pass through a network
+
+
+def test_a_smooth_problem_has_no_frank_wolfe_gap():
+    with pytest.raises(InputError, match="the problem has no set"):
+        composite().smooth.frank_wolfe_gap(np.zeros(DIMENSION))
+
+
 @pytest.mark.parametrize(
     ("kind", "options"),
     [("l0", {"strength": 1.0}), ("k_sparse", {"k": 3}), ("mcp", {"strength": 0.3})],

@@ -168,9 +168,14 @@ def _accelerated(smooth: Any, term: LocalStep, step: float, x: np.ndarray) -> np
 
 
 class _Progress:
-    """The best point so far, and whether it makes sense to go on."""
+    """The best point so far, and whether it makes sense to go on.
+
+    An operator that is not exact may have no fixed point: where it has none in reach, the search
+    ends after ``PATIENCE`` too.
+    """
 
     def __init__(self, smooth: Any, term: LocalStep):
+        self.exact = term.exact
         zero = np.zeros(smooth.dimension)
         self.at_zero = float(np.linalg.norm(_gradients(smooth, zero).mean(axis=0)))
         self.accepted = ACCEPTED if term.exact else ACCEPTED_INEXACT
@@ -196,7 +201,7 @@ class _Progress:
         self.goes_on = (
             np.isfinite(residual)
             and residual > sufficient
-            and not (self.best <= self.accepted and self.stalled > PATIENCE)
+            and not (self.stalled > PATIENCE and (self.best <= self.accepted or not self.exact))
             and self.iterations < ITERATIONS
         )
 
@@ -204,11 +209,12 @@ class _Progress:
         """The best point; InputError where it is not good enough."""
         if self.best <= self.accepted:
             return self.answer
-        reason = (
-            "a larger l2 term or strength helps"
-            if self.iterations == ITERATIONS
-            else "is the operator a prox at this step, and F convex?"
-        )
+        if self.iterations == ITERATIONS:
+            reason = "a larger l2 term or strength helps"
+        elif not self.exact and self.stalled > PATIENCE:
+            reason = "another strength, or settles: false where none comes to rest"
+        else:
+            reason = "is the operator a prox at this step, and F convex?"
         raise InputError(
             "local_step",
             (

@@ -394,6 +394,14 @@ class Problem(Carded, ABC):
             return math.nan
         return self.mean_value(x) - self.mean_value(self.solutions[0])
 
+    def frank_wolfe_gap(self, x: ArrayLike) -> float:
+        """See :meth:`CompositeProblem.frank_wolfe_gap`; InputError without a set."""
+        raise InputError(
+            "frank_wolfe_gap",
+            "the problem has no set",
+            "it is of local steps that are sets; give one, such as l1_ball",
+        )
+
     @property
     def local_step(self) -> LocalStep | None:
         """The term r that all nodes share, by its operator; None for a smooth problem."""
