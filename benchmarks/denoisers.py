@@ -2,8 +2,10 @@
 scikit-learn's flower, and, where scikit-image is installed, three of its pictures besides.
 
     python benchmarks/denoisers.py
+    python benchmarks/denoisers.py --unet unet_unmasked.npz --equilibrium equilibrium_unrolled.npz
 """
 
+import argparse
 from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
@@ -35,11 +37,11 @@ def pictures() -> Iterator[np.ndarray]:
                 yield in_grey(np.asarray(image.convert("RGB")) / 255.0)
 
 
-def at_equilibrium() -> None:
+def at_equilibrium(networks: list[str]) -> None:
     """x = D(x - a grad F(x)), a = N/2, from what was seen: decibels after so many rounds."""
     truth, seen = (torch.from_numpy(a).float() for a in scenes(list(pictures()), SCENES, 2))
     B = torch.from_numpy(blur_matrix(SIZE, BLUR).toarray()).float()
-    for name in ("equilibrium", "equilibrium_alone", "equilibrium_cold"):
+    for name in networks:
         module, x, found = module_of(load_network(name)), seen, {}
         with torch.inference_mode():
             for k in range(1, max(MARKS) + 1):
@@ -51,9 +53,9 @@ def at_equilibrium() -> None:
         print(name, ", ".join(f"{k} rounds {v:.2f} dB" for k, v in found.items()))
 
 
-def unet() -> None:
+def unet(network: str) -> None:
     """Noise of .1, and half of the windows of 4 x 4 hidden."""
-    module, rows = module_of(load_network("unet")), []
+    module, rows = module_of(load_network(network)), []
     for number, picture in enumerate(pictures()):
         truth = averaged(picture, 2)[20:140, 20:140]
         rng = np.random.default_rng(number)
@@ -68,10 +70,19 @@ def unet() -> None:
             ]
         )
     noise, windows, means = np.mean(rows, axis=0)
-    print(f"unet: noise {noise:.2f} dB; windows {windows:.2f} dB, by means {means:.2f} dB")
+    print(f"{network}: noise {noise:.2f} dB; windows {windows:.2f} dB, by means {means:.2f} dB")
 
 
 if __name__ == "__main__":
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--unet", nargs="+", default=["unet"])
+    parser.add_argument(
+        "--equilibrium",
+        nargs="+",
+        default=["equilibrium", "equilibrium_alone", "equilibrium_cold"],
+    )
+    given = parser.parse_args()
     print(f"{len(list(pictures()))} held-out pictures")
-    unet()
-    at_equilibrium()
+    for network in given.unet:
+        unet(network)
+    at_equilibrium(given.equilibrium)
