@@ -108,6 +108,8 @@ def learn_mix(
     their cubes; ``width`` channels in the convolutions. ``hand`` or ``skip`` false leave a part
     out (see ``MixLayers``): these have no method. The rest as in :func:`learn_unrolled`.
     """
+    if recipe.asleep:
+        raise InputError("asleep", f"{recipe.asleep} given", "0: deep_mix is trained in one place")
     batch, generator = CubeBatch.of(problems), torch.Generator().manual_seed(seed)
     made: dict[str, Any] = {"layers": layers, "width": width}
     made |= {} if hand and skip else {"hand": hand, "skip": skip}

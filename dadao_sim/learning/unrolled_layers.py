@@ -60,6 +60,10 @@ class Layers(torch.nn.Module):
     def begin(cls, problem: Problem, generator: torch.Generator, made: Mapping[str, Any]) -> Layers:
         """What the training starts from, for problems like this one."""
 
+    def first(self, Y: torch.Tensor, problems: Any) -> torch.Tensor:
+        """What the layers begin with, of the start Y (Q, n, d)."""
+        return Y
+
     @abstractmethod
     def layer(
         self,
@@ -69,7 +73,11 @@ class Layers(torch.nn.Module):
         W: torch.Tensor,
         generator: torch.Generator,
     ) -> torch.Tensor:
-        """Y (Q, n, d) after that layer."""
+        """Y, in the shape of :meth:`first`, after that layer."""
+
+    def answer(self, Y: torch.Tensor) -> torch.Tensor:
+        """The estimates that are part of Y."""
+        return Y
 
     def __len__(self) -> int:
         return int(self.made["layers"])
@@ -86,10 +94,12 @@ class Layers(torch.nn.Module):
         generator: torch.Generator,
         asleep: int = 0,
     ) -> list[torch.Tensor]:
-        """Y and what it is after each layer. In every layer so many nodes, drawn anew for each
-        problem, are ``asleep``: they keep their values, which the others still read.
+        """The estimates that the layers begin with, and those after each layer. In every layer so
+        many nodes, drawn anew for each problem, are ``asleep``: they keep their values, which the
+        others still read.
         """
-        found = [Y]
+        Y = self.first(Y, problems)
+        found = [self.answer(Y)]
         for number in range(len(self)):
             after = self.layer(number, Y, problems, W, generator)
             if asleep:
@@ -97,7 +107,7 @@ class Layers(torch.nn.Module):
                 least = chance.sort(1).values[:, asleep - 1 : asleep]
                 after = torch.where((chance <= least)[..., None], Y, after)
             Y = after
-            found.append(Y)
+            found.append(self.answer(Y))
         return found
 
     @property
@@ -159,8 +169,8 @@ class SurfLayers(Layers):
 
 
 class MixLayers(Layers):
-    """Those of ``algorithms.deep_mix`` in one place, where every average is exact: Y (Q, 1, d) is
-    z2, and what a layer knows besides, z1, goes from one to the next.
+    """Those of ``algorithms.deep_mix`` in one place, where every average is exact: Y (Q, 2, d) is
+    z1 and z2, of which z2 is the estimate.
 
     To be compared with, ``made`` may say that there is no handcrafted module (``hand`` false: z1
     stays away, from the learned one too), or that the learned one does not see it (``skip`` false).
@@ -200,21 +210,10 @@ class MixLayers(Layers):
             {"params": found[False], "lr": rate},
         ]
 
-    def forward(
-        self,
-        Y: torch.Tensor,
-        problems: CubeBatch,
-        W: torch.Tensor,
-        generator: torch.Generator,
-        asleep: int = 0,
-    ) -> list[torch.Tensor]:
-        """Y is not looked at: layers begin at H y."""
-        z1 = z2 = problems.blurred(problems.seen)
-        found = [z2.flatten(1)[:, None]]
-        for _ in range(len(self)):
-            z1, z2 = self.modules_of(problems, z1, z2)
-            found.append(z2.flatten(1)[:, None])
-        return found
+    def first(self, Y: torch.Tensor, problems: CubeBatch) -> torch.Tensor:
+        """z1 = z2 = H y; the start Y is not looked at."""
+        seen = problems.blurred(problems.seen).flatten(1)
+        return torch.stack([seen, seen], 1)
 
     def layer(
         self,
@@ -224,8 +223,13 @@ class MixLayers(Layers):
         W: torch.Tensor,
         generator: torch.Generator,
     ) -> torch.Tensor:
-        """Layers know more than Y: see :meth:`forward`."""
-        raise NotImplementedError
+        """See :meth:`modules_of`; all layers are alike."""
+        z1, z2 = (z.view_as(problems.seen) for z in Y.unbind(1))
+        return torch.stack([z.flatten(1) for z in self.modules_of(problems, z1, z2)], 1)
+
+    def answer(self, Y: torch.Tensor) -> torch.Tensor:
+        """z2."""
+        return Y[:, 1:]
 
     def modules_of(
         self, problems: CubeBatch, z1: torch.Tensor, z2: torch.Tensor

@@ -43,7 +43,8 @@ def has_no_truth(spec: Any) -> str:
     """Why what the nodes find cannot be drawn beside the truth; empty where it can."""
     kind = getattr(getattr(spec, "data", None), "kind", None)
     if kind not in WITH_A_TRUTH:
-        return f"is of data {', '.join(WITH_A_TRUTH)} only, whose truth is known"
+        *others, last = WITH_A_TRUTH
+        return f"is of data {', '.join(others)} or {last} only, whose truth is known"
     return "light and reflectance are two pictures: draw low_light" if is_low_light(spec) else ""
 
 

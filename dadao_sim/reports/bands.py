@@ -4,16 +4,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from dadao_sim.errors import InputError
 from dadao_sim.problems.build import build_problem
 from dadao_sim.problems.data.arrays import FloatArray
 from dadao_sim.problems.kinds.bands import BandsKind, BandsProblem
 from dadao_sim.randomness import stream
+from dadao_sim.reports.origin import scenario_to_draw
 from dadao_sim.results.result import Result
-from dadao_sim.simulation.identity import scenario_as_run
-
-WANTED = "worst_psnr"
-"""The metric that it draws."""
 
 
 @dataclass(frozen=True)
@@ -44,16 +40,8 @@ def bands(result: Result) -> Bands:
     """Of a result of problem ``bands``. InputError for another, for a run that was interrupted, and
     where the PSNR was not recorded.
     """
-    manifest = result.manifest
-    if manifest.get("interrupted"):
-        raise InputError("result", "its run was interrupted", "finish it with `run --resume`")
-    if manifest.get("given_in_python"):
-        raise InputError("result", "a part of it was given in Python", "say it in the scenario")
-    scenario = scenario_as_run(manifest)
-    if not isinstance(scenario.problem, BandsKind):
-        raise InputError("result", "its problem is not bands, which this figure is of")
-    if WANTED not in result.metrics:
-        raise InputError("record.metrics", f"{WANTED} is missing", "name it")
+    scenario = scenario_to_draw(result, "bands")
+    assert isinstance(scenario.problem, BandsKind), "the kind of figure is of no other"
     rng = np.random.default_rng(stream(scenario.seed, 0, "data"))
     problem = build_problem(scenario.problem, scenario.problem.bands, rng)
     assert isinstance(problem, BandsProblem), "it is of that kind"
@@ -61,7 +49,7 @@ def bands(result: Result) -> Bands:
 
 
 def _made(result: Result, label: str, problem: BandsProblem) -> OnBands:
-    X = _estimates(result, label)
+    X = result.estimates(label)
     psnr = problem.psnr(X)
     worst = int(np.argmin(np.where(np.isnan(psnr), -np.inf, psnr)))
     curves = result.curves
@@ -70,14 +58,6 @@ def _made(result: Result, label: str, problem: BandsProblem) -> OnBands:
     return OnBands(
         cube=X[worst].reshape(problem.cube.shape),
         communications=curves["communications"].to_numpy(dtype=float),
-        psnr=curves[WANTED].to_numpy(dtype=float),
+        psnr=curves["worst_psnr"].to_numpy(dtype=float),
         layers=len(curves) - 1 if name == "deep_mix" else None,
     )
-
-
-def _estimates(result: Result, label: str) -> FloatArray:
-    block = result.manifest["methods"][result.methods[label]]["estimate"]
-    state = result.states.get((label, 0), {})
-    if block not in state:
-        raise InputError("result", f"the final states of {label} hold no estimate of x*")
-    return state[block]

@@ -120,11 +120,7 @@ def _filled(
     step: float,
     truth: FloatArray,
 ) -> Filled:
-    block = result.manifest["methods"][result.methods[label]]["estimate"]
-    state = result.states.get((label, 0), {})
-    if block not in state:
-        raise InputError("result", f"the final states of {label} hold no estimate of x*")
-    X = _in_grey(state[block])
+    X = _in_grey(result.estimates(label))
     worst = int(np.argmax(((X - truth) ** 2).sum(axis=(1, 2))))
     smooth = getattr(problem, "smooth", problem)
     alone = [

@@ -4,21 +4,21 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from dadao_sim.errors import InputError
 from dadao_sim.local_steps.learned.illumination import GRID, SIZE, Illumination, light_of
 from dadao_sim.local_steps.learned.networks import load_network
 from dadao_sim.local_steps.section import LocalStepSpec
-from dadao_sim.problems.build import is_low_light, picture
+from dadao_sim.problems.build import picture
 from dadao_sim.problems.data.arrays import FloatArray
 from dadao_sim.problems.data.image import Picture
 from dadao_sim.problems.data.lamps import light_errors
 from dadao_sim.randomness import stream
+from dadao_sim.reports.origin import scenario_to_draw
+from dadao_sim.results.figure_kinds import FIGURE_KINDS
 from dadao_sim.results.result import Result
 from dadao_sim.scenario.model import Scenario
-from dadao_sim.simulation.identity import scenario_as_run
 
-WANTED = ("least_light_error", "light_error", "worst_light_error")
-"""The metrics that it draws."""
+ERRORS = FIGURE_KINDS["low_light"].metrics
+"""At the best node, in the mean, and at the worst."""
 
 
 @dataclass(frozen=True)
@@ -57,18 +57,8 @@ def low_light(result: Result) -> LowLight:
     """Of a result whose data are of task ``low_light``. InputError for another, for a run that was
     interrupted, and where the errors of the light were not recorded.
     """
-    manifest = result.manifest
-    if manifest.get("interrupted"):
-        raise InputError("result", "its run was interrupted", "finish it with `run --resume`")
-    if manifest.get("given_in_python"):
-        raise InputError("result", "a part of it was given in Python", "say it in the scenario")
-    scenario = scenario_as_run(manifest)
-    if not is_low_light(scenario.problem):
-        raise InputError("result", "its data are not of task low_light, which this figure is of")
-    for name in WANTED:
-        if name not in result.metrics:
-            raise InputError("record.metrics", f"{name} is missing", f"name {', '.join(WANTED)}")
-    states = {label: _estimates(result, label) for label in result.methods}
+    scenario = scenario_to_draw(result, "low_light")
+    states = {label: result.estimates(label) for label in result.methods}
     nodes = len(next(iter(states.values())))
     rng = np.random.default_rng(stream(scenario.seed, 0, "data"))
     seen = picture(scenario.problem, nodes, rng)
@@ -92,7 +82,7 @@ def low_light(result: Result) -> LowLight:
             alone=alone,
             alone_errors=None if alone is None else light_errors(alone, seen.light),
             communications=curves["communications"].to_numpy(dtype=float),
-            errors=curves[list(WANTED)].to_numpy(dtype=float).T,
+            errors=curves[list(ERRORS)].to_numpy(dtype=float).T,
         )
     return LowLight(seen, held, found, result)
 
@@ -124,11 +114,3 @@ def _networks(scenario: Scenario) -> dict[str, Illumination | None]:
         network = None if first is None else load_network(first.network)
         networks[spec.label] = network if isinstance(network, Illumination) else None
     return networks
-
-
-def _estimates(result: Result, label: str) -> FloatArray:
-    block = result.manifest["methods"][result.methods[label]]["estimate"]
-    state = result.states.get((label, 0), {})
-    if block not in state:
-        raise InputError("result", f"the final states of {label} hold no estimate of x*")
-    return state[block]

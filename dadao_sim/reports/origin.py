@@ -10,8 +10,10 @@ import numpy as np
 from dadao_sim.errors import InputError
 from dadao_sim.networks import GraphSequence, Network
 from dadao_sim.reports.world import WorldReport, world_report
+from dadao_sim.results.figure_kinds import FIGURE_KINDS
 from dadao_sim.results.result import Result
 from dadao_sim.scenario import yaml_text
+from dadao_sim.scenario.model import Scenario
 from dadao_sim.simulation.identity import scenario_as_run
 from dadao_sim.simulation.plan import Plan
 from dadao_sim.simulation.study import Study
@@ -34,6 +36,20 @@ class Asked:
     graphs: int
     rates: np.ndarray | None
     loads: dict[str, np.ndarray]
+
+
+def scenario_to_draw(result: Result, kind: str) -> Scenario:
+    """The scenario of a result that a figure of this kind is drawn of. InputError where it is not
+    known or does not hold what the kind needs, and for a run that was interrupted.
+    """
+    if result.manifest.get("interrupted"):
+        raise InputError("result", "its run was interrupted", "finish it with `run --resume`")
+    if result.manifest.get("given_in_python"):
+        raise InputError("result", "a part of it was given in Python", "say it in the scenario")
+    scenario = scenario_as_run(result.manifest)
+    if why := FIGURE_KINDS[kind].lacks(kind, scenario.problem, result.metrics):
+        raise InputError("result", f"the figure {why}")
+    return scenario
 
 
 def study_of(result: Result) -> Study:

@@ -55,7 +55,7 @@ def recovered(result: Result, labels: Sequence[str] | None = None) -> Recovered:
     scenario = _scenario(result)
     methods, titles = result.methods, result.titles
     chosen = [label_called(label, methods, titles) for label in labels or methods]
-    estimates = {label: _estimates(result, label) for label in chosen}
+    estimates = {label: result.estimates(label) for label in chosen}
     nodes = len(next(iter(estimates.values())))
     rng = np.random.default_rng(stream(scenario.seed, 0, "data"))
     seen = None
@@ -115,19 +115,6 @@ def _scenario(result: Result) -> Scenario:
             "result", "light and reflectance are two pictures", "draw figures of kind low_light"
         )
     return scenario
-
-
-def _estimates(result: Result, label: str) -> np.ndarray:
-    """The estimates (n, d) of an algorithm's nodes at the end of the first repeat."""
-    state = result.states.get((label, 0), {})
-    block = result.manifest["methods"][result.methods[label]]["estimate"]
-    if block not in state:
-        raise InputError(
-            "labels",
-            f"the final states of {label} hold no estimate of x*",
-            "choose other algorithms of the result",
-        )
-    return state[block]
 
 
 def _with_sign(x: np.ndarray, truth: np.ndarray) -> np.ndarray:

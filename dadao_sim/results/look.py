@@ -6,7 +6,7 @@ A :class:`Look` is what every figure can be told; a :class:`FigureSpec` a figure
 
 from collections.abc import Collection, Mapping
 from numbers import Real
-from typing import Annotated, Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from pydantic import (
     AfterValidator,
@@ -18,6 +18,7 @@ from pydantic import (
 )
 
 from dadao_sim.results.axes import AXES
+from dadao_sim.results.figure_kinds import FIGURE_KINDS, what_kinds_show
 from dadao_sim.strict import NameIn, StrictModel, Text, checked, misuse, suggestion
 from dadao_sim.text.colours import COLOUR_NAMES, hex_colour
 from dadao_sim.text.labels import bad_maths, cannot_be_shown
@@ -46,6 +47,10 @@ NEVER_NEGATIVE = "what is spent is never less than 0"
 Scale = Literal["auto", "linear", "log"]
 Place = Literal["above", "below", "right", "inside", "none"]
 Font = Literal["serif", "sans", "computer-modern", "tex"]
+if TYPE_CHECKING:
+    Kind = str
+else:
+    Kind = Literal[tuple(FIGURE_KINDS)]
 
 
 def _width(given: Any) -> Any:
@@ -163,33 +168,7 @@ class Look(StrictModel):
 class FigureSpec(Look):
     """One figure of a result: an error against costs, a panel for each; or of another ``kind``."""
 
-    kind: Literal[
-        "curves",
-        "gradient_error",
-        "pooled_gap",
-        "rate_distortion",
-        "trajectories",
-        "game_factors",
-        "paths",
-        "meeting",
-        "recovery",
-        "recovered",
-        "low_light",
-        "digit",
-        "bands",
-    ] = Field(
-        default="curves",
-        description="an error against costs; what an oracle's gradients lack against the time that "
-        "it relaxes; how far the sum of local errors and nodes alone are from all data "
-        "together; R(D, P) and what the nodes agreed on; where the mean of the nodes "
-        "went, in two dimensions; what a step multiplies the distance by in quadratic "
-        "games, against their rho; the coordinates of quantised models; what the point costs "
-        "where agents meet, and their paths to it; the share of sparse signals recovered "
-        "against the measurements; a picture or signal, what was seen of it and what the nodes "
-        "made of it; a picture taken in low light, what nodes made of it, and how far off; a "
-        "digit, what nodes made of it alone and together, and how a F + R falls; or a band of a "
-        "cube, and how good the worst node's cube is for what was sent",
-    )
+    kind: Kind = Field(default="curves", description=what_kinds_show())
     file: Annotated[
         str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*\.(pdf|png|svg)$", max_length=100)
     ] = Field(description="name in the folder figures of the result: .pdf, .png or .svg")

@@ -211,6 +211,21 @@ class Result(Carded):
         """What to print for each label; see `results.names.printed_names`."""
         return printed_names(self.runs, self.titles)
 
+    def estimates(self, label: str) -> NDArray[np.float64]:
+        """The estimates (n, d) of the nodes of an algorithm at the end of the first repeat.
+
+        Raises InputError where its final states hold none.
+        """
+        block = self.manifest["methods"][self.methods[label]]["estimate"]
+        state = self.states.get((label, 0), {})
+        if block not in state:
+            raise InputError(
+                "labels",
+                f"the final states of {label} hold no estimate of x*",
+                "choose other algorithms of the result",
+            )
+        return state[block]
+
     @property
     def summary(self) -> DataFrame:
         """Cost to each accuracy of `report.accuracies`: see `results.summary.summarise`."""

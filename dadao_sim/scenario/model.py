@@ -36,14 +36,11 @@ from dadao_sim.metrics import ALWAYS, METRICS, Metric
 from dadao_sim.networks.mixing import MIXINGS
 from dadao_sim.networks.rates.spec import EdgeAttribute, Rates
 from dadao_sim.networks.section.spec import NetworkSpec
-from dadao_sim.problems.build import has_no_truth, is_digit, is_low_light
-from dadao_sim.problems.kinds.bands import BandsKind
 from dadao_sim.problems.kinds.kind import PROBLEMS, ProblemKind
-from dadao_sim.problems.kinds.logistic_bellman import LogisticBellmanKind
-from dadao_sim.problems.kinds.meeting import MeetingKind
 from dadao_sim.problems.kinds.oracle import OneOracle
 from dadao_sim.problems.kinds.trim import Trim
 from dadao_sim.results.axes import AXES, Terms, not_counted
+from dadao_sim.results.figure_kinds import FIGURE_KINDS
 from dadao_sim.results.look import FigureSpec
 from dadao_sim.strict import (
     LARGEST,
@@ -558,30 +555,9 @@ class Scenario(Carded, StrictModel):
             if (unknown := figure.unknown_label(labels)) is not None:
                 keys, wrong = unknown
                 raise misuse(wrong, "figures", number, *keys)
-            if figure.kind == "pooled_gap" and not isinstance(self.problem, LogisticBellmanKind):
-                raise misuse("is of problem logistic_bellman only", "figures", number, "kind")
-            if figure.kind == "meeting" and not isinstance(self.problem, MeetingKind):
-                raise misuse("is of problem meeting only", "figures", number, "kind")
-            if figure.kind == "bands":
-                if not isinstance(self.problem, BandsKind):
-                    raise misuse("is of problem bands only", "figures", number, "kind")
-                if "worst_psnr" not in measured:
-                    reason = "bands draws worst_psnr; name it in record.metrics"
-                    raise misuse(reason, "figures", number, "kind")
-            if figure.kind == "recovered" and (why := has_no_truth(self.problem)):
+            kind = FIGURE_KINDS[figure.kind]
+            if why := kind.lacks(figure.kind, self.problem, measured):
                 raise misuse(why, "figures", number, "kind")
-            if figure.kind == "low_light":
-                if not is_low_light(self.problem):
-                    raise misuse("is of data of task low_light only", "figures", number, "kind")
-                for name in ("light_error", "least_light_error", "worst_light_error"):
-                    if name not in measured:
-                        reason = f"low_light draws {name}; name it in record.metrics"
-                        raise misuse(reason, "figures", number, "kind")
-            if figure.kind == "digit" and not is_digit(self.problem):
-                raise misuse("is of data of kind digit only", "figures", number, "kind")
-            if figure.kind == "trajectories" and self.problem.dimension != 2:
-                reason = f"trajectories are of dimension 2, not {self.problem.dimension}"
-                raise misuse(reason, "figures", number, "kind")
             for keys, name in figure.measured:
                 if name not in measured:
                     hint = suggestion(name, measured)

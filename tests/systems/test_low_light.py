@@ -34,7 +34,7 @@ from dadao_sim.problems.data.image import ImageData, in_grey
 from dadao_sim.problems.data.lamps import FLOOR, light_errors, log_light, photographed, trust
 from dadao_sim.problems.kinds.least_squares import Ridge
 from dadao_sim.randomness import stream
-from dadao_sim.reports.low_light import WANTED
+from dadao_sim.reports.low_light import ERRORS
 from dadao_sim.reports.low_light import low_light as low_light_report
 from dadao_sim.reports.recovered import recovered
 from dadao_sim.scenario import shipped
@@ -387,7 +387,7 @@ def test_the_figure_shows_the_run():
     result = simulate(scenario)
     report = low_light_report(result)
     relit = report.found["masked"]
-    assert relit.errors[:, -1] == pytest.approx(result.curves[list(WANTED)].to_numpy()[-1])
+    assert relit.errors[:, -1] == pytest.approx(result.curves[list(ERRORS)].to_numpy()[-1])
     assert relit.alone.shape == report.held.shape == (4, SIZE, SIZE)
     assert_array_equal(report.held.sum(axis=0), np.ones((SIZE, SIZE)))
     figure = low_light_figure(report)
@@ -400,7 +400,7 @@ def test_the_figure_shows_the_run():
     assert without.found["prox_ed"].alone is None
     with pytest.raises(InputError, match="prox_ed has no prior of light"):
         low_light_figure(without)
-    for wanted in WANTED:
-        fewer = [name for name in WANTED if name != wanted]
+    for wanted in ERRORS:
+        fewer = [name for name in ERRORS if name != wanted]
         with pytest.raises(InputError, match=rf"figures\.0\.kind: low_light draws {wanted}"):
             simulate({**scenario, "record": {"metrics": fewer}})
