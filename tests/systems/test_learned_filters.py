@@ -284,7 +284,7 @@ def test_damaged_files_are_refused(tmp_path):
         (
             {"network": "laplacian", "shape": [3, 3]},
             9,
-            "learned.shape: laplacian has none; only filters see a picture by it",
+            "learned.shape: laplacian has none; leave it out; it is of pictures",
         ),
     ],
 )
