@@ -327,7 +327,7 @@ class Files:
             }
         )
         save_events("log.npz", world_report(study, "dadao", end=4.0).events)
-        shutil.copy(next(iter(FILES.folder.glob("*.npz"))), "w.npz")
+        shutil.copy(FILES.folder / "laplacian.npz", "w.npz")
         with mock.patch.dict(os.environ, {cache.VARIABLE: "kept"}):
             cache.store("key", rates=np.arange(1.0, 5.0))
         (kept,) = Path("kept").iterdir()

@@ -64,7 +64,8 @@ def test_the_constants_that_are_shown_can_be_given_as_parameters(name):
     described = Described(method)
     constants = described.tuning.constants
     for constant, value in constants.items():
-        again = method.tune(small_problem(method), small_network(), {constant: value})
+        problem = small_problem(method)
+        again = method.ready_for(problem).tune(problem, small_network(), {constant: value})
         assert again.constants[constant] == value
 
 
@@ -153,7 +154,7 @@ def test_a_method_of_ones_own_is_shown(shown, listed, tmp_path):
 
 
 def test_methods_are_listed_by_what_they_ask_for(listed):
-    assert listed("--oracle", "local solve") == {"d_admm", "edge_admm", "walkman"}
+    assert listed("--oracle", "local solve") == {"d_admm", "deep_mix", "edge_admm", "walkman"}
     assert listed("--oracle", "local-solve") == listed("--oracle", "LOCAL_SOLVE")
     conjugate = {name for name, method in METHODS.items() if method.needs_conjugate}
     assert listed("--oracle", "conjugate gradient") == conjugate

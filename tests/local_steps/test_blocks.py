@@ -150,8 +150,12 @@ def test_all_nodes_come_to_the_minimiser_of_both_terms():
         ([THREE[0], {**THREE[2], "size": 4}], 6, r"blocks\.1\.prox\.shape"),
         ([THREE[0], {"prox": {"kind": "k_sparse", "k": 9}}], 6, r"blocks\.1\.prox\.k"),
         ([THREE[0], {"learned": "illumination"}], 6, r"blocks\.1\.learned\.network: .*the first"),
-        ([{"learned": "illumination"}, THREE[0]], 4608, "network: 48 given; .* needs size 64"),
-        ([{"learned": "illumination"}, THREE[0]], 6, "a block of 3 given"),
+        ([{"learned": "illumination"}, THREE[0]], 4608, "network: size 48 given; .* needs size 64"),
+        (
+            [{"learned": "illumination"}, THREE[0]],
+            6,
+            "network: dimension 6 given; .* needs size 64",
+        ),
     ],
 )
 def test_blocks_that_do_not_fit(blocks, dimension, reason):

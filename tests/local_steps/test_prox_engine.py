@@ -39,7 +39,7 @@ def test_compiled_and_plain_python_give_the_same_bits():
         environment = {
             **os.environ,
             "NUMBA_DISABLE_JIT": disabled,
-            "PYTHONPATH": os.pathsep.join([str(here), str(here.parent.parent)]),
+            "PYTHONPATH": os.pathsep.join([str(here.parent), str(here.parent.parent)]),
         }
         run = subprocess.run(
             [sys.executable, "-W", "error", "-c", PROGRAM],

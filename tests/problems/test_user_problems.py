@@ -131,7 +131,9 @@ def test_a_problem_of_quadratics():
     result = result_of({"kind": "springs"})
     np.testing.assert_allclose(reached(result), (k @ [1, 2, 3, 4]) / k.sum(), rtol=1e-6)
     refused = cases.refusal({"kind": "springs", "mu": 1.0})
-    assert refused.startswith("mu: only huber_l2 and logistic_l2 and ridge can have it, and kind")
+    assert refused.startswith(
+        "mu: only bands and huber_l2 and logistic_l2 and ridge can have it, and kind"
+    )
 
 
 class LogCosh:

@@ -34,7 +34,8 @@ def scenarios_of(name):
 @pytest.mark.parametrize("name", SCENARIOS)
 def test_scenario_can_be_run_in_every_method(name):
     for scenario in scenarios_of(name):
-        if scenario.local_step is not None and scenario.local_step.learned is not None:
+        steps = [scenario.local_step, *(spec.local_step for spec in scenario.algorithms)]
+        if any(step is not None and step.learned is not None for step in steps):
             pytest.importorskip("torch", reason="learned local steps need torch")
         plans = Study(scenario).check()
         assert [plan.spec.label for plan in plans] == [spec.label for spec in scenario.algorithms]

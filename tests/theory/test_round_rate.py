@@ -22,8 +22,8 @@ LINEAR = (
     *("adom", "adom_plus", "adom_plus_multi_consensus", "dlm", "d_admm", "k_gt", "led"),
     *("local_sgd", "fedavg"),
 )
-# Rounding in the sums of z, which ADOM+ conserves, reaches x.
-ROUNDED = ("adom_plus", "adom_plus_multi_consensus")
+# Rounding in the sums of z, which ADOM and ADOM+ conserve, reaches x.
+ROUNDED = ("adom", "adom_plus", "adom_plus_multi_consensus")
 CRITICAL = ("msda", "ssda", "mudag", "acc_dngd_sc")  # a power of k beside the exponential
 
 
