@@ -259,8 +259,9 @@ def play(section: dict[str, Any], folder: Path, block: Block, *, runs: bool) -> 
 
 
 def alike(block: Block, printed: list[str]) -> None:
-    """Every line of the block was printed, in their order; numbers to three per cent, as far as searches
-    end apart on other processors, or 1e-4."""
+    """Every line of the block was printed, in their order; numbers to three per cent, as far apart
+    as searches end on other processors, or 1e-4.
+    """
     rest = iter(printed)
     for line in block.text.splitlines():
         if line.strip() != "...":
