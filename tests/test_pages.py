@@ -33,6 +33,7 @@ REASONS = {
     "was done above": 1,
     "installs": 2,
     "downloads": 1,
+    "differs by processor": 5,
 }
 """Why blocks or lines of pages are not run, and how many there are at most."""
 BLOCKS = {page: pages.blocks(page) for page in pages.PAGES}
