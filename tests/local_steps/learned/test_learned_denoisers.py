@@ -129,7 +129,7 @@ def test_pictures_that_are_no_squares_say_their_shape():
     for given, reason in (
         ({"network": "equilibrium"}, r"learned\.shape: 18 numbers are no square"),
         ({"network": "equilibrium", "shape": [3, 7]}, r"learned\.shape: 3 x 7; a picture of 18"),
-        ({"network": "laplacian", "shape": [2, 9]}, "laplacian is no denoiser of pictures"),
+        ({"network": "laplacian", "shape": [2, 9]}, "laplacian has none; leave it out"),
     ):
         with pytest.raises(InputError, match=reason):
             build_local_step({"learned": given}, 18)
