@@ -4,6 +4,7 @@ when asked.
 
 import json
 import math
+import os
 import re
 import warnings
 import zipfile
@@ -178,13 +179,15 @@ class TrainedFiles:
         InputError for an unknown name, and for what is no such file.
         """
         path = self.path_of(name)
-        if not path.exists():
+        if not os.path.exists(path):  # that of a Path raises, where a name is too long
             raise self.refused(path, "there is no such file")
         try:
             stored = Stored(path)
             metadata = {"format": None, **json.loads(str(stored[METADATA]))}
         except Exception as error:  # the archive, its text, and what the text says
             raise self.damaged(path) from error
+        if not isinstance(metadata["format"], str | None):
+            raise self.damaged(path)
         return path, stored, metadata
 
     def refused(self, path: Path, reason: str) -> InputError:
@@ -198,7 +201,13 @@ class TrainedFiles:
     def check_format(self, path: Path, metadata: Mapping[str, Any], wanted: str) -> None:
         """InputError for a file of another sort."""
         if metadata["format"] != wanted:
-            raise self.refused(path, f"format {metadata['format']!r} is not {wanted!r}")
+            raise self.refused(path, f"format {str(metadata['format'])[:60]!r} is not {wanted!r}")
+
+    def check_names(self, path: Path, stored: Collection[str], names: Collection[str]) -> None:
+        """InputError for arrays that nobody would read."""
+        for name in stored:
+            if name not in names and name != METADATA:
+                raise self.refused(path, f"{name[:60]} is none of its arrays ({', '.join(names)})")
 
 
 def is_bare(name: str) -> bool:

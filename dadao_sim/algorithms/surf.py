@@ -62,7 +62,7 @@ def shapes(made):
         raise InputError(f"of features {features!r}, not of {' or '.join(known)}")
     is_of_batches = features == "samples" or made.get("batch_size") is not None
     require_counts(made, "layers", "taps", "dimension", *(["batch_size"] if is_of_batches else []))
-    L, K, d, b = (made[name] for name in ("layers", "taps", "dimension", "batch_size"))
+    L, K, d, b = (made.get(name) for name in ("layers", "taps", "dimension", "batch_size"))
     width = d if made["features"] == "gradient" else b * (d + 1)
     return {"h": (L, K), "M": (L, width + d, d), "bias": (L, d)}
 

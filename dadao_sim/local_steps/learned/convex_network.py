@@ -253,6 +253,7 @@ def convex_network_in(path: Path, stored: Stored) -> ConvexNetwork:
     """The weights of a file that is one of these; InputError where psi is not convex, or they are
     not whole.
     """
+    FILES.check_names(path, stored, ConvexNetwork._fields)
     try:
         arrays = {name: np.asarray(stored[name]) for name in ConvexNetwork._fields}
         h, d = arrays["H1"].shape

@@ -19,6 +19,8 @@ FloatArray = NDArray[np.float64]
 Shapes = dict[str, tuple[int, ...]]
 
 FORMAT = "dadao_sim denoiser 1"
+LARGEST = np.finfo(np.float32).max
+"""What runs on the numbers has single precision."""
 
 
 class DenoiserWeights(NamedTuple):
@@ -75,8 +77,8 @@ def save_denoiser_weights(
 def denoiser_weights_in(path: Path, stored: Stored, metadata: dict[str, Any]) -> DenoiserWeights:
     """Of a file that is one of these; InputError where they are not whole."""
     network = metadata.get("network")
-    if network not in NETWORKS:
-        raise FILES.refused(path, f"network {network!r} is none of {', '.join(NETWORKS)}")
+    if not (isinstance(network, str) and network in NETWORKS):
+        raise FILES.refused(path, f"network {str(network)[:60]!r} is none of {', '.join(NETWORKS)}")
     try:
         arrays = {name: np.asarray(stored[name]) for name in stored if name != METADATA}
         shapes = NETWORKS[network](arrays)
@@ -85,6 +87,7 @@ def denoiser_weights_in(path: Path, stored: Stored, metadata: dict[str, Any]) ->
     if arrays.keys() != shapes.keys():
         raise FILES.damaged(path)
     for name, array in arrays.items():
-        if array.shape != shapes[name] or array.dtype.kind != "f" or not np.isfinite(array).all():
+        fits = array.shape == shapes[name] and array.dtype.kind == "f"
+        if not (fits and np.all(np.abs(array) <= LARGEST)):
             raise FILES.refused(path, f"{name} is no finite numbers of the shape {shapes[name]}")
     return DenoiserWeights(network, {name: np.asarray(a, np.float64) for name, a in arrays.items()})

@@ -44,6 +44,8 @@ FloatArray = NDArray[np.float64]
 
 FORMAT = "dadao_sim learned filters 1"
 SIDE = 3
+UNIT = 1e-3
+"""To which filters in a file have mean 0 and norm 1: half precision is enough."""
 TOLERANCE, MOST_STEPS = 1e-13, 1000
 """Of the prox: its gradient relative to ||v||, and steps after which the last answer stands. Of 64
 x 64 pixels with noise it took 20 to 60.
@@ -376,6 +378,7 @@ def save_filters(
 
 def filters_in(path: Path, stored: Stored) -> Filters:
     """The filters of a file that is one of these; InputError where they are not whole."""
+    FILES.check_names(path, stored, Filters._fields)
     try:
         arrays = {name: np.asarray(stored[name]) for name in Filters._fields}
         count = arrays["strengths"].size
@@ -389,4 +392,9 @@ def filters_in(path: Path, stored: Stored) -> Filters:
     net = Filters(filters, strengths, float(arrays["p"]), float(arrays["epsilon"]))
     if not (count and net.strengths.min() > 0 and 0 < net.p <= 1 and net.epsilon > 0):
         raise FILES.refused(path, "strengths > 0, 0 < p <= 1 and epsilon > 0 are needed")
+    rows = filters.reshape(count, -1)
+    with np.errstate(over="ignore"):
+        means, norms = np.abs(rows.mean(axis=1)), np.linalg.norm(rows, axis=1)
+    if not (means.max() <= UNIT and np.abs(norms - 1).max() <= UNIT):
+        raise FILES.refused(path, "filters of mean 0 and norm 1 are needed")
     return net

@@ -204,6 +204,7 @@ def save_illumination(
 
 def illumination_in(path: Path, stored: Stored) -> Illumination:
     """The weights of a file that is one of these; InputError where they are not whole."""
+    FILES.check_names(path, stored, Illumination._fields)
     try:
         arrays = {name: np.asarray(stored[name]) for name in Illumination._fields}
         neurons = arrays["a"].size

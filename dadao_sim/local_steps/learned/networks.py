@@ -6,7 +6,13 @@ from typing import NamedTuple
 
 from dadao_sim.archives import Stored
 from dadao_sim.errors import InputError
-from dadao_sim.local_steps.learned import convex_network, denoiser_file, filters, illumination
+from dadao_sim.local_steps.learned import (
+    convex_network,
+    denoiser_file,
+    filters,
+    illumination,
+    weight_file,
+)
 from dadao_sim.local_steps.learned.convex_network import ConvexNetwork
 from dadao_sim.local_steps.learned.denoiser_file import DenoiserWeights, denoiser_weights_in
 from dadao_sim.local_steps.learned.filters import Filters
@@ -43,6 +49,9 @@ def load_network(network: str | Path) -> Network:
         return COMPILED[metadata["format"]].read(path, stored)
     if metadata["format"] == denoiser_file.FORMAT:
         return denoiser_weights_in(path, stored, metadata)
+    if metadata["format"] != weight_file.FORMAT:
+        given = str(metadata["format"])[:60]
+        raise FILES.refused(path, f"format {given!r} is not one of a learned network")
     return load_weights(path)[0]
 
 

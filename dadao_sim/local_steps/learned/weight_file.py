@@ -65,6 +65,7 @@ def load_weights(network: str | Path) -> tuple[Weights, dict[str, Any]]:
     """
     path, stored, metadata = FILES.opened(network)
     FILES.check_format(path, metadata, FORMAT)
+    FILES.check_names(path, stored, Weights._fields)
     try:
         arrays = {name: stored[name] for name in Weights._fields}
     except (KeyError, InputError) as error:
