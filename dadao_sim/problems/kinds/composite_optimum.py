@@ -22,6 +22,10 @@ ACCEPTED_INEXACT = 1e-5
 ITERATIONS = 200_000
 PATIENCE = 1000
 """Iterations without a halving after which it comes no further."""
+HOPE = 300
+"""The same for an operator that is not exact while no point is good enough: searches that found one
+had 150 at most.
+"""
 PLAIN, MEMORY, CUT = 20, 9, 1e-10
 """Of Anderson's acceleration: plain steps first, answers that are kept, singular values of their
 changes that count, relative to the largest."""
@@ -171,7 +175,7 @@ class _Progress:
     """The best point so far, and whether it makes sense to go on.
 
     An operator that is not exact may have no fixed point: where it has none in reach, the search
-    ends after ``PATIENCE`` too.
+    ends after ``HOPE``.
     """
 
     def __init__(self, smooth: Any, term: LocalStep):
@@ -201,9 +205,16 @@ class _Progress:
         self.goes_on = (
             np.isfinite(residual)
             and residual > sufficient
-            and not (self.stalled > PATIENCE and (self.best <= self.accepted or not self.exact))
+            and self.stalled <= self._patience
             and self.iterations < ITERATIONS
         )
+
+    @property
+    def _patience(self) -> int:
+        """Iterations without a halving that are borne."""
+        if self.best <= self.accepted:
+            return PATIENCE
+        return ITERATIONS if self.exact else HOPE
 
     def result(self) -> np.ndarray:
         """The best point; InputError where it is not good enough."""
@@ -211,7 +222,7 @@ class _Progress:
             return self.answer
         if self.iterations == ITERATIONS:
             reason = "a larger l2 term or strength helps"
-        elif not self.exact and self.stalled > PATIENCE:
+        elif not self.exact and self.stalled > HOPE:
             reason = "another strength, or settles: false where none comes to rest"
         else:
             reason = "is the operator a prox at this step, and F convex?"
