@@ -8,6 +8,7 @@ import pytest
 from dadao_sim.algorithms.contract import trained
 from dadao_sim.algorithms.contract.registry import get_method
 from dadao_sim.errors import InputError
+from dadao_sim.files import check_output
 from dadao_sim.local_steps.learned import weight_file
 from dadao_sim.local_steps.learned.networks import is_of_torch, load_network, reference_of
 
@@ -90,3 +91,13 @@ def test_a_method_whose_batch_size_is_not_told_sees_all_samples(tmp_path, name):
     del metadata["batch_size"]
     loaded = trained.load_trained(written(tmp_path / "w.npz", arrays, metadata))
     assert get_method("surf").with_weights(loaded).layers == metadata["layers"]
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_what_was_learned_is_replaced_and_what_others_wrote_is_not(tmp_path, name):
+    arrays, metadata = content_of(weight_file.FILES, name)
+    path = written(tmp_path / "w.npz", arrays, metadata)
+    assert check_output(path, weight_file.WEIGHTS, overwrite=False) == path
+    written(path, arrays, {**metadata, "format": "of others"})
+    with pytest.raises(InputError, match="not one of ours"):
+        check_output(path, weight_file.WEIGHTS, overwrite=False)

@@ -1,14 +1,13 @@
 """The weights of a learned proximal network as a file: NumPy arrays with how they were trained."""
 
 import json
-from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from dadao_sim.archives import TrainedFiles, holds
+from dadao_sim.archives import TrainedFiles
 from dadao_sim.errors import InputError
 from dadao_sim.files import FileKind, atomic_write, check_output
 
@@ -41,7 +40,15 @@ class Weights(NamedTuple):
     symmetric: bool = False
 
 
-WEIGHTS = FileKind((".npz",), partial(holds, names=(*Weights._fields, "metadata")))
+def _is_ours(path: Path) -> bool:
+    """Of whatever sort."""
+    try:
+        return str(FILES.opened(path)[2]["format"]).startswith("dadao_sim ")
+    except InputError:
+        return False
+
+
+WEIGHTS = FileKind((".npz",), _is_ours)
 
 
 def save_weights(
