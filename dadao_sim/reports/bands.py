@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from dadao_sim.algorithms.contract.registry import get_method
+from dadao_sim.algorithms.contract.unrolled import UnrolledMethod
 from dadao_sim.problems.build import build_problem
 from dadao_sim.problems.data.arrays import FloatArray
 from dadao_sim.problems.kinds.bands import BandsKind, BandsProblem
@@ -52,12 +54,12 @@ def _made(result: Result, label: str, problem: BandsProblem) -> OnBands:
     X = result.estimates(label)
     psnr = problem.psnr(X)
     worst = int(np.argmin(np.where(np.isnan(psnr), -np.inf, psnr)))
+    method = get_method(result.methods[label])
     curves = result.curves
     curves = curves[(curves["algorithm"] == label) & (curves["repeat"] == 0)]
-    name = result.methods[label]
     return OnBands(
         cube=X[worst].reshape(problem.cube.shape),
         communications=curves["communications"].to_numpy(dtype=float),
         psnr=curves["worst_psnr"].to_numpy(dtype=float),
-        layers=len(curves) - 1 if name == "deep_mix" else None,
+        layers=len(curves) - 1 if isinstance(method, UnrolledMethod) else None,
     )

@@ -234,9 +234,9 @@ def test_a_learned_step_is_shipped_or_a_file_of_the_scenario(tmp_path):
 def test_a_learned_step_is_built_by_the_learned_package(monkeypatch):
     seen = []
     builder = "dadao_sim.local_steps.section.build.build_learned"
-    monkeypatch.setattr(builder, lambda *given: seen.append(given))
+    monkeypatch.setattr(builder, lambda *given, is_first: seen.append((*given, is_first)))
     build_local_step({"learned": "laplacian"}, 5)
-    assert seen == [(LearnedSpec(network="laplacian"), 5)]
+    assert seen == [(LearnedSpec(network="laplacian"), 5, False)]
 
 
 @pytest.mark.parametrize(

@@ -41,6 +41,7 @@ from dadao_sim.engine import operators
 from dadao_sim.errors import InputError
 from dadao_sim.files import atomic_write, check_output
 from dadao_sim.given import reals
+from dadao_sim.local_steps.learned.nature import Nature
 from dadao_sim.local_steps.learned.weight_file import FILES, WEIGHTS
 from dadao_sim.local_steps.local_step import LocalStep
 
@@ -67,6 +68,17 @@ class ConvexNetwork(NamedTuple):
     def dimension(self) -> int:
         """d."""
         return self.H1.shape[1]
+
+    @property
+    def nature(self) -> Nature:
+        """See :class:`Nature`."""
+        return Nature("fang2024whats")
+
+    def local_step(
+        self, dimension: int, strength: float, shape: tuple[int, int] | None = None
+    ) -> LocalStep:
+        """See :func:`convex_network_step`."""
+        return convex_network_step(self, dimension, strength)
 
 
 # --- In NumPy: psi, f, its derivative, and R, at many points ------------------------------------

@@ -13,7 +13,10 @@ from numpy.typing import NDArray
 from dadao_sim.archives import METADATA, Stored
 from dadao_sim.errors import InputError
 from dadao_sim.files import atomic_write, check_output
+from dadao_sim.local_steps.learned.nature import Nature
+from dadao_sim.local_steps.learned.torch_extra import require_torch
 from dadao_sim.local_steps.learned.weight_file import FILES, WEIGHTS
+from dadao_sim.local_steps.local_step import LocalStep
 
 FloatArray = NDArray[np.float64]
 Shapes = dict[str, tuple[int, ...]]
@@ -28,6 +31,20 @@ class DenoiserWeights(NamedTuple):
 
     network: str
     arrays: dict[str, FloatArray]
+
+    @property
+    def nature(self) -> Nature:
+        """See :class:`Nature`."""
+        return Nature(REFERENCES[self.network], needs_torch=True, of_pictures=True)
+
+    def local_step(
+        self, dimension: int, strength: float, shape: tuple[int, int] | None = None
+    ) -> LocalStep:
+        """See :func:`denoising_step`."""
+        require_torch()
+        from dadao_sim.local_steps.learned.denoisers import denoising_step
+
+        return denoising_step(self, dimension, strength, shape)
 
 
 def _convolutions(of: Mapping[str, Any]) -> Shapes:
@@ -74,9 +91,9 @@ def save_denoiser_weights(
     atomic_write(Path(path), lambda handle: np.savez(handle, **arrays))
 
 
-def denoiser_weights_in(path: Path, stored: Stored, metadata: dict[str, Any]) -> DenoiserWeights:
+def denoiser_weights_in(path: Path, stored: Stored) -> DenoiserWeights:
     """Of a file that is one of these; InputError where they are not whole."""
-    network = metadata.get("network")
+    network = json.loads(str(stored[METADATA])).get("network")
     if not (isinstance(network, str) and network in NETWORKS):
         raise FILES.refused(path, f"network {str(network)[:60]!r} is none of {', '.join(NETWORKS)}")
     try:

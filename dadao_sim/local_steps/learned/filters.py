@@ -35,6 +35,7 @@ from dadao_sim.compiled.kernel import kernel
 from dadao_sim.engine import operators
 from dadao_sim.errors import InputError
 from dadao_sim.files import atomic_write, check_output
+from dadao_sim.local_steps.learned.nature import Nature
 from dadao_sim.local_steps.learned.weight_file import FILES, WEIGHTS
 from dadao_sim.local_steps.local_step import LocalStep
 from dadao_sim.local_steps.reweighting import Linear
@@ -68,6 +69,17 @@ class Filters(NamedTuple):
     strengths: FloatArray
     p: float
     epsilon: float
+
+    @property
+    def nature(self) -> Nature:
+        """See :class:`Nature`."""
+        return Nature("lefkimmiatis2023learning", of_pictures=True)
+
+    def local_step(
+        self, dimension: int, strength: float, shape: tuple[int, int] | None = None
+    ) -> LocalStep:
+        """See :func:`filters_step`."""
+        return filters_step(self, dimension, strength, shape)
 
 
 class Work(NamedTuple):

@@ -34,12 +34,14 @@ from dadao_sim.compiled.kernel import kernel
 from dadao_sim.engine import operators
 from dadao_sim.errors import InputError
 from dadao_sim.files import atomic_write, check_output
+from dadao_sim.local_steps.learned.nature import Nature, Whole
 from dadao_sim.local_steps.learned.weight_file import FILES, WEIGHTS
 from dadao_sim.local_steps.local_step import LocalStep
 
 FloatArray = NDArray[np.float64]
 
 FORMAT = "dadao_sim illumination 1"
+WHAT = "a prior of light, which sees light and reflectance"
 SIZE, GRID, WAVES = 64, 8, 6
 WINDOW = SIZE // GRID
 PIXELS = SIZE * SIZE
@@ -56,6 +58,17 @@ class Illumination(NamedTuple):
     b: FloatArray
     C: FloatArray
     c: FloatArray
+
+    @property
+    def nature(self) -> Nature:
+        """See :class:`Nature`."""
+        return Nature("zheng2023empowering", whole=Whole(WHAT, check_pixels))
+
+    def local_step(
+        self, dimension: int, strength: float, shape: tuple[int, int] | None = None
+    ) -> LocalStep:
+        """See :func:`illumination_step`."""
+        return illumination_step(self, dimension, strength)
 
 
 @kernel

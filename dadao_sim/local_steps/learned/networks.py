@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
 
 from dadao_sim.archives import Stored
 from dadao_sim.errors import InputError
@@ -14,29 +13,20 @@ from dadao_sim.local_steps.learned import (
     weight_file,
 )
 from dadao_sim.local_steps.learned.convex_network import ConvexNetwork
-from dadao_sim.local_steps.learned.denoiser_file import DenoiserWeights, denoiser_weights_in
+from dadao_sim.local_steps.learned.denoiser_file import DenoiserWeights
 from dadao_sim.local_steps.learned.filters import Filters
 from dadao_sim.local_steps.learned.illumination import Illumination
 from dadao_sim.local_steps.learned.weight_file import FILES, Weights, load_weights
 
-Compiled = Illumination | ConvexNetwork | Filters
-Network = Weights | DenoiserWeights | Compiled
+Network = Weights | DenoiserWeights | Illumination | ConvexNetwork | Filters
 
-
-class Sort(NamedTuple):
-    """Of networks that run compiled: how one is read from its file, and what is cited for it."""
-
-    read: Callable[[Path, Stored], Compiled]
-    reference: str
-
-
-COMPILED = {
-    illumination.FORMAT: Sort(illumination.illumination_in, "zheng2023empowering"),
-    convex_network.FORMAT: Sort(convex_network.convex_network_in, "fang2024whats"),
-    filters.FORMAT: Sort(filters.filters_in, "lefkimmiatis2023learning"),
+READERS: dict[str, Callable[[Path, Stored], Network]] = {
+    convex_network.FORMAT: convex_network.convex_network_in,
+    denoiser_file.FORMAT: denoiser_file.denoiser_weights_in,
+    filters.FORMAT: filters.filters_in,
+    illumination.FORMAT: illumination.illumination_in,
 }
-"""By the ``format`` of their files; all others need torch: denoisers, and proximal
-networks of scalars."""
+"""By the ``format`` of their files, but for that of proximal networks of scalars."""
 
 
 def load_network(network: str | Path) -> Network:
@@ -45,10 +35,8 @@ def load_network(network: str | Path) -> Network:
     InputError for an unknown name, and for a file that is none.
     """
     path, stored, metadata = FILES.opened(network)
-    if metadata["format"] in COMPILED:
-        return COMPILED[metadata["format"]].read(path, stored)
-    if metadata["format"] == denoiser_file.FORMAT:
-        return denoiser_weights_in(path, stored, metadata)
+    if metadata["format"] in READERS:
+        return READERS[metadata["format"]](path, stored)
     if metadata["format"] != weight_file.FORMAT:
         given = str(metadata["format"])[:60]
         raise FILES.refused(path, f"format {given!r} is not one of a learned network")
@@ -58,18 +46,14 @@ def load_network(network: str | Path) -> Network:
 def reference_of(network: str | Path) -> str:
     """A key of references.bib; empty for a file that cannot be read."""
     try:
-        _, _, metadata = FILES.opened(network)
+        return load_network(network).nature.reference
     except InputError:
         return ""
-    if metadata["format"] == denoiser_file.FORMAT:
-        return denoiser_file.REFERENCES.get(str(metadata.get("network")), "")
-    found = COMPILED.get(metadata["format"])
-    return "fang2024whats" if found is None else found.reference
 
 
 def is_of_torch(network: str | Path) -> bool:
     """Whether it runs on torch; so are those of files that cannot be read, which are refused."""
     try:
-        return isinstance(load_network(network), Weights | DenoiserWeights)
+        return load_network(network).nature.needs_torch
     except InputError:
         return True

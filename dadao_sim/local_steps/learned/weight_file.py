@@ -10,6 +10,9 @@ from numpy.typing import NDArray
 from dadao_sim.archives import TrainedFiles
 from dadao_sim.errors import InputError
 from dadao_sim.files import FileKind, atomic_write, check_output
+from dadao_sim.local_steps.learned.nature import Nature
+from dadao_sim.local_steps.learned.torch_extra import require_torch
+from dadao_sim.local_steps.local_step import LocalStep
 
 FORMAT = "dadao_sim learned proximal network 1"
 FILES = TrainedFiles(
@@ -38,6 +41,20 @@ class Weights(NamedTuple):
     alpha: float
     radius: float
     symmetric: bool = False
+
+    @property
+    def nature(self) -> Nature:
+        """See :class:`Nature`."""
+        return Nature("fang2024whats", needs_torch=True)
+
+    def local_step(
+        self, dimension: int, strength: float, shape: tuple[int, int] | None = None
+    ) -> LocalStep:
+        """See :func:`learned_step`."""
+        require_torch()
+        from dadao_sim.local_steps.learned.step import learned_step
+
+        return learned_step(self, dimension, strength)
 
 
 def _is_ours(path: Path) -> bool:

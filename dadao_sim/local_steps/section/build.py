@@ -6,16 +6,7 @@ from typing import Any
 
 from dadao_sim.errors import InputError, within
 from dadao_sim.local_steps.blocks import of_blocks
-from dadao_sim.local_steps.learned.convex_network import ConvexNetwork, convex_network_step
-from dadao_sim.local_steps.learned.denoiser_file import DenoiserWeights
-from dadao_sim.local_steps.learned.filters import Filters, filters_step
-from dadao_sim.local_steps.learned.illumination import (
-    Illumination,
-    check_pixels,
-    illumination_step,
-)
 from dadao_sim.local_steps.learned.networks import load_network
-from dadao_sim.local_steps.learned.torch_extra import require_torch
 from dadao_sim.local_steps.local_step import LocalStep
 from dadao_sim.local_steps.section.spec import BlockSpec, LearnedSpec, LocalStepSpec
 from dadao_sim.strict import checked
@@ -39,9 +30,10 @@ def build_local_step(section: Any, dimension: int) -> LocalStep:
 def build_blocks(blocks: Sequence[BlockSpec], dimension: int) -> LocalStep:
     """A local step on each of consecutive slices; what no block says of sizes is shared evenly."""
     first = blocks[0].learned
-    with within("0.learned"):  # before the sizes of the others, which follow from the picture's
-        if first is not None and isinstance(load_network(first.network), Illumination):
-            check_pixels(dimension)
+    with within("0.learned"):  # before the sizes of the others, which follow from the whole
+        whole = None if first is None else load_network(first.network).nature.whole
+        if whole is not None:
+            whole.check(dimension)
     sizes = _sizes(blocks, dimension)
     built = []
     for number, (block, size) in enumerate(zip(blocks, sizes, strict=True)):
@@ -58,45 +50,21 @@ def _build_one(
             return spec.prox.local_step(dimension)
     assert spec.learned is not None, "there is no other"
     with within("learned"):
-        light = build_light(spec.learned, dimension) if is_first else None
-        return build_learned(spec.learned, dimension) if light is None else light
+        return build_learned(spec.learned, dimension, is_first=is_first)
 
 
-def build_learned(spec: LearnedSpec, dimension: int) -> LocalStep:
-    """The local step of ``spec.network``, a shipped name or a .npz file, with its strength."""
-    return replace(_learned(spec, dimension), settles=spec.settles)
-
-
-def _learned(spec: LearnedSpec, dimension: int) -> LocalStep:
+def build_learned(spec: LearnedSpec, dimension: int, *, is_first: bool = False) -> LocalStep:
+    """The local step of ``spec.network``, a shipped name or a .npz file, with its strength;
+    ``is_first`` of several blocks, where it may see all of x.
+    """
     network = load_network(spec.network)
-    if isinstance(network, Filters):
-        return filters_step(network, dimension, spec.strength, spec.shape)
-    if spec.shape is not None and not isinstance(network, DenoiserWeights):
+    nature = network.nature
+    if spec.shape is not None and not nature.of_pictures:
         raise InputError("shape", f"{spec.network} has none", "leave it out; it is of pictures")
-    if isinstance(network, Illumination):
-        raise InputError(
-            "network",
-            f"{spec.network} is a prior of light, which sees light and reflectance",
-            "it can only be the first of blocks",
-        )
-    if isinstance(network, ConvexNetwork):
-        return convex_network_step(network, dimension, spec.strength)
-    require_torch()
-    if isinstance(network, DenoiserWeights):
-        from dadao_sim.local_steps.learned.denoisers import denoising_step
-
-        return denoising_step(network, dimension, spec.strength, spec.shape)
-    from dadao_sim.local_steps.learned.step import learned_step
-
-    return learned_step(network, dimension, spec.strength)
-
-
-def build_light(spec: LearnedSpec, dimension: int) -> LocalStep | None:
-    """The same of a prior of light, as the first of several blocks; None where it is none."""
-    network = load_network(spec.network)
-    if not isinstance(network, Illumination) or spec.shape is not None:
-        return None
-    step = illumination_step(network, dimension, spec.strength)
+    if nature.whole is not None and not is_first:
+        wanted = "it can only be the first of blocks"
+        raise InputError("network", f"{spec.network} is {nature.whole.what}", wanted)
+    step = network.local_step(dimension, spec.strength, spec.shape)
     return replace(step, settles=spec.settles)
 
 
