@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from dadao_sim.plotting.pictures import Shown, show
 from dadao_sim.plotting.style import (
     LEGEND_ROW,
     WIDE,
-    add_legend,
+    Drawn,
+    add_legend_of,
     drawn_as,
     finish_ticks,
-    legend_columns,
     new_figure,
     paper,
 )
@@ -24,7 +25,6 @@ from dadao_sim.reports.recovered import psnr
 from dadao_sim.results.look import Look
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 PICTURES_SHARE = 0.48  # of the width
@@ -82,11 +82,9 @@ def bands_figure(report: Bands, look: Look = Look()) -> Figure:  # noqa: B008
         axes.set_xlim(left=0)
         axes.grid(True, which="major")
         finish_ticks(axes)
-        for number, (title, picture) in enumerate(_pictures(report, labels, drawn)):
-            _show(figure.add_subplot(grid[number // 2, 1 + number % 2]), title, picture, report)
-        handles = axes.get_legend_handles_labels()[0]
-        names = [str(handle.get_label()) for handle in handles]
-        add_legend(figure, handles, legend_columns(names, width), look.legend, look.title)
+        for number, one in enumerate(_pictures(report, labels, drawn)):
+            show(figure.add_subplot(grid[number // 2, 1 + number % 2]), one)
+        add_legend_of(figure, [axes], width, look)
     return figure
 
 
@@ -95,11 +93,10 @@ def _at_every_node(report: Bands) -> NDArray[np.float64]:
     return np.tile(problem.seen.ravel(), (problem.nodes, 1))
 
 
-def _pictures(
-    report: Bands, labels: list[str], drawn: dict
-) -> list[tuple[str, NDArray[np.float64]]]:
-    """Titles, and the middle band."""
+def _pictures(report: Bands, labels: list[str], drawn: dict[str, Drawn]) -> list[Shown]:
+    """The middle band."""
     band = len(report.problem.cube) // 2
+    truth = report.problem.cube[band]
     found = [("Seen", report.problem.seen[band])]
     layered = [label for label in labels if report.found[label].layers is not None]
     others = [label for label in labels if report.found[label].layers is None]
@@ -107,12 +104,6 @@ def _pictures(
     for label in (*best[:1], *others[:1]):
         name = drawn[label].name
         found.append((name[:1].upper() + name[1:], report.found[label].cube[band]))
-    return [*found, ("Truth", report.problem.cube[band])]
-
-
-def _show(axes: Axes, title: str, picture: NDArray[np.float64], report: Bands) -> None:
-    truth = report.problem.cube[len(report.problem.cube) // 2]
-    axes.imshow(picture, cmap="gray", vmin=0, vmax=truth.max())
-    quality = "" if title == "Truth" else f"{psnr(picture, truth):.1f} dB"
-    axes.set(title=title, xlabel=quality, xticks=[], yticks=[])
-    axes.spines[:].set_visible(False)
+    white = float(truth.max())
+    shown = [Shown(name, f"{psnr(one, truth):.1f} dB", one, high=white) for name, one in found]
+    return [*shown, Shown("Truth", "", truth, high=white)]

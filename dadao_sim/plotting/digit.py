@@ -4,20 +4,18 @@ nodes came to the fixed point, and how a F + R falls on one machine.
 
 from __future__ import annotations
 
-import textwrap
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
+from dadao_sim.plotting.pictures import Shown, show
 from dadao_sim.plotting.style import (
     LEGEND_ROW,
     WIDE,
     Drawn,
-    add_legend,
+    add_legend_of,
     drawn_as,
     finish_ticks,
-    legend_columns,
     new_figure,
     paper,
 )
@@ -30,7 +28,6 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 CURVES, TITLES = 2.1, 0.4  # inches of the curves below, and of what stands around the pictures
-LOST = "#F2B27A"  # no grey: it cannot be taken for a pixel
 ROUNDING = 1e-13  # of a F + R, which is of size 1: nothing is to be seen below
 NAME_LENGTH = 16  # characters in a line above a picture
 
@@ -53,7 +50,8 @@ def digit_figure(report: DigitReport, look: Look = Look()) -> Figure:  # noqa: B
         figure = new_figure(width, height, look.font)
         rows = figure.add_gridspec(2, 1, height_ratios=[side, CURVES])
         grid = rows[0].subgridspec(1, len(pictures))
-        _draw_pictures([figure.add_subplot(grid[k]) for k in range(len(pictures))], pictures)
+        for k, one in enumerate(pictures):
+            show(figure.add_subplot(grid[k]), one, NAME_LENGTH, "nearest")
         panels = rows[1].subgridspec(1, 2)
         left, right = (figure.add_subplot(panels[k]) for k in range(2))
         for label in labels:
@@ -64,21 +62,11 @@ def digit_figure(report: DigitReport, look: Look = Look()) -> Figure:  # noqa: B
             axes.set_yscale("log")
             axes.grid(True, which="major")
             finish_ticks(axes)
-        handles = left.get_legend_handles_labels()[0]
-        names = [str(handle.get_label()) for handle in handles]
-        add_legend(figure, handles, legend_columns(names, width), look.legend, look.title)
+        add_legend_of(figure, [left], width, look)
     return figure
 
 
-class _Shown(NamedTuple):
-    """A picture with what stands above and below it."""
-
-    title: str
-    quality: str
-    pixels: NDArray[np.float64]
-
-
-def _pictures(report: DigitReport, labels: list[str], drawn: dict[str, Drawn]) -> list[_Shown]:
+def _pictures(report: DigitReport, labels: list[str], drawn: dict[str, Drawn]) -> list[Shown]:
     """See :func:`digit_figure`."""
     truth, seen = report.picture.truth, report.picture.seen
     alone = report.found[labels[0]].alone
@@ -87,21 +75,9 @@ def _pictures(report: DigitReport, labels: list[str], drawn: dict[str, Drawn]) -
     found = [("A node alone", alone[node])]
     found += [(drawn[label].name, report.found[label].found) for label in labels]
     found += [("Gaussian prior", report.gaussian)]
-    shown = [_Shown("Seen", share, seen)]
-    shown += [_Shown(name, f"{psnr(one, truth):.1f} dB", one) for name, one in found]
-    return [*shown, _Shown("Truth", "", truth)]
-
-
-def _draw_pictures(places: list[Axes], pictures: list[_Shown]) -> None:
-    from matplotlib import colormaps
-
-    greys = colormaps["gray"].with_extremes(bad=LOST)
-    for axes, one in zip(places, pictures, strict=True):
-        axes.imshow(one.pixels, cmap=greys, vmin=0, vmax=1, interpolation="nearest")
-        axes.set(
-            title=textwrap.fill(one.title, NAME_LENGTH), xlabel=one.quality, xticks=[], yticks=[]
-        )
-        axes.spines[:].set_visible(False)
+    shown = [Shown("Seen", share, seen)]
+    shown += [Shown(name, f"{psnr(one, truth):.1f} dB", one) for name, one in found]
+    return [*shown, Shown("Truth", "", truth)]
 
 
 def _draw_curves(left: Axes, right: Axes, found: Filled, asked: Drawn) -> None:

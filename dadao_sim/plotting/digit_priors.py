@@ -4,19 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from dadao_sim.plotting.priors import two_panels
 from dadao_sim.plotting.style import (
     BLACK,
     BLUE,
     DASHED,
     DOTTED,
-    LEGEND_ROW,
     ORANGE,
     SOLID,
     WIDE,
-    add_legend,
+    add_legend_of,
     finish_ticks,
-    legend_columns,
-    new_figure,
     paper,
 )
 from dadao_sim.reports.digit_prior import DigitPrior
@@ -34,8 +32,7 @@ def digit_prior_figure(report: DigitPrior, width: float = WIDE) -> Figure:
     """
     style: dict[str, Any] = {"markersize": 3.5, "linewidth": 1.2}
     with paper():
-        figure = new_figure(width, 0.36 * width + LEGEND_ROW)
-        left, right = figure.subplots(1, 2)
+        figure, left, right = two_panels(width)
         x, rises = report.noises, report.rises
         left.fill_between(x, rises.min(axis=1), rises.max(axis=1), color=BLUE, alpha=0.2, lw=0)
         left.plot(x, rises.mean(axis=1), "o", color=BLUE, linestyle=SOLID, **style)
@@ -50,6 +47,5 @@ def digit_prior_figure(report: DigitPrior, width: float = WIDE) -> Figure:
         for axes in (left, right):
             axes.grid(True)
             finish_ticks(axes)
-        handles, names = right.get_legend_handles_labels()
-        add_legend(figure, handles, legend_columns(names, width))
+        add_legend_of(figure, [right], width)
     return figure

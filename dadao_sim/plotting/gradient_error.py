@@ -13,9 +13,8 @@ from dadao_sim.plotting.style import (
     LEGEND_ROW,
     ORANGE,
     SOLID,
-    add_legend,
+    add_legend_of,
     finish_ticks,
-    legend_columns,
     new_figure,
     paper,
 )
@@ -58,6 +57,5 @@ def gradient_error_figure(report: GradientError, look: Look = Look()) -> Figure:
         axes.set_xlim(0, report.time[-1])
         axes.grid(True, which="major")
         finish_ticks(axes)
-        handles, labels = axes.get_legend_handles_labels()
-        add_legend(figure, handles, legend_columns(labels, width), look.legend, look.title)
+        add_legend_of(figure, [axes], width, look)
     return figure

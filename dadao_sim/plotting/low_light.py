@@ -4,21 +4,20 @@ how far the light of the nodes was off.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from dadao_sim.errors import InputError
+from dadao_sim.plotting.pictures import Shown, show
 from dadao_sim.plotting.style import (
     DOTTED,
     LEGEND_ROW,
     WIDE,
     Drawn,
-    add_legend,
+    add_legend_of,
     drawn_as,
     finish_ticks,
-    legend_columns,
     new_figure,
     paper,
 )
@@ -31,7 +30,6 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 PICTURES, CURVES = 6, 2.1  # how many in a row, and inches of the curves below
-STRIP = "#F2B27A"  # no grey: it cannot be taken for a pixel
 
 
 def low_light_figure(report: LowLight, look: Look = Look()) -> Figure:  # noqa: B008
@@ -58,16 +56,8 @@ def low_light_figure(report: LowLight, look: Look = Look()) -> Figure:  # noqa: 
         height = look.height or side + CURVES + 2 * LEGEND_ROW
         figure = new_figure(width, height, look.font)
         grid = figure.add_gridspec(2, PICTURES, height_ratios=[side, CURVES])
-        for axes, one in zip(
-            [figure.add_subplot(grid[0, k]) for k in range(PICTURES)],
-            _pictures(report, first),
-            strict=True,
-        ):
-            axes.imshow(one.pixels, cmap="gray", vmin=one.low, vmax=one.high)
-            axes.set(title=one.title, xlabel=one.quality, xticks=[], yticks=[])
-            axes.spines[:].set_visible(False)
-            for row in one.strip:
-                axes.axhline(row - 0.5, color=STRIP, linewidth=1.2)
+        for k, one in enumerate(_pictures(report, first)):
+            show(figure.add_subplot(grid[0, k]), one)
         axes = figure.add_subplot(grid[1, :])
         for label in labels:
             _draw_errors(axes, report.found[label], drawn[label])
@@ -76,24 +66,11 @@ def low_light_figure(report: LowLight, look: Look = Look()) -> Figure:  # noqa: 
         axes.set_ylim(bottom=0)
         axes.grid(True, which="major")
         finish_ticks(axes)
-        handles = axes.get_legend_handles_labels()[0]
-        names = [str(handle.get_label()) for handle in handles]
-        add_legend(figure, handles, legend_columns(names, width), look.legend, look.title)
+        add_legend_of(figure, [axes], width, look)
     return figure
 
 
-class _Shown(NamedTuple):
-    """A picture, the values that are black and white, and the rows between which a strip lies."""
-
-    title: str
-    quality: str
-    pixels: NDArray[np.float64]
-    low: float
-    high: float
-    strip: tuple[int, ...] = ()
-
-
-def _pictures(report: LowLight, first: Relit) -> list[_Shown]:
+def _pictures(report: LowLight, first: Relit) -> list[Shown]:
     """See :func:`low_light_figure`."""
     truth, seen, light = report.picture
     assert light is not None, "a picture taken in low light has it"
@@ -107,12 +84,12 @@ def _pictures(report: LowLight, first: Relit) -> list[_Shown]:
     errors = first.alone_errors[node], (found - light).std()
     reflectance = best_gain(first.reflectance, truth)
     return [
-        _Shown("Seen", f"{psnr(best_gain(seen, truth), truth):.1f} dB", seen, 0, 1),
-        _Shown("Light, node alone", f"off by {errors[0]:.2f}", alone, *scale, strip),
-        _Shown("Light, all nodes", f"off by {errors[1]:.2f}", found, *scale),
-        _Shown("True light", "", light, *scale),
-        _Shown("Reflectance", f"{psnr(reflectance, truth):.1f} dB", reflectance, 0, 1),
-        _Shown("True reflectance", "", truth, 0, 1),
+        Shown("Seen", f"{psnr(best_gain(seen, truth), truth):.1f} dB", seen, 0, 1),
+        Shown("Light, node alone", f"off by {errors[0]:.2f}", alone, *scale, strip),
+        Shown("Light, all nodes", f"off by {errors[1]:.2f}", found, *scale),
+        Shown("True light", "", light, *scale),
+        Shown("Reflectance", f"{psnr(reflectance, truth):.1f} dB", reflectance, 0, 1),
+        Shown("True reflectance", "", truth, 0, 1),
     ]
 
 

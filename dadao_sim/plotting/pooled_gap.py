@@ -9,9 +9,8 @@ from dadao_sim.plotting.style import (
     COLUMN_WIDTH,
     LEGEND_ROW,
     VERMILION,
-    add_legend,
+    add_legend_of,
     finish_ticks,
-    legend_columns,
     new_figure,
     paper,
 )
@@ -40,6 +39,5 @@ def pooled_gap_figure(report: PooledGap, look: Look = Look()) -> Figure:  # noqa
         axes.set_ylabel("Distance to the pooled policy")
         axes.grid(True, which="major")
         finish_ticks(axes)
-        handles, labels = axes.get_legend_handles_labels()
-        add_legend(figure, handles, legend_columns(labels, width), look.legend, look.title)
+        add_legend_of(figure, [axes], width, look)
     return figure

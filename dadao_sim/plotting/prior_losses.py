@@ -7,23 +7,20 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from dadao_sim.plotting.priors import UNIT
+from dadao_sim.plotting.priors import UNIT, two_panels
 from dadao_sim.plotting.style import (
     BLACK,
     BLUE,
     DASH_DOT,
     DASHED,
     GREEN,
-    LEGEND_ROW,
     ORANGE,
     PURPLE,
     SOLID,
     VERMILION,
     WIDE,
-    add_legend,
+    add_legend_of,
     finish_ticks,
-    legend_columns,
-    new_figure,
     paper,
 )
 from dadao_sim.reports.prior import PriorReport
@@ -45,8 +42,7 @@ def prior_losses_figure(reports: Mapping[str, PriorReport], width: float = WIDE)
     they are, where they were trained; black, the soft threshold and |x|.
     """
     with paper():
-        figure = new_figure(width, 0.36 * width + LEGEND_ROW)
-        left, right = figure.subplots(1, 2)
+        figure, left, right = two_panels(width)
         reach = max(report.trained_y[1] for report in reports.values())
         y = np.linspace(-reach, reach, 401)
         exact: dict[str, Any] = {"color": BLACK, "linewidth": 0.8, "zorder": 3}
@@ -65,9 +61,7 @@ def prior_losses_figure(reports: Mapping[str, PriorReport], width: float = WIDE)
             axes.grid(True)
             axes.margins(x=0)
             finish_ticks(axes)
-        handles = [h for axes in (left, right) for h in axes.get_legend_handles_labels()[0]]
-        columns = legend_columns([str(handle.get_label()) for handle in handles], width)
-        add_legend(figure, handles, columns)
+        add_legend_of(figure, [left, right], width)
     return figure
 
 

@@ -46,8 +46,7 @@ def prior_figure(report: PriorReport, width: float = WIDE) -> Figure:
     """
     target = report.target
     with paper():
-        figure = new_figure(width, 0.36 * width + LEGEND_ROW)
-        left, right = figure.subplots(1, 2)
+        figure, left, right = two_panels(width)
         _draw(left, report.y, report.f, report.trained_y)
         _draw(right, report.x, report.R, report.trained_x)
         left.set(xlabel=f"Noisy value $y$ {UNIT}", ylabel=f"Operator $f(y)$ {UNIT}")
@@ -59,6 +58,13 @@ def prior_figure(report: PriorReport, width: float = WIDE) -> Figure:
         handles = _handles(None if target is None else target.gamma)
         add_legend(figure, handles, legend_columns([h.get_label() for h in handles], width))
     return figure
+
+
+def two_panels(width: float) -> tuple[Figure, Axes, Axes]:
+    """A figure of two axes side by side, below a legend."""
+    figure = new_figure(width, 0.36 * width + LEGEND_ROW)
+    left, right = figure.subplots(1, 2)
+    return figure, left, right
 
 
 def _draw(axes: Axes, at: Array, values: Array, trained: Any) -> None:

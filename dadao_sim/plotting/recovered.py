@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from dadao_sim.plotting.pictures import Shown, show
 from dadao_sim.plotting.style import (
     LEGEND_ROW,
     WIDE,
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
 
 Array = NDArray[np.float64]
 
-LOST = "#F2B27A"  # no grey: it cannot be taken for a pixel
 PICTURES_IN_A_ROW = 5
 NAME_LENGTH = 24  # characters in a line above a picture
 
@@ -65,27 +65,21 @@ def recovered_figure(report: Recovered, look: Look = Look()) -> Figure:  # noqa:
 def _image_figure(
     report: Recovered, seen: Array, drawn: Mapping[str, Drawn], width: float
 ) -> Figure:
-    from matplotlib import colormaps
-
     truth, known = report.truth, ~np.isnan(seen)
     share = f"{100 * known.mean():.0f} % of the pixels"
-    shown = [("Truth", "", truth)]
-    shown += [("Seen", _decibels(seen, truth) if known.all() else share, seen)]
+    shown = [Shown("Truth", "", truth)]
+    shown += [Shown("Seen", _decibels(seen, truth) if known.all() else share, seen)]
     for label, one in drawn.items():
         found = report.found[label]
         quality = DIVERGED if label in report.diverged else _decibels(found, truth)
-        name = textwrap.fill(one.name, NAME_LENGTH)
-        shown.append((name, quality, found))
+        shown.append(Shown(one.name, quality, found))
     rows = math.ceil(len(shown) / PICTURES_IN_A_ROW)
     columns = math.ceil(len(shown) / rows)
-    lines = 2 + max(name.count("\n") for name, _, _ in shown)
+    lines = 1 + max(len(textwrap.wrap(one.title, NAME_LENGTH)) for one in shown)
     figure = new_figure(width, rows * (width / columns + 0.15 * lines))
     grid = figure.subplots(rows, columns, squeeze=False).ravel()
-    greys = colormaps["gray"].with_extremes(bad=LOST)
-    for axes, (name, quality, pixels) in zip(grid, shown, strict=False):
-        axes.imshow(pixels, cmap=greys, vmin=0, vmax=1, interpolation="nearest")
-        axes.set(title=name, xlabel=quality, xticks=[], yticks=[])
-        axes.spines[:].set_visible(False)
+    for axes, one in zip(grid, shown, strict=False):
+        show(axes, one, NAME_LENGTH, "nearest")
     for axes in grid[len(shown) :]:
         axes.set_axis_off()
     return figure

@@ -9,9 +9,8 @@ from dadao_sim.plotting.style import (
     COLUMN_WIDTH,
     LEGEND_ROW,
     VERMILION,
-    add_legend,
+    add_legend_of,
     finish_ticks,
-    legend_columns,
     new_figure,
     paper,
 )
@@ -38,6 +37,5 @@ def recovery_figure(report: Recovery, look: Look = Look()) -> Figure:  # noqa: B
         axes.set_ylabel(f"Share recovered to {100 * NEAR:g} %")
         axes.grid(True, which="major")
         finish_ticks(axes)
-        handles, labels = axes.get_legend_handles_labels()
-        add_legend(figure, handles, legend_columns(labels, width), look.legend, look.title)
+        add_legend_of(figure, [axes], width, look)
     return figure

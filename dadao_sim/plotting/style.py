@@ -352,6 +352,18 @@ def legend_columns(names: Sequence[str], width: float) -> int:
     return 1
 
 
+def add_legend_of(
+    figure: Figure,
+    axes: Sequence[Axes],
+    width: float,
+    look: Look = Look(),  # noqa: B008
+) -> None:
+    """:func:`add_legend` of all that is named in ``axes``, in as many columns as fit."""
+    handles = [handle for one in axes for handle in one.get_legend_handles_labels()[0]]
+    names = [str(handle.get_label()) for handle in handles]
+    add_legend(figure, handles, legend_columns(names, width), look.legend, look.title)
+
+
 _PLACES = {
     "above": "outside upper center",
     "below": "outside lower center",

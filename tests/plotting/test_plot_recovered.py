@@ -10,7 +10,8 @@ from matplotlib.colors import to_rgb
 from synthetic import finished_run, result, style_of
 
 from dadao_sim.errors import InputError
-from dadao_sim.plotting.recovered import LOST, recovered_figure
+from dadao_sim.plotting.pictures import LOST
+from dadao_sim.plotting.recovered import recovered_figure
 from dadao_sim.plotting.style import save_figure
 from dadao_sim.problems.data.image import load
 from dadao_sim.reports.recovered import psnr, recovered
