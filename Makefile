@@ -44,10 +44,10 @@ soak: install  ## Ten minutes (SECONDS=600) of scenarios in one process, whose m
 	cd tests && OMP_NUM_THREADS=1 ../$(BIN)/python soak.py $(SECONDS)
 
 $(VENV)/.learned: $(STAMP)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c $(CONSTRAINTS) -e '.[dev,learned]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c $(CONSTRAINTS) -e '.[dev,learned,deep]'
 	touch $@
 
-learned: $(VENV)/.learned  ## Install torch too, and test the learned local steps
+learned: $(VENV)/.learned  ## Install torch and jax too, and test the learned local steps
 	$(PYTEST) tests/local_steps/learned tests/learning \
 		'tests/test_pages.py::test_a_page_works_as_written[docs/local-steps.md]' \
 		'tests/test_pages.py::test_a_page_works_as_written[docs/systems/meeting.md]'

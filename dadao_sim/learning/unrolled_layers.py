@@ -258,8 +258,11 @@ class MixLayers(Layers):
 
 
 def low_rank(x: torch.Tensor, tau: torch.Tensor) -> torch.Tensor:
-    """The singular values of every cube as a matrix, less tau sqrt(p), (Q, B, s, s). The singular
-    directions are held fixed in the gradient, which is then the one of shrinking alone.
+    """The singular values of every cube as a matrix, less tau sqrt(p), (Q, B, s, s).
+
+    The gradient by tau is exact. The one by x takes the directions, and of each the share that is
+    kept, as they are: U diag(kept) U' for a fixed matrix, which is shorter along what is shrunk.
+    No eigenvectors are differentiated, whose derivatives grow without bound where two values meet.
     """
     M = x.flatten(2)
     squares, U = torch.linalg.eigh((M @ M.mT).detach())

@@ -19,6 +19,7 @@ from dadao_sim.cli.learned import learn_unrolled as command  # noqa: E402
 from dadao_sim.errors import InputError  # noqa: E402
 from dadao_sim.events.rounds import RoundClock  # noqa: E402
 from dadao_sim.learning.unrolled import MIX_RECIPE, Recipe, learn_mix, play_mix  # noqa: E402
+from dadao_sim.learning.unrolled_layers import low_rank  # noqa: E402
 from dadao_sim.networks.graphs import build  # noqa: E402
 from dadao_sim.problems.kinds.bands import BandsKind  # noqa: E402
 from dadao_sim.simulation.training import training_problems  # noqa: E402
@@ -103,3 +104,30 @@ def test_the_command_writes_weights_that_say_how_to_make_them(cli, tmp_path):
 
 def test_the_shipped_weights_say_the_recipe_of_today():
     assert Recipe(**load_trained("bands").made["recipe"]) == MIX_RECIPE
+
+
+def test_the_gradient_of_the_low_rank_module_is_what_it_says():
+    """By tau that of differences; by x the transpose of the matrix that a cube was multiplied by,
+    not far from the derivative of the singular value decomposition.
+    """
+    generator = torch.Generator().manual_seed(0)
+    first, last = (
+        torch.randn(shape, generator=generator, dtype=torch.float64) for shape in ((8, 4), (4, 64))
+    )
+    x = (first @ last).view(1, B, 8, 8).requires_grad_(True)
+    tau = torch.tensor(0.5, dtype=torch.float64, requires_grad=True)
+    C = torch.randn(x.shape, generator=generator, dtype=torch.float64)
+    by_x, by_tau = torch.autograd.grad((low_rank(x, tau) * C).sum(), (x, tau))
+    after, before = (float((low_rank(x, tau + h) * C).sum().detach()) for h in (1e-6, -1e-6))
+    assert float(by_tau) == pytest.approx((after - before) / 2e-6, rel=1e-6)
+    M = x.detach().flatten(2)[0].numpy()
+    U, sigma, _ = np.linalg.svd(M, full_matrices=False)
+    kept = np.maximum(1 - 0.5 * 8 / np.maximum(sigma, 1e-9), 0)
+    assert_allclose(
+        by_x.flatten(2)[0].numpy(), (U * kept) @ U.T @ C.flatten(2)[0].numpy(), atol=1e-10
+    )
+    D = torch.randn(x.shape, generator=generator, dtype=torch.float64)
+    exact = [float((low_rank(x.detach() + h * D, tau) * D).sum().detach()) for h in (1e-6, -1e-6)]
+    slope = (exact[0] - exact[1]) / 2e-6
+    by_hand = float(torch.autograd.grad((low_rank(x, tau) * D).sum(), x)[0].mul(D).sum())
+    assert 0.5 * slope < by_hand < slope
