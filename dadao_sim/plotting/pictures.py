@@ -34,8 +34,7 @@ def show(axes: Axes, one: Shown, name_length: int = 24, interpolation: str | Non
     from matplotlib import colormaps
 
     greys = colormaps["gray"].with_extremes(bad=LOST)
-    limits = {"vmin": one.low, "vmax": one.high}
-    axes.imshow(one.pixels, cmap=greys, interpolation=interpolation, **limits)
+    axes.imshow(one.pixels, cmap=greys, vmin=one.low, vmax=one.high, interpolation=interpolation)
     axes.set(title=textwrap.fill(one.title, name_length), xlabel=one.quality, xticks=[], yticks=[])
     axes.spines[:].set_visible(False)
     for row in one.strip:

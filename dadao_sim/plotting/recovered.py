@@ -78,8 +78,8 @@ def _image_figure(
     lines = 1 + max(len(textwrap.wrap(one.title, NAME_LENGTH)) for one in shown)
     figure = new_figure(width, rows * (width / columns + 0.15 * lines))
     grid = figure.subplots(rows, columns, squeeze=False).ravel()
-    for axes, one in zip(grid, shown, strict=False):
-        show(axes, one, NAME_LENGTH, "nearest")
+    for axes, picture in zip(grid, shown, strict=False):
+        show(axes, picture, NAME_LENGTH, "nearest")
     for axes in grid[len(shown) :]:
         axes.set_axis_off()
     return figure

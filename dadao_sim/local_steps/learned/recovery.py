@@ -3,15 +3,14 @@
 import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
-from scipy.optimize import minimize
 
 from dadao_sim.errors import InputError
 from dadao_sim.local_steps.learned.proximal_network import ProximalNetwork
 from dadao_sim.local_steps.learned.torch_extra import one_torch_thread
 from dadao_sim.local_steps.learned.weight_file import Weights
 
-ACCURACY = 1e-9
-"""Of y: |f(y) - x|. The error of R is of second order in it."""
+HALVINGS = 80
+"""Of the interval that holds y: to rounding, however wide it began."""
 SLOPES = 4001
 """Points at which the slope of f is taken; f bends over 1/beta, hundreds of them."""
 
@@ -31,19 +30,22 @@ def prior(weights: Weights, x: ArrayLike) -> NDArray[np.float64]:
     """R(x_j) at every one of ``x`` (N,), up to the constant that a proximal operator cannot tell.
 
     R(x) = x y - x^2/2 - psi(y) with y = f^{-1}(x), the minimiser of the convex psi(y) - x y (Fang,
-    Buchanan and Sulam, equation 3.4); psi is extended beyond the radius as f is.
+    Buchanan and Sulam, equation 3.4), by bisection, as f increases; psi is extended beyond the
+    radius as f is. Where f is flat any of the y gives the same R.
     """
     points = np.atleast_1d(np.asarray(x, dtype=np.float64))
     if points.ndim != 1 or not np.isfinite(points).all():
         raise InputError(f"prior: finite x of shape (N,) are needed, not {points.shape}")
     network = ProximalNetwork(weights).requires_grad_(False)
-
-    def objective(y: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
-        u = torch.from_numpy(y)
-        value = network.extended_potential(u).numpy() - points * y
-        return float(value.sum()), network(u).numpy() - points
-
-    options = {"gtol": ACCURACY, "ftol": 0.0, "maxiter": 10_000, "maxfun": 20_000}
-    y = minimize(objective, points, jac=True, method="L-BFGS-B", options=options).x
-    psi = network.extended_potential(torch.from_numpy(y)).numpy()
-    return points * y - 0.5 * points**2 - psi
+    x, radius = torch.from_numpy(points), weights.radius
+    ends = torch.tensor([-radius, radius], dtype=torch.float64)
+    least, most = network(ends)
+    low = ends[0] + (x - least).clamp(max=0)  # beyond the radius the slope is 1
+    high = ends[1] + (x - most).clamp(min=0)
+    for _ in range(HALVINGS):
+        middle = (low + high) / 2
+        below = network(middle) < x
+        low, high = torch.where(below, middle, low), torch.where(below, high, middle)
+    y = (low + high) / 2
+    R: NDArray[np.float64] = (x * y - 0.5 * x**2 - network.extended_potential(y)).numpy()
+    return R

@@ -1,4 +1,4 @@
-"""A deep denoiser of another package, with the weights that come in its wheel: nothing is fetched."""
+"""A deep denoiser of another package, whose weights come in its wheel: nothing is fetched."""
 
 import numpy as np
 import pytest
