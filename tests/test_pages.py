@@ -31,7 +31,7 @@ REASONS = {
     "is in docs/your-own.md": 1,
     "is tested by itself": 2,
     "was done above": 1,
-    "installs": 2,
+    "installs": 3,
     "downloads": 1,
     "differs by processor": 5,
 }

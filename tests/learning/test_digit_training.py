@@ -1,18 +1,18 @@
 """Training of the network of digits: that it is what runs use, learns, and repeats itself."""
 
 from dataclasses import asdict, replace
-from functools import partial
 
 import numpy as np
 import pytest
-from numpy.testing import assert_allclose, assert_array_equal
+from numpy.testing import assert_allclose
 
 torch = pytest.importorskip("torch", reason="learned local steps need torch")
 
-import typer  # noqa: E402
-from typer.testing import CliRunner  # noqa: E402
+from training_cases import (  # noqa: E402
+    check_that_the_seed_decides_every_bit,
+    written_by_the_command,
+)
 
-from dadao_sim.cli.learned import learn_prior  # noqa: E402
 from dadao_sim.learning import digits  # noqa: E402
 from dadao_sim.learning.digits import Recipe, forward, matching_loss, train  # noqa: E402
 from dadao_sim.local_steps.learned.convex_network import gradient  # noqa: E402
@@ -37,12 +37,7 @@ def test_what_is_trained_is_what_runs():
 
 
 def test_it_learns_and_the_seed_decides_every_bit():
-    heard = []
-    net = train(recipe=SHORT, seed=3, tick=lambda step, loss: heard.append(loss))
-    again = train(recipe=SHORT, seed=3)
-    for one, other in zip(net, again, strict=True):
-        assert_array_equal(one, other)
-    assert not np.array_equal(net.H1, train(recipe=SHORT, seed=4).H1)
+    net, heard = check_that_the_seed_decides_every_bit(train, SHORT)
     assert heard[1] < 0.7 * heard[0]
     assert min(net.W.min(), net.w.min()) >= 0
 
@@ -65,13 +60,7 @@ def test_the_shipped_weights_say_how_they_were_made():
 
 
 def test_the_command_writes_weights_that_a_scenario_takes(monkeypatch, tmp_path):
-    monkeypatch.setattr(digits, "Recipe", partial(Recipe, neurons=5, warm_up=2, steps_per_gamma=1))
-    monkeypatch.chdir(tmp_path)
-    app = typer.Typer()
-    app.command()(learn_prior)
-    answer = CliRunner().invoke(app, ["digits", "--out", "mine.npz", "--seed", "1"])
-    assert (answer.exit_code, answer.output) == (0, "weights: mine.npz\n")
-    found = load_network(tmp_path / "mine.npz")
-    wanted = train(recipe=Recipe(neurons=5, warm_up=2, steps_per_gamma=1), seed=1)
+    short = {"neurons": 5, "warm_up": 2, "steps_per_gamma": 1}
+    found, wanted = written_by_the_command(monkeypatch, tmp_path, digits, "digits", Recipe, **short)
     for one, other in zip(found, wanted, strict=True):
         assert_allclose(one, other, rtol=2e-3, atol=1e-6)

@@ -2,15 +2,12 @@
 
 import sys
 from dataclasses import replace
-from functools import partial
 
 import numpy as np
 import pytest
-import typer
 from numpy.testing import assert_allclose, assert_array_equal
-from typer.testing import CliRunner
+from training_cases import check_that_the_seed_decides_every_bit, written_by_the_command
 
-from dadao_sim.cli.learned import learn_prior
 from dadao_sim.errors import InputError
 from dadao_sim.learning import filters
 from dadao_sim.learning.filters import (
@@ -68,12 +65,8 @@ def test_parameters_are_filters_of_mean_0_and_norm_1():
 
 
 def test_it_learns_and_the_seed_decides_every_bit():
-    heard = []
     recipe = replace(SHORT, first_strength=0.005, learning_rates=(0.15, 0.1))
-    net = train(recipe=recipe, seed=3, tick=lambda step, loss: heard.append(loss))
-    for one, other in zip(net, train(recipe=recipe, seed=3), strict=True):
-        assert_array_equal(one, other)
-    assert not np.array_equal(net.filters, train(recipe=recipe, seed=4).filters)
+    net, heard = check_that_the_seed_decides_every_bit(train, recipe)
     assert len(heard) == recipe.steps
     clean, seen = pictures(4, 32, seed=9)
     before = mean_gradient(parameters_of(start_of(recipe)), clean, seen, recipe)[0]
@@ -85,14 +78,9 @@ def test_it_learns_and_the_seed_decides_every_bit():
 
 def test_the_command_writes_filters_that_a_scenario_takes_without_torch(monkeypatch, tmp_path):
     monkeypatch.setitem(sys.modules, "torch", None)
-    monkeypatch.setattr(filters, "Recipe", partial(Recipe, steps=2, batch=1, size=16))
-    monkeypatch.chdir(tmp_path)
-    app = typer.Typer()
-    app.command()(learn_prior)
-    answer = CliRunner().invoke(app, ["filters", "--out", "mine.npz", "--seed", "1"])
-    assert (answer.exit_code, answer.output) == (0, "weights: mine.npz\n")
-    wanted = train(recipe=Recipe(steps=2, batch=1, size=16), seed=1)
-    for one, other in zip(load_network(tmp_path / "mine.npz"), wanted, strict=True):
+    short = {"steps": 2, "batch": 1, "size": 16}
+    both = written_by_the_command(monkeypatch, tmp_path, filters, "filters", Recipe, **short)
+    for one, other in zip(*both, strict=True):
         assert_array_equal(one, other)
 
 

@@ -1,7 +1,6 @@
 """Training of the prior of light: that it is what runs use, learns, and repeats itself."""
 
 from dataclasses import replace
-from functools import partial
 
 import numpy as np
 import pytest
@@ -9,10 +8,11 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 torch = pytest.importorskip("torch", reason="learned local steps need torch")
 
-import typer  # noqa: E402
-from typer.testing import CliRunner  # noqa: E402
+from training_cases import (  # noqa: E402
+    check_that_the_seed_decides_every_bit,
+    written_by_the_command,
+)
 
-from dadao_sim.cli.learned import learn_prior  # noqa: E402
 from dadao_sim.learning import illumination  # noqa: E402
 from dadao_sim.learning.illumination import Recipe, examples, forward, train  # noqa: E402
 from dadao_sim.learning.priors import training_of  # noqa: E402
@@ -42,12 +42,7 @@ def test_what_is_trained_is_what_runs():
 
 
 def test_it_learns_and_the_seed_decides_every_bit():
-    heard = []
-    net = train(recipe=SHORT, seed=3, tick=lambda step, loss: heard.append(loss))
-    again = train(recipe=SHORT, seed=3)
-    for one, other in zip(net, again, strict=True):
-        assert_array_equal(one, other)
-    assert not np.array_equal(net.A, train(recipe=SHORT, seed=4).A)
+    _, heard = check_that_the_seed_decides_every_bit(train, SHORT)
     assert heard[-1] < 0.5 * heard[0]
 
 
@@ -68,13 +63,9 @@ def test_the_control_is_the_same_training_without_masks():
 
 
 def test_the_command_writes_weights_that_a_scenario_takes(monkeypatch, tmp_path):
-    monkeypatch.setattr(illumination, "Recipe", partial(Recipe, scenes=20, steps=2, batch=4))
-    monkeypatch.chdir(tmp_path)
-    app = typer.Typer()
-    app.command()(learn_prior)
-    answer = CliRunner().invoke(app, ["illumination", "--out", "mine.npz", "--seed", "1"])
-    assert (answer.exit_code, answer.output) == (0, "weights: mine.npz\n")
-    found = load_network(tmp_path / "mine.npz")
-    wanted = train(recipe=Recipe(scenes=20, steps=2, batch=4), seed=1)
+    short = {"scenes": 20, "steps": 2, "batch": 4}
+    found, wanted = written_by_the_command(
+        monkeypatch, tmp_path, illumination, "illumination", Recipe, **short
+    )
     for one, other in zip(found, wanted, strict=True):
         assert_array_equal(one, other.astype(np.float16))

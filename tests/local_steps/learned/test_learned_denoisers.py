@@ -237,21 +237,3 @@ def test_weights_that_do_not_fit(package, tmp_path):
         assert "\n" not in str(refused.value)
     with pytest.raises(InputError, match="sigma: -1"):
         at_level(Told(), -1)
-
-
-def test_drunet_of_deepinv_is_plug_and_play():
-    """Where deepinv is installed, and its torchvision fits the torch that is there."""
-    try:
-        import deepinv  # noqa: F401
-    except Exception as error:
-        pytest.skip(f"needs deepinv ({type(error).__name__})")
-    options = {"in_channels": 1, "out_channels": 1, "nc": (4, 4, 4, 4), "nb": 1}
-    drunet = module_from("deepinv.models:DRUNet", options={**options, "pretrained": None})
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        step = denoiser(at_level(drunet, 0.05), 256, shape=(1, 1, 16, 16), region=(0.0, 1.0))
-    v = np.random.default_rng(0).random(256)
-    with torch.no_grad():
-        wanted = drunet(torch.from_numpy(v).float().reshape(1, 1, 16, 16), 0.05).reshape(-1)
-    assert_allclose(step.prox(v, 1.0), wanted.numpy(), atol=1e-6)
-    assert step.operator.function.lipschitz > 0
