@@ -442,6 +442,10 @@ def plain(word: str) -> str:
     return re.sub(r"[^a-z0-9]", "", word.casefold().replace("+", "plus"))
 
 
+NEAR, SHORT = 0.6, 3
+"""Likeness from which a word may be meant, and letters up to which a word may have less."""
+
+
 def suggestion(word: str, known: Iterable[str], titles: Mapping[str, str] | None = None) -> str:
     """``; did you mean 'dim'? (known: dim, ...)``, without the question where nothing is near.
 
@@ -455,13 +459,14 @@ def suggestion(word: str, known: Iterable[str], titles: Mapping[str, str] | None
             pairs.append((plain(titles[candidate]), plain(word)))
         begun = bool(plain(word)) and plain(candidate).startswith(plain(word))  # "p", "prob"
         ratios = (difflib.SequenceMatcher(a=a, b=b).ratio() if a else 0.0 for a, b in pairs)
-        return max(0.5 * begun, *ratios)
+        return max(NEAR * begun, *ratios)
 
     if not known:
         return " (there is none)"
     nearest = max(known, key=likeness)  # the first of equals
-    # Low, so that one wrong letter in "mu" still counts: the known words are there to correct it.
-    hint = f"; did you mean {shown(nearest)}?" if likeness(nearest) >= 0.5 else ""
+    # Lower for short ones, so that one wrong letter in "mu" still counts.
+    enough = NEAR if len(plain(word)) > SHORT else 0.5
+    hint = f"; did you mean {shown(nearest)}?" if likeness(nearest) >= enough else ""
     return f"{hint} (known: {listed(known)})"
 
 

@@ -16,8 +16,9 @@ Constants
     nodes would leave C. ``rounds`` of gossip for each of the two vectors, 1.
 Guarantee
     F of the nodes' mean goes to F* as 1/t where F is convex, and as 1/t^2 where it is strongly so
-    and x* inside C. There is no fixed point: at x* the lmo is a vertex, and steps end with gamma_t.
-    Every x is in C, if C has the start; the mean over the nodes of G is that of the gradients.
+    and x* inside C; where it is not convex, the least Frank-Wolfe gap so far falls as 1/sqrt(t).
+    There is no fixed point: at x* the lmo is a vertex, and steps end with gamma_t. Every x is in C,
+    if C has the start; the mean over the nodes of G is that of the gradients.
 Reference
     H.-T. Wai, J. Lafond, A. Scaglione, E. Moulines, "Decentralized Frank-Wolfe Algorithm for Convex
     and Nonconvex Problems", IEEE Transactions on Automatic Control 62(11), 2017, Algorithm 1.

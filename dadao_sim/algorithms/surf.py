@@ -14,8 +14,8 @@ Constants
     None: the taps h (L, K), M (L, 2 d or b (d + 1) + d, d) and bias (L, d), the same at all nodes,
     are in the file that ``weights`` names, written by ``dadao-sim learn-unrolled``: they minimise
     E F(Y_L) over a family of problems, subject to
-    E ||grad F(Y_l)|| <= (1 - eps) E ||grad F(Y_{l-1})|| of every layer. With h = (0, 1),
-    M = [a I; 0] and bias 0 a layer is a round of DGD.
+    E ||grad F(Y_l)||/||grad F(Y_{l-1})|| <= 1 - eps of every layer. With h = (0, 1), M = [a I; 0]
+    and bias 0 a layer is a round of DGD.
 Guarantee
     None here. In the paper the gradient falls like (1 - eps)^l to a neighbourhood, on average over
     the family and infinitely often, where the constraints are met.

@@ -60,11 +60,18 @@ class LocalStep:
         return float(operators.value(self.operator, point))
 
     @property
-    def has_lmo(self) -> bool:
-        """Whether r is the indicator of a bounded set over which linear functions are minimised."""
+    def is_set(self) -> bool:
+        """Whether r is known to be the indicator of a set: it, or a bounded one of its sort, has a
+        linear minimisation oracle.
+        """
         if isinstance(self.operator, Callback):
             return self.operator.function_lmo is not None
-        return self.bounded and operators.answers_lmo(self.operator)
+        return operators.answers_lmo(self.operator)
+
+    @property
+    def has_lmo(self) -> bool:
+        """Whether linear functions are minimised over the set of which r is the indicator."""
+        return self.bounded and self.is_set
 
     def require_lmo(self) -> None:
         """InputError where there is no linear minimisation oracle."""
@@ -86,7 +93,8 @@ class LocalStep:
 
     def distance(self, x: ArrayLike) -> float:
         """The distance of x (d,) to the set on which r is 0. InputError where r is no such set."""
-        self.require_lmo()
+        if not self.is_set:
+            raise InputError("local_step", f"{self.kind} is no set", "use one such as l1_ball")
         point = self._point("x", x)
         return float(np.linalg.norm(point - self.prox(point, 1.0)))
 

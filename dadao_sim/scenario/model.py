@@ -124,6 +124,9 @@ def _file_or_shipped(weights: str, info: ValidationInfo) -> str:
     return weights if is_bare(weights) else from_the_scenario_folder(weights, info)
 
 
+SIZES_OF_SETS = ("radius", "total", "lower", "upper")
+
+
 def _with_a_radius(ball: Any) -> Any:
     if isinstance(ball, Mapping) and isinstance(ball.get("kind"), str):
         term = TERMS.get(ball["kind"])
@@ -217,6 +220,13 @@ class AlgorithmSpec(StrictModel):
         for key, value in data.items() if isinstance(data, Mapping) else ():
             number = isinstance(value, int | float) and not isinstance(value, bool)
             if number and isinstance(key, str) and _is_no_key(key, cls.model_fields):
+                if key in SIZES_OF_SETS:
+                    right = f"{{kind: ..., {key}: ...}}"
+                    raise misuse(
+                        f"unknown key; it is one of a set: give local_step: {{prox: {right}}}, or "
+                        f"ball: {right} of a method such as scion",
+                        key,
+                    )
                 raise misuse(f"unknown key; constants go into parameters: {{{key}: ...}}", key)
         return data
 

@@ -30,7 +30,7 @@ def make_manifest(
     learned = any(step is not None and step.needs_torch for step in steps)
     libraries = [*LIBRARIES, "torch"] if learned else LIBRARIES
     used = [plugins.loaded(path) for path in scenario.plugins]
-    metrics = scenario.record.more_metrics
+    metrics, titles = scenario.record.more_metrics, scenario.problem.titles
     methods = [get_method(name) for name in dict.fromkeys(s.name for s in scenario.algorithms)]
     return {
         "scenario": scenario.to_mapping(),
@@ -46,7 +46,10 @@ def make_manifest(
         "methods": {
             m.name: {"title": m.title, "look": m.look, "estimate": m.estimate} for m in methods
         },
-        "metrics": {m.name: {"title": m.title, "unit": m.unit, "log": m.log} for m in metrics},
+        "metrics": {
+            m.name: {"title": titles.get(m.name, m.title), "unit": m.unit, "log": m.log}
+            for m in metrics
+        },
         "plugins": [{"file": str(p.path), "sha256": p.sha256, "gives": p.gives} for p in used],
         "inputs": {
             name: content

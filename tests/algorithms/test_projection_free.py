@@ -206,6 +206,9 @@ def test_scenarios_tell_what_is_missing():
         simulate(scenario("defw", local_step={"prox": {"kind": "l1_ball"}}))
     with pytest.raises(InputError, match=r"algorithms: defw needs a set: local_step: l1 has no"):
         simulate(scenario("defw", local_step={"prox": {"kind": "l1", "strength": 1}}))
+    right = r"it is one of a set: give local_step: {prox: {kind: \.\.\., radius: \.\.\.}}, or ball"
+    with pytest.raises(InputError, match=rf"^algorithms\.0\.radius: unknown key; {right}"):
+        simulate(scenario({"name": "scion", "radius": 3}))
     with pytest.raises(InputError, match=r"algorithms: nids minimises no linear functions"):
         simulate(scenario({"name": "nids", "ball": {**ball, "radius": 1}}))
     for metric, said in (("frank_wolfe_gap", "it is of local steps that are sets"),):

@@ -29,7 +29,7 @@ def test_every_set_has_one_and_nothing_else_has():
             message = f"local_step: {kind} has no linear minimisation oracle"
             with pytest.raises(InputError, match=message):
                 local_step.lmo(np.zeros(local_step.dimension))
-            with pytest.raises(InputError, match=message):
+            with pytest.raises(InputError, match=f"local_step: {kind} is no set"):
                 local_step.distance(np.zeros(local_step.dimension))
 
 
@@ -83,9 +83,10 @@ def test_it_is_zero_where_nothing_is_asked(kind):
 def test_what_diverged_stays_seen(kind):
     local_step, *_ = case(kind, np.random.default_rng(4))
     for bad in (np.nan, np.inf):
-        s = np.ones(local_step.dimension)
-        s[-1] = bad
-        assert np.isnan(local_step.lmo(s)).any(), bad
+        for others in (0.0, 1.0):
+            s = np.full(local_step.dimension, others)
+            s[-1] = bad
+            assert np.isnan(local_step.lmo(s)).any(), (bad, others)
 
 
 def test_of_several_it_is_the_first():
@@ -117,6 +118,7 @@ def test_a_box_with_an_infinite_bound_has_none():
     message = "local_step: box with an infinite bound has no linear minimisation oracle"
     with pytest.raises(InputError, match=message):
         half.lmo(np.ones(3))
+    assert half.distance([3.0, -3.0, -4.0]) == 5.0  # which needs no bound
     assert make("box", 3, lower=[0.0, 1.0, 2.0], upper=3.0).has_lmo
 
 

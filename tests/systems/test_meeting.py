@@ -333,6 +333,14 @@ def test_what_is_measured_is_never_measured_by_the_surrogate():
     assert not boxed.has_exact_oracle
 
 
+def test_agents_that_rest_in_one_place_have_nothing_to_compare_with():
+    """F* is 0 there, and F/F* - 1 no number."""
+    there = np.tile([0.5, -0.5, 0.0, 0.0], (3, 1))
+    problem = meeting_problem(there, MeetingForm()).with_oracle(SurrogateValue(surrogate="meeting"))
+    assert_allclose(problem.x_star, [0.5, -0.5], atol=1e-9)
+    assert problem.remark.endswith(", and the least is 0")
+
+
 def test_relabelled_agents_meet_at_the_same_point():
     problem = instance(5).with_oracle(SurrogateValue(surrogate="meeting"))
     order = np.roll(np.arange(10), 4)

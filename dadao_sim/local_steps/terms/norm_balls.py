@@ -62,7 +62,7 @@ def l1_ball_lmo(r, s, out):
         out[k] = 0.0
         if abs(s[k]) > abs(s[best]):
             best = k
-    if s[best] != 0.0:
+    if s[best] != 0.0 or math.isnan(finite):
         out[best] = finite - math.copysign(r.radius, s[best])
 
 

@@ -2,12 +2,13 @@
 
     minimise F(X) = (1/n) sum_i f_i(X),  f_i(X) = (1/m) sum_z sum_j log cosh((X z)_j),  X X^T = I
 
-with X (p, p), over the whitened samples z of node i; for sources with heavier tails than Gaussian
-ones it is least where X z are these, in any order and with any signs. All nodes have whitened by
-the same matrix, that of the covariance of all samples.
+with X (p, p), over the m whitened samples z of node i; where nodes have unequally many and every
+sample counts the same, m is the mean of these numbers. For sources with heavier tails than Gaussian
+ones F is least where X z are these, in any order and with any signs. All nodes have whitened by the
+same matrix, that of the covariance of all samples.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import ClassVar, Literal, NoReturn
 
@@ -25,7 +26,7 @@ from dadao_sim.problems.data.mixtures import MixturesData
 from dadao_sim.problems.kinds import ica_model
 from dadao_sim.problems.kinds.ica_model import IcaModel
 from dadao_sim.problems.kinds.kind import ProblemKind
-from dadao_sim.problems.kinds.orthogonal_problem import OrthogonalProblem
+from dadao_sim.problems.kinds.orthogonal_problem import TITLES, OrthogonalProblem
 from dadao_sim.problems.kinds.problem import Problem
 
 
@@ -139,6 +140,7 @@ def ica_problem(
 class IcaKind(ProblemKind):
     """The nodes hold mixtures of the same sources, and find a matrix that separates them."""
 
+    titles: ClassVar[Mapping[str, str]] = TITLES
     reference: ClassVar[str] = "hyvarinen1999fast"
 
     kind: Literal["ica"] = Field(description="independent components, up to order and signs")

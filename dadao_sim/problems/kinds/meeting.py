@@ -221,18 +221,23 @@ class MeetingProblem(Problem):
         return self.exact.agents[:, :PLANE].mean(axis=0)
 
     def excess(self, x: ArrayLike) -> float:
-        """F(x)/F* - 1."""
-        return self.suboptimality(x) / self.mean_value(self.x_star)
+        """F(x)/F* - 1; infinite, or nan at x*, where F* is 0, as of agents that rest in one place."""
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return float(np.divide(self.suboptimality(x), self.mean_value(self.x_star)))
 
     @property
     def remark(self) -> str:
         """What the surrogate costs, beside the mean of the positions."""
         if self.surrogate is None:
             return ""
+        said = "gradients are those of a surrogate, whose minimiser has F"
+        above, least = self.suboptimality(self.found), self.mean_value(self.x_star)
+        if least <= SLACK * above:
+            return f"{said} {above:.2g}, and the least is 0"
         found, mean = (self.excess(x) for x in (self.found, self.mean_of_positions))
         return (
-            f"gradients are those of a surrogate, whose minimiser has F {100 * found:.2g} % above "
-            f"the least; the mean of the positions {100 * mean:.2g} %"
+            f"{said} {100 * found:.2g} % above the least; the mean of the positions "
+            f"{100 * mean:.2g} %"
         )
 
     def card(self) -> Card:

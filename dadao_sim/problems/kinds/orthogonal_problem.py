@@ -13,6 +13,8 @@ from dadao_sim.problems.data.arrays import FloatArray
 from dadao_sim.problems.kinds import stiefel
 from dadao_sim.problems.kinds.problem import Problem, ProblemClass
 
+TITLES = {"stationarity": r"Riemannian $\|\mathrm{grad}\,F(\bar{x})\|^2$"}
+"""Of metrics: what is stationary here need not have a gradient of 0."""
 SAFE = 0.5
 """||X^T X - I|| up to which methods may start."""
 

@@ -2,15 +2,16 @@
 
     minimise F(X) = (1/n) sum_i f_i(X),  f_i(X) = -tr(X^T C_i X)/2,  X^T X = I,  X (d, p)
 
-with C_i = A_i^T A_i/m_i of the rows A_i of node i. Any orthonormal basis of the span of the p first
+with C_i = A_i^T A_i/m of the m rows A_i of node i; where nodes have unequally many and every sample
+counts the same (``weighting``), m is their mean. Any orthonormal basis of the span of the p first
 eigenvectors of mean C_i is a solution: what counts is the distance to the nearest of them.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from numbers import Integral
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -26,6 +27,7 @@ from dadao_sim.problems.data.source import DATA, DataSource, SampleSet, Wanted, 
 from dadao_sim.problems.kinds import stiefel
 from dadao_sim.problems.kinds.kind import ProblemKind
 from dadao_sim.problems.kinds.matrix_quadratic import MatrixQuadratic
+from dadao_sim.problems.kinds.orthogonal_problem import TITLES
 from dadao_sim.problems.kinds.problem import Problem
 from dadao_sim.problems.kinds.quadratic_on_stiefel import QuadraticOnStiefel, products
 from dadao_sim.strict import ByKind, Count, misuse
@@ -90,7 +92,7 @@ class PcaProblem(QuadraticOnStiefel):
     def suboptimality(self, x: ArrayLike) -> float:
         """F(Z) - F* at Z = polar(x), for x (d,).
 
-        (1/2) sum_k |w_k - w_p| times what Z has to little of eigenvector k among the p first, or
+        (1/2) sum_k |w_k - w_p| times what Z has too little of eigenvector k among the p first, or
         too much beyond them: no difference of two values, and never negative.
         """
         values, vectors = self.spectrum
@@ -133,6 +135,8 @@ def pca_problem(
 
 class PcaKind(ProblemKind):
     """The nodes hold samples, and find the subspace of their principal components."""
+
+    titles: ClassVar[Mapping[str, str]] = TITLES
 
     kind: Literal["pca"] = Field(description="principal components, up to a rotation of the basis")
     components: Count = Field(description="dimension p of the subspace")

@@ -2,11 +2,12 @@
 
     minimise F(X) = (1/n) sum_i f_i(X),  f_i(X) = (1/m)||A_i X - B_i||_F^2,  X^T X = I,  X (p, p)
 
-Its one solution is polar(sum_i A_i^T B_i). The sign of det X stays what it was at the start: no
-path of orthogonal matrices leads from one to the other.
+m the number of rows of A_i; where nodes have unequally many and every sample counts the same, the
+mean of these numbers. Its one solution is polar(sum_i A_i^T B_i/m). The sign of det X stays what it
+was at the start: no path of orthogonal matrices leads from one to the other.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import ClassVar, Literal
@@ -23,6 +24,7 @@ from dadao_sim.problems.data.checks import require_weighting
 from dadao_sim.problems.data.rotated import RotatedData
 from dadao_sim.problems.kinds.kind import ProblemKind
 from dadao_sim.problems.kinds.matrix_quadratic import MatrixQuadratic
+from dadao_sim.problems.kinds.orthogonal_problem import TITLES
 from dadao_sim.problems.kinds.problem import Problem
 from dadao_sim.problems.kinds.quadratic_on_stiefel import QuadraticOnStiefel, products
 
@@ -91,6 +93,7 @@ def procrustes_problem(
 class ProcrustesKind(ProblemKind):
     """The nodes hold points and their images, and find the rotation between them."""
 
+    titles: ClassVar[Mapping[str, str]] = TITLES
     reference: ClassVar[str] = "schonemann1966generalized"
 
     kind: Literal["procrustes"] = Field(description="the orthogonal matrix from points to images")
