@@ -1,9 +1,9 @@
 """The commands that train learned local steps and unrolled methods, and draw what was learned."""
 
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, Any
 
 import typer
 
@@ -13,9 +13,6 @@ from dadao_sim.cli.show import say
 from dadao_sim.errors import InputError
 
 group = Group("Learned priors and methods", place=5)
-
-HELD_OUT = 64
-"""Problems on which an unrolled method is tried that it was not trained on."""
 
 
 @group.command(examples=["learn-prior laplacian --out laplacian.npz --seed 1"])
@@ -149,10 +146,13 @@ def learn_unrolled(
     require_torch()
     import torch
 
+    from dadao_sim.learning.trainings import HELD_OUT, Training
+
     loaded = load_scenario(file, sets or [])
     if batch_size is not None and minibatches is False:
         raise InputError("--batch-size", "given beside --full-gradients", "give one of the two")
-    own: dict[str, Any] = {"taps": taps, "batch_size": batch_size, "features": features}
+    own: dict[str, Any] = {"taps": taps, "batch_size": batch_size}
+    own["features"] = None if features is None else features.value
     own |= {"minibatches": minibatches, "asleep": asleep, "eps": eps, "constrained": constrained}
     is_mix = loaded.problem.kind == "bands"
     foreign = own if is_mix else {"width": width}
@@ -161,106 +161,23 @@ def learn_unrolled(
             method = "deep_mix" if is_mix else "surf"
             raise InputError(f"--{name.replace('_', '-')}", f"{method} has none", "leave it out")
     made, network = training_problems(loaded, problems + HELD_OUT, seed)
-    training = _Training(loaded, made[:problems], made[problems:], network, seed)
+    training = Training(loaded, made[:problems], made[problems:], network, seed)
     if is_mix:
-        trained, asked, said, held_out = training.of_deep_mix(layers or 5, width or 6, steps)
+        learned = training.of_deep_mix(layers or 5, width or 6, steps)
     else:
-        trained, asked, said, held_out = training.of_surf(layers or 10, steps, **own)
-    asked |= {"--problems": problems, "--steps": trained.made["recipe"]["steps"], "--seed": seed}
+        learned = training.of_surf(layers or 10, steps, **own)
+    trained = learned.trained
+    asked = {**learned.options, "problems": problems, "steps": trained.made["recipe"]["steps"]}
+    asked["seed"] = seed
     words = [f"dadao-sim learn-unrolled {scenario}"]
-    words += [f"{name} {value}" for name, value in asked.items() if value is not None]
+    words += [f"--{n.replace('_', '-')} {value}" for n, value in asked.items() if value is not None]
     words += ["--full-gradients"] if minibatches is False else []
     words += ["--unconstrained"] if constrained is False else []
     words += [f"--set {one!r}" for one in sets or []] + [f"--out {out.name}"]
     more = {"command": " ".join(words), "problems": problems, "torch": torch.__version__}
     save_trained(out, Trained(trained.arrays, {**trained.made, **more}), overwrite=overwrite)
-    say(f"held out: {said}", held_out=held_out)
+    say(f"held out: {learned.said}", held_out=learned.error)
     say(f"weights: {out}")
-
-
-class _Training(NamedTuple):
-    """What an unrolled method is trained and tried on; each of its methods answers what was
-    trained, the options that were asked for, and what came of it on problems held out, in words and
-    as a number.
-    """
-
-    scenario: Any
-    problems: list[Any]
-    held_out: list[Any]
-    network: Any
-    seed: int
-
-    def of_surf(
-        self,
-        layers: int,
-        steps: int | None,
-        *,
-        taps: int | None,
-        batch_size: int | None,
-        minibatches: bool | None,
-        features: SurfFeatures | None,
-        asleep: int | None,
-        eps: float | None,
-        constrained: bool | None,
-    ) -> tuple[Any, dict[str, Any], str, float]:
-        """``surf``, by its constrained training."""
-        import numpy as np
-
-        from dadao_sim.learning import unrolled
-
-        if batch_size is None and minibatches is not False:
-            ours = (one.batch_size for one in self.scenario.algorithms if one.name == "surf")
-            held = self.problems[0].samples
-            batch_size = next(ours, None) or (None if held is None else int(held.mean()))
-        asked: dict[str, Any] = {
-            **{"--layers": layers, "--taps": taps or 3, "--batch-size": batch_size},
-            **{"--features": (features or SurfFeatures.gradient).value},
-            **{"--asleep": asleep or 0, "--eps": 0.1 if eps is None else eps},
-        }
-        recipe = unrolled.Recipe(
-            eps=asked["--eps"], constrained=constrained is not False, asleep=asked["--asleep"]
-        )
-        given = self.scenario.start
-        start = unrolled.Start(given.scale, given.shared)
-        if given.kind == "zeros":
-            start = unrolled.Start()
-        trained = unrolled.learn_unrolled(
-            self.problems,
-            self.network,
-            layers=layers,
-            taps=asked["--taps"],
-            batch_size=batch_size,
-            features=asked["--features"],
-            start=start,
-            seed=self.seed,
-            recipe=replace(recipe, steps=steps or recipe.steps),
-        )
-        played = unrolled.play(trained, self.held_out, self.network, start, seed=self.seed + 1)
-        first, last = (float(np.median(played.squared_distance[k])) for k in (0, -1))
-        said = (
-            f"||x - x*||^2 {first:.3g} -> {last:.3g}, median of {HELD_OUT} problems; "
-            f"the gradient falls in {played.falling} of {layers} layers"
-        )
-        return trained, asked, said, last
-
-    def of_deep_mix(
-        self, layers: int, width: int, steps: int | None
-    ) -> tuple[Any, dict[str, Any], str, float]:
-        """``deep_mix``, in one place: the network of the scenario has no part in it."""
-        from dadao_sim.learning import unrolled
-
-        recipe = unrolled.MIX_RECIPE
-        trained = unrolled.learn_mix(
-            self.problems,
-            layers=layers,
-            width=width,
-            seed=self.seed,
-            recipe=replace(recipe, steps=steps or recipe.steps),
-        )
-        psnr = unrolled.play_mix(trained, self.held_out)
-        found = float(psnr[-1].mean())
-        said = f"{psnr[0].mean():.2f} -> {found:.2f} dB, mean of {HELD_OUT} cubes"
-        return trained, {"--layers": layers, "--width": width}, said, found
 
 
 @group.command(

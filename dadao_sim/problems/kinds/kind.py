@@ -20,8 +20,8 @@ class ProblemKind(StrictModel):
     """What is minimised, F(x) = (1/n) sum_i f_i(x): a class with a ``kind``, options and ``build``.
 
     Samples, where it has any, are an option ``data``. ``lacks``: what to say of an option that
-    others have and users look for here. ``titles``: what an axis says of a metric that means something
-    else of this kind. ``reference``: the paper to cite, as that of a method.
+    others have and users look for here. ``titles``: what an axis says of a metric that means
+    something else here. ``reference``: the paper to cite, as that of a method.
     """
 
     lacks: ClassVar[Mapping[str, str]] = {}

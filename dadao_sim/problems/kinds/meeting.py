@@ -221,7 +221,7 @@ class MeetingProblem(Problem):
         return self.exact.agents[:, :PLANE].mean(axis=0)
 
     def excess(self, x: ArrayLike) -> float:
-        """F(x)/F* - 1; infinite, or nan at x*, where F* is 0, as of agents that rest in one place."""
+        """F(x)/F* - 1; no number where F* is 0, as of agents that rest in one place."""
         with np.errstate(divide="ignore", invalid="ignore"):
             return float(np.divide(self.suboptimality(x), self.mean_value(self.x_star)))
 

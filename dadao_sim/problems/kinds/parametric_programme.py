@@ -68,9 +68,14 @@ class ParametricProgramme:
         return {name: value for name, value in vars(self).items() if name != "_solver"}
 
     def solve(self, theta: FloatArray) -> Solution:
-        """The solution at ``theta`` (p,), the same whatever was solved before: OSQP's, and then
-        that of the equations which hold where its active constraints are.
+        """The solution at ``theta`` (p,), the same whatever was solved before: the free one where
+        it keeps to the constraints, else OSQP's, and then that of the equations which hold where
+        its active constraints are.
         """
+        nothing = Solution(np.zeros(len(self.Q)), np.zeros(len(self.c)))
+        free = self._on_active(nothing, theta)
+        if free is not nothing:
+            return free
         solver = self._solver
         solver.update(q=self.C @ theta, u=self.c - self.E @ theta)
         solver.warm_start(x=np.zeros(len(self.Q)), y=np.zeros(len(self.c)))
