@@ -1,8 +1,13 @@
 """Where agents meet by shipped surrogates, and how long a gradient takes: docs/systems/meeting.md.
 
 python benchmarks/meeting.py
+python benchmarks/meeting.py --horizons
+
+The second: a gradient of the solver where constraints bind, by the horizon.
 """
 
+import argparse
+import time
 import timeit
 
 import numpy as np
@@ -57,6 +62,26 @@ def times():
         print(f"{name:28}{1e6 * seconds:15.1f}")
 
 
+def horizons():
+    """Of weak agents, whose inputs are at their limits most of the time."""
+    print("horizon   milliseconds of a gradient, median and largest   constraints that bind")
+    for horizon in (6, 12, 20, 30):
+        kind = MeetingKind(kind="meeting", horizon=horizon, input_limit=0.1)
+        programme, taken, binding = kind.form.programme(), [], []
+        programme.solve(np.zeros(4))
+        for theta in np.random.default_rng(1).uniform(*kind.box.T, (15, 4)):
+            begun = time.perf_counter()
+            found = programme.solve(theta)
+            taken.append(1e3 * (time.perf_counter() - begun))
+            binding.append((found.multipliers > 0).sum())
+        print(f"{horizon:7} {np.median(taken):16.2f} {max(taken):16.2f} {np.mean(binding):16.1f}")
+
+
 if __name__ == "__main__":
-    losses()
-    times()
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--horizons", action="store_true")
+    if parser.parse_args().horizons:
+        horizons()
+    else:
+        losses()
+        times()

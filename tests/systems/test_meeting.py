@@ -133,6 +133,17 @@ def test_a_solution_does_not_depend_on_what_was_solved_before():
     assert_array_equal(again.solve(second).u, fresh.solve(second).u)
 
 
+def test_where_no_constraint_binds_no_solver_is_asked():
+    """A long way to go in a long time: the equations of the free programme answer."""
+    programme = FORM._replace(horizon=30).programme()
+    theta = np.array([2.0, -1.0, 0.1, 0.3])
+    found = programme.solve(theta)
+    assert_array_equal(found.multipliers, 0.0)
+    assert_allclose(found.u, -np.linalg.inv(programme.Q) @ programme.C @ theta, atol=1e-12)
+    assert programme.violation(found.u, theta) == 0.0
+    assert "_solver" not in vars(programme)
+
+
 def test_the_gradient_of_the_value_is_that_of_the_envelope_theorem():
     for theta in thetas(20):
         slope = PROGRAMME.slope(PROGRAMME.solve(theta), theta)
