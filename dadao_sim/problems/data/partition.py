@@ -2,16 +2,16 @@
 
 from abc import abstractmethod
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from dadao_sim.errors import InputError
 from dadao_sim.problems.data.arrays import FloatArray, IntArray
 from dadao_sim.problems.data.checks import refuse_options_of_others
 from dadao_sim.registration import Registry
-from dadao_sim.strict import StrictModel, kinds_of
+from dadao_sim.strict import ByKind, StrictModel, kinds_of
 
 
 class Partition(StrictModel):
@@ -79,3 +79,8 @@ def iid_unless_said(data: Any) -> Any:
 PARTITIONS: Registry[type[Partition]] = Registry(
     "partition", "dadao_sim.problems.data", kinds_of(Partition)
 )
+Split = Annotated[
+    Annotated[Partition, ByKind(PARTITIONS), BeforeValidator(iid_unless_said)] | None,
+    Field(description="how a data set is split over the nodes; iid and equal if absent"),
+]
+"""Of a kind of problem whose data may be a data set."""

@@ -11,7 +11,7 @@ from typing import Annotated, Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import Field, model_validator
 from scipy.sparse import issparse
 
 from dadao_sim.errors import InputError, within
@@ -24,7 +24,7 @@ from dadao_sim.problems.data.checks import (
     require_weighting,
 )
 from dadao_sim.problems.data.files import offered
-from dadao_sim.problems.data.partition import PARTITIONS, Partition, iid_unless_said
+from dadao_sim.problems.data.partition import PARTITIONS, Split
 from dadao_sim.problems.data.source import DATA, DataSource, SampleSet, Wanted, require_fit
 from dadao_sim.problems.kinds.kind import PROBLEMS, ProblemKind
 from dadao_sim.problems.kinds.linear_problem import linear_problem
@@ -48,12 +48,7 @@ class LinearKind(ProblemKind):
         default="samples", description="every sample counts the same in F, or every node does"
     )
     data: Annotated[DataSource, ByKind(DATA)] = Field(description="the samples")
-    partition: Annotated[Partition, ByKind(PARTITIONS), BeforeValidator(iid_unless_said)] | None = (
-        Field(
-            default=None,
-            description="how a data set is split over the nodes; iid and equal if absent",
-        )
-    )
+    partition: Split = None
 
     @model_validator(mode="after")
     def _data_fit(self) -> "LinearKind":

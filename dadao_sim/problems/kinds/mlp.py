@@ -6,13 +6,13 @@ from typing import Annotated, Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from pydantic import BeforeValidator, Field, Strict, model_validator
+from pydantic import Field, Strict, model_validator
 
 from dadao_sim.errors import InputError, within
 from dadao_sim.memory import Need, inside
 from dadao_sim.problems.data.arrays import FloatArray, IntArray, scales, stacked
 from dadao_sim.problems.data.checks import Weighting
-from dadao_sim.problems.data.partition import PARTITIONS, Partition, iid_unless_said
+from dadao_sim.problems.data.partition import PARTITIONS, Split
 from dadao_sim.problems.data.source import DATA, DataSource, SampleSet, Wanted, require_fit
 from dadao_sim.problems.kinds.gradient_oracle import BACKPROP, GradientOracle
 from dadao_sim.problems.kinds.kind import ProblemKind
@@ -189,12 +189,7 @@ class MlpKind(ProblemKind):
         default="samples", description="every sample counts the same in F, or every node does"
     )
     data: Annotated[DataSource, ByKind(DATA)] = Field(description="the samples")
-    partition: Annotated[Partition, ByKind(PARTITIONS), BeforeValidator(iid_unless_said)] | None = (
-        Field(
-            default=None,
-            description="how a data set is split over the nodes; iid and equal if absent",
-        )
-    )
+    partition: Split = None
 
     @model_validator(mode="after")
     def _data_fit(self) -> "MlpKind":

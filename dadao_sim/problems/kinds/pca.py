@@ -15,14 +15,14 @@ from typing import Annotated, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import Field, model_validator
 
 from dadao_sim.compiled.threads import one_blas_thread
 from dadao_sim.errors import InputError, within
 from dadao_sim.memory import Need, inside
 from dadao_sim.problems.data.arrays import FloatArray, rows_of_nodes, scales
 from dadao_sim.problems.data.checks import Weighting, require_weighting
-from dadao_sim.problems.data.partition import PARTITIONS, Partition, iid_unless_said
+from dadao_sim.problems.data.partition import PARTITIONS, Split
 from dadao_sim.problems.data.source import DATA, DataSource, SampleSet, Wanted, require_fit
 from dadao_sim.problems.kinds import stiefel
 from dadao_sim.problems.kinds.kind import ProblemKind
@@ -144,12 +144,7 @@ class PcaKind(ProblemKind):
         default="samples", description="every sample counts the same in F, or every node does"
     )
     data: Annotated[DataSource, ByKind(DATA)] = Field(description="the samples")
-    partition: Annotated[Partition, ByKind(PARTITIONS), BeforeValidator(iid_unless_said)] | None = (
-        Field(
-            default=None,
-            description="how a data set is split over the nodes; iid and equal if absent",
-        )
-    )
+    partition: Split = None
 
     @model_validator(mode="after")
     def _data_fit(self) -> "PcaKind":
