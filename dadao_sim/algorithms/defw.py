@@ -16,7 +16,7 @@ Constants
     nodes would leave C. ``rounds`` of gossip for each of the two vectors, 1.
 Guarantee
     F of the nodes' mean goes to F* as 1/t where F is convex, and as 1/t^2 where it is strongly so
-    and x* inside C; where it is not convex, the least Frank-Wolfe gap so far falls as 1/sqrt(t).
+    and x* inside C. Where it is not convex, the least Frank-Wolfe gap so far falls as 1/sqrt(t).
     There is no fixed point: at x* the lmo is a vertex, and steps end with gamma_t. Every x is in C,
     if C has the start; the mean over the nodes of G is that of the gradients.
 Reference
