@@ -37,15 +37,15 @@ def prior(weights: Weights, x: ArrayLike) -> NDArray[np.float64]:
     if points.ndim != 1 or not np.isfinite(points).all():
         raise InputError(f"prior: finite x of shape (N,) are needed, not {points.shape}")
     network = ProximalNetwork(weights).requires_grad_(False)
-    x, radius = torch.from_numpy(points), weights.radius
+    target, radius = torch.from_numpy(points), weights.radius
     ends = torch.tensor([-radius, radius], dtype=torch.float64)
     least, most = network(ends)
-    low = ends[0] + (x - least).clamp(max=0)  # beyond the radius the slope is 1
-    high = ends[1] + (x - most).clamp(min=0)
+    low = ends[0] + (target - least).clamp(max=0)  # beyond the radius the slope is 1
+    high = ends[1] + (target - most).clamp(min=0)
     for _ in range(HALVINGS):
         middle = (low + high) / 2
-        below = network(middle) < x
+        below = network(middle) < target
         low, high = torch.where(below, middle, low), torch.where(below, high, middle)
     y = (low + high) / 2
-    R: NDArray[np.float64] = (x * y - 0.5 * x**2 - network.extended_potential(y)).numpy()
+    R: NDArray[np.float64] = (target * y - 0.5 * target**2 - network.extended_potential(y)).numpy()
     return R
