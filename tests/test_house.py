@@ -9,7 +9,7 @@ FLOORS = (
     ("cli",),
     ("plotting.page",),
     ("plotting",),
-    ("reports", "testing", "tuning"),
+    ("live", "reports", "testing", "tuning"),
     ("simulation",),
     ("scenario",),
     ("results",),

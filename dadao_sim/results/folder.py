@@ -37,10 +37,11 @@ from dadao_sim.files import (
 from dadao_sim.results.lock import check_unlocked
 
 MANIFEST = "manifest.json"
+LOG = "events.npz"  # of a live run: what its processes left
 UNFINISHED = "unfinished_runs"
 NEW = f"{HIDDEN}.new"
 RESULT_FILES = (
-    *(MANIFEST, "timing.json", "curves.parquet", "runs.csv", "summary.csv", "summary.tex"),
+    *(MANIFEST, "timing.json", "curves.parquet", "runs.csv", "summary.csv", "summary.tex", LOG),
 )
 RESULT_FOLDERS = ("final_states", "figures", UNFINISHED)
 _OF_A_RESULT = {"scenario", "final_states"}  # in every manifest of ours
@@ -129,10 +130,11 @@ def take_place(folder: Path) -> None:
     """Put a new result that is whole in the place of the old one.
 
     Broken off, it goes on where it was: the new manifest moves last. Of the old result go the
-    states that the new one has not, and, if it has a folder for figures, the figures drawn of it.
+    states, and the log, that the new one has not, and, if it has a folder for figures, the figures
+    drawn of it.
     """
     new = folder / NEW
-    for name in _states(folder / MANIFEST) - _states(new / MANIFEST):
+    for name in _own_files(folder / MANIFEST) - _own_files(new / MANIFEST):
         (folder / name).unlink(missing_ok=True)
     if (new / "figures").is_dir():
         for path in (folder / "figures").glob("*"):
@@ -185,12 +187,15 @@ def _remove(path: Path) -> None:
             path.unlink()
 
 
-def _states(manifest: Path) -> set[str]:
-    """The files of states that a manifest lists."""
+def _own_files(manifest: Path) -> set[str]:
+    """The files of states that a manifest lists, and the log of a live run: not every result has
+    those.
+    """
     with suppress(InputError, KeyError, TypeError):
-        listed = read_json(manifest)["final_states"] if manifest.is_file() else []
-        names = {Path(row["file"]) for row in listed}
-        return {str(name) for name in names if name.parent == Path("final_states")}
+        said = read_json(manifest) if manifest.is_file() else {"final_states": []}
+        names = {Path(row["file"]) for row in said["final_states"]}
+        states = {str(name) for name in names if name.parent == Path("final_states")}
+        return states | ({LOG} if said.get("live") else set())
     return set()
 
 

@@ -27,6 +27,7 @@ from numpy.typing import NDArray
 import dadao_sim
 from dadao_sim.archives import StoredState, write_state
 from dadao_sim.errors import InputError, within
+from dadao_sim.events.files import load_events, save_events
 from dadao_sim.files import (
     as_path,
     atomic_write,
@@ -43,6 +44,7 @@ from dadao_sim.results.axes import TABLED, Terms, axis_named
 from dadao_sim.results.checks import Manifest, check_tables, read_manifest, rows_of_curves
 from dadao_sim.results.columns import CURVE_COLUMNS, RUN_COLUMNS, UNKNOWN
 from dadao_sim.results.folder import (
+    LOG,
     MANIFEST,
     NEW,
     RESULT_FILES,
@@ -112,7 +114,8 @@ class Result(Carded):
             method by name, "tuned" (multiplied), "own" (overridden).
         states: (label, repeat) -> block name -> array (n, d); read from disk when asked if loaded.
         timing: wall-clock figures.
-        given: what was made in Python for it, by name; nothing of a result that was loaded.
+        given: what was made in Python for it, by name; of a result that was loaded nothing but the
+            log of a live run.
 
     """
 
@@ -305,6 +308,11 @@ class Result(Carded):
         # By its public name, as a user would: results know nothing of simulation.
         return dadao_sim.PlayedAgain(self, algorithm, repeat, **given)
 
+    @property
+    def is_live(self) -> bool:
+        """Whether its log was left by processes, and is kept with it."""
+        return bool(self.manifest.get("live"))
+
     def save(self, folder: str | Path) -> None:
         """Write the result to `folder`, replacing an earlier one there.
 
@@ -353,7 +361,10 @@ class Result(Carded):
                 write_state(new / name, self.states[key])
             if replace_figures:
                 (new / "figures").mkdir()
-            read = ("curves.parquet", "runs.csv", *names.values())
+            log = self.given["events"] if self.is_live else None
+            if log is not None:
+                save_events(new / LOG, log)
+            read = ("curves.parquet", "runs.csv", *([] if log is None else [LOG]), *names.values())
             files = {name: file_digest(new / name) for name in read}
             manifest = {**self.manifest, "final_states": listed, "files": files}
             atomic_write(new / MANIFEST, json_bytes(manifest))
@@ -404,12 +415,13 @@ def check_files(folder: Path) -> tuple[dict[str, Any], Manifest]:
     with within(str(place)):
         manifest = read_manifest(said)
     states = [row.file for row in manifest.final_states]
-    for name in ("timing.json", "curves.parquet", "runs.csv", *states):
+    log = [LOG] if said.get("live") else []
+    for name in ("timing.json", "curves.parquet", "runs.csv", *log, *states):
         if not file_of(folder, name).is_file():
             raise InputError(
                 "folder", f"{folder} is incomplete: {name} is missing", "run its scenario again"
             )
-    for name in ("curves.parquet", "runs.csv"):
+    for name in ("curves.parquet", "runs.csv", *log):
         check_digest(file_of(folder, name), manifest.files.get(name))
     return said, manifest
 
@@ -429,6 +441,7 @@ def _load(folder: Path) -> Result:
             for key, name in states.items()
         },
         timing=read_json(file_of(folder, "timing.json")),
+        given={"events": load_events(file_of(folder, LOG))} if said.get("live") else {},
     )
 
 

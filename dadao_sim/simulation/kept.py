@@ -147,6 +147,8 @@ class Kept:
         if manifest.get("ground") != study.ground or not is_whole(folder):
             changed = changed_input(manifest, study.inputs)
             other = "the result of another scenario or of another version"
+            if manifest.get("live"):
+                other = "the result of a live run, whose processes are gone"
             raise _others(folder, f"a result whose {changed}" if changed else other)
         had = load_result(folder)
         kept = {key for key, _ in reusable(had, study)}
@@ -176,7 +178,10 @@ def result_of(study: Study, finished: Mapping[RunKey, FinishedRun], *, interrupt
     )
     manifest |= {"simulation": study.identity, "interrupted": interrupted}
     manifest |= {} if study.given else {"ground": study.ground}
-    return Result.from_runs(manifest, finished.values(), study.labels)
+    manifest |= {"live": study.live} if study.live else {}
+    result = Result.from_runs(manifest, finished.values(), study.labels)
+    result.given = study.given
+    return result
 
 
 def _conditions(finished: Mapping[RunKey, FinishedRun]) -> dict[str, Any]:

@@ -43,6 +43,7 @@ class Study:
 
     Attributes:
         given: what was made in Python, by name.
+        live: of a study of a log that processes left, how they made it; the result says so.
 
     """
 
@@ -62,6 +63,7 @@ class Study:
         self._problem, self._local_step, self._log = problem, local_step, log
         given = {"problem": problem, "network": network, "local_step": local_step, "events": log}
         self.given = {name: given[name] for name in sorted(given) if given[name] is not None}
+        self.live: dict[str, Any] = {}
         self.node_ids: tuple[str, ...] | None = None  # of the parts made last; see Network
         self._roomy = False
         self._repeat = -1

@@ -109,7 +109,7 @@ class _Worker:
             target=_work, args=(theirs,), daemon=True, env=ONE_THREAD | dict(os.environ)
         )
         resource_tracker.ensure_running()
-        with _signals_blocked():
+        with signals_blocked():
             self.process.start()
         theirs.close()
         self.task = ""
@@ -155,7 +155,7 @@ def _kill(process: BaseProcess) -> None:
         os.kill(process.pid, KILL)
 
 
-class _signals_blocked:
+class signals_blocked:
     """What is started within never hears the signals that end a program: it ends with its parent,
     which may have something to save first.
     """

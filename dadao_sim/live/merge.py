@@ -1,0 +1,148 @@
+"""The logs of the nodes as one: an order in which everything that saw something comes after it.
+
+The records of a node are in its own order, and the two ends of an exchange have its owner and
+number: together a partial order. Any total order that keeps it replays to the same bits, as events
+that share no node do not see each other; taken is the one that goes by time.
+"""
+
+import heapq
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+
+from dadao_sim.errors import InputError
+from dadao_sim.events import log
+from dadao_sim.events.log import Events
+from dadao_sim.live.records import APPLIED, GRADIENT, GRANTER, LOST, REQUESTER
+from dadao_sim.networks import Network
+
+# ("gradient", node, row) or ("exchange", owner, number).
+Happening: TypeAlias = tuple[str, int, int]
+
+
+@dataclass(frozen=True)
+class Merged:
+    """The log of a live run, and how many happenings of which kind are in it.
+
+    ``one_sided`` exchanges acted on one end only, and ``nobody`` of them on none: a process was
+    killed in between.
+    """
+
+    events: Events
+    gradients: int
+    exchanges: int
+    one_sided: int
+    nobody: int
+
+
+@dataclass
+class _Seen:
+    """A happening at ``time``, of node i, and of j where it is an exchange, of which i is owner."""
+
+    time: float
+    i: int
+    j: int = -1
+    mark: int = 0
+
+
+def merge(
+    records: Mapping[int, np.ndarray], network: Network, dead: Collection[int] = ()
+) -> Merged:
+    """One log of the ``records`` of every node; ``dead`` are the nodes that were killed.
+
+    An exchange that both ends applied is one event. One that acted on one end only was sent, arrived
+    there, and was lost. One that acted on nobody was sent and lost, as who granted it has flowed to
+    its time; where who granted it is dead, nothing of it is left.
+
+    Raises InputError where the records contradict each other.
+    """
+    happened, order, applied = _read(records)
+    rows: list[tuple[float, int, int, int, int, int]] = []  # time, kind, i, j, start, mark
+    gradients = exchanges = one_sided = nobody = 0
+    for key in _in_order(happened, order):
+        one = happened[key]
+        if one.j < 0:
+            gradients += 1
+            rows.append((one.time, log.GRADIENT, one.i, -1, -1, one.mark))
+            continue
+        ends = applied.get(key, set())
+        if len(ends) == 2:
+            exchanges += 1
+            rows.append((one.time, log.GOSSIP, one.i, one.j, -1, 0))
+            continue
+        one_sided += len(ends)
+        nobody += not ends
+        if not ends and one.j in dead:
+            continue
+        start = len(rows)
+        arrived = [
+            kind for kind, end in ((log.ARRIVE_I, one.i), (log.ARRIVE_J, one.j)) if end in ends
+        ]
+        for kind in (log.SEND, *arrived, log.LOST):
+            rows.append((one.time, kind, one.i, one.j, -1 if kind == log.SEND else start, 0))
+    time, kind, i, j, begun, mark = zip(*rows, strict=True) if rows else ((),) * 6
+    with_marks = np.array(mark, dtype=np.uint64)
+    events = Events.from_arrays(time, kind, i, j, network, start=begun, mark=with_marks)
+    return Merged(events, gradients, exchanges, one_sided, nobody)
+
+
+def _read(
+    records: Mapping[int, np.ndarray],
+) -> tuple[dict[Happening, _Seen], dict[int, list[Happening]], dict[Happening, set[int]]]:
+    """What happened, in which order at each node, and on which ends each exchange acted."""
+    happened: dict[Happening, _Seen] = {}
+    order: dict[int, list[Happening]] = {node: [] for node in records}
+    applied: dict[Happening, set[int]] = {}
+    for node, rows in records.items():
+        for row, (kind, time, peer, owner, number, mark) in enumerate(rows.tolist()):
+            key: Happening = ("exchange", owner, number)
+            if kind == GRADIENT:
+                key = ("gradient", node, row)
+                happened[key] = _Seen(time, node, mark=mark)
+            elif kind in (REQUESTER, GRANTER):
+                seen = _Seen(time, owner, peer if kind == REQUESTER else node)
+                if happened.setdefault(key, seen) != seen or owner not in (node, peer):
+                    raise _contradiction(node, row, f"exchange {number} of node {owner} is another")
+                if kind == REQUESTER:
+                    applied.setdefault(key, set()).add(node)
+            elif kind in (APPLIED, LOST):
+                if key not in order[node]:
+                    raise _contradiction(node, row, f"exchange {number} of node {owner} is unknown")
+                if kind == APPLIED:
+                    applied.setdefault(key, set()).add(node)
+                continue
+            else:
+                raise _contradiction(node, row, f"kind {kind} is unknown")
+            order[node].append(key)
+    return happened, order, applied
+
+
+def _in_order(
+    happened: Mapping[Happening, _Seen], order: Mapping[int, list[Happening]]
+) -> list[Happening]:
+    """All that happened, each after what came before it at its nodes, the earliest first."""
+    waits = dict.fromkeys(happened, 0)
+    after: dict[Happening, list[Happening]] = {key: [] for key in happened}
+    for keys in order.values():
+        for earlier, later in zip(keys, keys[1:], strict=False):
+            after[earlier].append(later)
+            waits[later] += 1
+    ready = [(happened[key].time, key) for key, count in waits.items() if count == 0]
+    heapq.heapify(ready)
+    found = []
+    while ready:
+        _, key = heapq.heappop(ready)
+        found.append(key)
+        for later in after[key]:
+            waits[later] -= 1
+            if waits[later] == 0:
+                heapq.heappush(ready, (happened[later].time, later))
+    if len(found) < len(happened):
+        raise InputError("live", "the logs of the nodes contradict each other: they go in a circle")
+    return found
+
+
+def _contradiction(node: int, row: int, what: str) -> InputError:
+    return InputError("live", f"the log of node {node}, record {row}: {what}")
