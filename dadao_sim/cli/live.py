@@ -2,7 +2,7 @@
 
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -31,7 +31,7 @@ group = Group("Live runs", place=4)
 @group.command(
     examples=[
         "live quickstart --set network.nodes=6 --unit 10ms --horizon 300",
-        "live quickstart --set network.nodes=6 --unit 50ms --delay 1ms --kill 3@50 --out results/killed",
+        "live quickstart --set network.nodes=6 --kill 3@150 --out results/killed",
         "live quickstart --set network.nodes=6 --follow results/killed/events.npz",
     ]
 )
@@ -89,7 +89,7 @@ def live(
         raise InputError("--resume", wrong, "run it anew with --overwrite")
     loaded = load_scenario(shipped.scenario_path(scenario), sets or [])
     folder = out or Path("results") / f"{loaded.name}-live"
-    how = {
+    how: dict[str, Any] = {
         "algorithm": algorithm,
         "beside": beside or [],
         "delay": seconds("--delay", delay),
@@ -125,11 +125,13 @@ def _say_how_it_went(run: "LiveRun") -> None:
     for one in said["ended"]:
         say(
             f"live: node {one['node']} {one['how']} at t = {one['time']:.1f}; its neighbours go on "
-            "without it, towards the optimum that its last dual value says"
+            f"without it, and with what its last {' and '.join(said['conserved'])} left to them"
+            if said["conserved"]
+            else f"live: node {one['node']} {one['how']} at t = {one['time']:.1f}"
         )
     rate = len(run.events) / max(run.seconds, 1e-9)
     say(
-        f"{counted(said['processes'], 'process')[:-1]}es, {counted(len(run.events), 'event')} in "
+        f"{said['processes']} processes, {counted(len(run.events), 'event')} in "
         f"{run.seconds:.2f} s ({rate:,.0f} per second)"
     )
     if run.rates is not None and run.merged is not None:

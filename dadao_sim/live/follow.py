@@ -10,9 +10,9 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from dadao_sim.errors import InputError
 from dadao_sim.events import log
 from dadao_sim.events.log import KIND_NAMES, Events
-from dadao_sim.errors import InputError
 from dadao_sim.live.handlers import Handlers
 from dadao_sim.live.wires import Wire
 

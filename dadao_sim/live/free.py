@@ -2,9 +2,10 @@
 
 An exchange over the edge (i, j), i < j, begun by i, who locks itself while it lasts:
 
-    i -> j  REQUEST(t_i)        j answers when it is free, and locks itself
-    j -> i  GRANT(t, message)   t = max(j's clock, j's last event, t_i); j has flowed to t, and written it down
-    i -> j  message             i has flowed to t, written it down, and applies; j applies
+    i -> j  REQUEST(t_i)   when j is free it locks itself: t = max(j's clock, j's last event, t_i);
+                           it flows to t, and writes that down
+    j -> i  t, message     i flows to t, writes that down,
+    i -> j  message        and applies; j applies, and writes that down
 
 Who waits waits for a larger name: there is no circle of waiting, hence no deadlock. Both apply the
 message of i less that of j, with their own sign. A node is done at the horizon when every smaller

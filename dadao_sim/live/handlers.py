@@ -25,7 +25,7 @@ FLOW = 4  # flow to t: what began earlier arrives
 
 def act(state, p, objective, what, i, e, t, mark, vector):
     """Let node i do ``what``, at time t."""
-    if what == COMPUTE or what == SPEAK or what == FLOW:
+    if what in (COMPUTE, SPEAK, FLOW):
         advance(state, p, i, t)
     if what == COMPUTE:
         gradient(state, p, objective, i, mark, vector)

@@ -8,7 +8,8 @@ that share no node do not see each other; taken is the one that goes by time.
 import heapq
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from typing import TypeAlias
+from itertools import pairwise
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -17,6 +18,8 @@ from dadao_sim.events import log
 from dadao_sim.events.log import Events
 from dadao_sim.live.records import APPLIED, GRADIENT, GRANTER, LOST, REQUESTER
 from dadao_sim.networks import Network
+
+_ROW = [(name, log.TYPES[name]) for name in ("time", "kind", "i", "j", "start", "mark")]
 
 # ("gradient", node, row) or ("exchange", owner, number).
 Happening: TypeAlias = tuple[str, int, int]
@@ -52,9 +55,9 @@ def merge(
 ) -> Merged:
     """One log of the ``records`` of every node; ``dead`` are the nodes that were killed.
 
-    An exchange that both ends applied is one event. One that acted on one end only was sent, arrived
-    there, and was lost. One that acted on nobody was sent and lost, as who granted it has flowed to
-    its time; where who granted it is dead, nothing of it is left.
+    An exchange that both ends applied is one event. One that acted on one end only was sent,
+    arrived there, and was lost. One that acted on nobody was sent and lost, as who granted it has
+    flowed to its time; where who granted it is dead, nothing of it is left.
 
     Raises InputError where the records contradict each other.
     """
@@ -82,9 +85,9 @@ def merge(
         ]
         for kind in (log.SEND, *arrived, log.LOST):
             rows.append((one.time, kind, one.i, one.j, -1 if kind == log.SEND else start, 0))
-    time, kind, i, j, begun, mark = zip(*rows, strict=True) if rows else ((),) * 6
-    with_marks = np.array(mark, dtype=np.uint64)
-    events = Events.from_arrays(time, kind, i, j, network, start=begun, mark=with_marks)
+    table = np.array(rows, dtype=_ROW)
+    columns: dict[str, Any] = {name: table[name] for name, _ in _ROW}
+    events = Events.from_arrays(**columns, network=network)
     return Merged(events, gradients, exchanges, one_sided, nobody)
 
 
@@ -126,7 +129,7 @@ def _in_order(
     waits = dict.fromkeys(happened, 0)
     after: dict[Happening, list[Happening]] = {key: [] for key in happened}
     for keys in order.values():
-        for earlier, later in zip(keys, keys[1:], strict=False):
+        for earlier, later in pairwise(keys):
             after[earlier].append(later)
             waits[later] += 1
     ready = [(happened[key].time, key) for key, count in waits.items() if count == 0]

@@ -42,8 +42,8 @@ class Asked:
         return float(MESSAGES * self.delay * exchanges.max() / self.unit)
 
     def expected(self, t: float, dead: Mapping[int, float]) -> tuple[float, float]:
-        """How many gradients and exchanges there should be at time t; ``dead`` nodes have none after
-        theirs.
+        """How many gradients and exchanges there should be at time t; ``dead`` nodes have none
+        after theirs.
         """
         lived = [min(t, dead.get(i, t)) for i in range(len(self.nodes))]
         exchanges = sum(
@@ -75,14 +75,15 @@ def reached(
     asked: Asked, counts: np.ndarray, t: float, dead: Mapping[int, float], least: float = 0.0
 ) -> Reached:
     """The rates by the ``counts`` (n, 4) of a board at time t, in units."""
-    parts, short = [], ""
-    wanted = asked.expected(t, dead)
-    for column, name, expected in zip((GRADIENTS, EXCHANGES), ("gradients", "exchanges"), wanted):
-        made = counts[:, column].sum()
-        parts.append(made / expected if expected > 0 else math.nan)
+    parts, short = {}, ""
+    wanted = dict(zip((GRADIENTS, EXCHANGES), asked.expected(t, dead), strict=True))
+    for column, name in ((GRADIENTS, "gradients"), (EXCHANGES, "exchanges")):
+        made, expected = float(counts[:, column].sum()), wanted[column]
+        parts[name] = made / expected if expected > 0 else math.nan
         if made < least * expected - DOUBT * math.sqrt(expected):
             short = name
-    return Reached(*parts, counts[:, BUSY] / max(t * asked.unit, 1e-9), short)
+    work = counts[:, BUSY] / max(t * asked.unit, 1e-9)
+    return Reached(parts["gradients"], parts["exchanges"], work, short)
 
 
 def check_rates(asked: Asked, was: Reached) -> None:

@@ -100,8 +100,8 @@ def run_live(
     overwrite: bool = False,
     remark: Callable[[str], None] = lambda line: None,
 ) -> LiveRun:
-    """Run an asynchronous ``algorithm`` (a label; the first one that is) in one process per node, for
-    ``horizon`` units of ``unit`` seconds, and replay the log that they leave.
+    """Run an asynchronous ``algorithm`` (a label; the first one that is) in one process per node,
+    for ``horizon`` units of ``unit`` seconds, and replay the log that they leave.
 
     ``kills`` are nodes, by name, and when they get a SIGKILL. Each message takes ``delay`` seconds
     more. ``beside`` are other algorithms of the scenario that replay the log: what would have been
@@ -128,9 +128,11 @@ def run_live(
     check_cores(network.nodes, os.cpu_count() or 1, unit)
     rates = Asked(clock.nodes, clock.edges, live.edges, unit, delay)
     if rates.load > SENSIBLE_LOAD:
+        longer = rounded_up(unit * rates.load / SENSIBLE_LOAD)
         remark(
-            f"a delay of {delay * 1e3:g}ms locks the busiest node {rates.load:.2f} of the time; at most "
-            f"{SENSIBLE_LOAD} is sensible, as with --unit {in_words(rounded_up(unit * rates.load / SENSIBLE_LOAD))}"
+            f"a delay of {in_words(delay)} locks the busiest node {rates.load:.2f} of the time; at "
+            "most "
+            f"{SENSIBLE_LOAD} is sensible, as with --unit {in_words(longer)}"
         )
     seeds = plan.seed.spawn(network.nodes)
     pace = Pace(unit, horizon, delay)
@@ -322,6 +324,7 @@ class _Live:
         study.live = {
             "algorithm": self.label,
             "processes": self.network.nodes,
+            "conserved": list(self.plan.method.invariant),
             "cores": os.cpu_count() or 1,
             **said,
             "ended": [{"node": called(i), "how": how, "time": at} for i, (how, at) in dead.items()],
@@ -346,7 +349,9 @@ class _Live:
         ends = [(e, int(b == i)) for e, (a, b) in enumerate(self.edges) if i in (a, b)]
         if not self.plan.method.samples:
             return ends, slice(0, 0)
-        before = np.concatenate([[0], np.cumsum(self.plan.parts.problem.samples)])
+        samples = self.plan.parts.problem.samples
+        assert samples is not None  # of a method of samples
+        before = np.concatenate([[0], np.cumsum(samples)])
         return ends, slice(int(before[i]), int(before[i + 1]))
 
     def _difference(self, events: Events, ended: Ended) -> float:

@@ -1,4 +1,4 @@
-"""The process that starts the nodes, kills those that are to be killed, and sees all of them end."""
+"""What starts the processes of the nodes, kills those that are to be killed, and sees all end."""
 
 import contextlib
 import multiprocessing
@@ -47,9 +47,9 @@ class Kill:
 
 @dataclass
 class Ended:
-    """How a live run ended: the final states of the nodes that came to the end, and of the others how
-    and when (seconds from the start) they ended. ``counts`` are those of the board, ``seconds`` how
-    long it took.
+    """How a live run ended: the final states of the nodes that came to the end, and of the others
+    how and when (seconds from the start) they ended. ``counts`` are those of the board, ``seconds``
+    how long it took.
     """
 
     states: dict[int, dict[str, np.ndarray]] = field(default_factory=dict)
@@ -71,8 +71,9 @@ def supervise(
     """Run each of ``lives`` in a process of its own, connected by ``edges``; what they leave in
     ``folder``.
 
-    A node waits at most ``patience`` seconds for a neighbour; after ``limit`` seconds what still runs
-    is killed. ``look(seconds, counts, dead)`` sees how it goes, ten times a second, and may raise.
+    A node waits at most ``patience`` seconds for a neighbour; after ``limit`` seconds what still
+    runs is killed. ``look(seconds, counts, dead)`` sees how it goes, ten times a second, and may
+    raise.
     However it ends no process is left; nor if this one is killed.
 
     Raises InputError where a node fails by an error of its own, or cannot be started.

@@ -27,7 +27,7 @@ class TooLong(Exception):
 
 
 class Wire:
-    """This node's end of the connection to a neighbour; waits at most ``patience`` seconds."""
+    """A node's end of the connection to a neighbour; waits at most ``patience`` seconds."""
 
     def __init__(self, end: socket.socket, patience: float):
         end.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

@@ -1,0 +1,455 @@
+"""Live runs: what processes did is, replayed, what they held, to the last bit.
+
+No rate is asserted: how fast a machine is, is its own affair.
+"""
+
+import itertools
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from dadao_sim import load_events, load_result, replay
+from dadao_sim.errors import InputError
+from dadao_sim.events.log import GOSSIP, GRADIENT, KIND_NAMES
+from dadao_sim.live import handlers, rates, run
+from dadao_sim.live.rates import Asked, check_cores, check_rates, reached
+from dadao_sim.live.run import distance, follow_live, run_live
+from dadao_sim.simulation.again import PlayedAgain
+from dadao_sim.simulation.simulate import simulate
+from dadao_sim.simulation.study import Study
+
+
+def scenario(**changes):
+    return {
+        "name": "live",
+        "problem": {
+            "kind": "least_squares",
+            "data": {"kind": "synthetic", "dim": 6, "samples_per_node": 12},
+        },
+        "network": {"graph": "cycle", "nodes": 4},
+        "algorithms": ["dadao"],
+        "stop": {"time": 100},
+    } | changes
+
+
+FREE = {"unit": 0.01, "horizon": 100.0, "least_rate": 0.0}
+
+
+@pytest.fixture(scope="module")
+def free(tmp_path_factory):
+    """A run of four nodes, one of which is killed, and its folder."""
+    folder = tmp_path_factory.mktemp("live") / "free"
+    return run_live(scenario(), out=folder, kills=[(3, 60.0)], **FREE), folder
+
+
+def states_of(live):
+    return {node: rows["values"] for node, rows in live.states.items()}
+
+
+def replayed(live, events, method="dadao"):
+    """The state blocks of every node, (n, blocks, d), by the public replay."""
+    parts = Study(live.result.manifest["scenario"]).parts(0)
+    return np.stack(list(replay(method, parts.problem, parts.network, events).values()), axis=1)
+
+
+def test_every_node_holds_its_own_rows_only_and_the_replay_is_equal(monkeypatch):
+    """The data and the states of the others are nan, at the beginning and at the end."""
+
+    def blind(self, player, i):
+        own = make(self, player, i)
+        data, n = own.objective, len(player.state.last)
+        rows = np.repeat(np.arange(n), np.diff(data.offsets)) == i
+        own.objective = data._replace(
+            A=np.where(rows[:, None], data.A, np.nan), b=np.where(rows, data.b, np.nan)
+        )
+        return own
+
+    def seen(self):
+        others = np.delete(self.state.values, self.i, axis=0)
+        assert np.isnan(others).all()
+        assert np.isfinite(self.state.values[self.i]).all()
+        return rows(self)
+
+    make, rows = run._Live.handlers, handlers.Handlers.rows
+    monkeypatch.setattr(run._Live, "handlers", blind)
+    monkeypatch.setattr(handlers.Handlers, "rows", seen)
+    live = run_live(scenario(), **FREE)
+    assert live.equal
+    assert sorted(live.states) == [0, 1, 2, 3]
+    again = replayed(live, live.events)
+    assert all((again[node] == values).all() for node, values in states_of(live).items())
+    kinds = set(live.events.kind.tolist())
+    assert kinds == {GRADIENT, GOSSIP}
+    assert np.abs(again[:, 0]).max() > 0
+
+
+def test_after_a_kill_the_others_end_and_the_replay_is_equal(free):
+    live, _ = free
+    assert live.equal
+    assert live.difference == 0
+    assert sorted(live.states) == [0, 1, 2]
+    how, at = live.dead[3]
+    assert how == "ended (signal 9)"
+    assert at >= 60
+    of_the_dead = (live.events.i == 3) | (live.events.j == 3)
+    assert live.events.time[of_the_dead].max() <= at
+    assert live.events.time.max() > at
+
+
+@pytest.mark.parametrize("digits", ["microseconds", "single precision"])
+def test_times_that_are_rounded_are_not_equal(free, digits):
+    live, _ = free
+    time = live.events.time
+    rounded = {
+        "microseconds": np.round(time * 1e4) / 1e4,  # a unit lasts 10 ms
+        "single precision": np.maximum.accumulate(time.astype(np.float32).astype(float)),
+    }[digits]
+    again = replayed(live, replace(live.events, time=rounded))
+    gap = max(np.abs(again[node] - values).max() for node, values in states_of(live).items())
+    assert gap > 1e-12 * np.abs(again).max()
+
+
+def test_the_result_is_an_ordinary_one_and_says_that_it_was_live(free):
+    live, folder = free
+    result = load_result(folder)
+    said = json.loads((folder / "manifest.json").read_text())["live"]
+    assert said["replay_equals_live"] is True
+    assert said["processes"] == 4
+    assert said["ended"][0]["node"] == "3"
+    assert result.is_live
+    log = load_events(folder / "events.npz")
+    assert (log.time == live.events.time).all()
+    played = PlayedAgain(result, "dadao")
+    assert (played.events.time == log.time).all()
+    blocks = result.states["dadao", 0]
+    assert (blocks["x"][0] == live.states[0]["values"][0]).all()
+    assert result.curves["communications"].iloc[-1] == live.merged.exchanges + live.merged.one_sided
+
+
+def test_a_result_that_is_not_live_takes_the_log_of_one_with_it(free, tmp_path):
+    live, _ = free
+    live.result.save(tmp_path / "there")
+    assert (tmp_path / "there" / "events.npz").is_file()
+    simulate(scenario(stop={"time": 5}), out=tmp_path / "there", overwrite=True)
+    assert not (tmp_path / "there" / "events.npz").exists()
+    live.result.save(tmp_path / "there")
+    (tmp_path / "there" / "events.npz").write_bytes(b"edited")
+    with pytest.raises(InputError, match=r"events\.npz"):
+        load_result(tmp_path / "there")
+
+
+def test_what_would_have_been_under_another_method(tmp_path):
+    """The recorded log, replayed under two methods: each as `replay` has it."""
+    live = run_live(
+        scenario(algorithms=["msda", "dadao", "randomised_gossip", "ad_psgd"]),
+        **FREE | {"horizon": 30.0, "beside": ["ad_psgd"]},
+    )
+    assert live.equal
+    assert list(live.result.runs["algorithm"]) == ["dadao", "ad_psgd"]
+    other = replayed(live, live.events, "ad_psgd")
+    assert (live.result.states["ad_psgd", 0]["x"] == other[:, 0]).all()
+
+
+def test_minibatches_are_drawn_by_the_node_and_replayed():
+    live = run_live(
+        scenario(algorithms=[{"name": "ad_psgd", "batch_size": 2, "parameters": {"gamma": 0.01}}]),
+        **FREE | {"horizon": 30.0},
+    )
+    assert live.equal
+    marks = live.events.mark[live.events.kind == GRADIENT]
+    assert len(set(marks.tolist())) == len(marks)
+
+
+@pytest.mark.parametrize("log", ["simulated", "cut"])
+def test_processes_that_follow_a_log_hold_what_the_simulator_does(free, log):
+    """A log of the simulator's clock; one with exchanges that were cut by a death."""
+    events = free[0].events
+    if log == "simulated":
+        events = Study(scenario()).plan(("dadao", 0)).source.window()[:2000]
+    live = follow_live(scenario(), events)
+    assert live.equal
+    again = replayed(live, events)
+    assert all((again[node] == values).all() for node, values in states_of(live).items())
+
+
+def test_a_log_of_a_world_is_followed_too():
+    """Gradients and exchanges under way, losses, nodes that lose all they held."""
+    faults = {"crashes": {"every": 10, "last": 2, "state": "lost"}}
+    world = {
+        "gradient_seconds": 1.0,
+        "nodes": faults,
+        "links": {"latency": 0.1, "loss": {"probability": 0.2, "noticed": "one"}},
+    }
+    plan = Study(scenario(world=world, stop={"time": 60})).plan(("dadao", 0))
+    events = plan.source.window()
+    events = events[: int(np.searchsorted(events.time, plan.horizon))].in_intervals(plan.unit)
+    assert {"gradient_start", "arrive_j", "lost", "reset"} <= {
+        KIND_NAMES[kind] for kind in events.kind
+    }
+    assert follow_live(scenario(), events).equal
+
+
+# ---- nothing hangs --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kills", [[(1, 0.0)], [(0, 5.0), (1, 5.0)]], ids=["at 0", "both ends"])
+def test_kills_at_the_start_and_of_both_ends_of_an_edge(kills):
+    live = run_live(scenario(), **FREE | {"horizon": 20.0, "kills": kills})
+    assert live.equal
+    assert sorted(live.dead) == [node for node, _ in kills]
+    assert live.events.time[(live.events.i == 3)].max() > 5
+
+
+def test_a_node_that_stands_still_is_given_up_by_its_neighbours(monkeypatch):
+    """It is alive and says nothing: who waits for it leaves, and what was logged stays exact."""
+
+    def stands(self, j):
+        if self.i == 1 and self.clock() > 5:
+            os.kill(os.getpid(), signal.SIGSTOP)
+        serve(self, j)
+
+    serve = run.FreeNode._serve
+    monkeypatch.setattr(run.FreeNode, "_serve", stands)
+    monkeypatch.setattr(run, "PATIENCE", 0.3)
+    begun = time.monotonic()
+    live = run_live(scenario(), **FREE | {"horizon": 20.0})
+    assert time.monotonic() - begun < 20
+    assert live.dead[0][0] == "waited too long for a neighbour, and gave up"
+    assert live.dead[1][0] == "ended (signal 9)"
+    assert live.states
+    assert live.equal
+
+
+def test_an_error_of_a_node_is_told_and_no_process_is_left(monkeypatch):
+    def wrong(self, name):
+        raise ArithmeticError("no tick")
+
+    monkeypatch.setattr(run.FreeNode, "_tick", wrong)
+    with pytest.raises(InputError, match=r"node \d failed: ArithmeticError at .*: no tick"):
+        run_live(scenario(), **FREE | {"horizon": 5.0})
+
+
+LONG = """
+import sys
+from dadao_sim.cli import main
+sys.argv = ["dadao-sim", "live", *sys.argv[1:]]
+main.main()
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
+def test_the_nodes_end_with_who_started_them(tmp_path, how):
+    (tmp_path / "live.yaml").write_text(json.dumps(scenario(stop={"time": 1e5})))
+    arguments = ["live.yaml", "--horizon", "1e5", "--least-rate", "0"]
+    parent = subprocess.Popen(
+        [sys.executable, "-c", LONG, *arguments],
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    nodes = _children(parent, 4)
+    parent.send_signal(how)
+    _, error = parent.communicate(timeout=60)
+    until = time.monotonic() + 30
+    while any(_runs(node) for node in nodes):
+        assert time.monotonic() < until
+        time.sleep(0.01)
+    if how == signal.SIGINT:
+        assert parent.returncode == 130
+        assert error.splitlines() == ["dadao-sim: interrupted"]
+    assert not (tmp_path / "results").exists()
+
+
+def _children(parent, count):
+    until = time.monotonic() + 60
+    while time.monotonic() < until and parent.poll() is None:
+        with open(f"/proc/{parent.pid}/task/{parent.pid}/children") as file:
+            children = file.read().split()
+        if len(children) == count:
+            return children
+        time.sleep(0.01)
+    raise AssertionError(parent.communicate())
+
+
+def _runs(process):
+    try:
+        with open(f"/proc/{process}/stat") as file:
+            return file.read().rpartition(")")[2].split()[0] not in "ZX"
+    except OSError:
+        return False
+
+
+# ---- what is refused ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("changes", "how", "said"),
+    [
+        ({"algorithms": ["nids"]}, {}, "algorithms: none of nids is asynchronous"),
+        (
+            {"algorithms": ["nids", "dadao"]},
+            {"algorithm": "nids"},
+            "algorithm: nids is synchronous",
+        ),
+        ({"algorithms": ["nids", "dadao"]}, {"beside": ["nids"]}, "nids is synchronous"),
+        ({}, {"algorithm": "dado"}, "algorithm: 'dado' is not in the scenario"),
+        ({"algorithms": ["esdacd"]}, {}, "has no clocks of nodes and edges, but steps"),
+        ({"world": {"preset": "wan"}}, {}, "world: a live run has the machine's own"),
+        ({"clock": {"node_rates": 2}}, {}, r"clock\.node_rates: "),
+        (
+            {"network": {"sequence": [{"graph": "star"}, {"graph": "cycle"}], "nodes": 4}},
+            {},
+            "network: it changes with time",
+        ),
+        ({}, {"horizon": 0.0}, "horizon: 0 given; a finite time above 0"),
+        ({}, {"unit": 0.0}, "unit: 0 given"),
+        ({}, {"delay": -1.0}, "delay: -1 given"),
+        ({}, {"kills": [(7, 1.0)]}, "kill"),
+        ({}, {"kills": [(1, 1.0), (1, 2.0)]}, "kill: node 1 is killed twice"),
+        ({}, {"kills": [(1, 101.0)]}, "kill: node 1 at 101 is outside the run; 0 to 100"),
+        ({}, {"kills": [(k, 1.0) for k in range(4)]}, "kill: all nodes are killed"),
+        (
+            {"algorithms": [{"name": "dadao", "averaging": "events"}]},
+            {"kills": [(1, 1.0)]},
+            "kill: dadao averages over events",
+        ),
+    ],
+)
+def test_what_cannot_run_live_is_refused_in_a_line(changes, how, said):
+    with pytest.raises(InputError, match=said):
+        run_live(scenario(**changes), **FREE | how)
+
+
+def test_rounds_are_followed_by_no_process():
+    log = Study(scenario(algorithms=["nids"])).plan(("nids", 0)).source.window()[:10]
+    with pytest.raises(InputError, match="--follow: row 0 is round; processes follow gradient"):
+        follow_live(scenario(), log)
+
+
+def test_of_a_horizon_within_which_nothing_happens(tmp_path):
+    with pytest.raises(InputError, match="horizon: nothing happened in 1e-09 units"):
+        run_live(scenario(), **FREE | {"horizon": 1e-9, "out": tmp_path / "nothing"})
+    assert not (tmp_path / "nothing").exists()
+
+
+def test_more_nodes_than_the_cores_can_take():
+    with pytest.raises(InputError, match=r"live: 12 nodes on 2 cores; at most 8 .* --unit 100ms"):
+        check_cores(12, 2, 0.05)
+    check_cores(12, 2, 0.1)
+    check_cores(8, 2, 0.001)
+
+
+def test_a_run_that_falls_behind_is_told_a_longer_unit():
+    """By constructed counts: three nodes on a path, half of the exchanges made."""
+    asked = Asked(np.ones(3), np.array([2.0, 4.0]), [(0, 1), (1, 2)], unit=0.01, delay=1e-3)
+    assert asked.load == pytest.approx(3 * 1e-3 * 6 / 0.01)
+    assert asked.expected(100.0, {2: 25.0}) == pytest.approx((225.0, 2 * 100 + 4 * 25))
+    counts = np.array([[1, 100, 100, 0.2], [1, 100, 200, 0.9], [1, 100, 0, 0.1]])
+    was = reached(asked, counts, 100.0, {}, 0.9)
+    assert (was.gradients, was.exchanges, was.busiest) == (1.0, 0.5, 1)
+    line = "exchanges ran at 0.50 of their rate: .* work 0.90 of the time at node 1.*--unit 100ms"
+    with pytest.raises(InputError, match=line):
+        check_rates(asked, was)
+    check_rates(asked, reached(asked, counts, 100.0, {2: 25.0}, 0.9))  # all that a death left
+    check_rates(asked, reached(asked, counts, 100.0, {}, 0.0))
+    assert rates.rounded_up(0.021) == 0.04
+    assert rates.in_words(0.04) == "40ms"
+
+
+def test_a_difference_is_never_taken_for_none():
+    one = np.array([1.0, np.nan, 0.0])
+    assert distance(one, one.copy()) == 0
+    assert distance(one, np.array([1.0, np.nan, -0.0])) > 0
+    assert distance(one, np.array([np.nextafter(1, 2), np.nan, 0.0])) == pytest.approx(
+        2.2e-16, rel=0.01
+    )
+    assert distance(one, np.array([1.0, 0.0, 0.0])) == np.inf
+
+
+# ---- the command ----------------------------------------------------------------------------
+
+
+def test_the_command(dadao_sim, tmp_path, monkeypatch):
+    (tmp_path / "live.yaml").write_text(json.dumps(scenario()))
+    given = ("live", "live.yaml", "--unit", "10ms", "--horizon", 20, "--least-rate", 0)
+    code, out, error = dadao_sim(*given, "--kill", "3@10", "--out", "one")
+    assert (code, error) == (0, "")
+    assert "live: node 3 ended (signal 9) at t = 10." in out
+    assert "replay equals the live states to the last bit" in out
+    code, out, _ = dadao_sim(
+        "live", "live.yaml", "--follow", "one/events.npz", "--out", "two", "--json"
+    )
+    assert code == 0
+    assert json.loads(out)["replay_equals_live"] is True
+    one, two = (load_result(tmp_path / name) for name in ("one", "two"))
+    assert one.curves.equals(two.curves)
+    monkeypatch.setattr(run, "distance", lambda one, other: 1e-9)
+    code, out, _ = dadao_sim(*given, "--out", "three")
+    assert code == 1
+    assert "replay differs from the live states: by " in out
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (["--resume"], "--resume: the processes of a live run are gone"),
+        (["--unit", "10"], "--unit: '10' given; a number and us, ms or s, as 10ms"),
+        (["--kill", "3"], "--kill: '3' given; NODE@T, as 3@150"),
+        (["--kill", "9@5"], "--kill"),
+        (["--horizon", "0"], "--horizon: 0 given"),
+        (["--follow", "log.npz"], "--follow: there is no file log.npz"),
+        (["--follow", "log.npz", "--unit", "1ms"], "--unit: a log that is followed has its own"),
+    ],
+)
+def test_what_the_command_refuses_is_named_by_its_option(dadao_sim, tmp_path, given, said):
+    (tmp_path / "live.yaml").write_text(json.dumps(scenario()))
+    code, _, error = dadao_sim("live", "live.yaml", *given)
+    assert code == 2
+    assert error.startswith(f"dadao-sim: {said}")
+    assert len(error.splitlines()) == 1
+
+
+def test_a_live_result_is_not_gone_on_with(dadao_sim, free, tmp_path):
+    _, folder = free
+    (tmp_path / "live.yaml").write_text(json.dumps(scenario()))
+    code, _, error = dadao_sim("run", "live.yaml", "--resume", "--out", folder)
+    assert code == 2
+    assert "holds the result of a live run, whose processes are gone" in error
+
+
+# ---- long series ----------------------------------------------------------------------------
+
+GRAPHS = ("cycle", "path", "star", "complete")
+
+
+@pytest.mark.torture
+@pytest.mark.parametrize("graph", GRAPHS)
+@pytest.mark.parametrize("nodes", range(3, 9))
+def test_every_graph_with_and_without_kills(graph, nodes):
+    """A kill at each of several times, of each kind of node; with a delay, which cuts exchanges."""
+    asked = scenario(network={"graph": graph, "nodes": nodes})
+    how = {"unit": 0.02, "horizon": 40.0, "least_rate": 0.0}
+    cases = [[], [(nodes - 1, 10.37)], [(0, 11.1)], [(nodes // 2, 15.3), (nodes - 1, 15.3)]]
+    for delay, kills in itertools.product((0.0, 0.001), cases):
+        live = run_live(asked, **how, kills=kills, delay=delay)
+        assert live.equal, (delay, kills, live.difference)
+        assert set(live.dead) == {node for node, _ in kills}
+        print(
+            graph,
+            nodes,
+            delay,
+            kills,
+            len(live.events),
+            live.difference,
+            live.merged.one_sided,
+            live.merged.nobody,
+        )
