@@ -1,6 +1,8 @@
 """The command that runs a scenario by processes instead of simulating it."""
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -21,6 +23,7 @@ from dadao_sim.text.lines import counted
 if TYPE_CHECKING:
     from dadao_sim.live.run import LiveRun
 
+INTERRUPTED = 130  # the shell's code for Ctrl-C
 SECONDS = {"us": 1e-6, "ms": 1e-3, "s": 1.0}
 DURATION = re.compile(r"(\d+(?:\.\d*)?(?:e-?\d+)?) ?(us|ms|s)")
 ONLY_FREE = ("--unit", "--horizon", "--kill", "--least-rate")
@@ -98,7 +101,7 @@ def live(
     }
     options = ("algorithm", "beside", "unit", "horizon", "kill", "delay", "path")
     names = {name: f"--{name}" for name in options} | {"path": "--follow", "folder": "--out"}
-    with by_option(**names):
+    with by_option(**names), _broken_off():
         if follow is not None:
             for option in set(given_options(context)) & set(ONLY_FREE):
                 raise InputError(option, "a log that is followed has its own", "leave it out")
@@ -118,6 +121,16 @@ def live(
     say(f"result: {folder}", result=str(folder))
     if not run.equal:
         raise typer.Exit(1)
+
+
+@contextmanager
+def _broken_off() -> Iterator[None]:
+    """Say that nothing is left where the run inside is interrupted."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        say("interrupted: the processes have ended, and nothing of them is kept")
+        raise typer.Exit(INTERRUPTED) from None
 
 
 def _say_how_it_went(run: "LiveRun") -> None:
