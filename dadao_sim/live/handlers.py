@@ -120,12 +120,12 @@ Ends = tuple[tuple[int, ...], ...]
 
 
 def rows_of(state: State, i: int, ends: Ends, samples: slice) -> dict[str, np.ndarray]:
-    """Copies of what is node i's of a state, by name: what a live and a replayed node compare."""
-    found = {
-        "values": state.values[i],
-        "last": state.last[i : i + 1],
-        "seen": state.seen[i : i + 1],
-    }
+    """Copies of what is node i's of a state, by name: what a live and a replayed node compare.
+
+    Not how many events it has seen: an exchange that was cut in two is one event to the node, and
+    two rows of the log.
+    """
+    found = {"values": state.values[i], "last": state.last[i : i + 1]}
     if len(state.ends):
         found["ends"] = state.ends[ends]
     return {name: np.array(array) for name, array in found.items()} | {

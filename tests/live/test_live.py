@@ -181,7 +181,7 @@ def test_processes_that_follow_a_log_hold_what_the_simulator_does(free, log):
 
 def test_a_log_of_a_world_is_followed_too():
     """Gradients and exchanges under way, losses, nodes that lose all they held."""
-    faults = {"crashes": {"every": 10, "last": 2, "state": "lost"}}
+    faults = {"crashes": {"every": 10, "length": 2, "state": "lost"}}
     world = {
         "gradient_seconds": 1.0,
         "nodes": faults,
