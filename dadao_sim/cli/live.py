@@ -75,6 +75,9 @@ def live(
     out: Annotated[
         Path | None, typer.Option(help="Folder of the result. [default: results/NAME-live]")
     ] = None,
+    figure: Annotated[
+        Path | None, typer.Option(help="Draw its error there, beside that of 20 simulated runs.")
+    ] = None,
     resume: Annotated[bool, typer.Option(hidden=True)] = False,
     overwrite: OverwriteOption = False,
 ) -> None:
@@ -83,14 +86,20 @@ def live(
     Exits with 1 where the replay of the log is not equal to the states of the processes.
     """
     from dadao_sim.events.files import load_events
+    from dadao_sim.files import check_outputs
     from dadao_sim.live.run import follow_live, run_live
+    from dadao_sim.plotting.style import FIGURE, save_figure
     from dadao_sim.scenario import shipped
     from dadao_sim.scenario.reading import load_scenario
 
     if resume:
         wrong = "the processes of a live run are gone, and their clocks with them"
         raise InputError("--resume", wrong, "run it anew with --overwrite")
-    loaded = load_scenario(shipped.scenario_path(scenario), sets or [])
+    file = shipped.scenario_path(scenario)
+    loaded = load_scenario(file, sets or [])
+    if figure is not None and follow is not None:
+        raise InputError("--figure", "a log that is followed has no ticks of its own", "leave it")
+    check_outputs({"--figure": (figure, FIGURE)}, inputs=[file], overwrite=overwrite)
     folder = out or Path("results") / f"{loaded.name}-live"
     how: dict[str, Any] = {
         "algorithm": algorithm,
@@ -119,6 +128,12 @@ def live(
     _say_how_it_went(run)
     print_costs(run.result.summary, run.result.titles)
     say(f"result: {folder}", result=str(folder))
+    if figure is not None:
+        from dadao_sim.plotting.live import live_figure
+        from dadao_sim.reports.live import live_error
+
+        save_figure(live_figure(live_error(run.result)), figure, overwrite=overwrite)
+        say(f"figure: {figure}")
     if not run.equal:
         raise typer.Exit(1)
 

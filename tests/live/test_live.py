@@ -181,10 +181,10 @@ def test_processes_that_follow_a_log_hold_what_the_simulator_does(free, log):
 
 def test_a_log_of_a_world_is_followed_too():
     """Gradients and exchanges under way, losses, nodes that lose all they held."""
-    faults = {"crashes": {"every": 10, "length": 2, "state": "lost"}}
+    faults = {"every": 10, "length": 2, "state": "lost"}
     world = {
         "gradient_seconds": 1.0,
-        "nodes": faults,
+        "nodes": {"gradient": {"kind": "exponential", "mean": 0.5}, "crashes": faults},
         "links": {"latency": 0.1, "loss": {"probability": 0.2, "noticed": "one"}},
     }
     plan = Study(scenario(world=world, stop={"time": 60})).plan(("dadao", 0))
