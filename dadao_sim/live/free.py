@@ -74,7 +74,8 @@ class FreeNode:
         self.rates, self.write, self.board, self.i = clocks.edges, writer.write, board, handlers.i
         self.patience = patience
         self.rng = np.random.default_rng(clocks.seed)
-        self.key, self.gradients, self.number = self.rng.integers(0, 2**64, dtype=np.uint64), 0, 0
+        self.key = self.rng.integers(0, 2**64, dtype=np.uint64)
+        self.gradients = self.asked = self.made = 0
         self.gradient_rate = clocks.gradients
         rates = {OWN: clocks.gradients, **clocks.edges}
         self.due = {name: self._gap(rate) for name, rate in rates.items() if rate > 0}
@@ -104,7 +105,7 @@ class FreeNode:
             if name in self.due and self.due[name] <= now < self.pace.horizon:
                 self._tick(name)
             busy += time.perf_counter() - begun
-            self.board.report(self.i, self.gradients, self.number, busy)
+            self.board.report(self.i, self.gradients, self.made, busy)
 
     def clock(self) -> float:
         """The time, in units since the start."""
@@ -143,17 +144,18 @@ class FreeNode:
 
     def _exchange(self, j: int) -> None:
         """Ask a larger neighbour for an exchange, and make it."""
-        wire, handlers = self.wires[j], self.handlers
+        wire, handlers, number = self.wires[j], self.handlers, self.asked
+        self.asked += 1  # also where nothing comes of it: the other end may have written it down
         try:
-            self._send(wire, REQUEST + ASKED.pack(self.now(), self.number))
+            self._send(wire, REQUEST + ASKED.pack(self.now(), number))
             (t,) = AGREED.unpack(wire.receive(AGREED.size))
             theirs = wire.receive_vector(len(handlers.parcel))
         except Gone:  # before anything was done
             self._drop(j)
             return
         ours = handlers.speak(t)
-        self.write(REQUESTER, t, j, self.i, self.number)
-        self.number += 1
+        self.write(REQUESTER, t, j, self.i, number)
+        self.made += 1
         try:
             self._send(wire, ours.tobytes())
         except Gone:  # after its grant: this end has acted

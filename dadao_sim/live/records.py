@@ -33,6 +33,7 @@ class Writer:
     """The log of one node: what is written is there, whoever kills the process then."""
 
     def __init__(self, path: Path):
+        self.path = path
         self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
         self._record = np.zeros(1, RECORD)
 

@@ -38,13 +38,19 @@ class Asked:
     loads: dict[str, np.ndarray]
 
 
+def given_in_python(result: Result) -> list[str]:
+    """What of a result no scenario says; the log of a live run is kept with it."""
+    kept = {"events"} if result.is_live else set()
+    return [name for name in result.manifest.get("given_in_python", ()) if name not in kept]
+
+
 def scenario_to_draw(result: Result, kind: str) -> Scenario:
     """The scenario of a result that a figure of this kind is drawn of. InputError where it is not
     known or does not hold what the kind needs, and for a run that was interrupted.
     """
     if result.manifest.get("interrupted"):
         raise InputError("result", "its run was interrupted", "finish it with `run --resume`")
-    if result.manifest.get("given_in_python"):
+    if given_in_python(result):
         raise InputError("result", "a part of it was given in Python", "say it in the scenario")
     scenario = scenario_as_run(result.manifest)
     if why := FIGURE_KINDS[kind].lacks(kind, scenario.problem, result.metrics):
@@ -56,7 +62,7 @@ def study_of(result: Result) -> Study:
     """The study of a result, its first repeat built again; InputError where it is not known, takes
     long, or is not the one that was run: a file that it reads may have changed since.
     """
-    given = result.manifest.get("given_in_python", ())
+    given = given_in_python(result)
     if given:
         raise InputError("result", f"its {' and '.join(given)} came from Python")
     study = Study(scenario_as_run(result.manifest))

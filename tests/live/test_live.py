@@ -18,7 +18,7 @@ import pytest
 from dadao_sim import load_events, load_result, replay
 from dadao_sim.errors import InputError
 from dadao_sim.events.log import GOSSIP, GRADIENT, KIND_NAMES
-from dadao_sim.live import handlers, rates, run
+from dadao_sim.live import handlers, rates, records, run
 from dadao_sim.live.rates import Asked, check_cores, check_rates, reached
 from dadao_sim.live.run import distance, follow_live, run_live
 from dadao_sim.simulation.again import PlayedAgain
@@ -205,6 +205,36 @@ def test_kills_at_the_start_and_of_both_ends_of_an_edge(kills):
     assert live.equal
     assert sorted(live.dead) == [node for node, _ in kills]
     assert live.events.time[(live.events.i == 3)].max() > 5
+
+
+@pytest.mark.parametrize(
+    ("node", "kind", "moment", "acted"),
+    [
+        (3, records.GRANTER, "after", (0, 1)),  # granted by the dead, who told nobody
+        (0, records.REQUESTER, "before", (0, 1)),  # granted by who lives, to the dead
+        (0, records.REQUESTER, "after", (1, 0)),  # on the dead alone
+        (3, records.APPLIED, "before", (1, 0)),  # on who lives alone
+    ],
+)
+def test_an_exchange_that_is_cut_at_a_given_record(monkeypatch, node, kind, moment, acted):
+    """The process dies at its fifth record of a kind, before or after it is written."""
+
+    def dies(self, what, *rest, **others):
+        count = vars(self).setdefault("count", itertools.count(1))
+        last = what == kind and self.path.stem == str(node) and next(count) == 5
+        if last and moment == "before":
+            os.kill(os.getpid(), signal.SIGKILL)
+        write(self, what, *rest, **others)
+        if last:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    write = records.Writer.write
+    monkeypatch.setattr(records.Writer, "write", dies)
+    live = run_live(scenario(), **FREE | {"horizon": 30.0})
+    assert list(live.dead) == [node]
+    assert (live.merged.one_sided, live.merged.nobody) == acted
+    assert live.equal
+    assert live.events.time.max() > 20
 
 
 def test_a_node_that_stands_still_is_given_up_by_its_neighbours(monkeypatch):

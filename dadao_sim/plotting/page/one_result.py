@@ -12,7 +12,7 @@ from dadao_sim.plotting.page.axes import ranked
 from dadao_sim.plotting.page.part import Part
 from dadao_sim.plotting.page.question import phrases
 from dadao_sim.plotting.page.surroundings import Surroundings, said_of_network, said_of_world
-from dadao_sim.reports.origin import files_read, scenario_text
+from dadao_sim.reports.origin import files_read, given_in_python, scenario_text
 from dadao_sim.results.result import Result
 
 MOST_MANIFEST = 60_000  # characters of a page; of a longer one the constants of runs are left out
@@ -59,7 +59,9 @@ def _asked(result: Result) -> list[tuple[str, str]]:
             if value is not None
         )
         rows.insert(2, ("condition number", said))
-    given = result.manifest.get("given_in_python", ())
+    if result.is_live:
+        rows.append(("live run", _live(result)))
+    given = given_in_python(result)
     if given:
         rows.insert(1, ("given in Python", ", ".join(given)))
     return rows
@@ -108,6 +110,19 @@ def _span(values: Iterable[float]) -> str:
     return low if low == high else f"{low} to {high}"
 
 
+def _live(result: Result) -> str:
+    """How the log of a live run came about."""
+    said = result.manifest["live"]
+    how = "followed a log"
+    if "unit_seconds" in said:
+        how = f"with a unit of {said['unit_seconds'] * 1e3:g} ms"
+    equal = "equals" if said["replay_equals_live"] else "differs from"
+    ended = "".join(
+        f"; node {one['node']} {one['how']} at {one['time']:.1f}" for one in said["ended"]
+    )
+    return f"{said['processes']} processes {how}{ended}; the replay {equal} what they held"
+
+
 def _interrupted(result: Result) -> str:
     """How much of an interrupted simulation there is; empty for a finished one."""
     if not result.manifest.get("interrupted"):
@@ -126,11 +141,14 @@ def _again(name: str, result: Result, room: float) -> dict[str, Any]:
     if len(text) > MOST_MANIFEST * room:
         text = json_bytes({k: v for k, v in manifest.items() if k != "runs"}).decode()
     fits = len(text) <= MOST_MANIFEST * room
+    command = f"dadao-sim run {file}"
+    if result.is_live:
+        command = f"dadao-sim live {file} --follow {Path(name).name}/events.npz"
     return {
         "file": file,
         "scenario": scenario_text(scenario),
-        "command": f"dadao-sim run {file} --out results/{scenario['name']}",
-        "given": list(manifest.get("given_in_python", ())),
+        "command": f"{command} --out results/{scenario['name']}",
+        "given": given_in_python(result),
         "files": files_read(manifest),
         "versions": manifest["versions"],
         "platform": platform if isinstance(platform, Mapping) else {},
