@@ -27,6 +27,7 @@ COMMANDS = (
     "check",
     "cite",
     "compare",
+    "live",
     "plot",
     "rates",
     "report",
@@ -125,7 +126,9 @@ def test_a_command_runs(folder, text):
     ]
     if words[0] == "tune":
         words += ["--budget", "16", "--repeats", "1"]
-    if words[0] == "animate":
+    if words[0] == "live":
+        words += ["--least-rate", "0"]
+    if words[0] in ("animate", "live"):
         words[1] = "star.yaml"
         world = "world: {preset: ideal, gradient_seconds: 0.1}\n"
         (folder / "star.yaml").write_text(SCENARIO.replace(world, ""))

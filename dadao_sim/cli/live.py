@@ -33,9 +33,9 @@ group = Group("Live runs", place=4)
 
 @group.command(
     examples=[
-        "live quickstart --set network.nodes=6 --unit 10ms --horizon 300",
-        "live quickstart --set network.nodes=6 --kill 3@150 --out results/killed",
-        "live quickstart --set network.nodes=6 --follow results/killed/events.npz",
+        "live quickstart --set network.nodes=6 --unit 20ms --figure live.png",
+        "live quickstart --set network.nodes=6 --kill 3@150 --out killed",
+        "live quickstart --set network.nodes=6 --follow killed/events.npz",
     ]
 )
 def live(
