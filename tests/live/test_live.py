@@ -39,6 +39,7 @@ def scenario(**changes):
     } | changes
 
 
+pytestmark = pytest.mark.slow
 FREE = {"unit": 0.01, "horizon": 100.0, "least_rate": 0.0}
 
 
@@ -274,7 +275,6 @@ main.main()
 """
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
 def test_the_nodes_end_with_who_started_them(tmp_path, how):
     (tmp_path / "live.yaml").write_text(json.dumps(scenario(stop={"time": 1e5})))

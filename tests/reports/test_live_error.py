@@ -10,6 +10,7 @@ from dadao_sim.plotting.live import live_figure
 from dadao_sim.reports.live import live_error
 from dadao_sim.simulation.study import Study
 
+pytestmark = pytest.mark.slow
 SCENARIO = {
     "name": "live",
     "problem": {
