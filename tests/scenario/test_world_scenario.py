@@ -37,7 +37,8 @@ def run(base=SMALL, **changes):
 @pytest.mark.slow
 @pytest.mark.parametrize("preset", list(PRESETS))
 def test_every_preset_runs_every_method_and_says_what_it_holds(preset):
-    stop = {"time": 1200}  # a round with much gossip waits for many crashes
+    # A round with much gossip waits for many crashes; where nothing crashes, it has enough of it.
+    stop = {"time": 1200, "communications": 100_000}
     result = run(SCENARIO, world={"preset": preset, "time_unit": "auto"}, stop=stop)
     end = result.curves.groupby("algorithm").last()
     assert set(end.index) == set(IN_A_WORLD)

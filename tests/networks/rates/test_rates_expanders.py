@@ -152,6 +152,12 @@ def test_between_the_sizes_both_certificates_count(monkeypatch):
 
 
 @pytest.mark.slow
+def test_to_ten_per_cent(all_large):
+    found = optimal_rates(named("random_regular", 1200, degree=4), cache=False)
+    assert 0 < found.gap < 0.1
+
+
+@pytest.mark.torture
 @pytest.mark.parametrize("degree", [3, 4])
 def test_above_8000_nodes_to_ten_per_cent(degree):
     found = optimal_rates(named("random_regular", 8200, degree=degree), cache=False)
