@@ -83,13 +83,14 @@ def negate(m):
         m[c] = -m[c]
 
 
-def play(state, p, objective, log, slots, step, parcel, work, first, stop):
-    """Replay rows ``first`` to ``stop`` of ``log`` on ``state``, in place.
+def play(state, p, objective, log, slots, step, parcel, work, order, first, stop):
+    """Replay the rows ``order[first:stop]`` of ``log`` on ``state``, in place.
 
     ``slots`` (k, width) holds the vectors of delayed events under way; ``step``
     (step_vectors * d,), ``parcel`` and ``work`` (vectors * d,) are scratch.
     """
-    for row in range(first, stop):
+    for place in range(first, stop):
+        row = order[place]
         kind = log.kind[row]
         t = log.time[row]
         i = log.i[row]
@@ -131,9 +132,11 @@ def play(state, p, objective, log, slots, step, parcel, work, first, stop):
             state.seen[i] = 0
 
 
-def observe_all(state, p, objective, t, work, out):
-    """Write every node's estimate of x* at time t into ``out`` (n, d); ``work`` (d,) is scratch."""
-    for i in range(out.shape[0]):
+def observe_all(state, p, objective, t, work, out, first, stop):
+    """Write the estimates of x* at time t of the nodes ``first`` to ``stop`` into their rows of
+    ``out`` (n, d); ``work`` (d,) is scratch.
+    """
+    for i in range(first, stop):
         observe(state, p, objective, i, t, work, out[i])
 
 

@@ -1,11 +1,15 @@
 """The player of asynchronous methods: atomic and delayed events of nodes and edges, compiled."""
 
-from typing import Any
+from functools import partial
+from itertools import pairwise
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from dadao_sim.algorithms.contract.method import AsynchronousMethod, Tuning
 from dadao_sim.algorithms.contract.tally import Tally
+from dadao_sim.compiled.parallel import parts_of, shared_out, threads_in_use, together
+from dadao_sim.engine.levels import Leveller
 from dadao_sim.engine.node import State
 from dadao_sim.engine.play import (
     OBSERVE,
@@ -16,15 +20,30 @@ from dadao_sim.engine.play import (
     play,
 )
 from dadao_sim.engine.slots import Slots
+from dadao_sim.engine.workspace import own, shareable
 from dadao_sim.errors import InputError, users_code
 from dadao_sim.events.log import GOSSIP, GRADIENT, GRADIENT_START, LOST, SEND, Events
 from dadao_sim.simulation.counts import EventCounts
 from dadao_sim.simulation.limits import Limits
 from dadao_sim.simulation.player import Player
 
+LEAST_EVENTS = 1000
+"""Of a level, for each thread; and nodes that are observed. See ``benchmarks/threads.py``."""
+LEAST_NODES = 1000
+
+
+class Hand(NamedTuple):
+    """What a thread has for itself: the workspaces of the objective, and vectors for the step and
+    the messages of an event.
+    """
+
+    objective: Any
+    scratch: tuple[np.ndarray, ...]
+
 
 class EventPlayer(Player):
-    """Plays atomic and delayed events of nodes and edges, compiled.
+    """Plays atomic and delayed events of nodes and edges, compiled: those of a level at the same
+    time where several threads are in use (see ``engine.levels``).
 
     Where the objective is a Python object, the events that ask it for a gradient are played as
     plain Python, by the same functions, and the runs of events between them compiled.
@@ -46,7 +65,10 @@ class EventPlayer(Player):
         step = method.step_vectors * width
         self.slots = Slots(max(step, parcel))
         self.scratch = (np.zeros(step), np.zeros(parcel), np.zeros(parcel))
+        self._helpers: list[Hand] = []
+        self._order, self._leveller = np.arange(0), Leveller(nodes)
         self.compiled_objective = isinstance(objective, tuple)
+        self._is_shareable = self.compiled_objective and shareable(objective)
         self._play = PLAY
         self._window: tuple[Events, Log] | None = None
         self._before = 0  # events of earlier windows
@@ -82,7 +104,8 @@ class EventPlayer(Player):
             self._before += len(self._window[0]) if self._window is not None else 0
             self._uncounted, self.row = events, 0
             delayed = (events.kind >= GRADIENT_START) & (events.kind <= LOST)
-            slot = self.slots.assign(events) if delayed.any() else events.start
+            spread = len(self._hands()) > 1
+            slot = self.slots.assign(events, spread=spread) if delayed.any() else events.start
             columns = (events.time, events.kind, events.i, events.j, events.edge, events.mark)
             self._window = (events, Log(*columns, slot))
         return self._window[1]
@@ -104,33 +127,77 @@ class EventPlayer(Player):
 
     def _replay(self, log: Log, first: int, stop: int) -> None:
         if self.compiled_objective:
-            self._run(self._play, self.objective, log, first, stop)
+            self._in_levels(log, first, stop)
             return
         asks = {GRADIENT, GRADIENT_START} | (
             {GOSSIP, SEND} if self.counts.asked.exchange.gradients else set()
         )
         asking = first + np.flatnonzero(np.isin(log.kind[first:stop], list(asks)))
+        order, hand = self._in_order(stop), Hand(self.objective, self.scratch)
+        without = hand._replace(objective=NoObjective())
         for row in asking.tolist():
-            self._run(self._play, NoObjective(), log, first, row)
+            self._run(self._play, without, log, order, first, row)
             try:
-                self._run(play, self.objective, log, row, row + 1)
+                self._run(play, hand, log, order, row, row + 1)
             except InputError as error:  # of a function of a user
                 raise error.at(f"event {self._before + row}") from error.__cause__
             first = row + 1
-        self._run(self._play, NoObjective(), log, first, stop)
+        self._run(self._play, without, log, order, first, stop)
 
-    def _run(self, loop: Any, objective: Any, log: Log, first: int, stop: int) -> None:
+    def _in_levels(self, log: Log, first: int, stop: int) -> None:
+        """Play rows as one thread would, level by level where several are in use."""
+        hands = self._hands()
+        least = LEAST_EVENTS * len(hands)
+        if len(hands) == 1 or stop - first < least:
+            self._run(self._play, hands[0], log, self._in_order(stop), first, stop)
+            return
+        order, begins = self._leveller.levels(
+            *(log.i, log.j, log.slot, first, stop), slots=len(self.slots.vectors), least=least
+        )
+        for begin, end in pairwise(begins[:-1]):
+            together(
+                [
+                    partial(self._run, self._play, hands[number], log, order, *part)
+                    for number, *part in parts_of(begin, end, len(hands))
+                ]
+            )
+        self._run(self._play, hands[0], log, order, begins[-2], begins[-1])
+
+    def _in_order(self, stop: int) -> np.ndarray:
+        """The rows of a window one after the other, ``stop`` of them at least."""
+        if len(self._order) < stop:
+            self._order = np.arange(stop)
+        return self._order
+
+    def _hands(self) -> list[Hand]:
+        """Those of all threads that may play: one of an objective that is not declared for more."""
+        several = threads_in_use() if self._is_shareable else 1
+        while len(self._helpers) < several - 1:
+            scratch = tuple(np.zeros_like(vector) for vector in self.scratch)
+            self._helpers.append(Hand(own(self.objective), scratch))
+        return [Hand(self.objective, self.scratch), *self._helpers[: several - 1]]
+
+    def _run(
+        self, loop: Any, hand: Hand, log: Log, order: np.ndarray, first: int, stop: int
+    ) -> None:
         with np.errstate(over="ignore", invalid="ignore"), users_code(self.method.name):
             loop(
-                *(self.state, self.p, objective, log, self.slots.vectors),
-                *(*self.scratch, first, stop),
+                *(self.state, self.p, hand.objective, log, self.slots.vectors),
+                *(*hand.scratch, order, first, stop),
             )
 
     def observe(self, t: float, out: np.ndarray) -> None:
         """See :meth:`Player.observe`."""
         loop = OBSERVE if self.compiled_objective else observe_all
+        hands = self._hands()
+
+        def look(number: int, first: int, stop: int) -> None:
+            work = hands[number].scratch[0][: self.shape[1]]
+            loop(self.state, self.p, hands[number].objective, t, work, out, first, stop)
+
+        least = len(out) if len(hands) == 1 else LEAST_NODES
         with np.errstate(over="ignore", invalid="ignore"):
-            loop(self.state, self.p, self.objective, t, self.scratch[0][: self.shape[1]], out)
+            shared_out(len(out), least, look)
 
     def warm_up(self) -> None:
         """See :meth:`Player.warm_up`."""

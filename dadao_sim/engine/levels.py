@@ -1,0 +1,107 @@
+"""Which events of a window may be played at the same time: those of a level.
+
+Events that share no node commute: a node's state, its samples and its ends of edges are touched by
+its own events only. The level of an event is one more than the latest level of an event before it
+that has one of its nodes, or its slot. So the events of a level can be played in any order, and by
+many threads, to the same bytes as all events one by one.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from dadao_sim.compiled.kernel import kernel
+
+EVERY = 1 << 62
+"""As a size of levels below which they are thin: all are."""
+
+
+@kernel
+def sort_by_levels(i, j, slot, first, stop, of_node, of_slot, least, level, order, begins):
+    """Write the rows ``first`` to ``stop`` into ``order`` (stop - first,), level by level, and
+    where each level begins into ``begins`` (stop - first + 2,), its end last; the number of levels.
+
+    From the first level on that has fewer than ``least`` rows, all that is left is one more level,
+    in the order of the log, to be played by one thread: it may be empty. ``of_node`` (n,) and
+    ``of_slot`` (k,) are zeros, before and after; ``level`` is scratch.
+    """
+    rows = stop - first
+    begins[: rows + 2] = 0
+    for r in range(rows):
+        row = first + r
+        at = of_node[i[row]]
+        if j[row] >= 0:
+            at = max(at, of_node[j[row]])
+        if slot[row] >= 0:
+            at = max(at, of_slot[slot[row]])
+            of_slot[slot[row]] = at + 1
+        of_node[i[row]] = at + 1
+        if j[row] >= 0:
+            of_node[j[row]] = at + 1
+        level[r] = at
+        begins[at + 1] += 1
+    wide = 0
+    while wide < rows and begins[wide + 1] >= least:
+        wide += 1
+    for at in range(wide):
+        begins[at + 1] += begins[at]
+    ends = begins[wide]  # of the wide levels
+    begins[wide + 1] = rows
+    for r in range(rows):
+        row = first + r
+        at = level[r]
+        if at < wide:
+            order[begins[at]] = row
+            begins[at] += 1
+        else:
+            order[ends] = row
+            ends += 1
+        of_node[i[row]] = 0
+        if j[row] >= 0:
+            of_node[j[row]] = 0
+        if slot[row] >= 0:
+            of_slot[slot[row]] = 0
+    for at in range(wide, 0, -1):  # each has moved on to where the next begins
+        begins[at] = begins[at - 1]
+    begins[0] = 0
+    return wide
+
+
+class Levels(NamedTuple):
+    """``order`` (rows,) are rows of a window; level k of them is ``order[begins[k]:begins[k+1]]``.
+    All but the last may be played by many threads; the last is played in its order.
+    """
+
+    order: np.ndarray
+    begins: list[int]
+
+
+class Leveller:
+    """Sorts the rows of windows of ``nodes`` nodes; what it needs for that it keeps."""
+
+    def __init__(self, nodes: int):
+        self._of_node = np.zeros(nodes, dtype=np.int64)
+        self._of_slot = np.zeros(0, dtype=np.int64)
+
+    def levels(
+        self,
+        i: np.ndarray,
+        j: np.ndarray,
+        slot: np.ndarray,
+        first: int,
+        stop: int,
+        *,
+        slots: int,
+        least: int,
+    ) -> Levels:
+        """The levels of the rows ``first`` to ``stop``, those of fewer than ``least`` rows left
+        together; ``slots`` is how many there are.
+        """
+        if len(self._of_slot) < slots:
+            self._of_slot = np.zeros(slots, dtype=np.int64)
+        rows = stop - first
+        level, order, begins = (np.empty(rows + more, dtype=np.int64) for more in (0, 0, 2))
+        wide = sort_by_levels(
+            *(i, j, slot, first, stop, self._of_node, self._of_slot, least, level, order, begins)
+        )
+        return Levels(order, begins[: wide + 2].tolist())
