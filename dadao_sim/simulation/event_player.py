@@ -27,9 +27,8 @@ from dadao_sim.simulation.counts import EventCounts
 from dadao_sim.simulation.limits import Limits
 from dadao_sim.simulation.player import Player
 
-LEAST_EVENTS = 1000
-"""Of a level, for each thread; and nodes that are observed. See ``benchmarks/threads.py``."""
-LEAST_NODES = 1000
+LEAST = 1000
+"""Events of a level, or nodes that are observed, for each thread: see ``benchmarks/threads.py``."""
 
 
 class Hand(NamedTuple):
@@ -66,8 +65,9 @@ class EventPlayer(Player):
         self.slots = Slots(max(step, parcel))
         self.scratch = (np.zeros(step), np.zeros(parcel), np.zeros(parcel))
         self._helpers: list[Hand] = []
-        self._order, self._leveller = np.arange(0), Leveller(nodes)
+        self._order, self.leveller = np.arange(0), Leveller(nodes)
         self.compiled_objective = isinstance(objective, tuple)
+        self.least = LEAST
         self._is_shareable = self.compiled_objective and shareable(objective)
         self._play = PLAY
         self._window: tuple[Events, Log] | None = None
@@ -147,11 +147,11 @@ class EventPlayer(Player):
     def _in_levels(self, log: Log, first: int, stop: int) -> None:
         """Play rows as one thread would, level by level where several are in use."""
         hands = self._hands()
-        least = LEAST_EVENTS * len(hands)
+        least = self.least * len(hands)
         if len(hands) == 1 or stop - first < least:
-            self._run(self._play, hands[0], log, self._in_order(stop), first, stop)
+            self.play_rows(log, self._in_order(stop), first, stop)
             return
-        order, begins = self._leveller.levels(
+        order, begins = self.leveller.levels(
             *(log.i, log.j, log.slot, first, stop), slots=len(self.slots.vectors), least=least
         )
         for begin, end in pairwise(begins[:-1]):
@@ -161,7 +161,11 @@ class EventPlayer(Player):
                     for number, *part in parts_of(begin, end, len(hands))
                 ]
             )
-        self._run(self._play, hands[0], log, order, begins[-2], begins[-1])
+        self.play_rows(log, order, begins[-2], begins[-1])
+
+    def play_rows(self, log: Log, order: np.ndarray, first: int, stop: int) -> None:
+        """Play the rows ``order[first:stop]`` of a compiled objective, by one thread."""
+        self._run(self._play, Hand(self.objective, self.scratch), log, order, first, stop)
 
     def _in_order(self, stop: int) -> np.ndarray:
         """The rows of a window one after the other, ``stop`` of them at least."""
@@ -195,7 +199,7 @@ class EventPlayer(Player):
             work = hands[number].scratch[0][: self.shape[1]]
             loop(self.state, self.p, hands[number].objective, t, work, out, first, stop)
 
-        least = len(out) if len(hands) == 1 else LEAST_NODES
+        least = len(out) if len(hands) == 1 else self.least
         with np.errstate(over="ignore", invalid="ignore"):
             shared_out(len(out), least, look)
 

@@ -1,11 +1,13 @@
 """Laws of what changes nothing: labels, windows, samples, who is far away, being compiled."""
 
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
 from dadao_sim.algorithms.contract.method import AsynchronousMethod
 from dadao_sim.algorithms.contract.rounds import RoundMethod
+from dadao_sim.compiled.parallel import use_threads
 from dadao_sim.engine.play import play
 from dadao_sim.simulation.replay import replay
 from dadao_sim.testing.case import (
@@ -123,3 +125,31 @@ def compiled_equals_plain_python(case: Case) -> None:
     a, b = (player.blocks(case.method.every_block) for player in (compiled, plain))
     for block in case.method.every_block:
         assert np.array_equal(a[block], b[block]), f"block {block} differs"
+
+
+@law
+def threads_change_nothing(case: Case) -> None:
+    """Events that share no node commute to the last bit: played level by level, each backwards, and
+    by two threads, they leave what they leave one by one.
+    """
+    if not isinstance(case.method, AsynchronousMethod):
+        raise Skip("plays rounds of all nodes")
+    played: list[Any] = [case.player() for _ in range(3)]
+    one, backwards, threads = played
+    one.play(case.events, 0, EVENTS)
+    log = backwards._log(case.events)
+    order, begins = backwards.leveller.levels(
+        *(log.i, log.j, log.slot, 0, EVENTS), slots=0, least=1
+    )
+    order = np.concatenate([order[a:b][::-1] for a, b in pairwise(begins)])
+    backwards.play_rows(log, order, 0, EVENTS)
+    threads.least = 1
+    with use_threads(2):
+        threads.play(case.events, 0, EVENTS)
+        seen = [np.empty(player.shape) for player in played]
+        for player, X in zip(played, seen, strict=True):
+            player.observe(case.events.time[-1] + 0.1, X)
+    for player, X in zip(played[1:], seen[1:], strict=True):
+        for name, left, right in zip(one.state._fields, one.arrays, player.arrays, strict=True):
+            assert np.array_equal(left, right), f"{name} of the nodes differ"
+        assert np.array_equal(seen[0], X), "the estimates differ"
