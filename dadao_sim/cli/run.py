@@ -36,6 +36,7 @@ group = Group("Scenarios", place=0)
         "run quickstart",
         "run quickstart --set network.nodes=32 --out results/star-32 --jobs 2",
         "run quickstart --resume --repeats 5 --json",
+        "run quickstart --jobs 2 --threads 1 --out results/one-thread",
         "run - --out results/piped < scenario.yaml",
     ]
 )
@@ -47,6 +48,13 @@ def run(
     seed: Annotated[int | None, typer.Option(min=0, help="Instead of the scenario's.")] = None,
     repeats: Annotated[int | None, typer.Option(min=1, help="Instead of the scenario's.")] = None,
     jobs: Annotated[int, typer.Option(min=1, help="Processes at once; no number changes.")] = 1,
+    threads: Annotated[
+        str,
+        typer.Option(
+            metavar="N|auto",
+            help="Threads of each run, where they pay; no number changes.",
+        ),
+    ] = "auto",
     dask: Annotated[
         str | None,
         typer.Option(
@@ -81,8 +89,11 @@ def run(
         raise InputError("run: --dask and --jobs exclude each other")
     if reuse and not isinstance(loaded, Sweep):
         raise InputError("--reuse", "is for a sweep; --resume goes on with a result")
-    with by_option(dask="--dask", reuse="--reuse"), _others(dask) as others:
-        how = {"jobs": jobs, "others": others, "resume": resume, "overwrite": overwrite}
+    how_many = int(threads) if threads.isdecimal() else threads
+    options = {"dask": "--dask", "reuse": "--reuse", "threads": "--threads"}
+    with by_option(**options), _others(dask) as others:
+        how = {"jobs": jobs, "threads": how_many, "others": others}
+        how |= {"resume": resume, "overwrite": overwrite}
         if isinstance(loaded, Sweep):
             _run_sweep(loaded, folder, how | {"reuse": reuse or []})
         else:

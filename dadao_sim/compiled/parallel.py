@@ -14,6 +14,10 @@ from functools import cache, partial
 from itertools import pairwise
 from typing import Any
 
+import numpy as np
+
+LEAST_NUMBERS = 2**15
+"""Of the rows of a thread, where it does a few operations on each: see ``benchmarks/threads.py``."""
 _threads = ContextVar("threads", default=1)
 
 
@@ -74,3 +78,14 @@ def together(tasks: Sequence[Callable[[], Any]]) -> None:
 def _pool(process: int, threads: int) -> ThreadPoolExecutor:
     """Threads that wait for work; a process that was forked off has none of its parent's."""
     return ThreadPoolExecutor(threads, thread_name_prefix=f"dadao_sim-{process}")
+
+
+def squared_distances(X: np.ndarray, x: np.ndarray) -> np.ndarray:
+    """||X_i - x||^2 of every row (n,), each summed as NumPy does, for X (n, d) and x (d,)."""
+    out = np.empty(len(X))
+
+    def rows(_: int, first: int, stop: int) -> None:
+        np.sum((X[first:stop] - x) ** 2, axis=1, out=out[first:stop])
+
+    shared_out(len(X), 1 + LEAST_NUMBERS // X.shape[1], rows)
+    return out

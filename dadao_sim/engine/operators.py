@@ -1,8 +1,8 @@
 """What an operator answers: one implementation per kind, in compiled code and in plain Python.
 
 An operator is a NamedTuple of scalars and contiguous arrays, so that these calls are inlined in the
-compiled engine. An operator that sorts or iterates keeps its workspace in arrays of its own: it
-belongs to one thread.
+compiled engine. An operator that sorts or iterates keeps its workspace in arrays of its own, which
+it declares (``engine.workspace``): each thread has a copy of them.
 """
 
 import numpy as np

@@ -12,6 +12,8 @@ import numpy as np
 
 from dadao_sim.compiled.dispatch import by_type
 from dadao_sim.compiled.kernel import kernel
+from dadao_sim.compiled.parallel import LEAST_NUMBERS, shared_out
+from dadao_sim.engine.workspace import own, shareable
 
 TOLERANCE = 1e-15
 """Of a local step, relative to what it is the sum of; 1/q times this remains in x at worst, q the
@@ -143,11 +145,10 @@ local_direction.register(object, _map)
 
 
 @kernel
-def _compiled_gradients(objective, X, marks, out):
+def _compiled_gradients(objective, first, stop, X, marks, out):
     n = marks.shape[0]
-    for first in range(0, X.shape[0], n):
-        for i in range(n):
-            gradient(objective, i, X[first + i], marks[i], out[first + i])
+    for row in range(first, stop):
+        gradient(objective, row % n, X[row], marks[row % n], out[row])
 
 
 @kernel
@@ -167,32 +168,46 @@ def _compiled_sample_slopes(objective, counts, x, out):
 
 
 @kernel
-def _compiled_conjugate_gradients(objective, n, Y, out):
-    for row in range(Y.shape[0]):
+def _compiled_conjugate_gradients(objective, first, stop, n, Y, out):
+    for row in range(first, stop):
         conjugate_gradient(objective, row % n, Y[row], out[row])
 
 
 @kernel
-def _compiled_local_solves(objective, n, V, curvatures, steps, X):
-    for row in range(X.shape[0]):
+def _compiled_local_solves(objective, first, stop, n, V, curvatures, steps, X):
+    for row in range(first, stop):
         local_solve(objective, row % n, V[row], curvatures[row], steps[row], X[row])
 
 
 @kernel
-def _compiled_prox(objective, steps, V, out):
-    for i in range(V.shape[0]):
+def _compiled_prox(objective, first, stop, steps, V, out):
+    for i in range(first, stop):
         prox(objective, steps[i], V[i], out[i])
 
 
 @kernel
-def _compiled_directions(objective, steps, X, t, G):
-    for i in range(X.shape[0]):
+def _compiled_directions(objective, first, stop, steps, X, t, G):
+    for i in range(first, stop):
         local_direction(objective, steps[i], X[i], G[i], t)
 
 
 def _rows(X):
     """The rows of all nodes (n, d), of a batch (batch, n, d) one run after the other."""
     return X if X.ndim == 2 else X.reshape(-1, X.shape[-1])
+
+
+def _compiled_rows(loop, objective, X, *arguments):
+    """Call ``loop(objective, first, stop, *arguments)`` for the rows of X, by all threads in use:
+    each with workspaces of its own, or one alone where they are not declared.
+    """
+    rows, width = X.shape
+    several = rows * width >= 2 * LEAST_NUMBERS and shareable(objective)
+    least = 1 + LEAST_NUMBERS // width if several else rows
+
+    def play(number, first, stop):
+        loop(own(objective) if number else objective, first, stop, *arguments)
+
+    shared_out(rows, least, play)
 
 
 def all_gradients(objective, X, marks, out):
@@ -204,7 +219,7 @@ def all_gradients(objective, X, marks, out):
     """
     X, out, n = _rows(np.ascontiguousarray(X)), _rows(out), len(marks)
     if isinstance(objective, tuple):
-        _compiled_gradients(objective, X, marks, out)
+        _compiled_rows(_compiled_gradients, objective, X, X, marks, out)
     else:
         for row in range(X.shape[0]):
             gradient(objective, row % n, X[row], marks[row % n], out[row])
@@ -233,7 +248,7 @@ def all_conjugate_gradients(objective, Y, out):
     n = Y.shape[-2]
     Y, out = _rows(np.ascontiguousarray(Y)), _rows(out)
     if isinstance(objective, tuple):
-        _compiled_conjugate_gradients(objective, n, Y, out)
+        _compiled_rows(_compiled_conjugate_gradients, objective, Y, n, Y, out)
     else:
         for row in range(Y.shape[0]):
             conjugate_gradient(objective, row % n, Y[row], out[row])
@@ -246,7 +261,7 @@ def all_local_solves(objective, V, curvatures, steps, X):
     n = X.shape[-2]
     V, X = _rows(np.ascontiguousarray(V)), _rows(X)
     if isinstance(objective, tuple):
-        _compiled_local_solves(objective, n, V, curvatures, steps, X)
+        _compiled_rows(_compiled_local_solves, objective, X, n, V, curvatures, steps, X)
     else:
         for row in range(X.shape[0]):
             local_solve(objective, row % n, V[row], curvatures[row], steps[row], X[row])
@@ -263,7 +278,7 @@ def all_prox(objective, steps, V, out):
     """
     V, out = _rows(np.ascontiguousarray(V)), _rows(out)
     if isinstance(objective, tuple):
-        _compiled_prox(objective, steps, V, out)
+        _compiled_rows(_compiled_prox, objective, V, steps, V, out)
     else:
         for row in range(V.shape[0]):
             prox(objective, steps[row], V[row], out[row])
@@ -280,7 +295,7 @@ def all_local_directions(objective, steps, X, t, G):
     """
     X, G = _rows(np.ascontiguousarray(X)), _rows(G)
     if isinstance(objective, tuple):
-        _compiled_directions(objective, steps, X, float(t), G)
+        _compiled_rows(_compiled_directions, objective, X, steps, X, float(t), G)
     else:
         for row in range(X.shape[0]):
             local_direction(objective, steps[row], X[row], G[row], float(t))

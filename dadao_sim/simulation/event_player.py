@@ -145,10 +145,12 @@ class EventPlayer(Player):
         self._run(self._play, without, log, order, first, stop)
 
     def _in_levels(self, log: Log, first: int, stop: int) -> None:
-        """Play rows as one thread would, level by level where several are in use."""
+        """Play rows as one thread would, level by level where several are in use: a level has a
+        node once at most, and most of them in no more than half of its events.
+        """
         hands = self._hands()
         least = self.least * len(hands)
-        if len(hands) == 1 or stop - first < least:
+        if len(hands) == 1 or min(stop - first, self.shape[0] // 2) < least:
             self.play_rows(log, self._in_order(stop), first, stop)
             return
         order, begins = self.leveller.levels(

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from dadao_sim.compiled.parallel import squared_distances
 from dadao_sim.errors import InputError
 
 
@@ -35,7 +36,7 @@ class Errors:
         with np.errstate(over="ignore", invalid="ignore"):
             mean = X.mean(axis=0)
             error = self._error(X)
-            spread = float(((X - mean) ** 2).sum(axis=1).mean())
+            spread = float(squared_distances(X, mean).mean())
             finite = bool(np.isfinite(mean).all())
             gap = self.problem.suboptimality(mean) if finite else np.inf
         return {

@@ -6,6 +6,7 @@ from typing import TypeAlias
 
 import pandas as pd
 
+from dadao_sim.compiled.parallel import use_threads
 from dadao_sim.compiled.threads import one_blas_thread
 from dadao_sim.errors import during
 from dadao_sim.results.columns import CURVE_COLUMNS
@@ -18,12 +19,12 @@ from dadao_sim.simulation.replay import make_player
 Tick: TypeAlias = Callable[[RunKey, float, float], None]
 
 
-def run_plan(plan: Plan, tick: Tick | None = None) -> FinishedRun:
-    """Play a plan; ``tick(key, share, accuracy)`` hears of each sample. InputError, with the run
-    and its event or round, where a function of a user fails.
+def run_plan(plan: Plan, tick: Tick | None = None, threads: int = 1) -> FinishedRun:
+    """Play a plan, by as many ``threads`` as pay; ``tick(key, share, accuracy)`` hears of each
+    sample. InputError, with the run and its event or round, where a function of a user fails.
     """
     label, repeat = plan.key
-    with one_blas_thread(), during(f"{label}, repeat {repeat}"):
+    with one_blas_thread(), use_threads(threads), during(f"{label}, repeat {repeat}"):
         return _played(plan, tick)
 
 

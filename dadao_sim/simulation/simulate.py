@@ -1,5 +1,6 @@
 """From a scenario to a result: all runs, here or in other processes, and what is kept of them."""
 
+import sys
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import closing, nullcontext
 from functools import partial
@@ -22,6 +23,7 @@ from dadao_sim.simulation.kept import Kept
 from dadao_sim.simulation.one_run import Tick, run_plan
 from dadao_sim.simulation.progress import Progress
 from dadao_sim.simulation.study import Study
+from dadao_sim.simulation.threads import AUTO, Threads, threads_of
 from dadao_sim.simulation.workers import Others, Task, elsewhere
 from dadao_sim.text.lines import counted
 
@@ -42,6 +44,7 @@ def simulate(
     events: "Events | DataFrame | None" = None,
     out: str | Path | None = None,
     jobs: int = 1,
+    threads: Threads = AUTO,
     others: Others | None = None,
     resume: bool = False,
     overwrite: bool = False,
@@ -63,7 +66,8 @@ def simulate(
     With ``out`` the result is saved there, and finished runs are kept as they come: interrupted, it
     can go on with ``resume``, as can a result to whose scenario repeats or algorithms have been
     added: only these are run. ``jobs`` processes run at once, or those of ``others``, such as a
-    cluster; they change no byte of the result.
+    cluster; each plays its runs by so many ``threads``, where they pay. With auto these are all
+    cores together, and one at a worker of a cluster. Neither changes a byte of the result.
     ``progress`` shows a bar while it runs, in a terminal or a notebook;
     ``tick((label, repeat), share, accuracy)`` hears of each sample when all runs here, and of each
     finished run otherwise.
@@ -93,6 +97,7 @@ def simulate(
     folder = None if out is None else as_path("out", out)
     if not isinstance(jobs, int) or jobs < 1:
         raise InputError(f"jobs: {jobs!r} given; a whole number of at least 1 is needed")
+    each = threads_of(threads, min(jobs, len(study.keys)) if others is None else sys.maxsize)
     if resume and overwrite:
         raise InputError("resume and overwrite exclude each other")
     if resume and study.given:
@@ -108,13 +113,18 @@ def simulate(
         with Progress(study.scenario.name, len(study.keys)) if progress else nullcontext() as bar:
             ticks = [] if tick is None else [tick]
             ticks += [] if bar is None else [bar.tick]
-            result = _simulate(study, kept, jobs, others, ticks)
+            result = _simulate(study, kept, jobs, each, others, ticks)
         result.given = study.given
         return result
 
 
 def _simulate(
-    study: Study, kept: Kept, jobs: int, others: Others | None, ticks: list[Tick]
+    study: Study,
+    kept: Kept,
+    jobs: int,
+    threads: int,
+    others: Others | None,
+    ticks: list[Tick],
 ) -> Result:
     """Play what is to be played, and keep it as it comes."""
     interrupts = Interrupts()
@@ -129,7 +139,8 @@ def _simulate(
             tick(key, share, accuracy)
 
     try:
-        with interrupts, closing(run_all(study, kept.todo, others, heard)) as finishing:
+        made = run_all(study, kept.todo, others, heard, threads)
+        with interrupts, closing(made) as finishing:
             for run in finishing:
                 kept.add(run)
                 heard(run.key, 1.0, float(run.curves["accuracy"].iloc[-1]))
@@ -147,7 +158,7 @@ def _simulate(
 
 
 def run_all(
-    study: Study, keys: list[RunKey], others: Others | None, tick: Tick
+    study: Study, keys: list[RunKey], others: Others | None, tick: Tick, threads: int = 1
 ) -> Generator[FinishedRun, None, None]:
     """The runs as they finish, in this process or in ``others``.
 
@@ -156,28 +167,32 @@ def run_all(
     """
     if others is None:
         for key in keys:
-            yield run_plan(study.taken(key), tick)
+            yield run_plan(study.taken(key), tick, threads)
         return
 
     def tasks() -> Iterator[Task]:
         for key in keys:
-            yield f"{key[0]}, repeat {key[1]}", packed(study, key)
+            yield f"{key[0]}, repeat {key[1]}", packed(study, key, threads)
 
     with closing(others(run_elsewhere, tasks())) as finishing:
         for _, run in finishing:
             yield run
 
 
-def packed(study: Study, key: RunKey) -> tuple[list[tuple[str, bytes]], bytes, bytes]:
+def packed(
+    study: Study, key: RunKey, threads: int
+) -> tuple[list[tuple[str, bytes]], bytes, bytes, int]:
     """The arguments of `run_elsewhere` for a run. InputError for what cannot be planned."""
     plan = study.taken(key)
     _ = plan.parts.conditions  # once here, not in every worker
     files = [plugins.loaded(path).file for path in study.scenario.plugins]
-    return files, cloudpickle.dumps(plan.method), cloudpickle.dumps(plan)
+    return files, cloudpickle.dumps(plan.method), cloudpickle.dumps(plan), threads
 
 
-def run_elsewhere(files: list[tuple[str, bytes]], method: bytes, plan: bytes) -> FinishedRun:
+def run_elsewhere(
+    files: list[tuple[str, bytes]], method: bytes, plan: bytes, threads: int
+) -> FinishedRun:
     """What a worker process does; ``files`` are the plug-ins, by name and content."""
     plugins.only(files)
     register(cloudpickle.loads(method))
-    return run_plan(cloudpickle.loads(plan))
+    return run_plan(cloudpickle.loads(plan), threads=threads)

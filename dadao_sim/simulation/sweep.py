@@ -1,5 +1,6 @@
 """From a sweep to its folder: every cell as `simulate` plays it, side by side."""
 
+import sys
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from contextlib import ExitStack, closing, nullcontext, suppress
@@ -46,6 +47,7 @@ from dadao_sim.simulation.one_run import run_plan
 from dadao_sim.simulation.progress import Progress
 from dadao_sim.simulation.simulate import packed, run_elsewhere
 from dadao_sim.simulation.study import Study
+from dadao_sim.simulation.threads import AUTO, Threads, threads_of
 from dadao_sim.simulation.workers import Others, Task, elsewhere
 from dadao_sim.strict import files_named
 
@@ -58,6 +60,7 @@ def sweep(
     *,
     out: str | Path,
     jobs: int = 1,
+    threads: Threads = AUTO,
     others: Others | None = None,
     resume: bool = False,
     overwrite: bool = False,
@@ -71,7 +74,7 @@ def sweep(
     in one of the folders ``reuse``, is taken from there. With ``resume`` what is in ``out`` is gone
     on with: values, repeats and algorithms that have been added are run, and nothing else. However
     it ends, and whenever it is killed, no finished run is lost. ``jobs`` processes run at once, or
-    those of ``others``, such as a cluster; they change no byte.
+    those of ``others``, such as a cluster, with ``threads`` as in `simulate`; they change no byte.
 
     A cell that cannot be run, or fails, is one that failed, in the tables, and the others go on.
     The folder of one that is damaged is set aside, as NAME.damaged, and made again; ``account`` of
@@ -87,6 +90,7 @@ def sweep(
     folder = as_path("out", out)
     if not isinstance(jobs, int) or jobs < 1:
         raise InputError(f"jobs: {jobs!r} given; a whole number of at least 1 is needed")
+    each = threads_of(threads, jobs if others is None else sys.maxsize)
     if resume and overwrite:
         raise InputError("resume and overwrite exclude each other")
     others_of = _folders("reuse", reuse)
@@ -104,7 +108,7 @@ def sweep(
         with Progress(grid.name, runs) if progress else nullcontext() as bar:
             ticks = [] if tick is None else [tick]
             ticks += [] if bar is None else [bar.tick_of_cell]
-            playing = _Playing(grid, folder, found, overwrite=overwrite, ticks=ticks)
+            playing = _Playing(grid, folder, found, each, overwrite=overwrite, ticks=ticks)
             cells = playing.play(others)
         said = {
             "scenario": grid.text,
@@ -261,10 +265,17 @@ class _Playing:
     """The cells of a sweep while they are played. A run that several of them have is made once."""
 
     def __init__(
-        self, grid: Sweep, folder: Path, found: Found, *, overwrite: bool, ticks: list[Tick]
+        self,
+        grid: Sweep,
+        folder: Path,
+        found: Found,
+        threads: int,
+        *,
+        overwrite: bool,
+        ticks: list[Tick],
     ):
         self.grid, self.folder, self.found, self.overwrite = grid, folder, found, overwrite
-        self.ticks = ticks
+        self.ticks, self.threads = ticks, threads
         self.errors: dict[int, tuple[int, str]] = {}  # the first of each, in the order of its runs
         self.places: dict[int, tuple[Path, str]] = {}
         self.begun: dict[int, _Begun] = {}
@@ -391,7 +402,7 @@ class _Playing:
         for number, study, key in self._ready():
             heard = partial(self._heard, self.grid.cells[number])
             try:
-                yield number, key, run_plan(study.taken(key), heard)
+                yield number, key, run_plan(study.taken(key), heard, self.threads)
             except InputError as error:
                 yield number, key, error
 
@@ -405,7 +416,7 @@ class _Playing:
             cell = self.grid.cells[number]
             name = f"cell {number + 1} ({cell}): {key[0]}, repeat {key[1]}"  # no two alike
             try:
-                arguments = packed(study, key)
+                arguments = packed(study, key, self.threads)
             except InputError as error:
                 self._keep(number, key, error)
                 continue

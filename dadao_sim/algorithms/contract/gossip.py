@@ -10,10 +10,13 @@ from scipy import sparse
 from dadao_sim.algorithms.contract.chebyshev import Chebyshev
 from dadao_sim.algorithms.contract.server import Server
 from dadao_sim.algorithms.contract.tally import Message, Tally, numbers_and_bytes
+from dadao_sim.compiled.parallel import shared_out, threads_in_use
 
 # Nodes up to which a product with a full matrix is faster than with a sparse one; and up to which
 # the product of many rounds is multiplied out once.
 FULL_NODES, PRODUCT_NODES = 200, 1500
+LEAST_TERMS = 2**18
+"""Products of two numbers that a thread has to add up, of a sparse matrix."""
 PRODUCT_NUMBERS = 10**7  # in the products of all places of a sequence at which rounds may begin
 
 Weights = Callable[[Any], sparse.csr_array]
@@ -30,6 +33,22 @@ def normalised(graph: Any) -> sparse.csr_array:
 def laplacian(graph: Any) -> sparse.csr_array:
     """The Laplacian with unit weights, (n, n): what W stands for in some papers."""
     return sparse.csr_array(graph.laplacian())
+
+
+def product(W: Any, V: np.ndarray) -> np.ndarray:
+    """W V; of a sparse W by all threads in use, each some rows: a row's sum has the order of W."""
+    terms = W.nnz * V.shape[1] if sparse.issparse(W) and W.format == "csr" else 0
+    if threads_in_use() == 1 or terms < 2 * LEAST_TERMS:
+        return np.asarray(W @ V)
+    V, out = np.ascontiguousarray(V), np.empty(V.shape)
+
+    def rows(_: int, first: int, stop: int) -> None:
+        begin, end = W.indptr[first], W.indptr[stop]
+        part = W.data[begin:end], W.indices[begin:end], W.indptr[first : stop + 1] - begin
+        out[first:stop] = sparse.csr_array(part, shape=(stop - first, W.shape[1])) @ V
+
+    shared_out(W.shape[0], LEAST_TERMS * W.shape[0] // terms, rows)
+    return out
 
 
 class Gossip:
@@ -145,7 +164,7 @@ class Gossip:
         if V.ndim > 2 and sparse.issparse(self.matrices[0]):
             return np.stack([self._product(first, rounds, rows) for rows in V])
         if rounds == 1 and self.chebyshev is None:
-            return self.matrices[first % graphs] @ V
+            return product(self.matrices[first % graphs], V)
         if nodes > PRODUCT_NODES or graphs * nodes**2 > PRODUCT_NUMBERS:
             return self._one_by_one(first, rounds, V)
         place = first % graphs, rounds
@@ -161,5 +180,5 @@ class Gossip:
     def _one_by_one(self, first: int, rounds: int, V: np.ndarray) -> np.ndarray:
         for q in range(first, first + rounds):
             W = self.matrices[q % len(self.matrices)]
-            V = W @ V if self.chebyshev is None else self.chebyshev(W, V)
+            V = product(W, V) if self.chebyshev is None else self.chebyshev(W, V)
         return V

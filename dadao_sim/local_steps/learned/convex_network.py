@@ -38,6 +38,7 @@ from dadao_sim.archives import Stored
 from dadao_sim.compiled.kernel import kernel
 from dadao_sim.compiled.threads import one_blas_thread
 from dadao_sim.engine import operators
+from dadao_sim.engine.workspace import workspace
 from dadao_sim.errors import InputError
 from dadao_sim.files import atomic_write, check_output
 from dadao_sim.given import reals
@@ -178,6 +179,7 @@ def prior_of(net: ConvexNetwork, x: ArrayLike) -> FloatArray:
 # --- As a local step, compiled -------------------------------------------------------------------
 
 
+@workspace("first", "back")
 class ConvexNetworkOperator(NamedTuple):
     """f, whatever the step; ``first``, ``back`` (h,) are its workspace."""
 

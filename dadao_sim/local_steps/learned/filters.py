@@ -33,6 +33,7 @@ from numpy.typing import NDArray
 from dadao_sim.archives import Stored
 from dadao_sim.compiled.kernel import kernel
 from dadao_sim.engine import operators
+from dadao_sim.engine.workspace import workspace
 from dadao_sim.errors import InputError
 from dadao_sim.files import atomic_write, check_output
 from dadao_sim.local_steps.learned.nature import Nature
@@ -82,6 +83,7 @@ class Filters(NamedTuple):
         return filters_step(self, dimension, strength, shape)
 
 
+@workspace("weights", "others", "curvatures", "other_curvatures", "vectors", "line")
 class Work(NamedTuple):
     """Scratch of a prox: weights, curvatures (K, rows - 2, columns - 2), in pairs; vectors (d,);
     ``line`` (columns + 2,), which begins and ends with two zeros.

@@ -32,6 +32,7 @@ from numpy.typing import NDArray
 from dadao_sim.archives import Stored
 from dadao_sim.compiled.kernel import kernel
 from dadao_sim.engine import operators
+from dadao_sim.engine.workspace import workspace
 from dadao_sim.errors import InputError
 from dadao_sim.files import atomic_write, check_output
 from dadao_sim.local_steps.learned.nature import Nature, Whole
@@ -150,6 +151,7 @@ def light_of(net: Illumination, s: FloatArray, shown: FloatArray | None = None) 
     return out.reshape(SIZE, SIZE)
 
 
+@workspace("luminance", "means", "found")
 class IlluminationOperator(NamedTuple):
     """r above: of the first of two blocks, which sees both."""
 

@@ -10,6 +10,7 @@ from pydantic import Field
 
 from dadao_sim.compiled.kernel import kernel
 from dadao_sim.engine import operators
+from dadao_sim.engine.workspace import workspace
 from dadao_sim.local_steps.local_step import LocalStep
 from dadao_sim.local_steps.terms.fitting import offsets
 from dadao_sim.local_steps.terms.groups import norm
@@ -98,6 +99,7 @@ class LinfBall(Term):
         return LocalStep(self.kind, BoxOperator(-bound, bound), dimension, convex=True)
 
 
+@workspace("sizes")
 class GroupBallOperator(NamedTuple):
     """r(x) = 0 where sum_j ||x_j||_2 <= radius over groups x_j of consecutive coordinates; group j
     is [offsets[j], offsets[j + 1]), and ``sizes`` (m,) is workspace.

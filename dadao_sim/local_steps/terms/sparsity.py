@@ -12,6 +12,7 @@ from pydantic import Field
 
 from dadao_sim.compiled.kernel import kernel
 from dadao_sim.engine import operators
+from dadao_sim.engine.workspace import workspace
 from dadao_sim.local_steps.local_step import LocalStep
 from dadao_sim.local_steps.terms.elementwise import soft_threshold
 from dadao_sim.local_steps.terms.fitting import at_most
@@ -65,6 +66,7 @@ class L0(Term):
         return LocalStep(self.kind, L0Operator(self.strength), dimension, convex=False)
 
 
+@workspace("sizes")
 class KSparseOperator(NamedTuple):
     """r(x) = 0 where at most k coordinates are nonzero, else infinite (Blumensath and Davies 2009).
 

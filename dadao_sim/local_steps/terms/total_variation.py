@@ -15,6 +15,7 @@ from pydantic import Field
 
 from dadao_sim.compiled.kernel import kernel
 from dadao_sim.engine import operators
+from dadao_sim.engine.workspace import workspace
 from dadao_sim.local_steps.local_step import LocalStep
 from dadao_sim.local_steps.terms.fitting import check_cube, check_matrix
 from dadao_sim.local_steps.terms.term import CubeShape, MatrixShape, Strength, Term
@@ -26,6 +27,7 @@ TOLERANCE = 1e-12
 MOST_ROUNDS = 10_000
 
 
+@workspace("knot", "slope", "low", "high")
 class Line(NamedTuple):
     """Workspace for lines of up to m coordinates.
 
@@ -171,6 +173,7 @@ class TotalVariation1D(Term):
         return LocalStep(self.kind, operator, dimension, convex=True)
 
 
+@workspace("dual", "ahead", "shifted", "by_rows")
 class TotalVariation2DOperator(NamedTuple):
     """r(x) = strength times the variation along all rows and all columns (anisotropic) of the image
     x, ``rows`` by ``columns``, row by row; the rest is workspace, (d,) each.

@@ -17,6 +17,7 @@ from pydantic import Field
 
 from dadao_sim.compiled.kernel import kernel
 from dadao_sim.engine import operators
+from dadao_sim.engine.workspace import workspace
 from dadao_sim.errors import InputError
 from dadao_sim.given import vector
 from dadao_sim.local_steps.local_step import LocalStep
@@ -28,6 +29,7 @@ from dadao_sim.strict import Count
 FloatArray = NDArray[np.float64]
 
 
+@workspace("slope", "start", "open")
 class WgsefOperator(NamedTuple):
     """r(x) = strength s(x); ``weights`` (m,) are the d_j, group j is [offsets[j], offsets[j + 1]).
 

@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike
 
 from dadao_sim.compiled.kernel import kernel
 from dadao_sim.engine import operators, oracles
+from dadao_sim.engine.workspace import workspace
 from dadao_sim.errors import InputError
 from dadao_sim.local_steps.local_step import LocalStep
 from dadao_sim.local_steps.quantise import QuantisedStep
@@ -18,6 +19,7 @@ from dadao_sim.problems.kinds.composite_optimum import optimum
 from dadao_sim.problems.kinds.problem import Problem, ProblemClass
 
 
+@workspace("v", "image")
 class Composite(NamedTuple):
     """A smooth objective and an operator, both compiled; ``v`` and ``image`` (d,) are scratch."""
 

@@ -11,6 +11,7 @@ import numpy as np
 from dadao_sim.compiled.kernel import kernel
 from dadao_sim.compiled.splitmix import drawn
 from dadao_sim.engine import oracles
+from dadao_sim.engine.workspace import workspace
 from dadao_sim.problems.kinds import losses
 from dadao_sim.problems.kinds.losses import Loss
 
@@ -18,14 +19,14 @@ from dadao_sim.problems.kinds.losses import Loss
 MOST_DOUBLINGS, MOST_STEPS, ROUNDING = 100, 200, 1e-15
 
 
+@workspace("scratch")
 class LinearModel(NamedTuple):
     """The rows of all nodes, one node after the other, and what to do with them.
 
     ``A`` (N, d) and ``b`` (N,); node i holds the rows from ``offsets[i]`` to before
     ``offsets[i + 1]`` (int64, (n + 1,)); ``scale`` (n,); ``loss`` is a NamedTuple that ``losses``
     knows; ``batch`` rows are drawn per gradient, 0 for all of them. ``scratch`` is Newton's
-    workspace, (d + 2, d), or (0, d) until a conjugate gradient is asked for: a model with scratch
-    belongs to one thread.
+    workspace, (d + 2, d), or (0, d) until a conjugate gradient is asked for.
     """
 
     A: np.ndarray

@@ -57,7 +57,7 @@ class LinearProblem(Problem):
         return self._quadratic if self._is_quadratic and fewer else self.model
 
     def with_conjugate(self) -> LinearModel | Quadratic:
-        """Inverse Hessians for quadratics; else Newton with a workspace (for one thread)."""
+        """Inverse Hessians for quadratics; else Newton with a workspace."""
         if self._is_quadratic:
             with one_blas_thread():
                 return with_inverse(self._quadratic)

@@ -11,10 +11,12 @@ from scipy.ndimage import gaussian_filter1d
 
 from dadao_sim.compiled.kernel import kernel
 from dadao_sim.engine import oracles
+from dadao_sim.engine.workspace import workspace
 from dadao_sim.problems.data.arrays import FloatArray, IntArray
 from dadao_sim.problems.data.image import TRUNCATE
 
 
+@workspace("a", "b", "c")
 class PeriodicBlur(NamedTuple):
     """What the nodes saw.
 

@@ -12,6 +12,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
+from dadao_sim.compiled.parallel import squared_distances
 from dadao_sim.engine import oracles
 from dadao_sim.errors import InputError
 from dadao_sim.given import reals
@@ -236,6 +237,8 @@ class Problem(Carded, ABC):
         """
         if self.solutions is None:
             return None
+        if len(self.solutions) == 1:
+            return self.solutions[0]
         points = self._points(X)
         with np.errstate(over="ignore", invalid="ignore"):
             return min(self.solutions, key=lambda x: ((points - x) ** 2).sum())
@@ -248,7 +251,7 @@ class Problem(Carded, ABC):
         if nearest is None:
             return math.nan
         with np.errstate(over="ignore", invalid="ignore"):
-            return float(((self._points(X) - nearest) ** 2).sum(axis=1).mean())
+            return float(squared_distances(self._points(X), nearest).mean())
 
     def mean_operator(self, x: ArrayLike) -> FloatArray:
         """(1/n) sum_i grad f_i(x), for x (d,); of a problem of operators the mean F_i(x)."""

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike
 
 from dadao_sim.compiled.kernel import kernel
 from dadao_sim.engine import operators, oracles
+from dadao_sim.engine.workspace import workspace
 from dadao_sim.errors import InputError
 from dadao_sim.local_steps.quantise import QuantisedStep
 from dadao_sim.problems.data.arrays import FloatArray
@@ -21,6 +22,7 @@ MOST_POINTS = 2**16
 """Quantised points that are all tried for the best of them: d <= 16 of two levels."""
 
 
+@workspace("image")
 class Directed(NamedTuple):
     """A smooth objective and the operator of a direction, both compiled; ``image`` (d,) is
     scratch.

@@ -1,0 +1,23 @@
+"""How many threads a run may use."""
+
+from typing import Literal, TypeAlias
+
+from dadao_sim.errors import InputError
+
+AUTO: Literal["auto"] = "auto"
+Threads: TypeAlias = int | Literal["auto"]
+
+
+def threads_of(asked: Threads, processes: int) -> int:
+    """The threads of each of ``processes`` runs at a time: as many as are ``asked`` for, or the
+    cores that this process may use, divided by them. InputError for what is neither.
+
+    So many are started only where they pay: see ``event_player.LEAST``.
+    """
+    if asked == AUTO:
+        from joblib import cpu_count
+
+        return max(1, int(cpu_count()) // processes)
+    if isinstance(asked, bool) or not isinstance(asked, int) or asked < 1:
+        raise InputError("threads", f"{asked!r} given", "auto, or a whole number of at least 1")
+    return asked
