@@ -94,6 +94,7 @@ notebooks: install  ## Run the notebooks of docs/notebooks again, and store what
 
 bench: install  ## Speed, as ratios to programs written by hand
 	$(BIN)/python benchmarks/bench.py
+	$(BIN)/python benchmarks/threads.py
 	$(BIN)/python benchmarks/local_steps.py
 
 gallery: $(VENV)/.learned  ## Draw the gallery, of runs that are kept or made (GALLERY=--again: all made)

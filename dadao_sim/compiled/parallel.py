@@ -16,8 +16,8 @@ from typing import Any
 
 import numpy as np
 
-LEAST_NUMBERS = 2**15
-"""Of the rows of a thread, where it does a few operations on each: see ``benchmarks/threads.py``."""
+LEAST_NUMBERS = 2**17
+"""Of the rows of a thread that does a few operations on each: see ``benchmarks/threads.py``."""
 _threads = ContextVar("threads", default=1)
 
 

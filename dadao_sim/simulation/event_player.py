@@ -29,6 +29,8 @@ from dadao_sim.simulation.player import Player
 
 LEAST = 1000
 """Events of a level, or nodes that are observed, for each thread: see ``benchmarks/threads.py``."""
+LEAST_NODES = 16 * LEAST
+"""Of fewer, levels are so narrow that to sort a window costs more than the wide ones give."""
 
 
 class Hand(NamedTuple):
@@ -67,7 +69,7 @@ class EventPlayer(Player):
         self._helpers: list[Hand] = []
         self._order, self.leveller = np.arange(0), Leveller(nodes)
         self.compiled_objective = isinstance(objective, tuple)
-        self.least = LEAST
+        self.least, self.least_nodes = LEAST, LEAST_NODES
         self._is_shareable = self.compiled_objective and shareable(objective)
         self._play = PLAY
         self._window: tuple[Events, Log] | None = None
@@ -145,12 +147,10 @@ class EventPlayer(Player):
         self._run(self._play, without, log, order, first, stop)
 
     def _in_levels(self, log: Log, first: int, stop: int) -> None:
-        """Play rows as one thread would, level by level where several are in use: a level has a
-        node once at most, and most of them in no more than half of its events.
-        """
+        """Play rows as one thread would, level by level where several are in use."""
         hands = self._hands()
-        least = self.least * len(hands)
-        if len(hands) == 1 or min(stop - first, self.shape[0] // 2) < least:
+        least = 2 * self.least
+        if len(hands) == 1 or self.shape[0] < self.least_nodes or stop - first < least:
             self.play_rows(log, self._in_order(stop), first, stop)
             return
         order, begins = self.leveller.levels(
@@ -160,10 +160,14 @@ class EventPlayer(Player):
             together(
                 [
                     partial(self._run, self._play, hands[number], log, order, *part)
-                    for number, *part in parts_of(begin, end, len(hands))
+                    for number, *part in parts_of(begin, end, self._parts(end - begin, hands))
                 ]
             )
         self.play_rows(log, order, begins[-2], begins[-1])
+
+    def _parts(self, rows: int, hands: list[Hand]) -> int:
+        """Among how many threads so many rows are shared out."""
+        return min(len(hands), rows // self.least)
 
     def play_rows(self, log: Log, order: np.ndarray, first: int, stop: int) -> None:
         """Play the rows ``order[first:stop]`` of a compiled objective, by one thread."""

@@ -15,7 +15,7 @@ from dadao_sim.compiled.parallel import shared_out, threads_in_use
 # Nodes up to which a product with a full matrix is faster than with a sparse one; and up to which
 # the product of many rounds is multiplied out once.
 FULL_NODES, PRODUCT_NODES = 200, 1500
-LEAST_TERMS = 2**18
+LEAST_TERMS = 2**20
 """Products of two numbers that a thread has to add up, of a sparse matrix."""
 PRODUCT_NUMBERS = 10**7  # in the products of all places of a sequence at which rounds may begin
 

@@ -1,0 +1,163 @@
+"""Two threads beside one: the same bytes, how many times faster.
+
+    python benchmarks/threads.py             every part
+    python benchmarks/threads.py replay      a log of DADAO, n = 1 000, 20 000, 100 000
+    python benchmarks/threads.py end         the same with drawing, a sample per n events, metrics
+    python benchmarks/threads.py million     both, n = 1 000 000
+    python benchmarks/threads.py rounds      gradient tracking, n = 1 000, 10 000, 100 000
+
+Runs alternate, and a ratio is the median of those of neighbours. It wants two cores that nothing
+else uses: the last figure is what the longest path of work leaves, by the time that each part takes
+of a processor, whatever else is at work.
+"""
+
+import sys
+import time
+
+import numpy as np
+from bench import Setting, quadratics
+
+from dadao_sim.algorithms.contract.registry import get_method
+from dadao_sim.compiled import parallel
+from dadao_sim.compiled.parallel import use_threads
+from dadao_sim.compiled.threads import one_blas_thread
+from dadao_sim.events.rounds import RoundClock
+from dadao_sim.networks.graphs import build
+from dadao_sim.simulation import event_player
+from dadao_sim.simulation.limits import Limits
+from dadao_sim.simulation.loop import run
+from dadao_sim.simulation.measures import Errors
+from dadao_sim.simulation.replay import make_player
+from dadao_sim.simulation.sampling import sample_times
+
+RUNS, DIMENSION = 5, 10
+THREADS = 2
+
+
+class Path:
+    """In the place of ``together``: one task after the other, and how much less the longest is than
+    all of them.
+    """
+
+    def __init__(self):
+        self.saved = 0.0
+
+    def __call__(self, tasks):
+        seconds = []
+        for task in tasks:
+            begun = time.thread_time()
+            task()
+            seconds.append(time.thread_time() - begun)
+        self.saved += sum(seconds) - max(seconds)
+
+
+def compare(name, play):
+    """``play()`` gives its seconds, by the wall and of the processor, and what it ends with."""
+    ratios = []
+    for _ in range(RUNS):
+        one, _, left = play()
+        with use_threads(THREADS):
+            several, _, right = play()
+        assert all(map(np.array_equal, left, right)), "other bytes"
+        ratios.append(one / several)
+    path, real = Path(), parallel.together
+    longest = []
+    for _ in range(RUNS):
+        _, one, _ = play()
+        path.saved = 0.0
+        parallel.together = event_player.together = path
+        with use_threads(THREADS):
+            _, several, _ = play()
+        parallel.together = event_player.together = real
+        longest.append(one / (several - path.saved))
+    print(
+        f"  {name}: {np.median(ratios):.2f} times faster ({min(ratios):.2f} to {max(ratios):.2f}), "
+        f"by the longest path {np.median(longest):.2f}",
+        flush=True,
+    )
+
+
+def setting(nodes):
+    """DADAO on a random 4-regular graph; its spectrum is given, as in ``bench.py``."""
+    network = build("random_regular", nodes, np.random.default_rng(0), degree=4)
+    edges = len(network.edges)
+    chi1, chi2 = edges / (4 - 2 * np.sqrt(3)) * 1.05, edges / 2
+    return Setting(network, DIMENSION, {"unit_chi1": chi1, "unit_chi2": chi2})
+
+
+def replayed(made, windows):
+    """Windows of a log, played."""
+    clock = made.clock()
+    logs = [clock.window() for _ in range(windows)]
+
+    def play():
+        player = made.player()
+        begun = time.perf_counter(), time.thread_time()
+        for log in logs:
+            player.play(log, 0, len(log))
+        return time.perf_counter() - begun[0], time.thread_time() - begun[1], player.arrays
+
+    return play
+
+
+def ended(made, events):
+    """A run, with a sample in as many events as there are nodes."""
+    made.problem.x_star  # noqa: B018
+    errors, horizon = Errors(made.problem, made.x0), made.horizon(events)
+    points = max(1, events // made.network.nodes)
+
+    def play():
+        player, clock = made.player(), made.clock()
+        times = sample_times(horizon, points, "linear", whole=False)
+        begun = time.perf_counter(), time.thread_time()
+        run(player, clock, errors, Limits(time=horizon), times)
+        return time.perf_counter() - begun[0], time.thread_time() - begun[1], player.arrays
+
+    return play
+
+
+def replay():
+    """A log that is there."""
+    for nodes in (1_000, 20_000, 100_000):
+        compare(f"replay, n = {nodes:9,d}", replayed(setting(nodes), 40))
+
+
+def end():
+    """Everything that a run does."""
+    for nodes in (1_000, 20_000, 100_000):
+        compare(f"end to end, n = {nodes:9,d}", ended(setting(nodes), max(5 * nodes, 300_000)))
+
+
+def million():
+    """Both, of a million nodes."""
+    made = setting(1_000_000)
+    compare("replay, n = 1 000 000", replayed(made, 60))
+    compare("end to end, n = 1 000 000", ended(made, 3_000_000))
+
+
+def rounds():
+    """Gradient tracking, whole runs."""
+    for nodes, count in ((1_000, 400), (10_000, 100), (100_000, 20)):
+        network = build("random_regular", nodes, np.random.default_rng(0), degree=4)
+        problem = quadratics(nodes, DIMENSION, np.random.default_rng(0))
+        method, x0 = get_method("gradient_tracking"), np.zeros((nodes, DIMENSION))
+        tuning, errors = method.tune(problem, network, {"step": 0.01}), Errors(problem, x0)
+
+        def play(*, method=method, problem=problem, tuning=tuning, x0=x0, errors=errors, n=count):
+            player, clock = make_player(method, problem, tuning, x0, {}), RoundClock(SEED)
+            times = sample_times(n, 1, "linear", whole=True)
+            begun = time.perf_counter(), time.thread_time()
+            run(player, clock, errors, Limits(time=n), times)
+            return time.perf_counter() - begun[0], time.thread_time() - begun[1], player.arrays
+
+        compare(f"rounds, n = {nodes:9,d}", play)
+
+
+SEED = np.random.SeedSequence(1)
+PARTS = {"replay": replay, "end": end, "million": million, "rounds": rounds}
+
+if __name__ == "__main__":
+    print(f"{THREADS} threads beside one, d = {DIMENSION}, random 4-regular graphs; same bytes")
+    with one_blas_thread():
+        for name in sys.argv[1:] or PARTS:
+            PARTS[name]()
