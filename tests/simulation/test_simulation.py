@@ -58,7 +58,7 @@ def digest(folder):
 @pytest.mark.slow
 def test_the_same_bytes_in_another_process_and_with_other_jobs(tmp_path):
     simulate(SCENARIO, out=tmp_path / "here")
-    simulate(SCENARIO, out=tmp_path / "two", jobs=2)
+    simulate(SCENARIO, out=tmp_path / "two", jobs=2, threads=2)
     scenario = tmp_path / "small.json"
     scenario.write_text(json.dumps(SCENARIO))
     subprocess.run(
