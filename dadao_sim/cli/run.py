@@ -142,6 +142,8 @@ def _run_one(loaded: "Scenario", file: Path, folder: Path, how: dict[str, Any]) 
     study = Study(loaded)
     say(_announcement(study, how["jobs"]))
     _say_what_is_special(study)
+    if how["threads"] not in ("auto", 1):
+        _say_who_has_one_thread(study)
     with _broken_off(folder), Progress(loaded.name, len(study.keys), console()) as bars:
         result = simulate(study, out=folder, tick=bars.tick, **how)
     print_costs(result.summary, result.titles)
@@ -361,6 +363,15 @@ def _say_what_is_special(study: "Study") -> None:
             f"network: {network.added_edges:,} of its {edges:,} edges (repeat 0) are longer than "
             "the radius, added to connect it"
         )
+
+
+def _say_who_has_one_thread(study: "Study") -> None:
+    """Where several were asked for."""
+    from dadao_sim.simulation.threads import why_one_thread
+
+    for plan in study.check():
+        if why := why_one_thread(plan):
+            say(f"{plan.key[0]}: one thread, for {why}")
 
 
 def _announcement(study: "Study", jobs: int) -> str:

@@ -110,7 +110,7 @@ SCENARIO = {
     "stop": {"time": 40, "communications": 5_001},
     "record": {"points": 17},
 }
-WORLD = {"links": {"latency": 0.2, "loss": 0.1}}
+WORLD = {"links": {"latency": 0.2, "loss": {"probability": 0.1}}}
 
 
 @pytest.mark.parametrize("world", [None, WORLD])
