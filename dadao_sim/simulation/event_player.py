@@ -29,8 +29,10 @@ from dadao_sim.simulation.player import Player
 
 LEAST = 1000
 """Events of a level, or nodes that are observed, for each thread: see ``benchmarks/threads.py``."""
-LEAST_NODES = 16 * LEAST
-"""Of fewer, levels are so narrow that to sort a window costs more than the wide ones give."""
+LEAST_NODES = 50 * LEAST
+"""Of fewer, levels are so narrow that to wake threads for each costs what they give: at 20 000
+nodes they gain a third at most, and lose where something else is at work on the machine.
+"""
 
 
 class Hand(NamedTuple):
