@@ -154,10 +154,17 @@ def rates(
 def print_network(report: dict[str, Any]) -> None:
     """A network's constants and what each method communicates on it."""
     several = f", {report['graphs']} graphs in turn" if report["graphs"] > 1 else ""
-    say(f"{report['name']}: {report['n']:,} nodes, {report['edges']:,} edges{several}")
+    one_way = ""
+    if "arcs" in report:
+        one_way = f" with {report['arcs']:,} arcs, {report['one_way_edges']:,} of them one-way"
+    say(f"{report['name']}: {report['n']:,} nodes, {report['edges']:,} edges{one_way}{several}")
     if report["added_edges"]:
         say(f"{report['added_edges']:,} edges are longer than the radius, added to connect it")
-    say(f"chi1 {report['chi1']:.6g}, chi2 {report['chi2']:.6g} (rate 1 on every edge)")
+    if "arcs" in report:
+        numbers = f"n pi at least {report['least_n_pi']:.4g}, n p {report['least_n_p']:.4g}"
+        say(f"{numbers}, n p.pi {report['n_p_pi']:.4g} (weights 1/(1 + degree))")
+    else:
+        say(f"chi1 {report['chi1']:.6g}, chi2 {report['chi2']:.6g} (rate 1 on every edge)")
     counts = ("communications_per_round", "design_rate")
     rows = [
         [row["title"], *(f"{row[count]:,.6g}" for count in counts)]

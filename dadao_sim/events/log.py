@@ -5,17 +5,15 @@ the same time happen in the order in which they stand, so the log is total.
 """
 
 from dataclasses import dataclass, fields, replace
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 import numpy as np
 
 from dadao_sim.errors import InputError
-from dadao_sim.networks.convert import as_network
+from dadao_sim.networks.convert import as_any_network
+from dadao_sim.networks.directed import AnyNetwork
 from dadao_sim.strict import hides
 from dadao_sim.text.lines import shown
-
-if TYPE_CHECKING:
-    from dadao_sim.networks import GraphSequence, Network
 
 GRADIENT = 0  # node i computes a gradient and applies it at once
 GOSSIP = 1  # nodes i and j exchange over their edge at once
@@ -103,7 +101,7 @@ class Events:
         kind: Any,
         i: Any,
         j: Any = None,
-        network: "Network | GraphSequence | None" = None,
+        network: "AnyNetwork | None" = None,
         *,
         edge: Any = None,
         mark: Any = None,
@@ -124,7 +122,7 @@ class Events:
             else _column(name, values)
             for name, values in columns.items()
         }
-        network = None if network is None else as_network(network)
+        network = None if network is None else as_any_network(network)
         log = cls(**arrays)
         log.check(None if network is None else network.nodes)
         return log if network is None else replace(log, edge=log.on(network).edge)
@@ -196,13 +194,13 @@ class Events:
         name = f" ({KIND_NAMES[kind]})" if kind < len(KIND_NAMES) else ""
         raise InputError(column, f"row {self.first_row + row}{name}: {value} {what}")
 
-    def on(self, network: "Network | GraphSequence") -> "Events":
+    def on(self, network: AnyNetwork) -> "Events":
         """The log with the ``edge`` of every exchange, looked up where it is -1.
 
         Raises InputError where two nodes have no edge, or another than the log says.
         """
         exchanges = np.flatnonzero(np.isin(self.kind, EXCHANGES))
-        found = as_network(network).edge_indices(self.i[exchanges], self.j[exchanges])
+        found = as_any_network(network).edge_indices(self.i[exchanges], self.j[exchanges])
         given = self.edge[exchanges]
         wrong = (given != -1) & (given != found)
         if wrong.any():
@@ -216,7 +214,7 @@ class Events:
         edge[exchanges] = found
         return replace(self, edge=edge)
 
-    def relabelled(self, order: np.ndarray, network: "Network | GraphSequence") -> "Events":
+    def relabelled(self, order: np.ndarray, network: AnyNetwork) -> "Events":
         """The same log on the relabelled network, whose node k is node ``order[k]`` of this
         one's.
         """

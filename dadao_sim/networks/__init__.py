@@ -4,8 +4,17 @@ Above this: ``graphs`` makes networks by name, ``rates`` finds the best rates of
 ``section`` makes what a scenario asks for.
 """
 
+from dadao_sim.networks.directed import Digraph, DirectedNetwork, DirectedSequence
 from dadao_sim.networks.graphml import read_graphml, write_graphml
 from dadao_sim.networks.network import Network
 from dadao_sim.networks.sequence import GraphSequence
 
-__all__ = ["GraphSequence", "Network", "read_graphml", "write_graphml"]
+__all__ = [
+    "Digraph",
+    "DirectedNetwork",
+    "DirectedSequence",
+    "GraphSequence",
+    "Network",
+    "read_graphml",
+    "write_graphml",
+]

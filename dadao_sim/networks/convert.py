@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from numbers import Real
 from typing import TYPE_CHECKING, Any, TypeGuard
 
 import numpy as np
 
 from dadao_sim.errors import InputError, within
+from dadao_sim.networks.directed import AnyNetwork, Digraph, DirectedNetwork, DirectedSequence
 from dadao_sim.networks.ids import in_quotes, numbered, unique
 from dadao_sim.networks.network import Network
 from dadao_sim.networks.sequence import GraphSequence
@@ -32,10 +33,12 @@ class Declared:
     nodes: Sequence[Mapping[str, Any]]
     edges: Sequence[tuple[int, int]]
     of_edges: Sequence[Mapping[str, Any]]
+    directed: bool = False
 
     def edge_called(self, e: int) -> str:
         """Edge number e in a message."""
-        return "-".join(in_quotes(self.ids[k]) for k in self.edges[e])
+        join = "->" if self.directed else "-"
+        return join.join(in_quotes(self.ids[k]) for k in self.edges[e])
 
 
 def as_network(value: Any, where: str = "network") -> Network | GraphSequence:
@@ -43,13 +46,47 @@ def as_network(value: Any, where: str = "network") -> Network | GraphSequence:
 
     Raises InputError, of the argument ``where``, for anything else.
     """
-    if isinstance(value, Network | GraphSequence):
+    found = as_any_network(value, where)
+    if isinstance(found, Network | GraphSequence):
+        return found
+    right = "give an undirected one, such as its undirected"
+    raise InputError(where, f"{found.name} is directed, and this is of undirected networks", right)
+
+
+def as_any_network(value: Any, where: str = "network") -> AnyNetwork:
+    """The same, and directed networks and sequences of such besides."""
+    if isinstance(value, Network | GraphSequence | DirectedNetwork | DirectedSequence):
         return value
-    if is_networkx(value):
+    if isinstance(value, Digraph):
         with within(where):
-            return Network.from_networkx(value)
+            return strongly_connected(value)
+    if is_networkx(value):
+        graph: Any = value
+        with within(where):
+            if graph.is_directed():
+                return from_directed_networkx(graph)
+            return Network.from_networkx(graph)
     wanted = "a Network, a GraphSequence or a networkx graph is needed"
     raise InputError(where, f"{wanted}, not a {type(value).__name__}")
+
+
+def as_digraph(value: Any, where: str) -> Digraph:
+    """A digraph itself; that of a directed graph of networkx, which need not be connected."""
+    if isinstance(value, Digraph):
+        return value
+    graph: Any = value
+    if is_networkx(value) and graph.is_directed():
+        with within(where):
+            return _digraph_of_networkx(graph, None)
+    wanted = "a Digraph, a DirectedNetwork or a networkx.DiGraph is needed"
+    raise InputError(where, f"{wanted}, not a {type(value).__name__}")
+
+
+def strongly_connected(graph: Digraph) -> DirectedNetwork:
+    """The network of a digraph. InputError for one that is not strongly connected."""
+    if isinstance(graph, DirectedNetwork):
+        return graph
+    return DirectedNetwork(**{each.name: getattr(graph, each.name) for each in fields(graph)})
 
 
 def as_one_network(value: Any, where: str = "network") -> Network:
@@ -76,24 +113,63 @@ def from_networkx(
         raise InputError("graph", f"a networkx graph is needed, not a {type(graph).__name__}")
     if graph.is_directed():
         raise InputError(
-            "the graph is directed; gossip needs an undirected graph: graph.to_undirected()"
+            "the graph is directed; give it to DirectedNetwork.from_networkx, or its "
+            "graph.to_undirected()"
         )
+    return network_of(_declared(graph), rates, name or str(graph.name) or "network")
+
+
+def from_directed_networkx(graph: networkx.DiGraph, name: str | None = None) -> DirectedNetwork:
+    """See ``DirectedNetwork.from_networkx``."""
+    return strongly_connected(_digraph_of_networkx(graph, name))
+
+
+def _digraph_of_networkx(graph: networkx.DiGraph, name: str | None) -> Digraph:
+    if not is_networkx(graph) or not graph.is_directed():
+        raise InputError("graph", f"a networkx.DiGraph is needed, not a {type(graph).__name__}")
+    return digraph_of(_declared(graph), name or str(graph.name) or "network")
+
+
+def _declared(graph: networkx.Graph) -> Declared:
     if graph.is_multigraph():
-        raise InputError("the graph is a multigraph; a simple graph is needed: networkx.Graph(g)")
+        kind = "networkx.DiGraph(g)" if graph.is_directed() else "networkx.Graph(g)"
+        raise InputError(f"the graph is a multigraph; a simple graph is needed: {kind}")
     number = {node: k for k, node in enumerate(graph)}
-    declared = Declared(
+    return Declared(
         ids=[str(node) for node in graph],
         nodes=[data for _, data in graph.nodes(data=True)],
         edges=[(number[u], number[v]) for u, v in graph.edges],
         of_edges=[data for _, _, data in graph.edges(data=True)],
+        directed=graph.is_directed(),
     )
-    return network_of(declared, rates, name or str(graph.name) or "network")
 
 
 def network_of(declared: Declared, rates: str | None, name: str) -> Network:
     """The network of what is declared; ``rates`` is the edge attribute of its relative rates.
 
     Nodes whose ids are the numbers 0..n-1 come in the order of these, others as declared.
+    """
+    about = _about(declared)
+    values = None if rates is None else _edge_values(declared, rates, required=True)
+    return Network(
+        edges=about.pop("pairs"),
+        rates=values,  # type: ignore[arg-type]
+        name=name,
+        edge_attributes=_edge_attributes(declared),
+        **about,
+    )
+
+
+def digraph_of(declared: Declared, name: str) -> Digraph:
+    """The same of arcs, which have no rates; it need not be connected."""
+    about = _about(declared)
+    arcs, attributes = about.pop("pairs"), _edge_attributes(declared)
+    return Digraph(arcs=arcs, name=name, arc_attributes=attributes, **about)
+
+
+def _about(declared: Declared) -> dict[str, Any]:
+    """What is declared but for rates and attributes, by its name in a network; ``pairs`` (m, 2) are
+    the edges or arcs.
     """
     if not declared.ids:
         raise InputError("the graph is empty; at least 2 nodes are needed")
@@ -103,32 +179,44 @@ def network_of(declared: Declared, rates: str | None, name: str) -> Network:
     rank[order] = np.arange(len(order))
     positions = _positions(declared)
     labels = [str(d.get("label", v)) for v, d in zip(declared.ids, declared.nodes, strict=True)]
-    pairs = np.array(declared.edges, dtype=np.int64).reshape(-1, 2)
-    values = None if rates is None else _edge_values(declared, rates, required=True)
-    return Network(
-        nodes=len(order),
-        edges=rank[pairs],
-        rates=values,  # type: ignore[arg-type]
-        name=name,
-        positions=None if positions is None else positions[order],
-        labels=tuple(labels[k] for k in order),
-        lengths_km=_edge_values(declared, "length_km", required=False),
-        edge_attributes=_edge_attributes(declared),
-        ids=tuple(declared.ids[k] for k in order),
-    )
+    return {
+        "nodes": len(order),
+        "pairs": rank[np.array(declared.edges, dtype=np.int64).reshape(-1, 2)],
+        "positions": None if positions is None else positions[order],
+        "labels": tuple(labels[k] for k in order),
+        "lengths_km": _edge_values(declared, "length_km", required=False),
+        "ids": tuple(declared.ids[k] for k in order),
+    }
 
 
 def to_networkx(network: Network) -> networkx.Graph:
     """See ``Network.to_networkx``."""
     import networkx as nx
 
-    names: Sequence[Any] = range(network.nodes) if network.ids is None else network.ids
-    graph: nx.Graph = nx.Graph(name=network.name)
-    graph.add_nodes_from(names)
-    pairs = [(names[i], names[j]) for i, j in network.edges.tolist()]
-    graph.add_edges_from(pairs)
     known_to_us = {"gossip_rate": network.rates, "length_km": network.lengths_km}
-    for key, per_edge in {**network.edge_attributes, **known_to_us}.items():
+    attributes = {**network.edge_attributes, **known_to_us}
+    return _with_all(nx.Graph(name=network.name), network, network.edges, attributes)
+
+
+def to_directed_networkx(network: Digraph) -> networkx.DiGraph:
+    """See ``DirectedNetwork.to_networkx``."""
+    import networkx as nx
+
+    attributes = {**network.arc_attributes, "length_km": network.lengths_km}
+    return _with_all(nx.DiGraph(name=network.name), network, network.arcs, attributes)
+
+
+def _with_all(
+    graph: Any, network: Network | Digraph, ends: np.ndarray, attributes: Mapping[str, Any]
+) -> Any:
+    """``graph`` with the nodes of a network, its edges or arcs, and all their attributes."""
+    import networkx as nx
+
+    names: Sequence[Any] = range(network.nodes) if network.ids is None else network.ids
+    graph.add_nodes_from(names)
+    pairs = [(names[i], names[j]) for i, j in ends.tolist()]
+    graph.add_edges_from(pairs)
+    for key, per_edge in attributes.items():
         if per_edge is not None:
             known = {
                 pair: value

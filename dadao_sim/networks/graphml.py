@@ -1,14 +1,24 @@
 """GraphML files: read by the rules of the format, refused where they hold more than one simple
-undirected graph, and written through networkx.
+graph, and written through networkx.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from xml.parsers import expat
 
 from dadao_sim.errors import InputError
 from dadao_sim.files import FileKind, as_path, atomic_write, check_output
-from dadao_sim.networks.convert import Declared, as_one_network, network_of
+from dadao_sim.networks.convert import (
+    Declared,
+    as_one_network,
+    digraph_of,
+    network_of,
+    strongly_connected,
+    to_directed_networkx,
+)
+from dadao_sim.networks.directed import Digraph
 from dadao_sim.networks.ids import in_quotes
 from dadao_sim.networks.network import Network
 
@@ -24,50 +34,86 @@ REFUSED = {
 }
 
 
-def read_graphml(file: Path | str, rates: str | None = None) -> Network:
-    """The network in a GraphML file; its name is the file's, its nodes' ids are the file's.
+def read_graphml(file: Path | str, rates: str | None = None) -> Any:
+    """The network in a GraphML file, a Network or, where its edges are directed, a DirectedNetwork;
+    its name is the file's, its nodes' ids are the file's.
 
     Kept: node attributes ``label``, ``longitude`` and ``latitude`` (degrees; as positions), edge
     attributes ``length_km``, others that are numbers, and, as relative rates, the one named by
-    ``rates`` (ones if None).
+    ``rates`` (ones if None), which arcs have none of.
     Raises InputError, which names the file, for one that cannot be read or is no graph that
-    Network takes.
+    Network or DirectedNetwork takes.
     """
+    path, declared = _read(file)
+    with _of_file(path):
+        if not declared.directed:
+            return network_of(declared, rates, path.stem)
+        if rates is not None:
+            right = "gossip rates are of undirected edges, leave them out"
+            raise InputError(f"the graph is directed; {right}")
+        return strongly_connected(digraph_of(declared, path.stem))
+
+
+def read_graph(file: Path | str) -> Network | Digraph:
+    """The same of a graph of a sequence: a directed one alone need not be strongly connected."""
+    path, declared = _read(file)
+    with _of_file(path):
+        if declared.directed:
+            return digraph_of(declared, path.stem)
+        return network_of(declared, None, path.stem)
+
+
+def _read(file: Path | str) -> tuple[Path, Declared]:
     path = as_path("file", file)
     content = _content(path)
     if path.suffix in (".yaml", ".yml"):
         right = "name the GraphML file of its network"
         raise InputError("file", f"{path} is a scenario, no GraphML file", right)
+    with _of_file(path):
+        return path, _Document().read(content)
+
+
+@contextmanager
+def _of_file(path: Path) -> Iterator[None]:
     try:
-        return network_of(_Document().read(content), rates, path.stem)
+        yield
     except InputError as error:
         raise InputError("file", f"{path}: {error}") from None
 
 
+ARCS = "<!-- arcs of dadao-sim -->"
+"""What tells our files of directed networks, which have no rates, from others."""
+
+
 def _has_our_rates(path: Path) -> bool:
     with path.open("rb") as file:
-        return b'attr.name="gossip_rate"' in file.read(65536)  # keys come first
+        head = file.read(65536)  # keys come first
+    return b'attr.name="gossip_rate"' in head or ARCS.encode() in head
 
 
 GRAPHML = FileKind((".graphml",), _has_our_rates)
 
 
-def write_graphml(network: Network, path: Path | str, *, overwrite: bool = False) -> None:
+def write_graphml(network: Network | Digraph, path: Path | str, *, overwrite: bool = False) -> None:
     """Write what ``read_graphml`` keeps, the nodes by their ids, the rates as edge attribute
-    ``gossip_rate``.
+    ``gossip_rate``, or the arcs of a directed network.
 
     The file appears whole or not at all. Raises InputError for a path of another suffix, and for a
     file that is none of ours, unless ``overwrite``.
     """
     import networkx as nx
 
-    network = as_one_network(network)
+    directed = isinstance(network, Digraph)
+    if not isinstance(network, Digraph):
+        network = as_one_network(network)
     check_output(path, GRAPHML, overwrite=overwrite)
-    graph = network.to_networkx()
+    graph = to_directed_networkx(network) if isinstance(network, Digraph) else network.to_networkx()
     for _, data in graph.nodes(data=True):
         if "pos" in data:
             data["longitude"], data["latitude"] = data.pop("pos")
     text = "\n".join(nx.generate_graphml(graph)) + "\n"
+    if directed:
+        text = text.replace("\n", f"\n{ARCS}\n", 1)
     atomic_write(Path(path), text.encode())
 
 
@@ -113,6 +159,7 @@ class _Document:
         self.keys: dict[str, dict[str, str]] = {}
         self.defaults: dict[str, str] = {}
         self.graphs = 0
+        self.directed = False
         self.nodes: dict[str, dict[str, Any]] = {}
         self.ends: list[tuple[str, str]] = []
         self.of_edges: list[dict[str, Any]] = []
@@ -146,7 +193,7 @@ class _Document:
         for ends in self.ends:
             for end in ends:
                 if end not in place:
-                    edge = "-".join(map(in_quotes, ends))
+                    edge = ("->" if self.directed else "-").join(map(in_quotes, ends))
                     raise InputError(
                         f"edge {edge}", f"no <node> has the id {in_quotes(end)}", "declare it"
                     )
@@ -156,6 +203,7 @@ class _Document:
             nodes=[{**for_nodes, **data} for data in self.nodes.values()],
             edges=[(place[u], place[v]) for u, v in self.ends],
             of_edges=[{**for_edges, **data} for data in self.of_edges],
+            directed=self.directed,
         )
 
     def _all_defaults(self, kind: str) -> dict[str, str]:
@@ -256,12 +304,10 @@ class _Document:
         if self.graphs > 1:
             raise _wrong(self.what, "it holds more than one graph", "give each a file of its own")
         direction = attributes.get("edgedefault", "undirected")
-        if direction == "directed":
-            raise InputError("the graph is directed; gossip needs an undirected graph")
-        if direction != "undirected":
-            raise _wrong(
-                self.what, f"edgedefault is {in_quotes(direction)}", "it must be undirected"
-            )
+        if direction not in ("directed", "undirected"):
+            wrong = f"edgedefault is {in_quotes(direction)}"
+            raise _wrong(self.what, wrong, "it must be directed or undirected")
+        self.directed = direction == "directed"
 
     def _start_node(self, around: str, attributes: dict[str, str]) -> None:
         if around != "graph":
@@ -282,8 +328,13 @@ class _Document:
             number = len(self.ends) + 1
             raise _wrong(self.what, f"edge number {number} has no source or no target", "name both")
         self.what = f"edge {in_quotes(source)}-{in_quotes(target)}"
-        if attributes.get("directed", "false") != "false":
-            raise _wrong(self.what, "it is directed", "gossip needs an undirected graph")
+        default = "true" if self.directed else "false"
+        if attributes.get("directed", default) != default:
+            if self.directed:
+                right = "write it as two, one each way"
+                raise _wrong(self.what, "it is undirected, and the graph is directed", right)
+            right = 'write edgedefault="directed", and each of its edges one way'
+            raise _wrong(self.what, "it is directed, and the graph is undirected", right)
         if "sourceport" in attributes or "targetport" in attributes:
             raise _wrong(self.what, *REFUSED["port"])
         self.ends.append((source, target))

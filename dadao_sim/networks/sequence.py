@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar, cast
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -17,6 +17,8 @@ from dadao_sim.text.lines import listed
 
 if TYPE_CHECKING:
     import networkx
+
+    from dadao_sim.networks.directed import Digraph
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -111,7 +113,10 @@ class GraphSequence(Carded):
         return GraphSequence([graph.relabelled(order) for graph in self.graphs], self.name)
 
 
-def in_the_order_of_the_first(graphs: Sequence[Network], names: Sequence[str]) -> list[Network]:
+G = TypeVar("G", bound="Network | Digraph")
+
+
+def in_the_order_of_the_first(graphs: Sequence[G], names: Sequence[str]) -> list[G]:
     """The graphs, their nodes matched by id and numbered as in the first.
 
     Raises InputError, with the ``names`` of two graphs, where they are not over the same nodes.
@@ -132,9 +137,10 @@ def in_the_order_of_the_first(graphs: Sequence[Network], names: Sequence[str]) -
                 f"{lacks} has no node {in_quotes(odd)}, which {has} has; "
                 "every graph must have the same nodes, by their ids"
             )
-        matched.append(graph.relabelled(np.argsort([place[one] for one in theirs])))
+        order = np.argsort([place[one] for one in theirs])
+        matched.append(cast(G, graph.relabelled(order)))
     return matched
 
 
-def _ids(graph: Network) -> Sequence[str]:
+def _ids(graph: "Network | Digraph") -> Sequence[str]:
     return tuple(map(str, range(graph.nodes))) if graph.ids is None else graph.ids

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from dadao_sim.errors import InputError
-from dadao_sim.networks import GraphSequence, Network
+from dadao_sim.networks import DirectedNetwork, DirectedSequence, GraphSequence, Network
 from dadao_sim.reports.world import WorldReport, world_report
 from dadao_sim.results.figure_kinds import FIGURE_KINDS
 from dadao_sim.results.result import Result
@@ -107,6 +107,8 @@ def _agree(made: Mapping[str, Any], plan: Plan) -> bool:
 def asked_of(study: Study) -> Asked:
     """What the methods ask of the network, by their tunings."""
     network = study.parts(0).network
+    if isinstance(network, DirectedNetwork | DirectedSequence):
+        return Asked(network.undirected, len(network.graphs), None, {})
     if isinstance(network, GraphSequence):
         union = Network(network.nodes, network.edges, ids=network.ids, name=network.name)
         return Asked(union, len(network.graphs), None, {})

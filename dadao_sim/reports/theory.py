@@ -16,6 +16,8 @@ from dadao_sim.algorithms.contract.guarantee import Guarantee
 from dadao_sim.algorithms.contract.rounds import RoundMethod
 from dadao_sim.compression.masks import Masks
 from dadao_sim.errors import InputError, within
+from dadao_sim.networks import Network
+from dadao_sim.networks.directed import arcs_of
 from dadao_sim.results.summary import NOT_REACHED, percentile, summarise
 from dadao_sim.scenario.reading import scenario_from_mapping
 from dadao_sim.simulation.counts import shares
@@ -298,8 +300,9 @@ def theory_report(
     parts = plans[labels[0]].parts
     problem, graphs = parts.problem, parts.network.graphs
     least = None
-    if len(graphs) == 1 and problem.is_strongly_convex:
-        least = {a: lower_bound(problem.mu, problem.L, graphs[0], a) for a in wanted}
+    one = graphs[0]
+    if len(graphs) == 1 and isinstance(one, Network) and problem.is_strongly_convex:
+        least = {a: lower_bound(problem.mu, problem.L, one, a) for a in wanted}
     return TheoryReport(tuple(methods), least, len(graphs[0].edges), len(repeats))
 
 
@@ -513,9 +516,10 @@ def _is_same(plan: Plan, other: Plan) -> bool:
     graphs, others = plan.network.graphs, other.network.graphs
     if plan.x0.shape != other.x0.shape or len(graphs) != len(others):
         return False
-    pairs = [(plan.x0, other.x0)]
+    pairs, ones = [(plan.x0, other.x0)], np.ones(1)
     for one, two in zip(graphs, others, strict=True):
-        pairs += [(one.edges, two.edges), (one.rates, two.rates)]
+        pairs += [(arcs_of(one), arcs_of(two))]
+        pairs += [(getattr(one, "rates", ones), getattr(two, "rates", ones))]
     if P is not Q:
         # Problems with the same optimum may differ, but not in their gradients at any point.
         X = P.x_star + np.random.default_rng(0).standard_normal(plan.x0.shape)

@@ -8,7 +8,8 @@ from pydantic import Field
 
 from dadao_sim.errors import InputError
 from dadao_sim.files import slug
-from dadao_sim.networks import GraphSequence, Network
+from dadao_sim.networks import Network
+from dadao_sim.networks.directed import AnyNetwork
 from dadao_sim.networks.graphs import Graph
 from dadao_sim.networks.graphs.graph import Size
 from dadao_sim.networks.section.spec import section_of
@@ -56,7 +57,7 @@ class GivenGraph(Graph):
 
 def scenario_on(
     problem: Problem,
-    network: Network | GraphSequence,
+    network: AnyNetwork,
     algorithms: str | Sequence[str | Mapping[str, Any]],
     asked: Mapping[str, Any],
 ) -> Scenario:

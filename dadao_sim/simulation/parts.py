@@ -12,8 +12,8 @@ from dadao_sim.errors import InputError, users_code, within
 from dadao_sim.events.world.physics import Physics, make_physics
 from dadao_sim.local_steps.local_step import LocalStep
 from dadao_sim.local_steps.section import build_local_step
-from dadao_sim.networks import GraphSequence, Network
-from dadao_sim.networks.convert import as_network
+from dadao_sim.networks.convert import as_any_network
+from dadao_sim.networks.directed import AnyNetwork
 from dadao_sim.networks.section import build_network
 from dadao_sim.problems import Problem, build_problem
 from dadao_sim.problems.conditions import Conditions, conditions
@@ -28,7 +28,7 @@ class Parts:
     """
 
     problem: Problem
-    network: Network | GraphSequence
+    network: AnyNetwork
     x0: np.ndarray
     world: Physics | None = None
 
@@ -42,7 +42,7 @@ def build_parts(
     scenario: Scenario,
     repeat: int,
     problem: Problem | None = None,
-    network: Network | GraphSequence | None = None,
+    network: AnyNetwork | None = None,
     local_step: LocalStep | None = None,
 ) -> Parts:
     """Problem, network and start of a repeat, each from its own stream; given ones are taken as
@@ -55,7 +55,7 @@ def build_parts(
     if network is None:
         with users_code("network"), within("network"):
             network = build_network(scenario.network, rng("graph"))
-    network = as_network(network)
+    network = as_any_network(network)
     if problem is None:
         with users_code("problem"), within("problem"):
             problem = build_problem(scenario.problem, network.nodes, rng("data"))

@@ -28,7 +28,9 @@ from dadao_sim.events.world.physics import Physics
 from dadao_sim.events.world.rounds import RoundWorld
 from dadao_sim.local_steps.section import build_local_step
 from dadao_sim.metrics import METRICS, Metric
-from dadao_sim.networks import GraphSequence, Network
+from dadao_sim.networks import DirectedNetwork, DirectedSequence, GraphSequence
+from dadao_sim.networks.convert import as_network
+from dadao_sim.networks.directed import AnyNetwork
 from dadao_sim.networks.rates import with_rates
 from dadao_sim.networks.rates.costs import cost_record, has_attribute
 from dadao_sim.networks.rates.spec import ComputedRates
@@ -82,7 +84,7 @@ class Plan:
     spec: AlgorithmSpec
     parts: Parts
     method: Method
-    network: Network | GraphSequence
+    network: AnyNetwork
     tuning: Tuning
     limits: Limits
     horizon: float
@@ -233,7 +235,7 @@ def make_plan(scenario: Scenario, key: RunKey, parts: Parts, events: Events | No
     return plan
 
 
-def tuned(spec: AlgorithmSpec, parts: Parts) -> tuple[Method, Network | GraphSequence, Tuning]:
+def tuned(spec: AlgorithmSpec, parts: Parts) -> tuple[Method, AnyNetwork, Tuning]:
     """The method of ``spec``, the network with its rates, and the method's tuning for them.
 
     Raises InputError for what the method cannot do.
@@ -251,7 +253,7 @@ def tuned(spec: AlgorithmSpec, parts: Parts) -> tuple[Method, Network | GraphSeq
     network = parts.network
     if spec.rates is not None:
         with within(f"{spec.label}: rates"):
-            network = with_rates(network, spec.rates)
+            network = with_rates(as_network(network), spec.rates)
     if parts.world is not None and len(network.edges) < len(parts.network.edges):
         raise InputError(
             f"{spec.label}: rates.prune: a world keeps every link of its network; "
@@ -301,13 +303,13 @@ def with_trim(spec: AlgorithmSpec, parts: Parts) -> Parts:
         return replace(parts, problem=parts.problem.with_trim(spec.trim))
 
 
-def costs_used(
-    scenario: Scenario, spec: AlgorithmSpec, network: Network | GraphSequence
-) -> dict[str, Any]:
+def costs_used(scenario: Scenario, spec: AlgorithmSpec, network: AnyNetwork) -> dict[str, Any]:
     """By edge attribute, the costs by which the rates of the run were chosen."""
     asked = scenario.network.rates if spec.rates is None else spec.rates
     attribute = asked.cost if isinstance(asked, ComputedRates) else None
-    if attribute is None or (spec.rates is None and not has_attribute(network, attribute)):
+    if attribute is None or isinstance(network, DirectedNetwork | DirectedSequence):
+        return {}
+    if spec.rates is None and not has_attribute(network, attribute):
         return {}  # the second: of a network given in Python, whose rates are its own
     return {attribute: cost_record(network, attribute)}
 
@@ -444,9 +446,7 @@ def make_clock(plan: Plan) -> Clock:
     return clock if stages is None else PausedClock(clock, stages.ends, stages.rounds)
 
 
-def clock_of_the_paper(
-    tuning: Tuning, network: Network | GraphSequence, seed: np.random.SeedSequence
-) -> Clock:
+def clock_of_the_paper(tuning: Tuning, network: AnyNetwork, seed: np.random.SeedSequence) -> Clock:
     """Poisson clocks of nodes and edges at the rates that the tuning asks for, or rounds."""
     rates = tuning.clock
     if rates is None:

@@ -13,8 +13,8 @@ from dadao_sim.engine.node import State
 from dadao_sim.errors import InputError, within
 from dadao_sim.events.log import RESENT, RESET, ROUND, Events
 from dadao_sim.given import reals
-from dadao_sim.networks import GraphSequence, Network
-from dadao_sim.networks.convert import as_network
+from dadao_sim.networks.convert import as_any_network
+from dadao_sim.networks.directed import AnyNetwork
 from dadao_sim.problems import Problem
 from dadao_sim.simulation.counts import shares
 from dadao_sim.simulation.event_player import EventPlayer
@@ -104,7 +104,7 @@ def _player_of_a_stage(
     return EventPlayer(method, tuning, objective, state, share)
 
 
-def playable(events: Events, method: Method, network: Network | GraphSequence) -> Events:
+def playable(events: Events, method: Method, network: AnyNetwork) -> Events:
     """The log on a network in the method's own time. InputError where the method cannot play it."""
     rounds = np.isin(events.kind, (ROUND, RESENT))
     wrong = ~rounds if isinstance(method, RoundMethod) else rounds
@@ -139,7 +139,7 @@ def replay(
     block, and a log of the wrong kind.
     """
     method = algorithm if isinstance(algorithm, Method) else get_method(algorithm)
-    network = as_network(network)
+    network = as_any_network(network)
     if not isinstance(problem, Problem):
         raise InputError("problem", f"a Problem is needed, not a {type(problem).__name__}")
     method.check_supported(problem, network)

@@ -13,8 +13,8 @@ from dadao_sim.events.log import Events
 from dadao_sim.events.played import LogClock
 from dadao_sim.local_steps.local_step import LocalStep
 from dadao_sim.metrics import METRICS, Metric
-from dadao_sim.networks import GraphSequence, Network
-from dadao_sim.networks.convert import as_network
+from dadao_sim.networks.convert import as_any_network
+from dadao_sim.networks.directed import AnyNetwork
 from dadao_sim.problems import Problem
 from dadao_sim.results.result import RunKey
 from dadao_sim.results.store import fingerprint
@@ -52,14 +52,14 @@ class Study:
         scenario: Scenario | Mapping[str, Any] | str | Path,
         *,
         problem: Problem | None = None,
-        network: "Network | GraphSequence | networkx.Graph | None" = None,
+        network: "AnyNetwork | networkx.Graph | None" = None,
         local_step: LocalStep | None = None,
         events: "Events | DataFrame | None" = None,
     ):
         self.scenario = as_scenario(scenario)
         _require("problem", problem, Problem)
         log = None if events is None else as_log(events)
-        self._network = None if network is None else as_network(network)
+        self._network = None if network is None else as_any_network(network)
         self._problem, self._local_step, self._log = problem, local_step, log
         given = {"problem": problem, "network": network, "local_step": local_step, "events": log}
         self.given = {name: given[name] for name in sorted(given) if given[name] is not None}
@@ -87,7 +87,7 @@ class Study:
     def on(
         cls,
         problem: Problem,
-        network: "Network | GraphSequence | networkx.Graph | None",
+        network: "AnyNetwork | networkx.Graph | None",
         algorithms: str | Sequence[str | Mapping[str, Any]] | None,
         *,
         local_step: LocalStep | None = None,
@@ -99,7 +99,7 @@ class Study:
             missing = "network" if network is None else "algorithms"
             raise InputError(missing, "is missing", "give problem, network and algorithms")
         _require("problem", problem, Problem)
-        network = as_network(network)
+        network = as_any_network(network)
         metrics = [known_metric(metric) for metric in asked.pop("metrics", ())]
         if metrics:
             asked["record"] = {**asked.get("record", {}), "metrics": metrics}

@@ -1,4 +1,4 @@
-"""Files that are not one simple undirected graph: one line that names the file and the ids."""
+"""Files that are not one simple graph: one line that names the file and the ids."""
 
 import subprocess
 import sys
@@ -78,7 +78,12 @@ REFUSED = [
     (graph(ABC, node("Dd", '<port name="p"/>')), ["'Dd'", "ports"]),
     (graph(PATH, edge("Aa", "Cc", more='sourceport="p"')), ["'Aa'-'Cc'", "ports"]),
     (graph(PATH, edge("Aa", "Cc", more='directed="true"')), ["'Aa'-'Cc'", "directed"]),
-    (graph(PATH, direction="directed"), ["the graph is directed"]),
+    (graph(PATH, direction="directed"), ["no way leads from node 'Bb' to node 'Aa'"]),
+    (
+        graph(PATH, edge("Cc", "Aa", more='directed="false"'), direction="directed"),
+        ["edge 'Cc'-'Aa': it is undirected, and the graph is directed; write it as two"],
+    ),
+    (graph(PATH, edge("Aa", "Bb"), direction="directed"), ["'Aa'->'Bb' is given more than once"]),
     (graph(PATH, direction="both"), ["edgedefault is 'both'"]),
     (graph(PATH, node("Bb")), ["two nodes have the id 'Bb'"]),
     (graph(PATH, "<node/>"), ["no id"]),
@@ -102,7 +107,7 @@ REFUSED = [
 
 
 @pytest.mark.parametrize(("content", "words"), REFUSED)
-def test_what_is_not_one_simple_undirected_graph(read, content, words):
+def test_what_is_not_one_simple_graph(read, content, words):
     refused(read, document(content), *words)
 
 

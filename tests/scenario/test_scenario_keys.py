@@ -333,6 +333,8 @@ VARIANTS: list[dict[str, Any]] = [
     {"algorithms": [{"name": "sonata", "local_step": {"prox": {"kind": "l1", "strength": 1}}}]},
     {"network": {"file": "a.graphml", "rates": {"attribute": "km"}}},
     {"network": {"graph": "cycle", "nodes": 4, "rates": COMPUTED}},
+    {"network": {"graph": "random_digraph", "nodes": 4, "probability": 1, "turns": 2}},
+    {"network": {"graph": "k_out", "nodes": 4, "out": 2, "turns": 2}},
     {"network": {"graph": "path", "nodes": 2, "ids": ["a", "b"], "edge_table": "links.csv"}},
     {"world": {"nodes": {"failures": {"file": "f.csv", "times": 2, "state": "lost"}}}},
     {"world": {"links": {"latency": {"attribute": "ms", "times": 0.001, "unknown": 0.1}}}},

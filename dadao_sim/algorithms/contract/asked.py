@@ -21,11 +21,11 @@ from dadao_sim.compression import Compressor
 from dadao_sim.engine import oracles
 from dadao_sim.engine.node import State
 from dadao_sim.errors import InputError
+from dadao_sim.networks.directed import AnyNetwork
 
 if TYPE_CHECKING:
     from dadao_sim.algorithms.contract.method import AsynchronousMethod
     from dadao_sim.algorithms.contract.rounds import RoundMethod
-    from dadao_sim.networks import GraphSequence, Network
     from dadao_sim.problems import Problem
 
 
@@ -258,7 +258,7 @@ def asked_of_rounds(
     method: "RoundMethod",
     c: SimpleNamespace,
     problem: "Problem",
-    network: "Network | GraphSequence",
+    network: AnyNetwork,
     chebyshev: Chebyshev | None = None,
     compressor: Compressor | None = None,
     samples: Samples | None = None,

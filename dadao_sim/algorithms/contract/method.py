@@ -32,13 +32,13 @@ from dadao_sim.given import reals
 from dadao_sim.local_steps.local_step import LocalStep
 from dadao_sim.local_steps.reweighting import Reweighted
 from dadao_sim.local_steps.terms import TERMS
-from dadao_sim.networks.convert import as_network
+from dadao_sim.networks.convert import as_any_network
+from dadao_sim.networks.directed import AnyNetwork, DirectedNetwork, DirectedSequence
 from dadao_sim.problems.kinds.averaging import AveragingProblem
 from dadao_sim.problems.kinds.problem import CONVEX
 from dadao_sim.strict import suggestion
 
 if TYPE_CHECKING:
-    from dadao_sim.networks import GraphSequence, Network
     from dadao_sim.problems import Problem
 
 
@@ -87,7 +87,7 @@ class Tuning:
     communications: float
     design_rate: float
     asked: Asked
-    network: "Network | GraphSequence"
+    network: AnyNetwork
     clock: PoissonRates | None = None
     weights: Weights = normalised
     chebyshev: Chebyshev | None = None
@@ -126,6 +126,8 @@ class Method(ABC):
     of "convex" functions, or also of "non-convex" ones, or an "operator", or "orthogonal" problems
     (:class:`~dadao_sim.problems.Problem` says what these are), "proven" or "experimental".
 
+    One that is ``directed`` needs no answer over an edge: its network may be directed, of an
+    undirected one every edge is an arc each way.
     ``constants(c, problem, network)`` assigns the constants to c. ``invariant`` names the blocks
     whose sum over the nodes gossip conserves; ``drifting`` those that a fixed point determines only
     up to their mean. ``composite`` says whether a local step can be plugged in, and whether a
@@ -163,6 +165,7 @@ class Method(ABC):
     reweights: bool = False
     solves: Mapping[str, Cover] = field(default_factory=lambda: {"convex": "proven"})
     time_varying: bool = False
+    directed: bool = False
     stochastic: bool = False
     samples: bool = False
     table: bool = False
@@ -198,21 +201,21 @@ class Method(ABC):
         self,
         c: Constants,
         problem: "Problem",
-        network: "Network | GraphSequence",
+        network: AnyNetwork,
         options: Options,
     ) -> Tuning:
         """The tuning, from constants that were assigned and checked."""
 
     @abstractmethod
     def optimum(
-        self, problem: "Problem", network: "Network | GraphSequence", tuning: Tuning
+        self, problem: "Problem", network: AnyNetwork, tuning: Tuning
     ) -> dict[str, np.ndarray] | None:
         """A fixed point: every block (n, d); None where the method declares none."""
 
     def tune(
         self,
         problem: "Problem",
-        network: "Network | GraphSequence",
+        network: AnyNetwork,
         overrides: Mapping[str, float] = {},
         options: Options = NO_OPTIONS,
     ) -> Tuning:
@@ -222,9 +225,10 @@ class Method(ABC):
         for an override that is unknown or not finite, where the constants make no sense together,
         and where a function of the method fails, with its file and line.
         """
-        network = as_network(network)
+        network = as_any_network(network)
+        self._check_direction(network)
         if not self.time_varying and len(network.graphs) == 1:
-            (network,) = network.graphs  # of a sequence of one graph that graph
+            network = as_any_network(network.graphs[0])  # of a sequence of one graph that graph
         c = Constants(
             *(self.name, overrides, problem, network),
             measured=self._measured(problem, network, options),
@@ -256,12 +260,14 @@ class Method(ABC):
     def check_supported(
         self,
         problem: "Problem",
-        network: "Network | GraphSequence",
+        network: AnyNetwork,
         options: Options = NO_OPTIONS,
     ) -> None:
         """Raise InputError, with the reason, for what the method cannot do; nothing is compiled
         before.
         """
+        network = as_any_network(network)
+        self._check_direction(network)
         step = problem.local_step
         if step is not None and not (step.has_prox or self.directions):
             if self.composite == "none":
@@ -300,7 +306,7 @@ class Method(ABC):
             self._ball(problem, options)
         if self.reweights:
             self._check_reweighted(problem)
-        if len(as_network(network).graphs) > 1 and not self.time_varying:
+        if len(network.graphs) > 1 and not self.time_varying:
             raise InputError(
                 f"{self.name} has no form for time-varying graphs; give it a fixed one"
             )
@@ -310,6 +316,18 @@ class Method(ABC):
             )
         if options.averaging != "none" and not self.averaging:
             raise InputError(f"{self.name} keeps no average of its iterates; leave out averaging")
+
+    def _check_direction(self, network: AnyNetwork) -> None:
+        """InputError for a directed network where the method has no form for one."""
+        if self.directed or not isinstance(network, DirectedNetwork | DirectedSequence):
+            return
+        from dadao_sim.algorithms.contract.registry import METHODS
+
+        able = ", ".join(name for name, method in METHODS.items() if method.directed)
+        raise InputError(
+            f"{self.name} needs an undirected network, and {network.name} is directed; use one of "
+            f"{able}"
+        )
 
     def _ball(self, problem: "Problem", options: Options) -> LocalStep | None:
         """The set over which it minimises linear functions: that of the local step, or the chosen
@@ -393,7 +411,7 @@ class Method(ABC):
         return self
 
     def _measured(
-        self, problem: "Problem", network: "Network | GraphSequence", options: Options
+        self, problem: "Problem", network: AnyNetwork, options: Options
     ) -> Mapping[str, Callable[[], float]]:
         """What the constants may ask for beside ``MEASURED``."""
         return {}
@@ -521,7 +539,7 @@ class AsynchronousMethod(Method):
     def check_supported(
         self,
         problem: "Problem",
-        network: "Network | GraphSequence",
+        network: AnyNetwork,
         options: Options = NO_OPTIONS,
     ) -> None:
         """See :meth:`Method.check_supported`."""
@@ -555,7 +573,7 @@ class AsynchronousMethod(Method):
         self,
         c: Constants,
         problem: "Problem",
-        network: "Network | GraphSequence",
+        network: AnyNetwork,
         options: Options,
     ) -> Tuning:
         averaging = AVERAGINGS.index(options.averaging)
@@ -573,7 +591,7 @@ class AsynchronousMethod(Method):
         )
 
     def optimum(
-        self, problem: "Problem", network: "Network | GraphSequence", tuning: Tuning
+        self, problem: "Problem", network: AnyNetwork, tuning: Tuning
     ) -> dict[str, np.ndarray] | None:
         """See :meth:`Method.optimum`."""
         if self.fixed_point is None:

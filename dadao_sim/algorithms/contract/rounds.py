@@ -9,7 +9,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 import numpy as np
 
@@ -24,10 +24,10 @@ from dadao_sim.algorithms.contract.samples import Samples
 from dadao_sim.algorithms.contract.schedules import Schedule
 from dadao_sim.compression import Compressor
 from dadao_sim.errors import InputError, within
+from dadao_sim.networks.directed import AnyNetwork
 from dadao_sim.networks.mixing import MIXINGS, Mixing
 
 if TYPE_CHECKING:
-    from dadao_sim.networks import GraphSequence, Network
     from dadao_sim.problems import Problem
 
 
@@ -89,7 +89,7 @@ class RoundMethod(Method):
     server: bool = False
     cycle: str | None = None
     steps: tuple[str, ...] = ()
-    warning: "Callable[[SimpleNamespace, Network | GraphSequence], str]" = lambda c, network: ""
+    warning: "Callable[[SimpleNamespace, AnyNetwork], str]" = lambda c, network: ""
     remark: Callable[[SimpleNamespace, Mapping[str, float]], str] = lambda c, notes: ""
     broadcasts: bool = True
     estimate: str = "x"
@@ -107,7 +107,7 @@ class RoundMethod(Method):
     def check_supported(
         self,
         problem: "Problem",
-        network: "Network | GraphSequence",
+        network: AnyNetwork,
         options: Options = NO_OPTIONS,
     ) -> None:
         """See :meth:`Method.check_supported`."""
@@ -150,22 +150,23 @@ class RoundMethod(Method):
             self._check_weights(network, options)
         if self.least_eigenvalue > -1 and self.weights is None and not self._rounds(options):
             mixing = self._mixing(options)
-            least = min(mixing.eigenvalues(graph)[1] for graph in network.graphs)
+            graphs = cast(Any, network.graphs)  # undirected, of a method without weights of its own
+            least = min(mixing.eigenvalues(graph)[1] for graph in graphs)
             if least < self.least_eigenvalue - ROUNDING:
                 raise InputError(
                     f"{self.name}: mixing: {mixing.name} has the eigenvalue {least:.3f} here, and "
                     f"{self.name} needs {self.least_eigenvalue:g} or more; use lazy_{mixing.name}"
                 )
 
-    def _check_weights(self, network: "Network | GraphSequence", options: Options) -> None:
+    def _check_weights(self, network: AnyNetwork, options: Options) -> None:
         """InputError for a W that may lead out of a convex set."""
         if options.chebyshev is not None:
             raise InputError(
                 f"{self.name} keeps nodes in a convex set by means of others, and Chebyshev gossip "
                 "has negative weights; use parameters: {rounds: ...}"
             )
-        mixing = self._mixing(options)
-        least = min(float(mixing.matrix(graph).min()) for graph in network.graphs)
+        mixing, graphs = self._mixing(options), cast(Any, network.graphs)
+        least = min(float(mixing.matrix(graph).min()) for graph in graphs)
         if least < -ROUNDING:
             raise InputError(
                 f"{self.name}: mixing: {mixing.name} has the weight {least:.3f} here, and "
@@ -224,7 +225,7 @@ class RoundMethod(Method):
         return chance
 
     def _measured(
-        self, problem: "Problem", network: "Network | GraphSequence", options: Options
+        self, problem: "Problem", network: AnyNetwork, options: Options
     ) -> Mapping[str, Callable[[], float]]:
         of_samples = {"stochastic": lambda: float(options.batch_size is not None)}
         if self.samples:
@@ -248,20 +249,18 @@ class RoundMethod(Method):
         Q = self._compressor(None, problem, options)
         return 1.0 if Q is None else Q.delta(problem.dimension)
 
-    def _eigenvalues(
-        self, network: "Network | GraphSequence", options: Options
-    ) -> tuple[float, float]:
+    def _eigenvalues(self, network: AnyNetwork, options: Options) -> tuple[float, float]:
         """The second largest and the least eigenvalue of W, the worst over the graphs."""
         chebyshev = self._chebyshev(network, options)
         return self._plain(network, options) if chebyshev is None else chebyshev.eigenvalues()
 
-    def _plain(self, network: "Network | GraphSequence", options: Options) -> tuple[float, float]:
+    def _plain(self, network: AnyNetwork, options: Options) -> tuple[float, float]:
         """The same of the chosen matrix, before Chebyshev."""
-        mixing = self._mixing(options)
-        second, least = zip(*(mixing.eigenvalues(graph) for graph in network.graphs), strict=True)
+        mixing, graphs = self._mixing(options), cast(Any, network.graphs)
+        second, least = zip(*(mixing.eigenvalues(graph) for graph in graphs), strict=True)
         return max(second), min(least)
 
-    def _chebyshev(self, network: "Network | GraphSequence", options: Options) -> Chebyshev | None:
+    def _chebyshev(self, network: AnyNetwork, options: Options) -> Chebyshev | None:
         rounds = self._rounds(options)
         if rounds is None:
             return None
@@ -272,7 +271,7 @@ class RoundMethod(Method):
         self,
         c: Constants,
         problem: "Problem",
-        network: "Network | GraphSequence",
+        network: AnyNetwork,
         options: Options,
     ) -> Tuning:
         params, chebyshev = c.namespace(), self._chebyshev(network, options)
@@ -309,7 +308,7 @@ class RoundMethod(Method):
         return Samples(problem.samples, batch_size or 1)
 
     def optimum(
-        self, problem: "Problem", network: "Network | GraphSequence", tuning: Tuning
+        self, problem: "Problem", network: AnyNetwork, tuning: Tuning
     ) -> dict[str, np.ndarray] | None:
         """See :meth:`Method.optimum`; blocks that are not named are 0."""
         if self.fixed_point is None:

@@ -12,9 +12,9 @@ from dadao_sim.algorithms.contract.options import NO_OPTIONS, Options
 from dadao_sim.algorithms.contract.rounds import RoundMethod
 from dadao_sim.algorithms.contract.trained import Trained
 from dadao_sim.errors import InputError
+from dadao_sim.networks.directed import AnyNetwork
 
 if TYPE_CHECKING:
-    from dadao_sim.networks import GraphSequence, Network
     from dadao_sim.problems import Problem
 
 Features = Literal["gradient", "samples"]
@@ -107,7 +107,7 @@ class UnrolledMethod(RoundMethod):
     def check_supported(
         self,
         problem: "Problem",
-        network: "Network | GraphSequence",
+        network: AnyNetwork,
         options: Options = NO_OPTIONS,
     ) -> None:
         """See :meth:`Method.check_supported`."""
@@ -121,7 +121,7 @@ class UnrolledMethod(RoundMethod):
         self,
         c: Constants,
         problem: "Problem",
-        network: "Network | GraphSequence",
+        network: AnyNetwork,
         options: Options,
     ) -> Tuning:
         c.of_layers(self.layers, **self._numbers.arrays)

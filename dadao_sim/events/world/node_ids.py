@@ -11,7 +11,7 @@ from dadao_sim.strict import Bounded, Positive, misuse
 from dadao_sim.text.lines import shown
 
 if TYPE_CHECKING:
-    from dadao_sim.networks import Network
+    from dadao_sim.networks import Digraph, Network
 
 
 def _checked(name: Any) -> int | str:
@@ -46,7 +46,7 @@ NumbersOfNodes = Annotated[_ALL | _NAMED | None, WrapValidator(_numbers)]
 
 
 def numbers_of_nodes(
-    given: tuple[float, ...] | Mapping[str, float] | None, network: "Network"
+    given: tuple[float, ...] | Mapping[str, float] | None, network: "Network | Digraph"
 ) -> np.ndarray:
     """One number per node (n,). InputError, without a place, for nodes that are not there."""
     numbers = np.ones(network.nodes)

@@ -10,7 +10,6 @@ import numpy as np
 
 from dadao_sim.memory import require_room
 from dadao_sim.networks.graphs.graph import Graph
-from dadao_sim.networks.network import Network
 from dadao_sim.registration import Registry
 from dadao_sim.strict import ByKind, checked, kinds_of
 
@@ -20,8 +19,9 @@ GRAPHS: Registry[type[Graph]] = Registry("graph", __name__, kinds_of(Graph, "gra
 _ANY_GRAPH = Annotated[Graph, ByKind(GRAPHS, "graph")]
 
 
-def build(graph: str, nodes: int | None, rng: np.random.Generator, /, **options: Any) -> Network:
-    """The graph of this name with ``nodes`` nodes; None where its options tell how many.
+def build(graph: str, nodes: int | None, rng: np.random.Generator, /, **options: Any) -> Any:
+    """The graph of this name with ``nodes`` nodes; None where its options tell how many: a Network,
+    or a DirectedNetwork or DirectedSequence of a directed one.
 
     Options that are None count as not given. Raises InputError for a name that is not registered,
     an option the graph does not take, a node count the graph cannot have, and more nodes or edges

@@ -8,6 +8,7 @@ from pydantic import Field
 
 from dadao_sim.errors import InputError
 from dadao_sim.memory import Need
+from dadao_sim.networks.directed import Directed
 from dadao_sim.networks.network import Network
 from dadao_sim.strict import StrictModel
 
@@ -39,7 +40,7 @@ class Graph(StrictModel):
     graph: str = Field(description="name of the graph")
     nodes: Nodes
 
-    def build(self, rng: np.random.Generator) -> Network:
+    def build(self, rng: np.random.Generator) -> Network | Directed:
         """The network; what is random of it comes from ``rng``.
 
         Raises InputError, of the field at fault, for what the graph cannot be.
@@ -70,6 +71,14 @@ class Graph(StrictModel):
             f"{several}{nodes:,} nodes and {edges:,} edges",
             copies * (NODE_BYTES * nodes + EDGE_BYTES * edges) + scratch,
         )
+
+
+class DirectedGraph(Graph):
+    """A graph of arcs, of which it has as many as :meth:`size` says edges."""
+
+    def build(self, rng: np.random.Generator) -> Directed:
+        """See :meth:`Graph.build`."""
+        raise NotImplementedError
 
 
 class SizedByOptions(Graph):

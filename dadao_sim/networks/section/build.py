@@ -1,5 +1,6 @@
 """The network a scenario asks for."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -7,7 +8,8 @@ import numpy as np
 
 from dadao_sim.errors import InputError, within
 from dadao_sim.memory import require_room
-from dadao_sim.networks.graphml import read_graphml
+from dadao_sim.networks.directed import AnyNetwork, Digraph, DirectedNetwork, DirectedSequence
+from dadao_sim.networks.graphml import read_graph, read_graphml
 from dadao_sim.networks.graphs import Graph
 from dadao_sim.networks.network import Network
 from dadao_sim.networks.rates.chosen import with_rates
@@ -25,7 +27,7 @@ from dadao_sim.strict import checked
 from dadao_sim.text.lines import listed, written
 
 
-def build_network(section: Any, rng: np.random.Generator) -> Network | GraphSequence:
+def build_network(section: Any, rng: np.random.Generator) -> AnyNetwork:
     """The network of the ``network`` section of a scenario, as a NetworkSpec or a mapping.
 
     What is random of it comes from ``rng``. Raises InputError naming the key at fault.
@@ -35,6 +37,11 @@ def build_network(section: Any, rng: np.random.Generator) -> Network | GraphSequ
     if isinstance(spec, FileNetwork) and spec.edge_table is None and attribute is not None:
         return read_graphml(spec.file, attribute)
     network = _without_rates(spec, rng)
+    if isinstance(network, DirectedNetwork | DirectedSequence):
+        if spec.rates != "uniform":
+            wrong = f"{network.name} is directed, and gossip rates are of undirected edges"
+            raise InputError("rates", wrong, "leave rates out")
+        return network
     if attribute is not None and isinstance(network, Network):
         with within("rates"):
             return _with_rates_of(network, attribute)
@@ -44,7 +51,7 @@ def build_network(section: Any, rng: np.random.Generator) -> Network | GraphSequ
 
 def _without_rates(
     spec: BuiltNetwork | FileNetwork | SequenceNetwork, rng: np.random.Generator
-) -> Network | GraphSequence:
+) -> AnyNetwork:
     if isinstance(spec, FileNetwork):
         return _with_table(read_graphml(spec.file), spec)
     if isinstance(spec, Graph):
@@ -54,24 +61,48 @@ def _without_rates(
     with within("sequence"):
         sequence = spec.sequence
         if isinstance(sequence, FileSequence):
-            graphs = [read_graphml(file) for file in sequence.files]
-            with within("files"):
-                graphs = in_the_order_of_the_first(graphs, sequence.files)
-            return GraphSequence(graphs)
+            return _of_files(sequence.files)
         assert isinstance(sequence, Graph), "there is no other"
         require_room(sequence.need(sequence.length))
-        graphs = [sequence.build(rng) for _ in range(sequence.length)]
-        return GraphSequence(graphs, name=f"{sequence.graph} x {sequence.length}")
+        built = [sequence.build(rng) for _ in range(sequence.length)]
+        several = [graph.name for graph in built if isinstance(graph, DirectedSequence)]
+        if several:
+            wrong = f"{several[0]} is a sequence already"
+            raise InputError("graph", wrong, "give it to network itself")
+        return _sequence(built, f"{sequence.graph} x {sequence.length}")
 
 
-def _with_ids(network: Network, spec: Any) -> Network:
-    return network if spec.ids is None else replace(network, ids=spec.ids)
+def _of_files(files: Sequence[Any]) -> GraphSequence | DirectedSequence:
+    graphs = [read_graph(file) for file in files]
+    directed = [isinstance(graph, Digraph) for graph in graphs]
+    if len(set(directed)) > 1:
+        one, other = files[directed.index(True)], files[directed.index(False)]
+        wrong = f"{one} is directed and {other} is not"
+        raise InputError("files", wrong, "give directed ones or undirected ones")
+    with within("files"):
+        return _sequence(in_the_order_of_the_first(graphs, files), "sequence")
 
 
-def _with_table(network: Network, spec: Any) -> Network:
+def _sequence(graphs: list[Any], name: str) -> GraphSequence | DirectedSequence:
+    if isinstance(graphs[0], Digraph):
+        return DirectedSequence(graphs, name)
+    return GraphSequence(graphs, name)
+
+
+def _with_ids(network: Any, spec: Any) -> Any:
+    if spec.ids is None:
+        return network
+    if isinstance(network, DirectedSequence):
+        return DirectedSequence([_with_ids(g, spec) for g in network.graphs], network.name)
+    return replace(network, ids=spec.ids)
+
+
+def _with_table(network: Any, spec: Any) -> Any:
     if spec.edge_table is None:
         return network
     with within("edge_table"):
+        if not isinstance(network, Network):
+            raise InputError(f"{network.name} is directed; the table is of undirected edges")
         return with_edge_table(network, spec.edge_table)
 
 
