@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 
-from dadao_sim.algorithms.contract.gossip import Gossip
 from dadao_sim.algorithms.contract.method import Tuning
 from dadao_sim.algorithms.contract.nodes import Nodes
 from dadao_sim.algorithms.contract.rounds import RoundMethod
@@ -54,7 +53,7 @@ class RoundPlayer(Player):
             samples=samples,
             ball=tuning.ball,
         )
-        self.W = Gossip(tuning.network.graphs, tuning.weights, self._tally, tuning.chebyshev)
+        self.W = method.gossip(tuning, self._tally)
         self.s = method.state(values)
         self.shape = getattr(self.s, method.estimate).shape
         self.is_prepared, self.number, self.coin_seed = False, 0, 0

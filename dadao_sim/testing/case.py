@@ -10,7 +10,8 @@ import numpy as np
 from dadao_sim.algorithms.contract.method import Method, Tuning
 from dadao_sim.events.log import Events
 from dadao_sim.local_steps.terms import make
-from dadao_sim.networks import GraphSequence, Network
+from dadao_sim.networks import DirectedNetwork, GraphSequence, Network
+from dadao_sim.networks.directed import AnyNetwork, in_turn
 from dadao_sim.networks.graphs import build
 from dadao_sim.problems import Problem
 from dadao_sim.problems.kinds.bands import bands_problem
@@ -26,7 +27,7 @@ EVENTS = 600
 
 Blocks = Mapping[str, np.ndarray]
 NO_BLOCKS: Blocks = {}
-Setting = Literal["fixed", "time-varying", "composite"]
+Setting = Literal["fixed", "time-varying", "composite", "directed", "arcs in turn"]
 
 
 def small_problem(kind: str = "least_squares") -> Problem:
@@ -60,6 +61,12 @@ def sequence() -> GraphSequence:
     return GraphSequence(tuple(build("random_geometric", NODES, rng) for _ in range(3)))
 
 
+def one_way_lollipop() -> DirectedNetwork:
+    """Arcs over the edges of the lollipop, in its clique one way, in its tail both ways."""
+    arcs = [(0, 1), (1, 2), (2, 0), (0, 3), (1, 3), (3, 2), (3, 4), (4, 5), (5, 6)]
+    return DirectedNetwork(NODES, np.array([*arcs, (4, 3), (5, 4), (6, 5)]))
+
+
 @dataclass(frozen=True)
 class Case:
     """A method on one problem and network."""
@@ -72,8 +79,11 @@ class Case:
         return f"{self.setting}, {self.kind}"
 
     @cached_property
-    def network(self) -> Network | GraphSequence:
-        """A lollipop, or three graphs in turn."""
+    def network(self) -> AnyNetwork:
+        """A lollipop, or three graphs in turn; arcs over one, or halves of them in turn."""
+        if self.setting in ("directed", "arcs in turn"):
+            whole = one_way_lollipop()
+            return whole if self.setting == "directed" else in_turn(whole, 2)
         return sequence() if self.setting == "time-varying" else lollipop()
 
     @cached_property
@@ -130,7 +140,8 @@ class Case:
     def random_blocks(self, seed: int = 2) -> dict[str, np.ndarray]:
         """A random start of every block."""
         rng = np.random.default_rng(seed)
-        found = {b: rng.standard_normal(self._shape) for b in self.method.blocks}
+        shapes = self.method.block_shapes(*self._shape)
+        found = {block: rng.standard_normal(shape) for block, shape in shapes.items()}
         of_samples = getattr(self.method, "sample_blocks", ())
         return found | {b: rng.standard_normal(NODES * SAMPLES) for b in of_samples}
 

@@ -21,6 +21,7 @@ from dadao_sim.testing.case import (
     Skip,
     law,
     lollipop,
+    one_way_lollipop,
     sequence,
     small_problem,
 )
@@ -55,6 +56,8 @@ def it_refuses_what_it_cannot_do(case: Case) -> None:
         attempts.append(lambda: method.check_supported(small_problem(), lollipop()))
     if not method.time_varying:
         attempts.append(lambda: method.check_supported(problem, sequence()))
+    if not method.directed:
+        attempts.append(lambda: method.check_supported(problem, one_way_lollipop()))
     if not method.stochastic:
         attempts.append(
             lambda: method.check_supported(problem, lollipop(), Options(batch_size=BATCH))
@@ -64,6 +67,7 @@ def it_refuses_what_it_cannot_do(case: Case) -> None:
     if method.samples or not isinstance(method, RoundMethod):
         ahead = Options(lookahead=Lookahead(period=2, weight=0.5))
         attempts.append(lambda: method.check_supported(problem, lollipop(), ahead))
+    if method.samples or method.directed or not isinstance(method, RoundMethod):
         attempts.append(lambda: method.check_supported(problem, lollipop(), Options(asleep=1)))
     for attempt in attempts:
         said = _refusal(attempt)

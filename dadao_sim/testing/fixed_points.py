@@ -39,7 +39,8 @@ def a_point_off_the_optimum_is_no_fixed_point(case: Case) -> None:
     off = case.random_blocks(5)
     moved = {block: value + 0.1 * off[block] for block, value in case.optimum.items()}
     after = case.replay(blocks=moved)
-    assert max(np.abs(after[block] - moved[block]).max() for block in moved) > 1e-3
+    distances = [np.abs(after[block] - moved[block]).max() for block in moved]
+    assert not all(distance <= 1e-3 for distance in distances)  # it may also diverge
 
 
 @law

@@ -42,6 +42,8 @@ def cases(method: Method) -> list[Case]:
     """The settings that a method declares to support."""
     settings: list[Setting] = ["fixed"]
     settings += ["time-varying"] if method.time_varying else []
+    settings += ["directed"] if method.directed else []
+    settings += ["arcs in turn"] if method.directed and method.time_varying else []
     settings += ["composite"] if method.composite != "none" and not method.needs_set else []
     kinds: tuple[str, ...] = ("least_squares", "logistic_l2")
     if "convex" not in method.solves:
@@ -53,7 +55,11 @@ def cases(method: Method) -> list[Case]:
     if method.needs_kind:
         kinds = (method.needs_kind,)
     ready = {kind: method.ready_for(small_problem(kind)) for kind in kinds}
-    return [Case(ready[kind], s, kind) for s in settings for kind in kinds]
+    # Over arcs nothing new depends on what is minimised.
+    once = method.directed * (settings[1:])
+    return [
+        Case(ready[kind], s, kind) for s in settings for kind in (kinds[:1] if s in once else kinds)
+    ]
 
 
 def outcomes(method: Method) -> Iterator[Outcome]:

@@ -5,7 +5,6 @@ What gossip conserves, and the mean of what drifts, is no part of the state.
 
 import numpy as np
 
-from dadao_sim.algorithms.contract.gossip import Gossip
 from dadao_sim.algorithms.contract.method import Tuning
 from dadao_sim.algorithms.contract.nodes import Nodes
 from dadao_sim.algorithms.contract.rounds import RoundMethod
@@ -29,7 +28,7 @@ class PlayedRounds:
         objective = problem.with_conjugate() if method.needs_conjugate else problem.objective
         tally = Tally()
         self.nodes = self.oracles(objective, np.ones(problem.nodes), tally)
-        self.W = Gossip(tuning.network.graphs, tuning.weights, tally, tuning.chebyshev)
+        self.W = method.gossip(tuning, tally)
         n, d = self.shape
         ones = np.full((n, 1), n**-0.5)
         others = np.linalg.qr(np.hstack([ones, np.eye(n)[:, 1:]]))[0][:, 1:]

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy import sparse
 
-from dadao_sim.algorithms.contract.gossip import Gossip
 from dadao_sim.algorithms.contract.guarantee import Gaps, Guarantee
 from dadao_sim.algorithms.contract.method import AsynchronousMethod, Method, Tuning
 from dadao_sim.algorithms.contract.nodes import Nodes
@@ -114,7 +113,7 @@ def start(
     if method.needs_conjugate:
         objective = problem.with_conjugate()
     nodes = Nodes(objective, np.ones(problem.nodes), tally, stochastic=False)
-    W = Gossip(tuning.network.graphs, tuning.weights, tally, tuning.chebyshev)
+    W = method.gossip(tuning, tally)
     state = method.state(values)
     method.prepare(state, tuning.params, nodes, W)
     return dict(vars(state))

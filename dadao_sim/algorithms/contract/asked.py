@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from dadao_sim.algorithms.contract.chebyshev import Chebyshev
+from dadao_sim.algorithms.contract.directed import StubDirectedGossip
 from dadao_sim.algorithms.contract.gossip import Gossip, Part, Weights, normalised
 from dadao_sim.algorithms.contract.lookahead import Lookahead
 from dadao_sim.algorithms.contract.nodes import Nodes
@@ -274,9 +275,11 @@ def asked_of_rounds(
     """
     nodes, tally = problem.nodes, Tally()
     stub = StubNodes(nodes, tally, compressor, samples)
-    W = StubGossip(network.graphs, normalised, tally, chebyshev)
+    W: Gossip = StubGossip(network.graphs, normalised, tally, chebyshev)
+    if method.directed:
+        W = StubDirectedGossip(network.graphs, tally)
     ones = np.ones((nodes, problem.dimension))
-    s = method.state(dict.fromkeys(method.blocks, ones))
+    s = method.state({b: np.ones(shape) for b, shape in method.block_shapes(*ones.shape).items()})
     turn = len(network.graphs)
     cycle = 1 if method.cycle is None else getattr(c, method.cycle)
 

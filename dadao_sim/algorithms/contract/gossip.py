@@ -70,7 +70,7 @@ class Gossip:
         chebyshev: Chebyshev | None = None,
     ):
         self.tally, self.chebyshev, self.graphs = tally, chebyshev, graphs
-        self.edges = [len(graph.edges) for graph in graphs]
+        self.edges: list[float] = [len(graph.edges) for graph in graphs]  # a round activates
         self.made = 0  # rounds of gossip so far
         self.matrices = self._matrices(graphs, weights)
         self.products: dict[tuple[int, int], np.ndarray] = {}

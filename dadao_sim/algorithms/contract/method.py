@@ -453,11 +453,12 @@ class Method(ABC):
     def initial_values(
         self, nodes: int, dimension: int, x0: np.ndarray, given: Mapping[str, np.ndarray]
     ) -> dict[str, np.ndarray]:
-        """Every block at time 0 (n, d): ``given`` ones, x0 in the start block, zeros elsewhere.
+        """Every block at time 0: ``given`` ones, x0 in the start block, zeros elsewhere.
 
         Raises InputError for a given one that is no block, or not finite numbers of that shape.
         """
-        values = {block: np.zeros((nodes, dimension)) for block in self.blocks}
+        shapes = self.block_shapes(nodes, dimension)
+        values = {block: np.zeros(shape) for block, shape in shapes.items()}
         if self.start_block is not None:
             values[self.start_block] = x0
         for name, value in given.items():
@@ -465,8 +466,12 @@ class Method(ABC):
                 raise InputError(
                     f"{self.name}: has no block {name!r}; its blocks are {', '.join(self.blocks)}"
                 )
-            values[name] = self._block(name, value, (nodes, dimension))
+            values[name] = self._block(name, value, shapes[name])
         return values
+
+    def block_shapes(self, nodes: int, dimension: int) -> dict[str, tuple[int, int]]:
+        """The shape of every block."""
+        return dict.fromkeys(self.blocks, (nodes, dimension))
 
     def _block(self, name: str, value: Any, shape: tuple[int, ...]) -> np.ndarray:
         """A given block; InputError unless it is finite numbers of that shape."""

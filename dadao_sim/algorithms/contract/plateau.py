@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy.linalg import schur
 
-from dadao_sim.algorithms.contract.gossip import Gossip
 from dadao_sim.algorithms.contract.method import Method
 from dadao_sim.algorithms.contract.minibatches import MinibatchErrors
 from dadao_sim.algorithms.contract.nodes import Nodes
@@ -165,7 +164,7 @@ class _AffineRounds:
         self.nodes = _NoisyNodes(
             problem.objective, np.ones(problem.nodes), Tally(), stochastic=False
         )
-        self.W = Gossip(tuning.network.graphs, tuning.weights, Tally(), tuning.chebyshev)
+        self.W = method.gossip(tuning, Tally())
         values = method.initial_values(*self.shape, np.zeros(self.shape), {})
         state = method.state(values)
         self.nodes.begin({})

@@ -7,7 +7,7 @@ asked for: gradients by ``nodes``, messages by ``W``.
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Literal, cast
 
@@ -16,15 +16,17 @@ import numpy as np
 from dadao_sim.algorithms.contract.asked import asked_of_rounds
 from dadao_sim.algorithms.contract.chebyshev import Chebyshev
 from dadao_sim.algorithms.contract.constants import Constants
+from dadao_sim.algorithms.contract.directed import DirectedGossip
 from dadao_sim.algorithms.contract.gossip import Gossip, Weights, laplacian
 from dadao_sim.algorithms.contract.method import FixedPoint, Method, Tuning, at_optimum
 from dadao_sim.algorithms.contract.nodes import Nodes
 from dadao_sim.algorithms.contract.options import NO_OPTIONS, Options
 from dadao_sim.algorithms.contract.samples import Samples
 from dadao_sim.algorithms.contract.schedules import Schedule
+from dadao_sim.algorithms.contract.tally import Tally
 from dadao_sim.compression import Compressor
 from dadao_sim.errors import InputError, within
-from dadao_sim.networks.directed import AnyNetwork
+from dadao_sim.networks.directed import AnyNetwork, perron_vectors, push_weights
 from dadao_sim.networks.mixing import MIXINGS, Mixing
 
 if TYPE_CHECKING:
@@ -66,6 +68,10 @@ class RoundMethod(Method):
     is linear in them, such as a sum over the nodes or a W h; ``renew``, with the arguments of
     ``step``, then computes anew those that are another function of the others, such as a gradient
     at x that the nodes keep. It is charged, and may not gossip.
+    A block is (n, d) but for those in ``widths``, which says how wide: 1, or as many as "nodes". Of
+    a ``directed`` method W is a :class:`~dadao_sim.algorithms.contract.directed.DirectedGossip`,
+    whose C and R go along arcs, and ``fixed_point`` finds in c also ``n_pi`` and ``p`` (n, 1), with
+    C pi = pi and p^T R = p^T.
     ``warning(c, network)`` is what is to be known before a run with these constants, a line or "".
     ``remark(c, notes)`` is what the method has to say of a run, a line or "", by what its steps
     wrote into ``nodes.notes``.
@@ -90,6 +96,7 @@ class RoundMethod(Method):
     cycle: str | None = None
     steps: tuple[str, ...] = ()
     warning: "Callable[[SimpleNamespace, AnyNetwork], str]" = lambda c, network: ""
+    widths: Mapping[str, int | Literal["nodes"]] = field(default_factory=dict)
     remark: Callable[[SimpleNamespace, Mapping[str, float]], str] = lambda c, notes: ""
     broadcasts: bool = True
     estimate: str = "x"
@@ -98,6 +105,11 @@ class RoundMethod(Method):
     def tunable(self) -> tuple[str, ...]:
         """See :meth:`Method.tunable`."""
         return self.steps if self.tunes is None else self.tunes
+
+    @property
+    def has_own_weights(self) -> bool:
+        """Whether no W is to be chosen."""
+        return self.weights is not None or self.directed
 
     @property
     def layers(self) -> int | None:
@@ -123,7 +135,7 @@ class RoundMethod(Method):
                     f"{self.name} takes means by a server and gossips with no matrix; "
                     f"leave out {name}"
                 )
-            if self.weights is not None and getattr(options, name) is not None:
+            if self.has_own_weights and getattr(options, name) is not None:
                 raise InputError(f"{self.name} has a gossip matrix of its own; leave out {name}")
         if options.chebyshev is not None and self.compression != "none":
             raise InputError(
@@ -148,7 +160,7 @@ class RoundMethod(Method):
             )
         if self.nonnegative_weights:
             self._check_weights(network, options)
-        if self.least_eigenvalue > -1 and self.weights is None and not self._rounds(options):
+        if self.least_eigenvalue > -1 and not self.has_own_weights and not self._rounds(options):
             mixing = self._mixing(options)
             graphs = cast(Any, network.graphs)  # undirected, of a method without weights of its own
             least = min(mixing.eigenvalues(graph)[1] for graph in graphs)
@@ -174,6 +186,10 @@ class RoundMethod(Method):
             )
 
     def _check_asleep(self, asleep: int, nodes: int, options: Options) -> None:
+        if self.directed:
+            raise InputError(
+                f"{self.name}: a node that slept would keep what it has sent; leave out asleep"
+            )
         if asleep >= nodes:
             raise InputError(
                 f"{self.name}: asleep: {asleep} given; at most {nodes - 1} of {nodes} can sleep"
@@ -235,7 +251,7 @@ class RoundMethod(Method):
                 "sample_L": lambda: problem.sample_L,
                 "draws": lambda: math.ceil(most / batch),
             }
-        if self.weights is not None:
+        if self.has_own_weights:
             return of_samples
         return {
             **of_samples,
@@ -274,7 +290,8 @@ class RoundMethod(Method):
         network: AnyNetwork,
         options: Options,
     ) -> Tuning:
-        params, chebyshev = c.namespace(), self._chebyshev(network, options)
+        params = c.namespace()
+        chebyshev = None if self.has_own_weights else self._chebyshev(network, options)
         compressor = self._compressor(params, problem, options)
         samples = self.samples_of(problem, options.batch_size)
         asked = asked_of_rounds(
@@ -290,7 +307,7 @@ class RoundMethod(Method):
             design_rate=communications,
             asked=asked,
             network=network,
-            weights=laplacian if self.server else self.weights or self._mixing(options).matrix,
+            weights=self._weights(options),
             chebyshev=chebyshev,
             compressor=compressor,
             schedule=options.schedule,
@@ -299,6 +316,18 @@ class RoundMethod(Method):
             rounds=self.layers,
             ball=self._ball(problem, options),
         )
+
+    def _weights(self, options: Options) -> Weights:
+        """W of a graph; C of a directed method, which has R too."""
+        if self.directed:
+            return push_weights
+        return laplacian if self.server else self.weights or self._mixing(options).matrix
+
+    def gossip(self, tuning: Tuning, tally: Tally) -> Gossip:
+        """W of a run, counted in ``tally``."""
+        if self.directed:
+            return DirectedGossip(tuning.network.graphs, tally)
+        return Gossip(tuning.network.graphs, tuning.weights, tally, tuning.chebyshev)
 
     def samples_of(self, problem: "Problem", batch_size: int | None) -> Samples | None:
         """What it draws from, one at a time without a ``batch_size``; None where it does not."""
@@ -313,10 +342,20 @@ class RoundMethod(Method):
         """See :meth:`Method.optimum`; blocks that are not named are 0."""
         if self.fixed_point is None:
             return None
-        found = self.fixed_point(*at_optimum(problem), tuning.params)
-        shape = (problem.nodes, problem.dimension)
-        values = {block: np.broadcast_to(found.get(block, 0.0), shape) for block in self.blocks}
+        c = tuning.params
+        if self.directed:
+            pi, p = perron_vectors(network)
+            own = {"n_pi": problem.nodes * pi[0][:, None], "p": p[0][:, None]}
+            c = SimpleNamespace(**vars(c), **own)
+        found = self.fixed_point(*at_optimum(problem), c)
+        shapes = self.block_shapes(problem.nodes, problem.dimension)
+        values = {b: np.broadcast_to(found.get(b, 0.0), shape) for b, shape in shapes.items()}
         return {block: np.array(value, dtype=float) for block, value in values.items()}
+
+    def block_shapes(self, nodes: int, dimension: int) -> dict[str, tuple[int, int]]:
+        """See :meth:`Method.block_shapes`."""
+        widths = {block: self.widths.get(block, dimension) for block in self.blocks}
+        return {b: (nodes, nodes if width == "nodes" else width) for b, width in widths.items()}
 
     def state(self, values: Mapping[str, np.ndarray]) -> SimpleNamespace:
         """The blocks at time 0, each an array of its own."""
@@ -362,13 +401,15 @@ class RoundMethod(Method):
         )
 
     def check_blocks(self, s: SimpleNamespace, shape: tuple[int, ...]) -> None:
-        """InputError unless ``s`` holds the declared blocks, each of shape (n, d) and with memory
-        of its own.
+        """InputError unless ``s`` holds the declared blocks, each of ``shape`` (n, d), or its own
+        width, and with memory of its own.
         """
+        shapes = self.block_shapes(*shape[-2:])
         for name, array in vars(s).items():
-            if np.shape(array) != shape:
+            wanted = (*shape[:-2], *shapes.get(name, shape[-2:]))
+            if np.shape(array) != wanted:
                 raise InputError(
-                    f"{self.name}: s.{name} has shape {np.shape(array)}; a block is {shape}"
+                    f"{self.name}: s.{name} has shape {np.shape(array)}; a block is {wanted}"
                 )
         arrays = list(vars(s).items())
         for k, (name, array) in enumerate(arrays):
