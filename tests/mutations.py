@@ -25,6 +25,7 @@ from ruamel.yaml import YAML
 from dadao_sim.algorithms.contract.registry import METHODS
 from dadao_sim.errors import InputError
 from dadao_sim.networks.graphs import GRAPHS
+from dadao_sim.networks.graphs.graph import DirectedGraph
 from dadao_sim.registration import contents, put_back
 from dadao_sim.results.columns import DIVERGED
 from dadao_sim.scenario import shipped
@@ -75,7 +76,8 @@ def bases() -> dict[str, Any]:
     options = {"barbell": {"bridge": 3}, "grid_2d": {}, "torus_2d": {}, "hypercube": {"nodes": 8}}
     for graph in GRAPHS:
         network = {"graph": graph, "nodes": 9, **options.get(graph, {})}
-        made[f"small {graph}"] = {**small, "network": network}
+        algorithms = ["push_pull"] if issubclass(GRAPHS[graph], DirectedGraph) else ["dadao"]
+        made[f"small {graph}"] = {**small, "network": network, "algorithms": algorithms}
     for method in METHODS:
         made[f"small {method}"] = {**small, "algorithms": [{"name": method, "label": "one"}]}
     data = small["problem"]["data"]

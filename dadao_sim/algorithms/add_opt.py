@@ -14,8 +14,9 @@ Step (X, w, Y, Z stack the rows of the nodes)
     In terms of h:  G+ = grad F(Z+),  H+ = C (H + G) - G
     C_ji = 1/(1 + outdegree of i) for each arc i -> j and for j = i: column-stochastic.
 Constants
-    ``step`` is a, n min pi/(4L) of ADD-OPT and min(1, n min pi)/L of Push-DIGing by default, where
-    C pi = pi, on a sequence the least pi (our choice: what held on ten digraphs).
+    ``step`` is a. By default n min pi/(4L) of ADD-OPT and min(1, n min pi)/L of Push-DIGing, where
+    C pi = pi, on a sequence the least pi; less where that is not stable, as on directed rings
+    (``contract/tracked.py``). Our choice: it held on all digraphs that were tried.
 Guarantee
     Linear to x* for a small enough; the proven bound is far smaller than what works.
     1^T (Y - G) and 1^T w stay: sum_i h_i = 0.
@@ -35,17 +36,18 @@ import numpy as np
 
 from dadao_sim.algorithms.contract.directed import over_weights
 from dadao_sim.algorithms.contract.rounds import RoundMethod
+from dadao_sim.algorithms.contract.tracked import stable_step
 from dadao_sim.networks.directed import perron_vectors
 
 
 def constants(c, problem, network):
     """One step for all nodes."""
-    c.step = least_weight(network) / (4 * c.L)
+    c.step = stable_step(network, "add_opt", least_weight(network) / 4) / c.L
 
 
 def constants_of_push_diging(c, problem, network):
     """One step for all nodes."""
-    c.step = min(1.0, least_weight(network)) / c.L
+    c.step = stable_step(network, "push_diging", min(1.0, least_weight(network))) / c.L
 
 
 def least_weight(network):
@@ -92,7 +94,7 @@ ADD_OPT = RoundMethod(
     name="add_opt",
     title="ADD-OPT",
     family="tracking",
-    look="green dashed P",
+    look="black dashed >",
     reference="xi2018addopt",
     blocks=("x", "w", "z", "h", "g"),
     widths={"w": 1},
@@ -113,7 +115,7 @@ PUSH_DIGING = replace(
     ADD_OPT,
     name="push_diging",
     title="Push-DIGing",
-    look="green dashed >",
+    look="black solid >",
     reference="nedic2017achieving",
     constants=constants_of_push_diging,
     step=step_of_push_diging,

@@ -13,11 +13,13 @@ Step (X, Y, E, H, G stack the rows of the nodes; D = diag(E))
     In terms of h:  G+ = grad F(X+),  H+ = R (H + G/D) - G/D
     R_ij = 1/(1 + indegree of i) for each arc j -> i and for j = i, row-stochastic.
 Constants
-    ``step`` is a, min p/(5L) by default, p^T R = p^T (our choice: it held on ten digraphs, where
-    1/(10 n L) diverged on some). The nodes' mean, weighted by p, moves by a n grad F.
+    ``step`` is a, min p/(5L) by default, p^T R = p^T; less where that is not stable, as on directed
+    rings (``contract/tracked.py``). Our choice: 1/(10 n L) diverged on some digraphs. The nodes'
+    mean, weighted by p, moves by a n grad F.
 Guarantee
     Linear to x* for a small enough; the proven bound is far smaller than what works.
-    p^T (Y - G/D) stays: sum_i p_i h_i = 0.
+    p^T (Y - G/D) stays: sum_i p_i h_i = 0. Where messages take long to come back to their sender, D
+    falls far below p first (on a directed ring of 30 to 2^-29), and no step is small enough.
 Reference
     R. Xin, C. Xi, U. A. Khan, "FROST: Fast Row-Stochastic Optimization with Uncoordinated
     Step-Sizes", EURASIP Journal on Advances in Signal Processing 2019(1).
@@ -30,13 +32,32 @@ import numpy as np
 
 from dadao_sim.algorithms.contract.directed import over_weights
 from dadao_sim.algorithms.contract.rounds import RoundMethod
-from dadao_sim.networks.directed import perron_vectors
+from dadao_sim.algorithms.contract.tracked import MOST_NODES, stable_step
+from dadao_sim.networks.directed import perron_vectors, pull_weights
+
+FAR = 0.01  # of p, below which D makes trouble
 
 
 def constants(c, problem, network):
     """One step for all nodes."""
     _, p = perron_vectors(network)
-    c.step = p.min() / (5 * c.L)
+    c.step = stable_step(network, "frost", p.min() / 5) / c.L
+
+
+def warning(c, network):
+    """What is to be known where diag(E) falls far below p before it goes there."""
+    _, (p,) = perron_vectors(network)
+    R = pull_weights(network)
+    E, least = np.eye(network.nodes), 1.0
+    for _ in range(network.nodes if network.nodes <= MOST_NODES else 0):
+        E = R @ E
+        least = min(least, float((E.diagonal() / p).min()))
+    if least >= FAR:
+        return ""
+    return (
+        f"on the way to p the numbers that gradients are divided by fall to {least:.0e} of it, and "
+        "the method may diverge; Push-Pull divides by none"
+    )
 
 
 def prepare(s, c, nodes, W):
@@ -74,7 +95,7 @@ METHOD = RoundMethod(
     name="frost",
     title="FROST",
     family="tracking",
-    look="sky dashed >",
+    look="black long <",
     reference="xin2019frost",
     blocks=("x", "h", "e", "g"),
     widths={"e": "nodes"},
@@ -84,6 +105,7 @@ METHOD = RoundMethod(
     constants=constants,
     prepare=prepare,
     renew=renew,
+    warning=warning,
     step=step,
     fixed_point=fixed_point,
 )

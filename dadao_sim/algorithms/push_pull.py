@@ -16,7 +16,8 @@ Step (X, Y, H, G stack the rows of the nodes)
 Constants
     ``step`` is a. The nodes' mean, weighted by p, moves by a n (p.pi) grad F, with C pi = pi and
     p^T R = p^T: by default a n (p.pi) L is 1/4 for Push-Pull and 1/10 for AB, on a sequence with
-    the largest p.pi (our choice: what held on ten digraphs).
+    the largest p.pi; less where that is not stable, as on directed rings (``contract/tracked.py``).
+    Our choice: it held on all digraphs that were tried.
 Guarantee
     Linear to x* for a small enough; the proven bound is far smaller than what works.
     1^T (Y - G) stays: sum_i h_i = 0.
@@ -33,17 +34,18 @@ before the first round.
 from dataclasses import replace
 
 from dadao_sim.algorithms.contract.rounds import RoundMethod
+from dadao_sim.algorithms.contract.tracked import stable_step
 from dadao_sim.networks.directed import perron_vectors
 
 
 def constants(c, problem, network):
     """One step for all nodes."""
-    c.step = 0.25 / (share(network) * c.L)
+    c.step = stable_step(network, "push_pull", 0.25 / share(network)) / c.L
 
 
 def constants_of_ab(c, problem, network):
     """One step for all nodes."""
-    c.step = 0.1 / (share(network) * c.L)
+    c.step = stable_step(network, "ab", 0.1 / share(network)) / c.L
 
 
 def share(network):
@@ -83,7 +85,7 @@ PUSH_PULL = RoundMethod(
     name="push_pull",
     title="Push-Pull",
     family="tracking",
-    look="vermilion dashed >",
+    look="black solid D",
     reference="pu2021pushpull",
     blocks=("x", "h", "g"),
     invariant=("h",),
@@ -102,7 +104,7 @@ AB = replace(
     PUSH_PULL,
     name="ab",
     title="AB",
-    look="vermilion dotted >",
+    look="black dotted o",
     reference="xin2018linear",
     constants=constants_of_ab,
     step=step_of_ab,
