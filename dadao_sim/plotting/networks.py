@@ -38,7 +38,8 @@ def network_figure(
     names: bool = False,
     scale: bool = False,
 ) -> Figure:
-    """The nodes and edges of a network, the faster edges wider and darker.
+    """The nodes and edges of a network, the faster edges wider and darker; of a directed one with
+    an arrow's head at every receiver.
 
     Args:
         layout: where its nodes and edges lie, from `reports.layout.network_layout`.
@@ -68,12 +69,14 @@ def network_figure(
         axes = figure.subplots()
         axes.set_axis_off()
         axes.set_aspect(aspect)
+        size = float(np.clip(22 / math.sqrt(len(positions)), 0.7, 5))
         if values is None:
             thin = 0.8 * min(1.0, math.sqrt(100 / len(layout.edges)))
             _draw_lines(axes, positions[layout.edges], colors="0.6", linewidths=thin)
         else:
             _draw_rates(axes, positions[layout.edges], values, label)
-        size = float(np.clip(22 / math.sqrt(len(positions)), 0.7, 5))
+        if layout.arcs is not None:
+            _draw_heads(axes, layout, size)
         dots: dict[str, Any] = {"linestyle": "", "marker": "o", "markeredgecolor": "white"}
         edge = 0.4 if size > 2 else 0.0
         axes.plot(*positions.T, color="0.15", markersize=size, markeredgewidth=edge, **dots)
@@ -85,6 +88,19 @@ def network_figure(
         if title is not None:
             axes.set_title(title)
     return figure
+
+
+def _draw_heads(axes: Axes, layout: Layout, size: float) -> None:
+    """A head at the receiver of every arc, just outside its dot of ``size`` points."""
+    from matplotlib.patches import FancyArrowPatch
+
+    assert layout.arcs is not None
+    head = 1.2 * size + 2.5
+    for sender, receiver in layout.positions[layout.arcs]:
+        middle = (sender + receiver) / 2
+        look: dict[str, Any] = {"arrowstyle": "-|>", "mutation_scale": head, "shrinkA": 0}
+        look |= {"shrinkB": size / 2 + 0.3, "linewidth": 0, "color": "0.3", "zorder": 1.5}
+        axes.add_patch(FancyArrowPatch(tuple(middle), tuple(receiver), **look))
 
 
 def _draw_scale(axes: Axes, layout: Layout) -> None:

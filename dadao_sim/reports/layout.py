@@ -1,13 +1,14 @@
 """Where the nodes of a network are drawn."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from dadao_sim.errors import InputError
-from dadao_sim.networks import Network
-from dadao_sim.networks.convert import as_one_network
+from dadao_sim.networks import DirectedNetwork, DirectedSequence, Network
+from dadao_sim.networks.convert import as_any_network, as_one_network
+from dadao_sim.networks.directed import AnyNetwork
 
 STEEPEST = math.radians(85)  # latitude, beyond which no map is drawn
 DEGREE_KM = math.radians(6371.0088)  # of latitude: the mean radius of the earth
@@ -22,6 +23,7 @@ class Layout:
     shorter than one of latitude, by the cosine of the latitude. A step along x has the ``length``
     in the ``unit``: "km" on a map, "" at positions of the network's own; None where the positions
     were found, and no length means anything. ``ids`` are what the nodes are called; None: 0 to n-1.
+    ``arcs`` (m, 2) are those of a directed network, pairs of sender and receiver, each on an edge.
     """
 
     positions: np.ndarray
@@ -30,10 +32,11 @@ class Layout:
     length: float = 1.0
     unit: str | None = None
     ids: tuple[str, ...] | None = None
+    arcs: np.ndarray | None = None
 
 
-def network_layout(network: Network) -> Layout:
-    """Where to draw a network: the same every time.
+def network_layout(network: AnyNetwork) -> Layout:
+    """Where to draw a network, of a sequence of digraphs that of all arcs: the same every time.
 
     At its own positions (longitude and latitude if its edges have lengths in kilometres); a node
     without (nan) goes to the mean of its neighbours. If there are none: Kamada-Kawai up to
@@ -46,6 +49,9 @@ def network_layout(network: Network) -> Layout:
     """
     import networkx as nx
 
+    network = as_any_network(network)
+    if isinstance(network, DirectedNetwork | DirectedSequence):
+        return replace(network_layout(network.undirected), arcs=network.arcs)
     network = as_one_network(network)
     if network.positions is not None:
         positions = _completed(network, network.positions)

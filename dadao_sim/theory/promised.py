@@ -16,7 +16,7 @@ from dadao_sim.algorithms.contract.rounds import RoundMethod
 from dadao_sim.algorithms.contract.tally import Tally
 from dadao_sim.compiled.threads import one_blas_thread
 from dadao_sim.errors import InputError, within
-from dadao_sim.networks.convert import as_network
+from dadao_sim.networks.convert import as_any_network
 from dadao_sim.theory.setting import check_answerable
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def promised(
     cannot do, and above ``guarantee.MOST_NODES`` nodes.
     """
     method = method if isinstance(method, Method) else get_method(method)
-    network = as_network(network)
+    network = as_any_network(network)
     check_answerable(problem, network)
     method.check_supported(problem, network, options)
     tuning = method.tune(problem, network, overrides, options)

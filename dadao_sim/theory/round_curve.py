@@ -16,7 +16,7 @@ from dadao_sim.algorithms.contract.registry import get_method
 from dadao_sim.algorithms.contract.rounds import RoundMethod
 from dadao_sim.compiled.threads import one_blas_thread
 from dadao_sim.errors import InputError
-from dadao_sim.networks.convert import as_network
+from dadao_sim.networks.convert import as_any_network
 from dadao_sim.problems.kinds.problem import Problem
 from dadao_sim.theory.played_rounds import PlayedRounds
 from dadao_sim.theory.quadratics import Quadratics
@@ -42,7 +42,7 @@ def round_curve(
     single samples, minibatches, compressed messages), and for what is too large.
     """
     method = method if isinstance(method, Method) else get_method(method)
-    network = as_network(network)
+    network = as_any_network(network)
     check_answerable(problem, network)
     method.check_supported(problem, network, options)
     if not isinstance(method, RoundMethod):

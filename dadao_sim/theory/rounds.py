@@ -21,7 +21,7 @@ from dadao_sim.algorithms.contract.rounds import RoundMethod
 from dadao_sim.compiled.threads import one_blas_thread
 from dadao_sim.compression.masks import Masks
 from dadao_sim.errors import InputError
-from dadao_sim.networks.convert import as_network
+from dadao_sim.networks.convert import as_any_network
 from dadao_sim.problems.kinds.problem import Problem
 from dadao_sim.theory.compressed_rounds import CompressedRounds, conserves
 from dadao_sim.theory.played_rounds import PlayedRounds
@@ -70,7 +70,7 @@ def round_rate(
     falling steps, for a step that is another in each round, and for what is too large.
     """
     method = method if isinstance(method, Method) else get_method(method)
-    network = as_network(network)
+    network = as_any_network(network)
     check_answerable(problem, network)
     method.check_supported(problem, network, options)
     if not isinstance(method, RoundMethod):
@@ -80,6 +80,7 @@ def round_rate(
         (problem.local_step is not None, "with a local step, which is not linear"),
         (tuning.ball is not None, "of minima over a ball, which are not linear"),
         (method.samples, "of gradients of single samples"),
+        (bool(method.widths), "whose nodes divide by numbers that they learn"),
         (options.schedule is not None, "of steps that fall"),
         (options.lookahead is not None, "with a lookahead"),
         (options.asleep is not None, "with nodes that sleep"),

@@ -26,7 +26,7 @@ from dadao_sim.algorithms.contract.rounds import RoundMethod
 from dadao_sim.algorithms.contract.tally import Tally
 from dadao_sim.compiled.threads import one_blas_thread
 from dadao_sim.errors import InputError
-from dadao_sim.networks.convert import as_network
+from dadao_sim.networks.convert import as_any_network
 
 if TYPE_CHECKING:
     from dadao_sim.problems import Problem
@@ -120,7 +120,7 @@ def _made_ready(
     overrides: Mapping[str, float],
     options: Options,
 ) -> "tuple[_AffineRounds, MinibatchErrors]":
-    network = as_network(network)
+    network = as_any_network(network)
     samples = MinibatchErrors.of(problem, batch_size)
     if not isinstance(method, RoundMethod) or not method.stochastic or method.samples:
         raise InputError(f"{method.name} has no plateau: it takes no minibatches in rounds")
@@ -130,6 +130,7 @@ def _made_ready(
     tuning = method.tune(problem, network, overrides, options)
     for unknown, what in (
         (len(network.graphs) > 1, "on a sequence of graphs"),
+        (bool(method.widths), "whose nodes divide by numbers that they learn"),
         (options.asleep is not None, "with nodes that sleep"),
         (tuning.compressor is not None, "of compressed messages"),
         (tuning.ball is not None, "of minima over a ball, which are not linear"),
