@@ -116,13 +116,25 @@ class Described:
         """How many in sequence a round has, and what one holds."""
         times = self.tuning.asked.per_round.messages_in_sequence
         dimension = small_problem(self.method).dimension
-        floats = self.tuning.asked.message_bytes / 8 / dimension
+        beside = self._numbers_beside
+        numbers = sum(count for count, _ in beside)
+        floats = (self.tuning.asked.message_bytes / 8 - numbers) / dimension
         held = (
             f"{floats:g} vector{'s' if floats != 1 else ''}"
             if floats == int(floats)
             else "compressed"
         )
+        held = ", ".join([held, *(word for _, word in beside)])
         return f"{times:g} of {held}" if times > 1 else held
+
+    @property
+    def _numbers_beside(self) -> list[tuple[int, str]]:
+        """What a message along an arc holds beside vectors: how many, and in words."""
+        if not isinstance(self.method, RoundMethod):
+            return []
+        shapes = self.method.block_shapes(small_problem(self.method).nodes, 0)
+        words = dict.fromkeys((shapes[b][1] for b in self.method.widths), "n numbers")
+        return [(width, "a number" if width == 1 else word) for width, word in words.items()]
 
     @property
     def graphs(self) -> str:
@@ -132,10 +144,11 @@ class Described:
     @property
     def takes(self) -> list[str]:
         """The options that a user may choose, but for the graphs."""
-        words = ["minibatches" * self.method.stochastic, LOCAL_STEPS[self.method.composite]]
+        words = ["directed graphs" * self.method.directed]
+        words += ["minibatches" * self.method.stochastic, LOCAL_STEPS[self.method.composite]]
         if isinstance(self.method, RoundMethod):
             kind = self.method.compression
-            own = self.method.weights is not None or self.method.server
+            own = self.method.has_own_weights or self.method.server
             whole = kind == "none" and not self.method.nonnegative_weights
             words += ["mixing" * (not own), "chebyshev" * (not own and whole)]
             words += [f"compression ({kind})" * (kind != "none")]

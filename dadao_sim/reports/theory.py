@@ -477,7 +477,8 @@ def _takes_long(plan: Plan, quick: int, repeats: int = 1) -> str:
     period, method = 1, plan.method
     if isinstance(method, RoundMethod):
         masks, compressor = _masks(plan), plan.tuning.compressor
-        if size > MOST_STATES or (masks is None and compressor is not None):
+        refused = bool(method.widths) or (masks is None and compressor is not None)
+        if size > MOST_STATES or refused:
             return ""
         drawn = masks is not None and masks.are_drawn
         by_coin = method.chance(plan.tuning.params) < 1

@@ -32,7 +32,7 @@ from dadao_sim.events.log import (
 from dadao_sim.events.world.clock import WorldClock
 from dadao_sim.events.world.rounds import RoundWorld
 from dadao_sim.memory import Need, require_room
-from dadao_sim.networks import Network
+from dadao_sim.networks import DirectedNetwork, Network
 from dadao_sim.results.names import label_called
 from dadao_sim.scenario.model import Scenario
 from dadao_sim.simulation.loop import next_window
@@ -101,7 +101,8 @@ def world_report(
     plan = study.taken((label, repeat))
     parts, clock = plan.parts, plan.source.clock
     assert isinstance(clock, WorldClock | RoundWorld)
-    assert isinstance(parts.network, Network)
+    assert parts.world is not None
+    network = parts.world.network
     if isinstance(clock, RoundWorld):
         clock.history = []
     else:
@@ -116,7 +117,7 @@ def world_report(
     events = concatenate(windows)
     events = events[: int(np.searchsorted(events.time, end / plan.unit, side="right"))]
 
-    edges = parts.network.edges
+    edges = network.edges
     asked = plan.tuning.asked
     size = 2 * asked.message_bytes
     utilisation: np.ndarray
@@ -134,8 +135,12 @@ def world_report(
             for rows in bars
         )
         losses = per_edge(events, (RESENT,), len(edges))
-        one_way = clock.route is not None  # half of an exchange, whose bytes go both ways
-        exchanges = losses / (1 + one_way) + clock.exchanges_until(rounds)
+        made = clock.exchanges_until(rounds)
+        # Of an exchange, whose bytes go both ways, half is lost where only one end sends.
+        sent = 1.0 if clock.route is None else 0.5
+        if isinstance(parts.network, DirectedNetwork):
+            sent = made / rounds if rounds else 1.0
+        exchanges = losses * sent + made
     else:
         utilisation = busy_share(events, parts.problem.nodes, end / plan.unit)
         waited = np.array(clock.waited()) / end
@@ -148,7 +153,7 @@ def world_report(
         method=plan.method.name,
         title=plan.method.title,
         experimental=plan.experimental,
-        network=parts.network,
+        network=network,
         events=events,
         unit=plan.unit,
         end=end,

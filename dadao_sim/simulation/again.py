@@ -11,6 +11,7 @@ from dadao_sim.compiled.threads import one_blas_thread
 from dadao_sim.errors import InputError, during, within
 from dadao_sim.events.files import event_table
 from dadao_sim.events.log import USES, Events, concatenate
+from dadao_sim.networks import DirectedNetwork, DirectedSequence
 from dadao_sim.problems import Problem
 from dadao_sim.results.names import label_called
 from dadao_sim.results.result import Result
@@ -173,12 +174,17 @@ class PlayedAgain:
         plan = self._plan
         player = self._played(Watch(self._plan.errors, plan.limits))
         assert isinstance(player, RoundPlayer)
-        graphs = plan.network.graphs
-        members = getattr(plan.network, "members", (np.arange(len(plan.network.edges)),))
-        counts = np.zeros(len(plan.network.edges))
-        turns, rest = divmod(player.W.made, len(graphs))
+        network = plan.network
+        counts = np.zeros(len(network.edges))
+        turns, rest = divmod(player.W.made, len(network.graphs))
+        share = 1.0
+        if isinstance(network, DirectedNetwork | DirectedSequence):
+            share = 0.5
+            members = tuple(network.edge_indices(*graph.arcs.T) for graph in network.graphs)
+        else:
+            members = getattr(network, "members", (np.arange(len(network.edges)),))
         for number, edges in enumerate(members):
-            counts[edges] += turns + (number < rest)
+            np.add.at(counts, edges, share * (turns + (number < rest)))
         means = player.tally.communications - resent - counts.sum()
         if means > 0:
             up = player.W.server.up

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from dadao_sim.algorithms.contract.asked import Asked
 from dadao_sim.algorithms.contract.connectivity import graph_totals
 from dadao_sim.algorithms.contract.method import Method, Tuning
 from dadao_sim.algorithms.contract.options import Options
@@ -439,11 +440,23 @@ def make_clock(plan: Plan) -> Clock:
                 preparation=asked.start.gradients / nodes,
                 gradients=asked.per_round.gradients / nodes or 1.0,
                 chance=asked.chance,
-                route=None if asked.server is None else asked.server.route,
+                route=route_of(asked, plan.network),
             )
     clock = clock_of_the_paper(plan.tuning, plan.network, seed)
     stages = plan.parts.problem.stages
     return clock if stages is None else PausedClock(clock, stages.ends, stages.rounds)
+
+
+def route_of(asked: Asked, network: AnyNetwork) -> list[np.ndarray] | None:
+    """Who sends in each message of a round, as RoundWorld takes it; None where all do, both ways.
+
+    Of a mean by a server those on the way, of a directed network the senders of its arcs.
+    """
+    if isinstance(network, DirectedNetwork):
+        edge = network.edge_of_arc
+        end = (network.edges[edge, 1] == network.arcs[:, 0]).astype(np.int64)
+        return [np.stack([end, edge])]
+    return None if asked.server is None else asked.server.route
 
 
 def clock_of_the_paper(tuning: Tuning, network: AnyNetwork, seed: np.random.SeedSequence) -> Clock:

@@ -8,14 +8,20 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from dadao_sim import replay, simulate
+from dadao_sim import PlayedAgain, replay, simulate
 from dadao_sim.algorithms.contract.registry import METHODS
 from dadao_sim.errors import InputError
 from dadao_sim.events.log import ROUND, Events
+from dadao_sim.events.world.physics import make_physics
+from dadao_sim.events.world.rounds import RoundWorld
+from dadao_sim.events.world.spec import WorldSpec
 from dadao_sim.networks import DirectedNetwork, DirectedSequence, Network
 from dadao_sim.networks.directed import arcs_of, in_turn, perron_vectors
 from dadao_sim.networks.graphs import build
 from dadao_sim.problems import Problem
+from dadao_sim.simulation.plan import route_of
+from dadao_sim.theory.round_curve import round_curve
+from dadao_sim.theory.rounds import round_rate
 
 N, D = 10, 4
 TRACKING = ("add_opt", "push_diging", "push_pull", "ab", "frost")
@@ -326,6 +332,62 @@ def test_the_arcs_of_a_sequence_are_counted_as_they_come():
     result = simulate(quadratics(), network("halves"), ["push_pull"], time=3)
     first, second = (len(graph.arcs) for graph in network("halves").graphs)
     assert result.runs["communications"].iloc[0] == (2 * first + second) / 2
+
+
+@pytest.mark.parametrize("setting", ["whole", "halves"])
+def test_counts_of_edges_add_up_to_those_of_the_run(setting):
+    on = network(setting)
+    given = {"problem": quadratics(), "network": on}
+    again = PlayedAgain(simulate(*given.values(), ["push_pull"], time=5), "push_pull", **given)
+    counts = again.edge_counts().set_index(["i", "j"])["communications"]
+    wanted = dict.fromkeys(map(tuple, on.edges.tolist()), 0.0)
+    for k in range(5):
+        for s, r in on.graphs[k % len(on.graphs)].arcs.tolist():
+            wanted[min(s, r), max(s, r)] += 0.5
+    assert counts.to_dict() == wanted
+
+
+def test_in_a_world_a_node_waits_for_those_it_hears_alone():
+    """A ring with one slow node: the world against the recursion of who hears whom."""
+    on = build("directed_ring", N, np.random.default_rng(0))
+    slowness = [1.0] * (N - 1) + [2.5]
+    spec = {
+        "nodes": {"gradient": {"kind": "constant", "mean": 1.0}, "slowness": slowness},
+        "links": {"latency": 0.25},
+        "barrier": "neighbourhood",
+    }
+    made = WorldSpec.model_validate(spec)
+    physics = make_physics(made, on, np.random.default_rng(0), accuracy=False, end=1e9)
+    asked = METHODS["push_pull"].tune(quadratics(), on).asked
+    clock = RoundWorld(physics, 1, 8.0, np.random.SeedSequence(1), route=route_of(asked, on))
+    log = clock.window()
+    ends = log.time[log.kind == ROUND][:30]
+    ready, wanted = np.zeros(N), []
+    for _ in range(30):
+        computed = ready + slowness
+        ready = np.maximum(computed, np.roll(computed, 1) + 0.25)
+        wanted.append(ready.max())
+    assert_allclose(ends, wanted, rtol=1e-12)
+    assert_allclose(clock.exchanges_until(30), np.full(N, 15.0))  # of an edge, half of one a round
+
+
+def test_the_exact_curve_of_push_pull_is_its_run():
+    on, problem = network("whole"), quadratics()
+    for name in ("push_pull", "ab"):
+        curve = round_curve(name, problem, on, 40, x0=x0())
+        for k in (1, 10, 40):
+            error = played(name, problem, on, k)["x"] - problem.x_star
+            assert curve[k] == pytest.approx((error**2).sum() / N, rel=1e-8)
+        errors = [
+            ((played(name, problem, on, k)["x"] - problem.x_star) ** 2).sum() for k in (1500, 1600)
+        ]
+        decay = round_rate(name, problem, on).decay
+        if errors[1] > 1e-24:
+            assert np.log(errors[0] / errors[1]) / 100 == pytest.approx(decay, rel=1e-3)
+    halves = round_rate("push_pull", problem, network("halves")).decay
+    assert 0 < halves < round_rate("push_pull", problem, on).decay
+    with pytest.raises(InputError, match=r"^add_opt: no exact rate .* divide by numbers"):
+        round_rate("add_opt", problem, on)
 
 
 # ---- what is refused -----------------------------------------------------------------------------

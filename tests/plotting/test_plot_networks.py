@@ -4,8 +4,11 @@ import numpy as np
 import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.collections import LineCollection
+from matplotlib.patches import FancyArrowPatch
 
 from dadao_sim.errors import InputError
+from dadao_sim.networks import DirectedNetwork
+from dadao_sim.networks.directed import in_turn
 from dadao_sim.networks.network import Network
 from dadao_sim.plotting.networks import network_figure
 from dadao_sim.reports.layout import network_layout
@@ -128,3 +131,20 @@ def test_the_scale_of_a_plane_has_its_unit_and_elsewhere_there_is_none(square):
     assert (length, text) == (pytest.approx(0.5), "0.5")
     with pytest.raises(InputError, match=r"^scale: the nodes have no positions of their own"):
         network_figure(network_layout(Network(2, np.array([(0, 1)]))), scale=True)
+
+
+def test_every_arc_has_a_head_at_its_receiver():
+    """On the line of its edge, from the middle to the receiver's dot; one edge goes both ways."""
+    corners = np.array([(0.0, 0.0), (1.0, 0.0), (0.0, 1.0)])
+    arcs = np.array([(0, 1), (1, 0), (1, 2), (2, 0)])
+    network = DirectedNetwork(3, arcs, positions=corners)
+    for rates in (None, [1.0, 2.0, 3.0]):
+        figure = network_figure(network_layout(network), rates)
+        heads = [p for p in figure.axes[0].patches if isinstance(p, FancyArrowPatch)]
+        ends = [head._posA_posB for head in heads]
+        wanted = [((corners[s] + corners[r]) / 2, corners[r]) for s, r in network.arcs]
+        np.testing.assert_allclose(ends, wanted)
+    sequence = in_turn(network, 2)
+    np.testing.assert_array_equal(network_layout(sequence).arcs, network.arcs)
+    undirected = network_figure(network_layout(network.undirected))
+    assert not [p for p in undirected.axes[0].patches if isinstance(p, FancyArrowPatch)]

@@ -22,7 +22,7 @@ from dadao_sim.compression import Compressor
 from dadao_sim.engine import oracles
 from dadao_sim.engine.node import State
 from dadao_sim.errors import InputError
-from dadao_sim.networks.directed import AnyNetwork
+from dadao_sim.networks.directed import AnyNetwork, DirectedNetwork
 
 if TYPE_CHECKING:
     from dadao_sim.algorithms.contract.method import AsynchronousMethod
@@ -56,7 +56,8 @@ class Asked:
     of rounds ``per_round`` is what a round costs on average, over the graphs and over its coin;
     ``with_heads`` what one costs whose coin shows heads, which it does with probability ``chance``:
     the same where there is no coin. Over an edge that is activated go
-    ``messages_per_communication`` each way, or by turns on the way to the ``server`` of a
+    ``messages_per_communication`` each way (over one of a directed network, on average as many as
+    make up a communication), or by turns on the way to the ``server`` of a
     method that has one, and back. Of an asynchronous one
     ``gradient`` and ``exchange`` are what an event asks of a node, and an exchange of both its ends
     together; ``numbers`` is what each end sends in an exchange, or one of them if it is
@@ -321,6 +322,8 @@ def asked_of_rounds(
         each_way = 2.0  # up, then down
     else:
         each_way = with_heads.messages_in_sequence / max(rounds_of_gossip, 1.0)
+        if isinstance(network, DirectedNetwork):  # some edges have one arc
+            each_way *= 2 * len(network.edges) / len(network.arcs)
     return Asked(
         start=start,
         per_round=per_round,

@@ -14,7 +14,7 @@ from dadao_sim.events.world.fault import Fault
 from dadao_sim.events.world.node_ids import numbers_of_nodes
 from dadao_sim.events.world.per_link import of_each
 from dadao_sim.events.world.spec import LONGEST, SHORTEST, WorldSpec
-from dadao_sim.networks import Network
+from dadao_sim.networks import DirectedNetwork, Network
 
 SLOWEST = 1e-100  # bytes per second that are still above 0
 LATENCY_PER_EXCHANGE = 0.1  # what `time_unit: auto` leaves of latency times exchanges per node
@@ -119,6 +119,8 @@ def make_physics(
     Raises InputError for a network that has not what the world needs, and for worlds in which a
     node never computes or the nodes never agree.
     """
+    if isinstance(network, DirectedNetwork):  # who sends is the clock's to know
+        network = network.undirected
     if not isinstance(network, Network):
         raise InputError("a sequence of graphs has no links that last; use changes")
     nodes, faults = spec.nodes, spec.faults()
