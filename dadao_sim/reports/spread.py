@@ -94,7 +94,7 @@ def spread(
     if shows == "error" and study.parts(repeat).problem.solutions is None:
         wrong = f"no solution of kind {study.parts(repeat).problem.kind} is known"
         raise InputError("shows", wrong, "use value")
-    layout = network_layout(study.parts(repeat).network)  # type: ignore[arg-type]
+    layout = network_layout(study.parts(repeat).network)
     with one_blas_thread(), during(f"{key[0]}, repeat {repeat}"):
         if end is None:
             ran = _watched(study.taken(key), study.taken(key).sample_times())

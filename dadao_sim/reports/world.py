@@ -137,7 +137,7 @@ def world_report(
         losses = per_edge(events, (RESENT,), len(edges))
         made = clock.exchanges_until(rounds)
         # Of an exchange, whose bytes go both ways, half is lost where only one end sends.
-        sent = 1.0 if clock.route is None else 0.5
+        sent: float | np.ndarray = 1.0 if clock.route is None else 0.5
         if isinstance(parts.network, DirectedNetwork):
             sent = made / rounds if rounds else 1.0
         exchanges = losses * sent + made

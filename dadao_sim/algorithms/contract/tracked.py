@@ -45,7 +45,7 @@ def _rounds(network: Any, form: str) -> list[tuple[np.ndarray, ...]]:
     """
     pi, p = perron_vectors(network)
     n, K, unit = network.nodes, len(network.graphs), np.eye(network.nodes)
-    found = []
+    found: list[tuple[np.ndarray, ...]] = []
     for k, graph in enumerate(network.graphs):
         C, R = push_weights(graph).toarray(), pull_weights(graph).toarray()
         P, Q, T = {
