@@ -159,6 +159,7 @@ def sections() -> dict[str, list[Picture]]:
         "methods",
         "compression",
         "plateaus",
+        "directed",
         *paper,
         *dadao,
         *swept,
@@ -173,7 +174,7 @@ def sections() -> dict[str, list[Picture]]:
             *(paper_comparison(kind) for kind in ("regression", "logistic")),
             *map(scenario_picture, paper),
         ],
-        "The field": methods_pictures(),
+        "The field": [*methods_pictures(), scenario_picture("directed")],
         "What the rate depends on": [
             *map(scenario_picture, dadao),
             condition_numbers(),
@@ -195,6 +196,10 @@ def sections() -> dict[str, list[Picture]]:
             graph_picture(
                 *("random_geometric", 50, "Random geometric graph"),
                 "The first of the ten graphs of paper/time-varying-regression (first repeat).",
+            ),
+            graph_picture(
+                *("k_out", 12, "Directed graph"),
+                "Each node sends to four others, at random; heads are at the receivers.",
             ),
         ],
     }
