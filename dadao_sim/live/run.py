@@ -38,6 +38,7 @@ from dadao_sim.live.records import Writer, log_of, read_records
 from dadao_sim.live.supervisor import Ended, Kill, Life, supervise
 from dadao_sim.live.wires import Wire
 from dadao_sim.networks import Network
+from dadao_sim.networks.convert import as_network
 from dadao_sim.results.folder import check_folder
 from dadao_sim.results.result import Result
 from dadao_sim.scenario.model import AlgorithmSpec, Scenario
@@ -280,10 +281,11 @@ class _Live:
         _require_events(self.plan.method, self.label)
         if self.plan.parts.problem.stages is not None:
             raise InputError("problem", "it changes in stages, which processes do not", "keep it")
-        if len(self.plan.network.graphs) > 1:
+        network = as_network(self.plan.network)
+        if len(network.graphs) > 1:
             wrong = "it changes with time, and connections of processes do not"
             raise InputError("network", wrong, "give one graph")
-        (self.network,) = self.plan.network.graphs
+        (self.network,) = network.graphs
         self.edges = [(int(i), int(j)) for i, j in self.network.edges]
 
     def player(self) -> EventPlayer:
