@@ -165,7 +165,7 @@ def asked_of_events(method: "AsynchronousMethod", params: Any, problem: "Problem
     """
     values = np.zeros((2, len(method.blocks) + 1, 1))
     samples, sampled = method.initial_samples(problem, {})
-    ends = np.zeros((1, 2, 1))
+    ends = np.zeros((1, 2, len(method.end_blocks)))
     state = State(values, np.zeros(2), np.ones(2, np.int64), ends, samples, sampled)
     stub, out, parcel = Stub(), np.zeros(method.step_vectors), np.zeros(method.vectors)
     with np.errstate(all="ignore"):
