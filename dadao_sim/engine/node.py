@@ -121,7 +121,7 @@ def apply_nothing(state, p, i, g):
 
 def send_first_block(state, p, objective, i, out):
     """The usual ``message``: the first block, x."""
-    for k in range(out.shape[0]):
+    for k in range(state.values.shape[2]):
         out[k] = state.values[i, 0, k]
 
 
@@ -139,7 +139,7 @@ def ignore_message(state, p, e, i, m):
 
 def send_one_block(state, p, e, i, out):
     """The usual ``send``: the first block, x."""
-    for k in range(out.shape[0]):
+    for k in range(state.values.shape[2]):
         out[k] = state.values[i, 0, k]
 
 
