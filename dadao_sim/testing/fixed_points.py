@@ -3,7 +3,7 @@
 import numpy as np
 
 from dadao_sim.algorithms.contract.rounds import RoundMethod
-from dadao_sim.events.log import GOSSIP, Events
+from dadao_sim.events.log import GOSSIP, SEND, Events
 from dadao_sim.testing.case import (
     NODES,
     Case,
@@ -56,10 +56,10 @@ def gossip_conserves_the_declared_invariant(case: Case) -> None:
         before = method.initial_values(NODES, case.problem.dimension, x0, {})
         after = case.replay(x0=x0)
     else:
-        gossips = events.kind == GOSSIP
+        gossips = np.isin(events.kind, (GOSSIP, SEND))
         events = Events.from_arrays(
             np.zeros(gossips.sum()),
-            events.kind[gossips],
+            np.full(gossips.sum(), GOSSIP),
             events.i[gossips],
             events.j[gossips],
             case.network,

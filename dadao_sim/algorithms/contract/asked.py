@@ -159,13 +159,19 @@ for verb in (
     getattr(oracles, verb).register(Stub, getattr(Stub, verb))
 
 
-def asked_of_events(method: "AsynchronousMethod", params: Any, problem: "Problem") -> Asked:
+def asked_of_events(
+    method: "AsynchronousMethod",
+    params: Any,
+    problem: "Problem",
+    network: "Network | GraphSequence",
+) -> Asked:
     """What an asynchronous method asks for: its functions are called once each, as plain Python,
     for a node in one dimension.
     """
     values = np.zeros((2, len(method.blocks) + 1, 1))
     samples, sampled = method.initial_samples(problem, {})
-    ends = np.zeros((1, 2, len(method.end_blocks)))
+    remembered = len(network.edges) if method.ends else 0
+    ends = np.zeros((remembered, 2, len(method.end_blocks)))
     state = State(values, np.zeros(2), np.ones(2, np.int64), ends, samples, sampled)
     stub, out, parcel = Stub(), np.zeros(method.step_vectors), np.zeros(method.vectors)
     with np.errstate(all="ignore"):

@@ -576,7 +576,7 @@ class AsynchronousMethod(Method):
             constants=c.values,
             communications=communications,
             design_rate=self.design_rate(c) if self.design_rate else communications,
-            asked=asked_of_events(self, params, problem),
+            asked=asked_of_events(self, params, problem, network),
             network=network,
             clock=clock,
         )
