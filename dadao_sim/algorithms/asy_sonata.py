@@ -25,15 +25,15 @@ Reference
     Multiagent Optimization", IEEE Transactions on Automatic Control 65(12), 2020.
 
 There z and g start at the gradients of x0, which cost one each; here at 0, as if these were 0. A
-node sends when the clock of an arc rings, not at the end of each gradient: what is sent is the same,
-some of it twice, some never.
+node sends when the clock of an arc rings, not at the end of each gradient: what is sent is the
+same, some of it twice, some never.
 """
 
 from typing import NamedTuple
 
 import numpy as np
 
-from dadao_sim.algorithms.contract.arcs import a_message_per_neighbour, list_places
+from dadao_sim.algorithms.contract.arcs import list_places, messages_of_arcs
 from dadao_sim.algorithms.contract.method import AsynchronousMethod
 from dadao_sim.engine import oracles
 
@@ -94,8 +94,8 @@ def gradient(state, p, objective, i, mark, out):
 
 
 def apply_gradient(state, p, i, step):
-    """v = x - a z,  x = x+;  zh = z + sum_j (rho_ij - rt_ij) + g+ - g,  z = C_ii zh,  rho_ji += C_ji
-    zh.
+    """v = x - a z,  x = x+;  zh = z + sum_j (rho_ij - rt_ij) + g+ - g,  z = C_ii zh,  rho_ji +=
+    C_ji zh.
     """
     s = state.values[i]
     d = s.shape[1]
@@ -150,7 +150,7 @@ METHOD = AsynchronousMethod(
     params=Params,
     constants=constants,
     tunes=("step",),
-    clock=a_message_per_neighbour,
+    clock=messages_of_arcs,
     start=start,
     ends=ends,
     end_blocks=("gave", "newest", "heard", "took"),

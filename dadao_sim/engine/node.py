@@ -66,8 +66,8 @@ def apply_gradient(state, p, i, g):
 
 @by_type(1)
 def message(state, p, objective, i, out):
-    """Write into ``out`` (vectors * d,) what node i sends in an exchange; it may compute it, and
-    keep it, once.
+    """Write into ``out`` (vectors * d + scalars,) what node i sends in an exchange; it may compute
+    it, and keep it, once.
     """
 
 
@@ -78,21 +78,23 @@ def apply_message(state, p, e, i, m):
 
 @by_type(1)
 def exchange(state, p, objective, e, i, j, out, work):
-    """Write into ``out`` (vectors * d,) what an exchange over edge e brings its first node i; the
-    second, j, gets the opposite. ``work``, as long, is free.
+    """Write into ``out`` (vectors * d + scalars,) what an exchange over edge e brings its first
+    node i; the second, j, gets the opposite. ``work``, as long, is free.
     """
 
 
 @by_type(1)
 def send(state, p, e, i, out):
-    """Write into ``out`` (vectors * d,) the message that node i sends over edge e to its other end;
-    node i may give away what it sends, and remember that it did.
+    """Write into ``out`` (vectors * d + scalars,) the message that node i sends over edge e to its
+    other end; node i may give away what it sends, and remember that it did.
     """
 
 
 @by_type(1)
 def receive(state, p, e, i, payload):
-    """What node i does with the ``payload`` (vectors * d,) that the other end of edge e sent."""
+    """What node i does with the ``payload`` (vectors * d + scalars,) that the other end of edge e
+    sent.
+    """
 
 
 @by_type(1)

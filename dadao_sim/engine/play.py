@@ -82,7 +82,7 @@ def play(state, p, objective, log, slots, step, parcel, work, order, first, stop
     """Replay the rows ``order[first:stop]`` of ``log`` on ``state``, in place.
 
     ``slots`` (k, width) holds the vectors of delayed events under way; ``step``
-    (step_vectors * d,), ``parcel`` and ``work`` (vectors * d,) are scratch.
+    (step_vectors * d,), ``parcel`` and ``work`` (vectors * d + scalars,) are scratch.
     """
     for place in range(first, stop):
         row = order[place]

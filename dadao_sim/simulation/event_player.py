@@ -62,7 +62,7 @@ class EventPlayer(Player):
         share: np.ndarray,
     ):
         nodes, _, width = state.values.shape
-        parcel = method.vectors * width
+        parcel = method.vectors * width + method.scalars
         self.method, self.p, self.objective, self.state = method, tuning.params, objective, state
         self.shape = nodes, width
         self.counts, self.row = EventCounts(tuning.asked, share), 0

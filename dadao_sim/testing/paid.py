@@ -79,9 +79,10 @@ def _message_length(case: Case) -> int:
     method: Any = case.method
     player: Any = case.player()
     d = case.problem.dimension
-    out = np.full((method.vectors + 1) * d, np.nan)[: method.vectors * d]
+    out = np.full(method.vectors * d + method.scalars, np.nan)
     objective = case.problem.with_conjugate() if method.needs_conjugate else player.objective
-    if len(case.tuning.clock.arcs):
+    clock = case.tuning.clock
+    if clock is not None and len(clock.arcs):
         method.send(player.state, player.p, 0, case.network.edges[0, 0], out)
     else:
         method.message(player.state, player.p, objective, 0, out)

@@ -18,7 +18,7 @@ from dadao_sim.events.log import ARRIVE_ONE, GRADIENT, LOST, SEND, SEND_ONE, TYP
 from dadao_sim.events.poisson import PoissonClock
 from dadao_sim.events.world.clock import WorldClock
 from dadao_sim.simulation.plan import clock_of_the_paper
-from dadao_sim.simulation.replay import make_player, replay
+from dadao_sim.simulation.replay import make_player
 
 NETWORK = lollipop()
 ARCS = np.arange(18.0).reshape(9, 2) / 9  # arc 0 of edge 0 never rings
@@ -223,9 +223,7 @@ def test_messages_overtake_unless_they_go_in_order(in_order):
     log = world_log(links={"latency": 1.0, "jitter": 1.0, "in_order": in_order})
     arrived = np.flatnonzero(log.kind == ARRIVE_ONE)
     arcs = arc_of(log, log.start[arrived])
-    overtaken = sum(
-        (np.diff(log.start[arrived[arcs == arc]]) < 0).sum() for arc in range(18)
-    )
+    overtaken = sum((np.diff(log.start[arrived[arcs == arc]]) < 0).sum() for arc in range(18))
     assert (overtaken == 0) == in_order
     took = log.time[arrived] - log.time[log.start[arrived]]
     assert (took.mean() > 1.2) == in_order  # who waits for another comes later
@@ -273,7 +271,7 @@ def lossy(probability=0.1):
 
 
 def test_push_sum_under_loss_is_biased_and_running_sums_are_not():
-    """A tenth of the messages is lost: push-sum agrees on another mean, running sums on the mean."""
+    """A tenth of all messages is lost: push-sum finds another mean, running sums the mean."""
     x0 = np.random.default_rng(0).standard_normal((7, 3))
     log, mean = lossy(), x0.mean(axis=0)
     estimates = {}

@@ -8,9 +8,9 @@ from dadao_sim.events.asked import PoissonRates
 
 
 def list_places(c: Any, network: Any) -> None:
-    """Add to the constants where each node finds what it remembers of its edges: ``edges`` (|E|, 2);
-    node i is at the places ``begins[i]`` to ``begins[i + 1]`` of ``incident`` (2 |E|,), the numbers
-    of its edges, and ``end`` (2 |E|,), whether it is their first node (0) or their second.
+    """Add to the constants where each node finds what it remembers of its edges: ``edges`` (|E|,
+    2); node i is at the places ``begins[i]`` to ``begins[i + 1]`` of ``incident`` (2 |E|,), the
+    numbers of its edges, and ``end`` (2 |E|,), whether it is their first node (0) or their second.
     """
     edges = network.edges
     order = np.argsort(edges.T.ravel(), kind="stable")
@@ -23,7 +23,7 @@ def list_places(c: Any, network: Any) -> None:
     )
 
 
-def a_message_per_neighbour(c: Any, problem: Any, network: Any) -> PoissonRates:
+def messages_of_arcs(c: Any, problem: Any, network: Any) -> PoissonRates:
     """Rate 1 at every node; ``c.total_rate`` communications over all arcs together, shared as the
     network's rates say, both ways alike: |E| lets a node send to each of its neighbours once per
     gradient on average.

@@ -173,7 +173,11 @@ def asked_of_events(
     remembered = len(network.edges) if method.ends else 0
     ends = np.zeros((remembered, 2, len(method.end_blocks)))
     state = State(values, np.zeros(2), np.ones(2, np.int64), ends, samples, sampled)
-    stub, out, parcel = Stub(), np.zeros(method.step_vectors), np.zeros(method.vectors)
+    stub, out, parcel = (
+        Stub(),
+        np.zeros(method.step_vectors),
+        np.zeros(method.vectors + method.scalars),
+    )
     with np.errstate(all="ignore"):
         method.gradient(state, params, stub, 0, np.uint64(0), out)
         gradient = stub.taken()
@@ -185,7 +189,7 @@ def asked_of_events(
         start=Tally(*(problem.nodes * cost for cost in observed)),
         gradient=gradient,
         exchange=EventCosts(*(2 * cost for cost in message)),
-        numbers=method.vectors * problem.dimension,
+        numbers=method.vectors * problem.dimension + method.scalars,
         one_way=method.one_way,
         prox_step=min(stub.steps, default=None),
     )

@@ -476,10 +476,10 @@ class AsynchronousMethod(Method):
     difference of two messages, unless ``exchange`` says otherwise; a method whose clock has
     ``arcs`` says what it does with messages that go one way, by ``send`` and ``receive``. With
     ``newest`` a node passes over what arrives after something that the same neighbour sent later. A
-    message is ``vectors`` of length d; ``one_way`` says that only one end of an exchange sends one.
-    ``design_rate(c)`` is what its theory prints, where that differs from the communications of its
-    clock. With ``averaging`` the state has one more block, the running average, and ``params`` a
-    field ``averaging``, an index of ``AVERAGINGS``.
+    message is ``vectors`` of length d and so many ``scalars``; ``one_way`` says that only one end
+    of an exchange sends one. ``design_rate(c)`` is what its theory prints, where that differs from
+    the communications of its clock. With ``averaging`` the state has one more block, the running
+    average, and ``params`` a field ``averaging``, an index of ``AVERAGINGS``.
 
     A step of ``gradient`` is ``step_vectors`` of length d. With ``samples`` each is of one sample,
     and counts as its part of a gradient; under every name in ``sample_blocks`` the nodes remember a
@@ -505,6 +505,7 @@ class AsynchronousMethod(Method):
     newest: bool = False
     fixed_point: FixedPoint | None = None
     vectors: int = 1
+    scalars: int = 0
     step_vectors: int = 1
     sample_blocks: tuple[str, ...] = ()
     one_way: bool = False
