@@ -109,7 +109,8 @@ class Described:
         if rates.pace != "poisson":
             of_edges = "steps, nodes and edges" if rates.nodes.any() else "steps, edges"
             return {"steps": of_edges, "walk": "steps, a token"}[rates.pace]
-        return "Poisson, nodes and edges" if rates.nodes.any() else "Poisson, edges"
+        links = "arcs" if len(rates.arcs) else "edges"
+        return f"Poisson, nodes and {links}" if rates.nodes.any() else f"Poisson, {links}"
 
     @property
     def message(self) -> str:
