@@ -101,6 +101,7 @@ def test_the_sum_is_conserved_with_what_is_on_its_way(state):
 
 
 SCENARIO = """
+name: tried
 problem:
   kind: least_squares
   data: {kind: synthetic, dim: 10, samples_per_node: 50, condition_number: 10, heterogeneity: 0.1}
