@@ -20,8 +20,8 @@ from dadao_sim.engine.play import (
     play,
 )
 from dadao_sim.engine.slots import Slots
-from dadao_sim.engine.workspace import own, shareable
 from dadao_sim.engine.stale import Newest
+from dadao_sim.engine.workspace import own, shareable
 from dadao_sim.errors import InputError, users_code
 from dadao_sim.events.log import BEGIN, END, GOSSIP, GRADIENT, GRADIENT_START, SEND, Events
 from dadao_sim.simulation.counts import EventCounts
