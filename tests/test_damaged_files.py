@@ -25,10 +25,12 @@ from dadao_sim.events.files import load_events, save_events
 from dadao_sim.events.log import (
     ARRIVE_I,
     ARRIVE_J,
+    ARRIVE_ONE,
     GRADIENT_END,
     GRADIENT_START,
     LOST,
     SEND,
+    SEND_ONE,
     Events,
 )
 from dadao_sim.files import read_json
@@ -201,16 +203,24 @@ GOOD = {
     "j": [1, -1, 1, 1, -1, -1],
     "start": [-1, -1, 0, 0, 1, -1],
 }
+# Node 0 sends to 1, twice: the first message arrives, the second is lost; and 1 to 0.
+ONE_WAY = {
+    "time": [0.0, 0.5, 0.5, 1.0, 2.0, 3.0],
+    "kind": [SEND_ONE, SEND_ONE, ARRIVE_ONE, SEND_ONE, LOST, ARRIVE_ONE],
+    "i": [0, 0, 1, 1, 1, 0],
+    "j": [1, 1, 0, 0, -1, 1],
+    "start": [-1, -1, 0, -1, 1, 3],
+}
 
 
-def changed(name, row, value):
-    return {**GOOD, name: [*GOOD[name][:row], value, *GOOD[name][row + 1 :]]}
+def changed(name, row, value, of=GOOD):
+    return {**of, name: [*of[name][:row], value, *of[name][row + 1 :]]}
 
 
 BAD = [
     *(changed("time", 3, value) for value in (math.nan, math.inf, 0.4, 2.5)),
     *(changed("time", 0, value) for value in (-1e-300, -1.0, -math.inf)),
-    *(changed("kind", 5, value) for value in (11, 255, 256, -1, 0.5, "gossip", None, math.nan)),
+    *(changed("kind", 5, value) for value in (13, 255, 256, -1, 0.5, "gossip", None, math.nan)),
     *(changed("i", 5, value) for value in (math.nan, -1, 2**31, 2**40, 2**70, 1.5, "a", None, 1j)),
     *(changed("j", 0, value) for value in (0, -1, math.nan, -(2**31))),
     *(changed("start", 2, value) for value in (-1, 1, 2, 3, -2, math.nan, 2**63)),
@@ -219,6 +229,12 @@ BAD = [
     *(changed("kind", 3, ARRIVE_I), changed("kind", 2, LOST), changed("kind", 4, ARRIVE_I)),
     *({**GOOD, "time": value} for value in (None, 1.0, "abc", [[0.0] * 6], [0.0] * 5, {}, b"x")),
     *({**GOOD, "mark": value} for value in ([-1] * 6, [2**64] * 6, [0.5] * 6, [2.0**64] * 6)),
+    *(changed("i", row, value, ONE_WAY) for row, value in ((0, 2), (2, 0), (4, 0), (5, 2))),
+    *(changed("j", row, value, ONE_WAY) for row, value in ((2, 1), (2, 2), (4, 2), (5, 0))),
+    *(changed("start", row, value, ONE_WAY) for row, value in ((2, 2), (4, 0), (5, 0), (5, -1))),
+    *(changed("kind", 2, value, ONE_WAY) for value in (ARRIVE_I, ARRIVE_J, GRADIENT_END)),
+    *(changed("kind", 0, value, ONE_WAY) for value in (SEND, GRADIENT_START, 0)),
+    changed("kind", 0, SEND_ONE),
     {**GOOD, "edge": [-2] * 6},
     {**GOOD, "time": np.ma.masked_array(GOOD["time"], [False] * 5 + [True])},
     changed("time", 0, np.ma.masked_array(0.5, mask=True)),
@@ -231,6 +247,7 @@ BAD = [
 def test_a_log_that_can_have_happened_is_one():
     log = Events.from_arrays(**GOOD)
     assert log.kind.tolist() == GOOD["kind"]
+    assert Events.from_arrays(**ONE_WAY).communications.tolist() == [0.5, 0.5, 0, 0.5, 0, 0]
     lost = changed("kind", 3, LOST)
     assert len(Events.from_arrays(**lost)) == 6  # of the one end that it had not reached
 
@@ -264,7 +281,7 @@ def test_the_edge_that_a_log_names_is_that_of_its_nodes():
 
 WRITTEN = {
     "time": [("<f8", v) for v in (-1.0, math.nan, math.inf, 0.4)] + [("<i8", 1), ("<f4", 1.0)],
-    "kind": [("<u1", 11), ("<u1", 200), ("<i8", 0), ("<U6", "gossip")],
+    "kind": [("<u1", 13), ("<u1", 200), ("<i8", 0), ("<U6", "gossip")],
     "i": [("<i4", -1), ("<i4", -(2**31)), ("<f8", math.nan), ("<i8", 0)],
     "start": [("<i8", 5), ("<i8", -7), ("<f8", 0.0)],
     "mark": [("<f8", 0.0), ("<i8", 0)],

@@ -16,8 +16,9 @@ from dadao_sim.compiled.dispatch import by_type
 
 class State(NamedTuple):
     """Everything the nodes hold: ``values`` (n, blocks, d), and per node the time ``last`` (n,) of
-    its last event and the number ``seen`` (n,) of events it has seen; ``ends`` (|E|, 2, d) is what
-    the first and the second node of each edge remember of it, for methods that do; ``samples``
+    its last event and the number ``seen`` (n,) of events it has seen; ``ends`` (|E|, 2, w) is what
+    the first and the second node of each edge remember of it, for methods that do: vectors of
+    length d, one after the other; ``samples``
     (N, k) what the nodes remember of each of their samples, one node after the other, and
     ``sampled`` (N,) the time of the last event of each.
     """
@@ -36,6 +37,9 @@ Gradient = Callable[[State, Any, Any, int, np.uint64, np.ndarray], None]
 ApplyGradient = Callable[[State, Any, int, np.ndarray], None]
 Message = Callable[[State, Any, Any, int, np.ndarray], None]
 ApplyMessage = Callable[[State, Any, int, int, np.ndarray], None]
+Exchange = Callable[[State, Any, Any, int, int, int, np.ndarray, np.ndarray], None]
+Send = Callable[[State, Any, int, int, np.ndarray], None]
+Receive = Callable[[State, Any, int, int, np.ndarray], None]
 Observe = Callable[[State, Any, Any, int, float, np.ndarray, np.ndarray], None]
 Reset = Callable[[State, Any, int], None]
 
@@ -62,14 +66,35 @@ def apply_gradient(state, p, i, g):
 
 @by_type(1)
 def message(state, p, objective, i, out):
-    """Write into ``out`` (vectors * d,) what node i sends in an exchange; it may compute it, and
-    keep it, once.
+    """Write into ``out`` (vectors * d + scalars,) what node i sends in an exchange; it may compute
+    it, and keep it, once.
     """
 
 
 @by_type(1)
 def apply_message(state, p, e, i, m):
     """What node i does with ``m``: its own message less that of the other end of edge e."""
+
+
+@by_type(1)
+def exchange(state, p, objective, e, i, j, out, work):
+    """Write into ``out`` (vectors * d + scalars,) what an exchange over edge e brings its first
+    node i; the second, j, gets the opposite. ``work``, as long, is free.
+    """
+
+
+@by_type(1)
+def send(state, p, e, i, out):
+    """Write into ``out`` (vectors * d + scalars,) the message that node i sends over edge e to its
+    other end; node i may give away what it sends, and remember that it did.
+    """
+
+
+@by_type(1)
+def receive(state, p, e, i, payload):
+    """What node i does with the ``payload`` (vectors * d + scalars,) that the other end of edge e
+    sent.
+    """
 
 
 @by_type(1)
@@ -98,7 +123,25 @@ def apply_nothing(state, p, i, g):
 
 def send_first_block(state, p, objective, i, out):
     """The usual ``message``: the first block, x."""
-    for k in range(out.shape[0]):
+    for k in range(state.values.shape[2]):
+        out[k] = state.values[i, 0, k]
+
+
+def take_difference(state, p, objective, e, i, j, out, work):
+    """The usual ``exchange``: the message of i less that of j."""
+    message(state, p, objective, i, out)
+    message(state, p, objective, j, work)
+    for c in range(out.shape[0]):
+        out[c] -= work[c]
+
+
+def ignore_message(state, p, e, i, m):
+    """The ``apply_message``, and the ``receive``, of a method that never gets such a message."""
+
+
+def send_one_block(state, p, e, i, out):
+    """The usual ``send``: the first block, x."""
+    for k in range(state.values.shape[2]):
         out[k] = state.values[i, 0, k]
 
 

@@ -14,21 +14,25 @@ from dadao_sim.engine import oracles
 from dadao_sim.engine.node import (
     apply_gradient,
     apply_message,
+    exchange,
     flow,
     gradient,
-    message,
     observe,
+    receive,
     reset,
+    send,
 )
 from dadao_sim.events.log import (
     ARRIVE_I,
     ARRIVE_J,
+    ARRIVE_ONE,
     GOSSIP,
     GRADIENT,
     GRADIENT_END,
     GRADIENT_START,
     RESET,
     SEND,
+    SEND_ONE,
 )
 
 
@@ -68,15 +72,6 @@ def advance(state, p, i, t):
 
 
 @register_jitable(forceinline=True)
-def difference(state, p, objective, i, j, out, work):
-    """Write the message of i less that of j into ``out``."""
-    message(state, p, objective, i, out)
-    message(state, p, objective, j, work)
-    for c in range(out.shape[0]):
-        out[c] -= work[c]
-
-
-@register_jitable(forceinline=True)
 def negate(m):
     """Change the sign of ``m`` in place."""
     for c in range(m.shape[0]):
@@ -87,7 +82,7 @@ def play(state, p, objective, log, slots, step, parcel, work, order, first, stop
     """Replay the rows ``order[first:stop]`` of ``log`` on ``state``, in place.
 
     ``slots`` (k, width) holds the vectors of delayed events under way; ``step``
-    (step_vectors * d,), ``parcel`` and ``work`` (vectors * d,) are scratch.
+    (step_vectors * d,), ``parcel`` and ``work`` (vectors * d + scalars,) are scratch.
     """
     for place in range(first, stop):
         row = order[place]
@@ -102,7 +97,7 @@ def play(state, p, objective, log, slots, step, parcel, work, order, first, stop
             j = log.j[row]
             advance(state, p, i, t)
             advance(state, p, j, t)
-            difference(state, p, objective, i, j, parcel, work)
+            exchange(state, p, objective, log.edge[row], i, j, parcel, work)
             apply_message(state, p, log.edge[row], i, parcel)
             negate(parcel)
             apply_message(state, p, log.edge[row], j, parcel)
@@ -116,7 +111,8 @@ def play(state, p, objective, log, slots, step, parcel, work, order, first, stop
             j = log.j[row]
             advance(state, p, i, t)
             advance(state, p, j, t)
-            difference(state, p, objective, i, j, slots[log.slot[row], : parcel.shape[0]], work)
+            vector = slots[log.slot[row], : parcel.shape[0]]
+            exchange(state, p, objective, log.edge[row], i, j, vector, work)
         elif kind == ARRIVE_I:
             advance(state, p, i, t)
             apply_message(state, p, log.edge[row], i, slots[log.slot[row], : parcel.shape[0]])
@@ -126,6 +122,12 @@ def play(state, p, objective, log, slots, step, parcel, work, order, first, stop
             for c in range(parcel.shape[0]):
                 parcel[c] = -slots[log.slot[row], c]
             apply_message(state, p, log.edge[row], j, parcel)
+        elif kind == SEND_ONE:
+            advance(state, p, i, t)
+            send(state, p, log.edge[row], i, slots[log.slot[row], : parcel.shape[0]])
+        elif kind == ARRIVE_ONE:
+            advance(state, p, i, t)
+            receive(state, p, log.edge[row], i, slots[log.slot[row], : parcel.shape[0]])
         elif kind == RESET:
             reset(state, p, i)
             state.last[i] = t

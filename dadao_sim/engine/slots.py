@@ -10,11 +10,14 @@ from dadao_sim.errors import InputError
 from dadao_sim.events.log import (
     ARRIVE_I,
     ARRIVE_J,
-    GRADIENT_END,
+    ARRIVE_ONE,
+    BEGIN,
+    END,
     GRADIENT_START,
     KIND_NAMES,
     LOST,
     SEND,
+    SEND_ONE,
     Events,
 )
 
@@ -36,7 +39,7 @@ def assign_slots(kind, start, first_row, old, arrivals, slot, free, end, total):
     begin = 0
     for row in range(kind.shape[0]):
         what = kind[row]
-        if what in (GRADIENT_START, SEND):
+        if what in BEGIN:
             if begin < end:
                 slot[row] = free[begin]
                 begin += 1
@@ -44,7 +47,7 @@ def assign_slots(kind, start, first_row, old, arrivals, slot, free, end, total):
                 slot[row] = total
                 total += 1
             arrivals[row] = 0
-        elif what in (GRADIENT_END, ARRIVE_I, ARRIVE_J, LOST):
+        elif what in END:
             began = start[row] - first_row
             place = -1
             if began < 0:
@@ -57,8 +60,8 @@ def assign_slots(kind, start, first_row, old, arrivals, slot, free, end, total):
             else:
                 return row, begin, end, total
             exchange = what in (ARRIVE_I, ARRIVE_J)
-            of_its_kind = what == LOST or (begun_as == SEND) == exchange
-            if heard == OVER or not of_its_kind:
+            wanted = SEND if exchange else SEND_ONE if what == ARRIVE_ONE else GRADIENT_START
+            if heard == OVER or (what != LOST and begun_as != wanted):
                 return row, begin, end, total
             heard += 1
             if not exchange or heard == 2:

@@ -26,11 +26,16 @@ LOST = 7  # what was begun in row `start` will act no more, at the ends that it 
 ROUND = 8  # one step of a synchronous method, all nodes
 RESET = 9  # node i lost its state and starts again from zero
 RESENT = 10  # nodes i and j make an exchange of the coming round once more: a message was lost
-USES = (GOSSIP, SEND, RESENT)  # what is counted of an edge
-EXCHANGES = (GOSSIP, SEND, ARRIVE_I, ARRIVE_J, RESENT)  # what has an edge and two ends
+SEND_ONE = 11  # node i puts a message of its own to node j on the wire, and goes on
+ARRIVE_ONE = 12  # node i gets the message that node j sent in row `start`
+USES = (GOSSIP, SEND, RESENT, SEND_ONE)  # what goes over an edge
+EXCHANGES = (GOSSIP, SEND, ARRIVE_I, ARRIVE_J, RESENT, SEND_ONE, ARRIVE_ONE)  # over an edge
+BEGIN = (GRADIENT_START, SEND, SEND_ONE)  # what is under way from there on
+END = (GRADIENT_END, ARRIVE_I, ARRIVE_J, LOST, ARRIVE_ONE)
 KIND_NAMES = (
     *("gradient", "gossip", "gradient_start", "gradient_end"),
     *("send", "arrive_i", "arrive_j", "lost", "round", "reset", "resent"),
+    *("send_one", "arrive_one"),
 )
 
 TYPES = {
@@ -142,7 +147,7 @@ class Events:
             (np.diff(time, prepend=0.0) < 0, "is less than the time of the row before"),
         ):
             self._refuse("time", wrong, what)
-        self._refuse("kind", self.kind >= len(KIND_NAMES), f"is unknown; the last is {RESENT}")
+        self._refuse("kind", self.kind >= len(KIND_NAMES), f"is unknown; the last is {ARRIVE_ONE}")
         exchanges = np.isin(self.kind, EXCHANGES)
         limit = np.iinfo(np.int32).max if nodes is None else nodes
         for name, rows in (("i", self.kind != ROUND), ("j", exchanges)):
@@ -155,25 +160,27 @@ class Events:
 
     def _check_ends(self) -> None:
         """Raise InputError unless each end of something is the end of what is under way."""
-        rows = np.flatnonzero(np.isin(self.kind, (GRADIENT_END, ARRIVE_I, ARRIVE_J, LOST)))
+        rows = np.flatnonzero(np.isin(self.kind, END))
         start = self.start[rows] - self.first_row
         early = (start >= rows) | (self.start[rows] < 0)
         self._refuse("start", rows[early], "is given, but it must name an earlier row")
         here = start >= 0
         rows, start = rows[here], start[here]
         kind, begun = self.kind[rows], self.kind[start]
-        exchange = begun == SEND
+        exchange, message = begun == SEND, begun == SEND_ONE
         of_its_kind = np.where(
             np.isin(kind, (ARRIVE_I, ARRIVE_J)), exchange, begun == GRADIENT_START
         )
-        of_its_kind |= (kind == LOST) & exchange
+        of_its_kind = np.where(kind == ARRIVE_ONE, message, of_its_kind)
+        of_its_kind |= (kind == LOST) & (exchange | message)
         idle = "is a row where nothing of its kind is under way"
         self._refuse("start", rows[~of_its_kind], idle)
         i, j = self.i[rows], self.j[rows]
         # What is lost at one end only has that one as i, and no j.
         alone = (kind == LOST) & (j < 0)
-        there = (i == self.i[start]) | (alone & exchange & (i == self.j[start]))
-        there &= ~exchange | alone | (j == self.j[start])
+        there = np.where(message, i == self.j[start], i == self.i[start])
+        there |= alone & exchange & (i == self.j[start])
+        there &= alone | np.where(message, j == self.i[start], ~exchange | (j == self.j[start]))
         self._refuse("start", rows[~there], "is a row that began what is of other nodes")
         order = np.argsort(start, kind="stable")
         rows, start, kind, exchange = (column[order] for column in (rows, start, kind, exchange))
@@ -213,6 +220,14 @@ class Events:
         edge = self.edge.copy()
         edge[exchanges] = found
         return replace(self, edge=edge)
+
+    @property
+    def communications(self) -> np.ndarray:
+        """What each row counts of them: 1 where an edge is used both ways, half of it one way."""
+        parts = np.zeros(len(KIND_NAMES))
+        parts[[GOSSIP, SEND, RESENT]] = 1.0
+        parts[SEND_ONE] = 0.5
+        return parts[self.kind]
 
     def relabelled(self, order: np.ndarray, network: AnyNetwork) -> "Events":
         """The same log on the relabelled network, whose node k is node ``order[k]`` of this

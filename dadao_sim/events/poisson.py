@@ -1,4 +1,4 @@
-"""Independent Poisson clocks, one per node and one per edge, by exact superposition.
+"""Independent Poisson clocks, one per node, edge and arc, by exact superposition.
 
 The union of independent Poisson processes is one of the summed rate, each of whose events belongs
 to clock k with probability rate_k / sum, independently of everything else.
@@ -12,7 +12,7 @@ import numpy as np
 from dadao_sim.compiled.kernel import kernel
 from dadao_sim.compiled.splitmix import splitmix64
 from dadao_sim.errors import InputError
-from dadao_sim.events.log import GOSSIP, GRADIENT, TYPES, Events
+from dadao_sim.events.log import GOSSIP, GRADIENT, SEND_ONE, TYPES, Events
 
 WINDOW = (
     16384  # events drawn at a time; part of what a seed means, so it never depends on a setting
@@ -66,10 +66,12 @@ def place(uniform, accept, alias):
 
 
 @kernel
-def fill_window(gaps, uniforms, now, first_row, key, total, accept, alias, edges, columns):
-    """Write a window of events on a fixed graph; clocks are the nodes, then the edges."""
+def fill_window(gaps, uniforms, now, first_row, key, total, accept, alias, nodes, edges, columns):
+    """Write a window of events on a fixed graph; clocks are those of the ``nodes``, then those of
+    the edges, then those of the arcs, two of each edge.
+    """
     time, kind, i, j, edge, mark = columns
-    nodes = accept.shape[0] - edges.shape[0]
+    both_ways = nodes + edges.shape[0]
     for row in range(gaps.shape[0]):
         now += gaps[row] / total
         clock = place(uniforms[row], accept, alias)
@@ -79,11 +81,17 @@ def fill_window(gaps, uniforms, now, first_row, key, total, accept, alias, edges
             kind[row] = GRADIENT
             i[row] = clock
             j[row] = edge[row] = -1
-        else:
+        elif clock < both_ways:
             kind[row] = GOSSIP
             edge[row] = clock - nodes
             i[row] = edges[clock - nodes, 0]
             j[row] = edges[clock - nodes, 1]
+        else:
+            arc = clock - both_ways
+            kind[row] = SEND_ONE
+            edge[row] = arc // 2
+            i[row] = edges[arc // 2, arc % 2]
+            j[row] = edges[arc // 2, 1 - arc % 2]
     return now
 
 
@@ -115,11 +123,13 @@ def redirect_window(uniforms, switching, members, cumulative, begins, edges, col
 class PoissonClock:
     """A source of windows of ``WINDOW`` events each, the same for the same seed sequence.
 
-    ``node_rates`` (n,) and ``edge_rates`` (|E|,) are in events per unit of time, >= 0; ``edges``
-    (|E|, 2). With ``graphs`` (of each graph of a sequence the ids of its edges and their relative
-    rates) an exchange takes an edge of the present graph; ``totals`` are the gossip rates of the
-    graphs relative to their mean (equal by default), ``switching`` the number of graphs per unit of
-    time. With ``steps`` event k is at the time k over the sum of the rates.
+    ``node_rates`` (n,), ``edge_rates`` (|E|,) and ``arc_rates`` (|E|, 2), none by default, are in
+    events per unit of time, >= 0; ``edges`` (|E|, 2). An arc that ticks is a row of SEND_ONE, whose
+    arrival is for another clock to say (:class:`~dadao_sim.events.arrivals.Arrivals`). With
+    ``graphs`` (of each graph of a sequence the ids of its edges and their relative rates) an
+    exchange takes an edge of the present graph; ``totals`` are the gossip rates of the graphs
+    relative to their mean (equal by default), ``switching`` the number of graphs per unit of time.
+    With ``steps`` event k is at the time k over the sum of the rates.
     """
 
     def __init__(
@@ -133,13 +143,16 @@ class PoissonClock:
         totals: np.ndarray | None = None,
         switching: float = 0.0,
         steps: bool = False,
+        arc_rates: np.ndarray | None = None,
     ):
         self.keep: np.ndarray | None = None
         if totals is not None and np.ptp(totals) > 0:
             # The clock ticks as in the busiest graph; in the others ticks are left out.
             self.keep = totals / totals.max()
             edge_rates = edge_rates * totals.max()
-        rates = np.concatenate([node_rates, edge_rates])
+        arcs = np.empty(0) if arc_rates is None else np.ravel(arc_rates)
+        rates = np.concatenate([node_rates, edge_rates, arcs])
+        self.nodes = len(node_rates)
         if not np.isfinite(rates).all() or (rates < 0).any() or rates.sum() <= 0:
             raise InputError("rates", "must be finite, not negative, and not all zero")
         self.total = float(rates.sum())
@@ -170,7 +183,7 @@ class PoissonClock:
         with np.errstate(over="ignore"):  # splitmix64 wraps around, also as plain Python
             now = fill_window(
                 *(gaps, uniforms, self.now, self.drawn, self.key, self.total),
-                *(self.accept, self.alias, self.edges, columns),
+                *(self.accept, self.alias, self.nodes, self.edges, columns),
             )
         if len(self.begins) > 1:
             picks = self.rng.random(WINDOW)

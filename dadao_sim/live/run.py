@@ -10,11 +10,12 @@ from typing import Any
 
 import numpy as np
 
-from dadao_sim.algorithms.contract.method import Method
+from dadao_sim.algorithms.contract.method import AsynchronousMethod, Method
 from dadao_sim.algorithms.contract.registry import get_method
 from dadao_sim.algorithms.contract.rounds import RoundMethod
 from dadao_sim.compiled.splitmix import splitmix64
 from dadao_sim.compiled.threads import one_blas_thread
+from dadao_sim.engine.node import ignore_message, send_one_block, take_difference
 from dadao_sim.errors import InputError, within
 from dadao_sim.events.log import Events
 from dadao_sim.files import as_path
@@ -411,10 +412,16 @@ def _labelled(asked: Scenario, label: str, option: str) -> AlgorithmSpec:
 
 
 def _require_events(method: Method, label: str) -> None:
-    """InputError for a synchronous method."""
+    """InputError for a synchronous method, and for one that does more than exchange messages."""
     if isinstance(method, RoundMethod):
         wrong = f"{label} is synchronous: in each of its rounds all nodes wait for all"
         raise InputError("algorithm", wrong, "choose an asynchronous one, as dadao")
+    assert isinstance(method, AsynchronousMethod)
+    own = method.send is not send_one_block or method.receive is not ignore_message
+    if own or method.exchange is not take_difference:
+        sends = "messages that go one way" if own else "sums of what it sent before"
+        wrong = f"{label} sends {sends}, for which processes have no wires"
+        raise InputError("algorithm", wrong, "choose one that exchanges, as dadao; or simulate it")
 
 
 _PACES = {"steps": "steps of one common time", "walk": "one token that walks over the edges"}

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from dadao_sim.algorithms.contract.method import Method, Tuning
+from dadao_sim.algorithms.contract.method import AsynchronousMethod, Method, Tuning
 from dadao_sim.algorithms.contract.options import PAPER
 from dadao_sim.algorithms.contract.registry import METHODS, citation
 from dadao_sim.algorithms.contract.rounds import RoundMethod
@@ -109,7 +109,8 @@ class Described:
         if rates.pace != "poisson":
             of_edges = "steps, nodes and edges" if rates.nodes.any() else "steps, edges"
             return {"steps": of_edges, "walk": "steps, a token"}[rates.pace]
-        return "Poisson, nodes and edges" if rates.nodes.any() else "Poisson, edges"
+        links = "arcs" if len(rates.arcs) else "edges"
+        return f"Poisson, nodes and {links}" if rates.nodes.any() else f"Poisson, {links}"
 
     @property
     def message(self) -> str:
@@ -129,9 +130,10 @@ class Described:
 
     @property
     def _numbers_beside(self) -> list[tuple[int, str]]:
-        """What a message along an arc holds beside vectors: how many, and in words."""
-        if not isinstance(self.method, RoundMethod):
-            return []
+        """What a message holds beside vectors: how many numbers, and in words."""
+        if isinstance(self.method, AsynchronousMethod):
+            return [(1, "a number")] * self.method.scalars
+        assert isinstance(self.method, RoundMethod)
         shapes = self.method.block_shapes(small_problem(self.method).nodes, 0)
         words = dict.fromkeys((shapes[b][1] for b in self.method.widths), "n numbers")
         return [(width, "a number" if width == 1 else word) for width, word in words.items()]

@@ -117,7 +117,7 @@ def asked_of(study: Study) -> Asked:
         edges = len(plan.network.edges)
         clock = plan.tuning.clock
         same = np.full(edges, plan.tuning.communications / edges)  # a round asks it of all edges
-        load = same if clock is None else clock.edges
+        load = same if clock is None else clock.loads
         if len(load) == len(network.edges):  # the others pruned theirs
             loads[plan.key[0]] = load / plan.unit
     return Asked(network, 1, network.rates, loads)

@@ -7,6 +7,7 @@ import numpy as np
 from dadao_sim.events.log import (
     ARRIVE_I,
     ARRIVE_J,
+    ARRIVE_ONE,
     GOSSIP,
     GRADIENT,
     GRADIENT_END,
@@ -15,6 +16,7 @@ from dadao_sim.events.log import (
     RESET,
     ROUND,
     SEND,
+    SEND_ONE,
     Events,
 )
 from dadao_sim.reports.world import WorldReport, computing_and_waiting, spans
@@ -83,11 +85,14 @@ def _gradients(events: Events, time: np.ndarray, unit: float) -> np.ndarray:
 
 def _messages(events: Events, time: np.ndarray) -> np.ndarray:
     """Those that arrived, and both ways of an exchange that takes no time as one line."""
-    at_i, at_j = (np.flatnonzero(events.kind == kind) for kind in (ARRIVE_I, ARRIVE_J))
+    at_i, at_j = (
+        np.flatnonzero(np.isin(events.kind, kinds))
+        for kinds in ((ARRIVE_I, ARRIVE_ONE), (ARRIVE_J,))
+    )
     atomic = np.flatnonzero(events.kind == GOSSIP)
     arrived = np.concatenate([at_i, at_j, atomic])
     sent = np.concatenate([events.start[at_i], events.start[at_j], atomic])
-    assert np.isin(events.kind[sent], (SEND, GOSSIP)).all()
+    assert np.isin(events.kind[sent], (SEND, SEND_ONE, GOSSIP)).all()
     sender = np.concatenate([events.j[at_i], events.i[at_j], events.i[atomic]])
     receiver = np.concatenate([events.i[at_i], events.j[at_j], events.j[atomic]])
     ends = [np.column_stack([time[sent], sender]), np.column_stack([time[arrived], receiver])]

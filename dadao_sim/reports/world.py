@@ -16,6 +16,7 @@ from dadao_sim.errors import InputError
 from dadao_sim.events.log import (
     ARRIVE_I,
     ARRIVE_J,
+    ARRIVE_ONE,
     GOSSIP,
     GRADIENT,
     GRADIENT_END,
@@ -25,6 +26,7 @@ from dadao_sim.events.log import (
     RESET,
     ROUND,
     SEND,
+    SEND_ONE,
     TYPES,
     Events,
     concatenate,
@@ -147,6 +149,7 @@ def world_report(
         at_ends = np.bincount(edges.ravel(), np.repeat(waited, 2), minlength=len(utilisation))
         waiting = at_ends.astype(float)
         exchanges = per_edge(events, (SEND, GOSSIP), len(edges))
+        exchanges = exchanges + per_edge(events, (SEND_ONE,), len(edges)) / 2
         losses = per_edge(events, (LOST,), len(edges))
     return WorldReport(
         label=label,
@@ -161,7 +164,7 @@ def world_report(
         waiting=waiting,
         in_flight=float(flights(events)[1].sum() / (end / plan.unit)),
         gradient_staleness=staleness(events, (GRADIENT_END,)),
-        message_staleness=staleness(events, (ARRIVE_I, ARRIVE_J)),
+        message_staleness=staleness(events, (ARRIVE_I, ARRIVE_J, ARRIVE_ONE)),
         link_bytes=exchanges * size,
         link_losses=losses,
         gone=gone,
@@ -207,14 +210,16 @@ def per_edge(events: Events, kinds: tuple[int, ...], edges: int) -> np.ndarray:
     return np.bincount(events.edge[rows], minlength=edges)
 
 
-def spans(events: Events, begin: int, ends: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
+def spans(
+    events: Events, begin: int | tuple[int, ...], ends: tuple[int, ...]
+) -> tuple[np.ndarray, np.ndarray]:
     """The rows in which what began as ``begin`` began, and when it was over (nan: not yet); the
     log is whole from its first row.
     """
     over = np.full(len(events), np.nan)
     last = np.flatnonzero(np.isin(events.kind, ends))
     over[events.start[last]] = events.time[last]  # of several ends the last stays
-    rows = np.flatnonzero(events.kind == begin)
+    rows = np.flatnonzero(np.isin(events.kind, begin))
     return rows, over[rows]
 
 
@@ -226,8 +231,10 @@ def busy_share(events: Events, nodes: int, end: float) -> np.ndarray:
 
 
 def flights(events: Events) -> tuple[np.ndarray, np.ndarray]:
-    """The rows of SEND, and how long each exchange was under way up to the end of the log."""
-    rows, over = spans(events, SEND, (ARRIVE_I, ARRIVE_J, LOST))
+    """The rows of SEND and SEND_ONE, and how long what was sent was under way up to the end of the
+    log.
+    """
+    rows, over = spans(events, (SEND, SEND_ONE), (ARRIVE_I, ARRIVE_J, ARRIVE_ONE, LOST))
     if not len(rows):
         return rows, np.zeros(0)
     return rows, np.where(np.isnan(over), events.time[-1], over) - events.time[rows]
@@ -237,7 +244,7 @@ def staleness(events: Events, ends: tuple[int, ...]) -> np.ndarray:
     """For each event of ``ends``, how often its node changed between its start and itself."""
     rows = np.flatnonzero(np.isin(events.kind, ends))
     node = np.where(events.kind[rows] == ARRIVE_J, events.j[rows], events.i[rows])
-    at_i = np.isin(events.kind, (GRADIENT, GRADIENT_END, GOSSIP, ARRIVE_I, RESET))
+    at_i = np.isin(events.kind, (GRADIENT, GRADIENT_END, GOSSIP, ARRIVE_I, ARRIVE_ONE, RESET))
     at_j = np.isin(events.kind, (GOSSIP, ARRIVE_J))
     found = np.zeros(len(rows), dtype=np.int64)
     for k in np.unique(node):

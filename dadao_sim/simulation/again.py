@@ -10,7 +10,7 @@ from dadao_sim.algorithms.contract.rounds import RoundMethod
 from dadao_sim.compiled.threads import one_blas_thread
 from dadao_sim.errors import InputError, during, within
 from dadao_sim.events.files import event_table
-from dadao_sim.events.log import USES, Events, concatenate
+from dadao_sim.events.log import Events, concatenate
 from dadao_sim.networks import DirectedNetwork, DirectedSequence
 from dadao_sim.problems import Problem
 from dadao_sim.results.names import label_called
@@ -113,8 +113,9 @@ class PlayedAgain:
         network, plan, log = self._plan.network, self._plan, self._log
         if plan.parts.problem.stages is not None:
             raise InputError("result", "a problem of stages keeps no counts of its edges")
-        used = np.isin(log.kind, USES)
-        counts = np.bincount(log.edge[used], minlength=len(network.edges)).astype(float)
+        part = log.communications
+        used = part > 0
+        counts: np.ndarray = np.bincount(log.edge[used], part[used], minlength=len(network.edges))
         if isinstance(plan.method, RoundMethod):
             counts /= plan.tuning.asked.messages_per_communication
             counts += self._counts_of_rounds(counts.sum())
@@ -142,7 +143,7 @@ class PlayedAgain:
             asked = plan.tuning.asked
             gradients = np.full(network.nodes, asked.start.gradients / network.nodes)
             added = EventCounts(asked, share).added(log)[0]
-            exchange = log.j >= 0
+            exchange = (log.j >= 0) & (log.communications == 1)
             np.add.at(gradients, log.i, np.where(exchange, added / 2, added))
             np.add.at(gradients, log.j[exchange], added[exchange] / 2)
         counts = self.edge_counts()["communications"].to_numpy()

@@ -26,7 +26,8 @@ def shares(method: Method, problem: Any, batch_size: int | None) -> np.ndarray:
 class EventCounts:
     """What the events played so far have cost, known for a whole window before it is played.
 
-    One communication is one activation of one undirected edge. What a method asks for in an event
+    One communication is one activation of one undirected edge, both ways; a message one way is half
+    of one. What a method asks for in an event
     is in ``asked``; ``share`` (n,) is what a gradient of each node counts.
     """
 
@@ -55,7 +56,7 @@ class EventCounts:
         solves = started * node.local_solves + exchanged * edge.local_solves
         others = exchanged * (edge.gradients - edge.whole)
         gradients = started * (full * self.share[events.i]) + others + conjugates + solves
-        return gradients, conjugates, solves, exchanged
+        return gradients, conjugates, solves, events.communications
 
     def at(self, row: int) -> Tally:
         """The tally after the first ``row`` rows of the window loaded last."""

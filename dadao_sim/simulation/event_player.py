@@ -20,9 +20,10 @@ from dadao_sim.engine.play import (
     play,
 )
 from dadao_sim.engine.slots import Slots
+from dadao_sim.engine.stale import Newest
 from dadao_sim.engine.workspace import own, shareable
 from dadao_sim.errors import InputError, users_code
-from dadao_sim.events.log import GOSSIP, GRADIENT, GRADIENT_START, LOST, SEND, Events
+from dadao_sim.events.log import BEGIN, END, GOSSIP, GRADIENT, GRADIENT_START, SEND, Events
 from dadao_sim.simulation.counts import EventCounts
 from dadao_sim.simulation.limits import Limits
 from dadao_sim.simulation.player import Player
@@ -61,12 +62,13 @@ class EventPlayer(Player):
         share: np.ndarray,
     ):
         nodes, _, width = state.values.shape
-        parcel = method.vectors * width
+        parcel = method.vectors * width + method.scalars
         self.method, self.p, self.objective, self.state = method, tuning.params, objective, state
         self.shape = nodes, width
         self.counts, self.row = EventCounts(tuning.asked, share), 0
         step = method.step_vectors * width
         self.slots = Slots(max(step, parcel))
+        self.newest = Newest(len(tuning.network.edges)) if method.newest else None
         self.scratch = (np.zeros(step), np.zeros(parcel), np.zeros(parcel))
         self._helpers: list[Hand] = []
         self._order, self.leveller = np.arange(0), Leveller(nodes)
@@ -107,10 +109,11 @@ class EventPlayer(Player):
             self._counted()
             self._before += len(self._window[0]) if self._window is not None else 0
             self._uncounted, self.row = events, 0
-            delayed = (events.kind >= GRADIENT_START) & (events.kind <= LOST)
+            delayed = np.isin(events.kind, (*BEGIN, *END)).any()
             spread = len(self._hands()) > 1
-            slot = self.slots.assign(events, spread=spread) if delayed.any() else events.start
-            columns = (events.time, events.kind, events.i, events.j, events.edge, events.mark)
+            slot = self.slots.assign(events, spread=spread) if delayed else events.start
+            kind = self.newest.kinds(events) if self.newest and delayed else events.kind
+            columns = (events.time, kind, events.i, events.j, events.edge, events.mark)
             self._window = (events, Log(*columns, slot))
         return self._window[1]
 

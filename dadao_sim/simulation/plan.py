@@ -16,6 +16,7 @@ from dadao_sim.algorithms.contract.registry import get_method
 from dadao_sim.algorithms.contract.rounds import RoundMethod
 from dadao_sim.algorithms.contract.trained import load_trained
 from dadao_sim.errors import InputError, users_code, within
+from dadao_sim.events.arrivals import Arrivals
 from dadao_sim.events.clock import Clock
 from dadao_sim.events.log import Events
 from dadao_sim.events.pauses import PausedClock
@@ -409,7 +410,9 @@ def event_rate(tuning: Tuning) -> float:
     """Expected events per unit of time by the clocks of the paper; rounds where it has none."""
     if tuning.clock is None:
         return 1.0
-    return float(tuning.clock.nodes.sum()) + tuning.communications
+    clock = tuning.clock
+    arrivals = clock.arcs.sum() * 1.5 + (2 * clock.edges.sum() if clock.delay > 0 else 0.0)
+    return float(clock.nodes.sum()) + tuning.communications + float(arrivals)
 
 
 def make_clock(plan: Plan) -> Clock:
@@ -472,10 +475,12 @@ def clock_of_the_paper(tuning: Tuning, network: AnyNetwork, seed: np.random.Seed
         relative = (graph.rates for graph in network.graphs)
         graphs = tuple(zip(network.members, relative, strict=True))
         totals = graph_totals(network)
-    return PoissonClock(
+    clock = PoissonClock(
         *(rates.nodes, rates.edges, network.edges, seed),
         graphs=graphs,
         totals=totals,
         switching=rates.switching,
         steps=rates.pace == "steps",
+        arc_rates=rates.arcs,
     )
+    return Arrivals(clock, rates.delay) if rates.delay > 0 or len(rates.arcs) else clock

@@ -3,7 +3,7 @@
 import numpy as np
 
 from dadao_sim.algorithms.contract.rounds import RoundMethod
-from dadao_sim.events.log import GOSSIP, Events
+from dadao_sim.events.log import ARRIVE_ONE, GOSSIP, SEND, SEND_ONE, Events
 from dadao_sim.testing.case import (
     NODES,
     Case,
@@ -47,7 +47,8 @@ def a_point_off_the_optimum_is_no_fixed_point(case: Case) -> None:
 def gossip_conserves_the_declared_invariant(case: Case) -> None:
     """The sum over the nodes of each block in ``invariant`` stays, and the block itself moves.
 
-    Exchanges at one instant, so that no flow mixes in; rounds from dual variables that sum to zero.
+    Exchanges, and messages that arrive, at one instant, so that no flow mixes in; rounds from dual
+    variables that sum to zero.
     """
     method, events = case.method, case.events
     if not method.invariant:
@@ -57,14 +58,7 @@ def gossip_conserves_the_declared_invariant(case: Case) -> None:
         before = method.initial_values(NODES, case.problem.dimension, x0, {})
         after = case.replay(x0=x0)
     else:
-        gossips = events.kind == GOSSIP
-        events = Events.from_arrays(
-            np.zeros(gossips.sum()),
-            events.kind[gossips],
-            events.i[gossips],
-            events.j[gossips],
-            case.network,
-        )
+        events = _exchanges_at_once(case)
         before = case.random_blocks()
         after = case.replay(events, blocks=before)
     for block in method.invariant:
@@ -72,3 +66,21 @@ def gossip_conserves_the_declared_invariant(case: Case) -> None:
         assert np.abs(after[block] - before[block]).max() > 1e-3, f"block {block} never moved"
         drift = np.abs(after[block].sum(axis=0) - before[block].sum(axis=0)).max()
         assert drift <= 1e-12 * len(events) * scale, f"the sum of {block} drifts by {drift:.1e}"
+
+
+def _exchanges_at_once(case: Case) -> Events:
+    """The exchanges, and the messages one way, of the case, each there when it is sent."""
+    rows = np.flatnonzero(np.isin(case.events.kind, (GOSSIP, SEND, SEND_ONE)))
+    one_way = case.events.kind[rows] == SEND_ONE
+    i, j, repeats = case.events.i[rows], case.events.j[rows], 1 + one_way
+    arrival = np.concatenate([[False], np.diff(np.repeat(rows, repeats)) == 0])
+    kind = np.where(np.repeat(one_way, repeats), SEND_ONE, GOSSIP)
+    i, j = np.repeat(i, repeats), np.repeat(j, repeats)
+    return Events.from_arrays(
+        np.zeros(len(kind)),
+        np.where(arrival, ARRIVE_ONE, kind),
+        np.where(arrival, j, i),
+        np.where(arrival, i, j),
+        case.network,
+        start=np.where(arrival, np.arange(len(kind)) - 1, -1),
+    )

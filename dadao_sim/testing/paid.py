@@ -7,7 +7,7 @@ import networkx as nx
 import numpy as np
 
 from dadao_sim.algorithms.contract.rounds import RoundMethod
-from dadao_sim.events.log import GOSSIP
+from dadao_sim.events.log import GOSSIP, SEND, SEND_ONE
 from dadao_sim.networks.directed import arcs_of
 from dadao_sim.testing.case import (
     BATCH,
@@ -55,11 +55,13 @@ def what_it_costs_is_what_it_asks_for(case: Case) -> None:
         size = arcs[0] * sum(math.ceil(bits / 8) for _, bits in sent) + 8 * in_trees
         most = arcs[0] / 2 * len(wire.rows) + (NODES - 1) * len(wire.means)
     else:
-        exchanges, tuning = int((case.events.kind[:rounds] == GOSSIP).sum()), case.tuning
-        length = _message_length(case)
-        messages = exchanges if tuning.asked.one_way else 2 * exchanges
-        numbers, size, most = messages * length, 8 * messages * length, exchanges
-        assert (tally.communications, tally.messages) == (exchanges, messages)
+        kinds, length = case.events.kind[:rounds], _message_length(case)
+        exchanges = int(np.isin(kinds, (GOSSIP, SEND)).sum())
+        one_way = int((kinds == SEND_ONE).sum())
+        messages = one_way + (exchanges if case.tuning.asked.one_way else 2 * exchanges)
+        most = exchanges + one_way / 2
+        numbers, size = messages * length, 8 * messages * length
+        assert (tally.communications, tally.messages) == (most, messages)
     assert 0 <= tally.communications <= most
     assert tally.floats_sent == numbers, f"{tally.floats_sent:g} numbers counted, {numbers} sent"
     assert tally.bytes_sent == size, f"{tally.bytes_sent:g} bytes counted, {size} sent"
@@ -76,13 +78,17 @@ def _compare_oracles(watched: Watched, tally: Any, when: str) -> None:
 
 
 def _message_length(case: Case) -> int:
-    """The numbers that an asynchronous method writes into its message."""
+    """The numbers that an asynchronous method writes into its messages."""
     method: Any = case.method
     player: Any = case.player()
     d = case.problem.dimension
-    out = np.full((method.vectors + 1) * d, np.nan)[: method.vectors * d]
+    out = np.full(method.vectors * d + method.scalars, np.nan)
     objective = case.problem.with_conjugate() if method.needs_conjugate else player.objective
-    method.message(player.state, player.p, objective, 0, out)
+    clock = case.tuning.clock
+    if clock is not None and len(clock.arcs):
+        method.send(player.state, player.p, 0, case.network.edges[0, 0], out)
+    else:
+        method.message(player.state, player.p, objective, 0, out)
     assert not np.isnan(out).any(), "message leaves part of its vectors unwritten"
     return len(out)
 

@@ -137,7 +137,8 @@ def play(
         "gradients are those of single samples": method.samples,
         "steps are of several vectors": method.step_vectors > 1,
         "estimate is a running average": bool(getattr(tuning.params, "averaging", 0)),
-        "exchanges go one way": method.one_way,
+        "exchanges go one way": method.one_way or len(clock.arcs) > 0,
+        "messages take time": clock.delay > 0,
     }
     try:
         for reason, holds in reasons.items():

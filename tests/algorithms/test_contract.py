@@ -52,7 +52,7 @@ def test_a_law_is_skipped_for_what_a_method_does_not_declare_and_only_then():
     law = "the_declared_optimum_is_a_fixed_point"
     plateaus = {"a2cid2", "ad_psgd", "dgd", "d_psgd", "atc_diffusion", "choco_sgd"}
     plateaus |= {"subgradient_push", "sgp"}
-    plateaus |= {"local_sgd", "fedavg", "dprgd", "deg", "surf", "deep_mix"}
+    plateaus |= {"local_sgd", "fedavg", "dprgd", "deg", "surf", "deep_mix", "osgp", "asy_dgd"}
     assert {name for one, name in skipped if one == law} == plateaus | {"apm_c", "defw", "scion"}
 
 

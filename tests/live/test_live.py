@@ -484,3 +484,20 @@ def test_every_graph_with_and_without_kills(graph, nodes):
             live.merged.one_sided,
             live.merged.nobody,
         )
+
+
+@pytest.mark.parametrize("name", ["dadao_counters", "asy_sonata", "asy_dgd"])
+def test_what_sends_more_than_messages_of_exchanges_is_refused(name):
+    mapping = {
+        "name": "sums",
+        "problem": {
+            "kind": "ridge",
+            "mu": 1,
+            "data": {"kind": "synthetic", "dim": 2, "samples_per_node": 4},
+        },
+        "network": {"graph": "path", "nodes": 2},
+        "algorithms": [name],
+        "stop": {"time": 1},
+    }
+    with pytest.raises(InputError, match=f"{name} sends .* have no wires"):
+        run_live(mapping)

@@ -93,6 +93,7 @@ WORLD: dict[str, Any] = {
     "links": {
         "latency": 0.1,
         "latency_per_km": 1e-6,
+        "in_order": True,
         "unknown_length_km": 500,
         "jitter": 0.1,
         "bandwidth": 1e6,

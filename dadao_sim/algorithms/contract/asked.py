@@ -161,15 +161,25 @@ for verb in (
     getattr(oracles, verb).register(Stub, getattr(Stub, verb))
 
 
-def asked_of_events(method: "AsynchronousMethod", params: Any, problem: "Problem") -> Asked:
+def asked_of_events(
+    method: "AsynchronousMethod",
+    params: Any,
+    problem: "Problem",
+    network: "AnyNetwork",
+) -> Asked:
     """What an asynchronous method asks for: its functions are called once each, as plain Python,
     for a node in one dimension.
     """
     values = np.zeros((2, len(method.blocks) + 1, 1))
     samples, sampled = method.initial_samples(problem, {})
-    ends = np.zeros((1, 2, 1))
+    remembered = len(network.edges) if method.ends else 0
+    ends = np.zeros((remembered, 2, len(method.end_blocks)))
     state = State(values, np.zeros(2), np.ones(2, np.int64), ends, samples, sampled)
-    stub, out, parcel = Stub(), np.zeros(method.step_vectors), np.zeros(method.vectors)
+    stub, out, parcel = (
+        Stub(),
+        np.zeros(method.step_vectors),
+        np.zeros(method.vectors + method.scalars),
+    )
     with np.errstate(all="ignore"):
         method.gradient(state, params, stub, 0, np.uint64(0), out)
         gradient = stub.taken()
@@ -181,7 +191,7 @@ def asked_of_events(method: "AsynchronousMethod", params: Any, problem: "Problem
         start=Tally(*(problem.nodes * cost for cost in observed)),
         gradient=gradient,
         exchange=EventCosts(*(2 * cost for cost in message)),
-        numbers=method.vectors * problem.dimension,
+        numbers=method.vectors * problem.dimension + method.scalars,
         one_way=method.one_way,
         prox_step=min(stub.steps, default=None),
     )

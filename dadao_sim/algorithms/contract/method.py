@@ -46,8 +46,8 @@ if TYPE_CHECKING:
 FixedPoint = Callable[..., Mapping[str, Any]]
 # The functions of an asynchronous method that the engine calls.
 VERBS = (
-    *("flow", "gradient", "apply_gradient", "message", "apply_message"),
-    *("observe", "reset"),
+    *("flow", "gradient", "apply_gradient", "message", "apply_message", "exchange"),
+    *("send", "receive", "observe", "reset"),
 )
 
 
@@ -494,11 +494,15 @@ class AsynchronousMethod(Method):
     asks of the clocks; a constant ``total_rate`` is the rate of all edges together. What it does
     not say: nothing flows, no node computes, block x is sent, and is the estimate; a node that lost
     its state starts from zero in every block. ``start`` fills other blocks from those at time 0,
-    ``ends(values, network)`` then what nodes remember of their edges, (|E|, 2, d), if they do. A
-    message is ``vectors`` of length d; ``one_way`` says that only one end of an exchange sends one.
-    ``design_rate(c)`` is what its theory prints, where that differs from the communications of its
-    clock. With ``averaging`` the state has one more block, the running average, and ``params`` a
-    field ``averaging``, an index of ``AVERAGINGS``.
+    ``ends(values, network)`` then what nodes remember of their edges, (|E|, 2, w), if they do: the
+    vectors of length d that ``end_blocks`` names, one after the other. An exchange is the
+    difference of two messages, unless ``exchange`` says otherwise; a method whose clock has
+    ``arcs`` says what it does with messages that go one way, by ``send`` and ``receive``. With
+    ``newest`` a node passes over what arrives after something that the same neighbour sent later. A
+    message is ``vectors`` of length d and so many ``scalars``; ``one_way`` says that only one end
+    of an exchange sends one. ``design_rate(c)`` is what its theory prints, where that differs from
+    the communications of its clock. With ``averaging`` the state has one more block, the running
+    average, and ``params`` a field ``averaging``, an index of ``AVERAGINGS``.
 
     A step of ``gradient`` is ``step_vectors`` of length d. With ``samples`` each is of one sample,
     and counts as its part of a gradient; under every name in ``sample_blocks`` the nodes remember a
@@ -508,17 +512,23 @@ class AsynchronousMethod(Method):
 
     params: type
     clock: "Callable[[Constants, Problem, Any], PoissonRates]"
-    apply_message: node.ApplyMessage
+    apply_message: node.ApplyMessage = node.ignore_message
     flow: node.Flow = node.stay
     gradient: node.Gradient = node.compute_nothing
     apply_gradient: node.ApplyGradient = node.apply_nothing
     message: node.Message = node.send_first_block
+    exchange: node.Exchange = node.take_difference
+    send: node.Send = node.send_one_block
+    receive: node.Receive = node.ignore_message
     observe: node.Observe = node.observe_first_block
     reset: node.Reset = node.start_from_zero
     start: Callable[[dict[str, np.ndarray]], None] = lambda values: None
     ends: "Callable[[dict[str, np.ndarray], Any], np.ndarray] | None" = None
+    end_blocks: tuple[str, ...] = ("end",)
+    newest: bool = False
     fixed_point: FixedPoint | None = None
     vectors: int = 1
+    scalars: int = 0
     step_vectors: int = 1
     sample_blocks: tuple[str, ...] = ()
     one_way: bool = False
@@ -583,14 +593,14 @@ class AsynchronousMethod(Method):
     ) -> Tuning:
         averaging = AVERAGINGS.index(options.averaging)
         clock = self.clock(c, problem, network)
-        communications = c.values.get("total_rate", float(clock.edges.sum()))
+        communications = c.values.get("total_rate", clock.communications)
         params = c.fill(self.params, **({"averaging": averaging} if self.averaging else {}))
         return Tuning(
             params=params,
             constants=c.values,
             communications=communications,
             design_rate=self.design_rate(c) if self.design_rate else communications,
-            asked=asked_of_events(self, params, problem),
+            asked=asked_of_events(self, params, problem, network),
             network=network,
             clock=clock,
         )

@@ -13,6 +13,7 @@ from dadao_sim.events.world.draws import Streams, exponentials
 from dadao_sim.events.world.exchanging import Links
 from dadao_sim.events.world.log import EventLog
 from dadao_sim.events.world.physics import Physics
+from dadao_sim.events.world.sending import Arcs
 from dadao_sim.events.world.situation import Running, Situation
 
 WINDOW = 16384  # rows given out at a time
@@ -25,7 +26,8 @@ class WorldClock:
 
     ``rates`` are what the method asks for, ``message_bytes`` what each end sends in an exchange.
     Node i computes with pauses such that it makes ``rates.nodes[i]`` gradients per unit of time if
-    it can; the clock of edge e ticks ``rates.edges[e]`` times per unit. A unit lasts
+    it can; the clock of edge e ticks ``rates.edges[e]`` times per unit, those of its two arcs
+    ``rates.arcs[e]`` times. A unit lasts
     ``physics.stretch(...)`` mean gradient intervals; the times of the log are in units. Things that
     happen at the same time do so in the order in which they were scheduled, nodes before edges at
     the start.
@@ -49,6 +51,8 @@ class WorldClock:
         for fault in physics.faults:
             fault.on_links(links, streams[fault.random_stream()])
         links.start()
+        if len(rates.arcs):
+            self._arcs(rates, streams).start()
         for fault in physics.faults:
             fault.start(world, streams[fault.random_stream()])
 
@@ -94,6 +98,19 @@ class WorldClock:
             latency=physics.latency.tolist(),
             transfer=(physics.time_per_byte * message_bytes).tolist(),
         )
+
+    def _arcs(self, rates: PoissonRates, streams: Streams) -> Arcs:
+        """The arcs, on links that faults have changed. InputError for a limit of exchanges."""
+        if self.links.places is not None:
+            raise InputError(
+                "nodes.exchanges_at_once",
+                "limits exchanges, and the method sends messages that go one way",
+                "say null",
+            )
+        with np.errstate(divide="ignore"):
+            pauses = (self.stretch / rates.arcs).ravel().tolist()
+        draw_pause = exponentials(streams["arcs"])
+        return Arcs(self.links, pauses, draw_pause, in_order=self.physics.spec.links.in_order)
 
     def waited(self) -> list[float]:
         """How long the exchanges of each edge have waited for a place, up to ``now.until``."""

@@ -7,23 +7,27 @@ from dadao_sim.compiled.splitmix import splitmix64
 from dadao_sim.events.log import (
     ARRIVE_I,
     ARRIVE_J,
+    ARRIVE_ONE,
     GOSSIP,
     LOST,
     RESENT,
     SEND,
+    SEND_ONE,
     Events,
 )
 
 # How a row of LOST says what was lost; in the log all are LOST.
-LOST_AT_I, LOST_AT_J, LOST_GRADIENT = 101, 102, 103
+LOST_AT_I, LOST_AT_J, LOST_GRADIENT, LOST_ONE = 101, 102, 103, 104
 OVER_EDGES = (GOSSIP, SEND, ARRIVE_I, ARRIVE_J, LOST, RESENT, LOST_AT_I, LOST_AT_J)
+ONE_WAY = (SEND_ONE, ARRIVE_ONE, LOST_ONE)
 
 
 class EventLog:
     """Rows in the making, as Python lists: ``time``, ``kind``, ``place`` (the edge of an exchange,
-    the node of anything else) and ``start``; ``taken`` rows have been taken out before them.
+    the arc of a message one way, the node of anything else) and ``start``; ``taken`` rows have been
+    taken out before them. Arc 2e leads from the first node of edge e to the second, 2e + 1 back.
 
-    An exchange that was lost at one end only names that end as ``i``, and no ``j``.
+    What was lost at one end only names that end as ``i``, and no ``j``.
     """
 
     def __init__(self, edges: np.ndarray, stretch: float, rng: np.random.Generator):
@@ -58,13 +62,21 @@ class EventLog:
         start = np.array(self.start[:count], dtype=np.int64)
         for column in (self.time, self.kind, self.place, self.start):
             del column[:count]
-        exchange = np.isin(kind, OVER_EDGES)
+        one_way = np.isin(kind, ONE_WAY)
+        from_second = one_way & (place % 2 == 1)
+        place[one_way] //= 2
+        exchange = np.isin(kind, OVER_EDGES) | one_way
         edge = np.where(exchange, place, -1).astype(np.int32)
         ends = self.edges[edge]
         i = np.where(exchange, ends[:, 0], place)
         i = np.where(kind == LOST_AT_J, ends[:, 1], i).astype(np.int32)
-        alone = ~exchange | (kind == LOST_AT_I) | (kind == LOST_AT_J)
-        j = np.where(alone, -1, ends[:, 1]).astype(np.int32)
+        alone = ~exchange | np.isin(kind, (LOST_AT_I, LOST_AT_J, LOST_ONE))
+        j = ends[:, 1]
+        # Who sends stands first in SEND_ONE, who gets it where it ends.
+        second_first = one_way & (from_second == (kind == SEND_ONE))
+        i = np.where(second_first, ends[:, 1], i).astype(np.int32)
+        j = np.where(second_first, ends[:, 0], j)
+        j = np.where(alone, -1, j).astype(np.int32)
         kind[kind > 100] = LOST
         mark = np.empty(count, dtype=np.uint64)
         with np.errstate(over="ignore"):  # splitmix64 wraps around, also as plain Python

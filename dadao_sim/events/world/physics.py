@@ -100,7 +100,7 @@ class Physics:
             pauses = pauses * self.mean_slowing()
         slowest = self.gradient_means() + pauses
         load = np.zeros(self.network.nodes)
-        in_flight = rates.edges * self.delays(message_bytes)
+        in_flight = rates.loads * self.delays(message_bytes)
         for end in (0, 1):
             np.add.at(load, self.network.edges[:, end], in_flight)
         return max(

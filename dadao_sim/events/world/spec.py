@@ -67,6 +67,11 @@ class WorldLinks(Section):
         default=None,
         description="bytes per second in each direction, or {attribute: NAME}; no limit if absent",
     )
+    in_order: bool = Field(
+        default=False,
+        description="whether a message that goes one way waits for that before it, as over TCP, or "
+        "may overtake it",
+    )
 
 
 FIBRE = 4.9e-6  # seconds per km: the refractive index of glass, 1.468, over the speed of light

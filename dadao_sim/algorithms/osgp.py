@@ -1,0 +1,129 @@
+r"""OSGP: stochastic gradient push that computes while its messages are on their way.
+
+Problem
+    minimise (1/n) sum_i f_i(x), each f_i L-smooth, held by node i of a connected graph.
+State
+    per node x, from x0, and a weight w, from 1; the estimate is x/w.
+Gradient event at i (Poisson, rate 1 per node)
+    x_i -= a grad f_i(x_i/w_i)
+Message from i to j (Poisson, one per gradient of i on average)
+    i keeps half of x_i and of w_i and sends the other half; j adds what it gets, when it gets it.
+Constants
+    ``step`` is a, 1/(16L) by default (our choice, that of AD-PSGD). The messages have
+    ``total_rate`` n/2 communications in all: a node sends to one neighbour per gradient on average,
+    as on the paper's graphs of one peer.
+Guarantee
+    For smooth f_i and bounded delays the mean squared gradient norm decays as 1/sqrt(gradients),
+    with a step that decays accordingly. With a constant step and different f_i it stops at a
+    plateau. Of x and w the sums over the nodes and what is on its way are conserved, but for
+    gradients; so a message that is lost is lost for good, and biases the mean.
+Reference
+    M. Assran, N. Loizou, N. Ballas, M. Rabbat, "Stochastic Gradient Push for Distributed Deep
+    Learning", ICML 2019, its overlapping form.
+
+Written down from the paper, in events instead of iterations: there a node that waited tau
+iterations for a message waits on until it is there; here none waits.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from dadao_sim.algorithms.contract.arcs import messages_of_arcs
+from dadao_sim.algorithms.contract.method import AsynchronousMethod
+from dadao_sim.engine import oracles
+
+X, W = range(2)
+
+
+class Params(NamedTuple):
+    """The constant of the module's docstring."""
+
+    step: float
+
+
+def constants(c, problem, network):
+    """Total rate n/2, which ``rate_factor`` multiplies."""
+    c.may_be_zero("step")
+    c.rate_factor = 1.0
+    c.total_rate = c.rate_factor * problem.nodes / 2
+    c.step = 1 / (16 * c.L)
+
+
+def start(values):
+    """w starts at 1."""
+    values["w"] = np.ones_like(values["x"])
+
+
+def gradient(state, p, objective, i, mark, out):
+    """g = grad f_i(x/w)."""
+    s = state.values[i]
+    z = np.empty(out.shape[0])
+    for k in range(out.shape[0]):
+        z[k] = s[X, k] / s[W, k]
+    oracles.gradient(objective, i, z, mark, out)
+
+
+def apply_gradient(state, p, i, g):
+    """x -= a g."""
+    for k in range(g.shape[0]):
+        state.values[i, X, k] -= p.step * g[k]
+
+
+def send(state, p, e, i, out):
+    """Half of x and of w, which i has no more; w is one number, the same in all places of its
+    block.
+    """
+    s = state.values[i]
+    for k in range(s.shape[1]):
+        s[X, k] /= 2
+        s[W, k] /= 2
+        out[k] = s[X, k]
+    out[s.shape[1]] = s[W, 0]
+
+
+def receive(state, p, e, i, payload):
+    """x and w grow by what came."""
+    s = state.values[i]
+    for k in range(s.shape[1]):
+        s[X, k] += payload[k]
+        s[W, k] += payload[s.shape[1]]
+
+
+def observe(state, p, objective, i, t, work, out):
+    """x/w."""
+    for k in range(out.shape[0]):
+        out[k] = state.values[i, X, k] / state.values[i, W, k]
+
+
+def reset(state, p, i):
+    """Node i starts again at x = 0 and w = 1."""
+    for k in range(state.values.shape[2]):
+        state.values[i, X, k] = 0.0
+        state.values[i, W, k] = 1.0
+
+
+METHOD = AsynchronousMethod(
+    name="osgp",
+    title="OSGP",
+    family="stochastic",
+    look="black dash-dot P",
+    blocks=("x", "w"),
+    estimate=None,
+    invariant=("x",),
+    stochastic=True,
+    params=Params,
+    constants=constants,
+    tunes=("step", "total_rate"),
+    clock=messages_of_arcs,
+    start=start,
+    scalars=1,
+    gradient=gradient,
+    apply_gradient=apply_gradient,
+    send=send,
+    receive=receive,
+    observe=observe,
+    reset=reset,
+    solves={"convex": "proven", "non-convex": "proven"},
+    reference="assran2019stochastic",
+)
