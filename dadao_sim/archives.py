@@ -181,6 +181,8 @@ class TrainedFiles:
         path = self.path_of(name)
         if not os.path.exists(path):  # that of a Path raises, where a name is too long
             raise self.refused(path, "there is no such file")
+        if not os.path.isfile(path):  # a pipe would be waited for
+            raise self.refused(path, "it is no file")
         try:
             stored = Stored(path)
             metadata = {"format": None, **json.loads(str(stored[METADATA]))}

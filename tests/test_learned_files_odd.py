@@ -1,6 +1,7 @@
 """Weight files that say odd things: one line each, and none is read that nobody would run."""
 
 import json
+import os
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from dadao_sim.errors import InputError
 from dadao_sim.files import check_output
 from dadao_sim.local_steps.learned import weight_file
 from dadao_sim.local_steps.learned.networks import is_of_torch, load_network, reference_of
+from dadao_sim.problems.kinds import convex_surrogate
 
 NETWORKS = ("filters", "illumination", "digits", "equilibrium", "unet", "laplacian")
 
@@ -38,6 +40,14 @@ def refusal(path):
     assert "\n" not in said
     assert len(said.replace(str(path), "")) < 260
     return said
+
+
+@pytest.mark.parametrize("files", [weight_file.FILES, trained.FILES, convex_surrogate.FILES])
+def test_a_pipe_is_not_waited_for(tmp_path, files):
+    os.mkfifo(tmp_path / "w.npz")
+    for path in (tmp_path / "w.npz", tmp_path):
+        with pytest.raises(InputError, match=f"{path}: it is no file; make one with"):
+            files.opened(path)
 
 
 @pytest.mark.parametrize("name", NETWORKS)

@@ -12,7 +12,7 @@ from dadao_sim.problems.data.image import Picture
 from dadao_sim.problems.kinds.kind import ProblemKind
 from dadao_sim.problems.kinds.problem import Problem
 
-WITH_A_TRUTH = ("image", "sparse_signal", "magnitudes")
+WITH_A_TRUTH = ("digit", "image", "sparse_signal", "magnitudes")
 """Kinds of data."""
 
 
@@ -41,11 +41,15 @@ def is_digit(spec: Any) -> bool:
 
 def has_no_truth(spec: Any) -> str:
     """Why what the nodes find cannot be drawn beside the truth; empty where it can."""
+    if is_low_light(spec):
+        return "light and reflectance are two pictures: draw low_light"
+    if spec.kind == "bands":
+        return "a cube is many pictures: draw bands"
     kind = getattr(getattr(spec, "data", None), "kind", None)
     if kind not in WITH_A_TRUTH:
         *others, last = WITH_A_TRUTH
-        return f"is of data {', '.join(others)} or {last} only, whose truth is known"
-    return "light and reflectance are two pictures: draw low_light" if is_low_light(spec) else ""
+        return f"only data {', '.join(others)} and {last} have a truth that is known"
+    return ""
 
 
 def picture(spec: Any, nodes: int, rng: np.random.Generator) -> Picture:

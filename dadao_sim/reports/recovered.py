@@ -12,7 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from dadao_sim.errors import InputError
-from dadao_sim.problems.build import WITH_A_TRUTH, is_low_light, picture, true_signal
+from dadao_sim.problems.build import has_no_truth, is_digit, picture, true_signal
+from dadao_sim.problems.data.digit import digits
 from dadao_sim.randomness import stream
 from dadao_sim.results.columns import DIVERGED
 from dadao_sim.results.names import label_called
@@ -40,8 +41,8 @@ class Recovered:
 
 
 def recovered(result: Result, labels: Sequence[str] | None = None) -> Recovered:
-    """Truth and recovery, for data of kind ``image``, ``sparse_signal``, or ``magnitudes`` up to a
-    sign, one for all nodes.
+    """Truth and recovery, for data of kind ``image``, ``digit``, ``sparse_signal``, or
+    ``magnitudes`` up to a sign, one for all nodes.
 
     Args:
         result: of a scenario; its data are made again for the truth.
@@ -59,10 +60,12 @@ def recovered(result: Result, labels: Sequence[str] | None = None) -> Recovered:
     nodes = len(next(iter(estimates.values())))
     rng = np.random.default_rng(stream(scenario.seed, 0, "data"))
     seen = None
-    if _data_kind(scenario) == "image":
+    if _data_kind(scenario) in ("image", "digit"):
         truth, seen, _ = picture(scenario.problem, nodes, rng)
     else:
         truth = true_signal(scenario.problem, rng)
+    if is_digit(scenario.problem):  # of which the nodes hold what is not the mean of all
+        estimates = {label: x + digits().mean for label, x in estimates.items()}
     if _data_kind(scenario) == "magnitudes":
         estimates = {label: _with_sign(x, truth) for label, x in estimates.items()}
     rows = result.runs[(result.runs["repeat"] == 0) & (result.runs["status"] == DIVERGED)]
@@ -104,16 +107,8 @@ def _scenario(result: Result) -> Scenario:
     if "problem" in manifest.get("given_in_python", ()):
         raise InputError("result", "its problem was given in Python, and its truth is not known")
     scenario = scenario_as_run(manifest)
-    if (kind := _data_kind(scenario)) not in WITH_A_TRUTH:
-        raise InputError(
-            "result",
-            f"its problem.data.kind is {kind}, which has no truth to compare with",
-            "image, sparse_signal or magnitudes is needed",
-        )
-    if is_low_light(scenario.problem):
-        raise InputError(
-            "result", "light and reflectance are two pictures", "draw figures of kind low_light"
-        )
+    if why := has_no_truth(scenario.problem):
+        raise InputError("result", f"its problem is {scenario.problem.kind}", why)
     return scenario
 
 

@@ -48,6 +48,7 @@ CURVE_EVENTS = 50_000  # that happen until its end, up to which it takes seconds
 CURVE_WORK = 2e9  # multiplications of a curve of rounds, up to which it does
 QUICK_STATES = 400  # and the slope alone; above, it takes from seconds to minutes
 QUICK_ROUNDS = 1_500  # the same of rounds: the spectral radius of one matrix
+QUICK_HESSIANS = 1_500  # the same of Hessians, of which it is asked whether they decouple
 A_ROUND = 200_000  # multiplications that take as long as to play one, however small
 OF_A_RATE = ("seed", "problem", "local_step", "network", "start", "clock", "world")
 """Sections of a scenario in which those that are put beside each other agree."""
@@ -471,8 +472,13 @@ def _takes_long(plan: Plan, quick: int, repeats: int = 1) -> str:
     """Why what is exact takes more than seconds; empty where it does not, or is refused at once.
 
     The work is the cube of the numbers in a state, for each that differs; and to find a step, as
-    many plays of a period as there are numbers.
+    many plays of a period as there are numbers. To know what differs takes the cube of d.
     """
+    problem = plan.parts.problem
+    if problem.local_step is not None:  # no axes are looked for that nobody would use
+        return ""
+    if (d := problem.dimension) > QUICK_HESSIANS:
+        return f"the axes of Hessians of {d:,} x {d:,} numbers"
     size, axes = _at_once(plan)
     period, method = 1, plan.method
     if isinstance(method, RoundMethod):

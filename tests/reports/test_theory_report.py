@@ -247,6 +247,24 @@ def test_what_takes_minutes_of_a_shipped_scenario_is_left_to_the_patient(name, m
     assert why == f"{said}: what is exact takes up to minutes; ask for it by --patient"
 
 
+@pytest.mark.parametrize("patient", [False, True])
+def test_no_axes_are_looked_for_that_nobody_would_use(monkeypatch, patient):
+    """Of a picture that takes minutes, and a local step is not linear anyway."""
+    monkeypatch.setattr(theory_module.Quadratics, "of", pytest.fail)
+    monkeypatch.setattr("dadao_sim.theory.rounds.Quadratics.of", pytest.fail)
+    term = {"prox": {"kind": "l1", "strength": 0.01}}
+    plan = Study({**SCENARIO, "algorithms": ["prox_ed"], "local_step": term}).plan(("prox_ed", 0))
+    assert "with a local step, which is not linear" in predict(plan, 1e-6, patient).why
+
+
+def test_whether_large_hessians_decouple_is_left_to_the_patient(monkeypatch):
+    monkeypatch.setattr(theory_module, "QUICK_HESSIANS", 1)
+    plan = Study(SCENARIO).plan(("dadao", 0))
+    why = predict(plan, 1e-6).why
+    assert why.startswith("the axes of Hessians of 2 x 2 numbers: what is exact takes up to min")
+    assert predict(plan, 1e-6, patient=True).decay > 0
+
+
 def test_the_command_names_what_it_left_out(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "s.yaml").write_text(json.dumps({**SCENARIO, "repeats": 1}))

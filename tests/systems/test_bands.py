@@ -22,6 +22,7 @@ from dadao_sim.plotting.bands import bands_figure
 from dadao_sim.problems.data.cubes import cube, photograph
 from dadao_sim.problems.kinds.bands import BandsKind, bands_problem, observed
 from dadao_sim.reports.bands import bands
+from dadao_sim.reports.recovered import recovered
 from dadao_sim.scenario.reading import scenario_from_mapping
 from dadao_sim.simulation.replay import make_player
 from dadao_sim.simulation.study import Study
@@ -360,6 +361,8 @@ def test_the_metric_and_the_report_are_of_the_worst_node(result):
     assert [found.communications[-1] for found in report.found.values()][:4] == [
         48.0 * T for T in (4, 8, 12, 16)
     ]
+    with pytest.raises(InputError, match="its problem is bands; a cube is many pictures: draw b"):
+        recovered(result)
 
 
 @pytest.mark.slow

@@ -33,6 +33,7 @@ from dadao_sim.problems.kinds.least_squares import LeastSquares
 from dadao_sim.reports.digit import digit as digit_report
 from dadao_sim.reports.digit import proximal_gradient
 from dadao_sim.reports.digit_prior import decibels, digit_prior
+from dadao_sim.reports.recovered import psnr, recovered
 from dadao_sim.scenario import shipped
 from dadao_sim.scenario.reading import load_scenario, scenario_from_mapping
 
@@ -403,6 +404,16 @@ def test_the_figure_shows_the_pictures_and_falling_curves(result):
     assert len(left.lines) == len(right.lines) == 2
     for line in right.lines:
         assert (np.diff(line.get_ydata()) < 1e-12).all()
+
+
+@pytest.mark.slow
+def test_a_digit_is_recovered_with_the_mean_that_nodes_hold_it_without(result):
+    report, made = recovered(result), digit_report(result)
+    assert_array_equal(report.truth, made.picture.truth)
+    assert_array_equal(report.seen, made.picture.seen)
+    for label, one in made.found.items():
+        assert_array_equal(report.found[label], one.found)
+    assert 16 < psnr(report.found["sonata"], report.truth) < 20
 
 
 def test_the_figure_of_the_prior_is_of_the_network():
