@@ -67,6 +67,8 @@ def _spoken(function: Callable[..., None]) -> Callable[..., None]:
             except typer.Exit:
                 show.finish()
                 raise
+            except KeyboardInterrupt as interrupt:  # newer typers end without a word
+                raise typer.Abort() from interrupt
 
     kind = inspect.Parameter.KEYWORD_ONLY
     added = [

@@ -205,3 +205,19 @@ def test_no_worker_outlives_a_killed_command(tmp_path, monkeypatch, whole):
     assert run.end()[0] == -signal.SIGKILL
     assert set(run.kept) <= set(run.finished())
     assert run.resumed(monkeypatch) == whole
+
+
+@pytest.mark.parametrize(
+    "words", [("learn-prior", "filters", "--out", "f.npz"), ("validate", "quickstart")]
+)
+def test_a_command_that_keeps_nothing_says_that_it_was_interrupted(
+    dadao_sim, monkeypatch, tmp_path, words
+):
+    def interrupted(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("dadao_sim.learning.priors.training_of", interrupted)
+    monkeypatch.setattr("dadao_sim.scenario.reading.load_file", interrupted)
+    assert dadao_sim(*words) == (130, "", "dadao-sim: interrupted\n")
+    assert not list(tmp_path.iterdir())
