@@ -79,6 +79,17 @@ def test_what_single_precision_has_not_is_refused(tmp_path):
     assert "c1.weight is no finite numbers" in refusal(written(tmp_path / "w.npz", large, metadata))
 
 
+@pytest.mark.parametrize(
+    ("name", "key"),
+    [("illumination", "A"), ("illumination", "c"), ("digits", "H1"), ("digits", "w")],
+)
+def test_what_overflows_is_refused(tmp_path, name, key):
+    arrays, metadata = content_of(weight_file.FILES, name)
+    large = {**arrays, key: np.full(arrays[key].shape, 1e300)}
+    said = refusal(written(tmp_path / "w.npz", large, metadata))
+    assert f"{key} is no finite numbers of the shape" in said
+
+
 @pytest.mark.parametrize("change", [lambda F: 0 * F, lambda F: 1e300 * F, lambda F: F + 0.1])
 def test_filters_are_of_mean_0_and_norm_1(tmp_path, change):
     arrays, metadata = content_of(weight_file.FILES, "filters")

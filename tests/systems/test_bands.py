@@ -119,6 +119,26 @@ def test_what_cannot_be_built_is_refused(options, nodes, message):
         BandsKind(kind="bands", **options).build(nodes, np.random.default_rng(0))
 
 
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"cube": np.zeros(8)}, r"cube: shape \(8,\) given; finite numbers \(bands, size, size\)"),
+        ({"seen": np.zeros((3, 6, 6))}, "seen: shape"),
+        ({"cube": np.zeros((2, 6, 5))}, "cube: shape"),
+        ({"cube": np.zeros((0, 6, 6))}, "cube: shape"),
+        ({"seen": np.full((2, 6, 6), np.nan)}, "seen: shape"),
+        ({"seen": None}, "seen: None given"),
+        ({"blur": -1.0}, "blur: -1.0 given"),
+        ({"blur": 9.0}, "blur: 9 makes a kernel of"),
+        ({"mu": 0}, "mu: 0 given"),
+    ],
+)
+def test_what_is_no_cube_is_refused(changes, said):
+    given = {"cube": np.zeros((2, 6, 6)), "seen": np.zeros((2, 6, 6)), "blur": 0.5, "mu": 1e-3}
+    with pytest.raises(InputError, match=said):
+        bands_problem(**{**given, **changes})
+
+
 def test_total_variation_of_bands_is_that_of_each():
     """Against cvxpy, and nothing passes from one band to the next."""
     v = np.random.default_rng(0).standard_normal(3 * 4 * 5)

@@ -347,7 +347,7 @@ def test_the_figure_is_of_data_with_a_truth_only():
         "stop": {"time": 3},
         "figures": [{"file": "a.png", "kind": "recovered"}],
     }
-    with pytest.raises(InputError, match=r"figures\.0\.kind: only data digit, image, sparse_signal"):
+    with pytest.raises(InputError, match=r"figures\.0\.kind: only data digit, image, sp"):
         scenario_from_mapping(scenario)
     lit = load_scenario(shipped.scenarios()["systems/low-light"]).to_mapping()
     lit["figures"][0].update(kind="recovered")

@@ -43,7 +43,7 @@ from dadao_sim.errors import InputError
 from dadao_sim.files import atomic_write, check_output
 from dadao_sim.given import reals
 from dadao_sim.local_steps.learned.nature import Nature
-from dadao_sim.local_steps.learned.weight_file import FILES, WEIGHTS
+from dadao_sim.local_steps.learned.weight_file import FILES, LARGEST, WEIGHTS
 from dadao_sim.local_steps.local_step import LocalStep
 
 FloatArray = NDArray[np.float64]
@@ -276,7 +276,8 @@ def convex_network_in(path: Path, stored: Stored) -> ConvexNetwork:
     shapes = {"H1": (h, d), "b1": (h,), "W": (h, h), "H2": (h, d), "b2": (h,), "w": (h,)}
     for name, array in arrays.items():
         shape = shapes.get(name, ())
-        if array.shape != shape or array.dtype.kind != "f" or not np.isfinite(array).all():
+        fits = array.shape == shape and array.dtype.kind == "f"
+        if not (fits and np.all(np.abs(array) <= LARGEST)):
             raise FILES.refused(path, f"{name} is no finite numbers of the shape {shape}")
     if min(arrays["W"].min(initial=0.0), arrays["w"].min(initial=0.0)) < 0:
         raise FILES.refused(path, "W or w has a negative weight: psi is not convex")

@@ -15,15 +15,13 @@ from dadao_sim.errors import InputError
 from dadao_sim.files import atomic_write, check_output
 from dadao_sim.local_steps.learned.nature import Nature
 from dadao_sim.local_steps.learned.torch_extra import require_torch
-from dadao_sim.local_steps.learned.weight_file import FILES, WEIGHTS
+from dadao_sim.local_steps.learned.weight_file import FILES, LARGEST, WEIGHTS
 from dadao_sim.local_steps.local_step import LocalStep
 
 FloatArray = NDArray[np.float64]
 Shapes = dict[str, tuple[int, ...]]
 
 FORMAT = "dadao_sim denoiser 1"
-LARGEST = np.finfo(np.float32).max
-"""What runs on the numbers has single precision."""
 
 
 class DenoiserWeights(NamedTuple):

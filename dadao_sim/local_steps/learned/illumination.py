@@ -36,7 +36,7 @@ from dadao_sim.engine.workspace import workspace
 from dadao_sim.errors import InputError
 from dadao_sim.files import atomic_write, check_output
 from dadao_sim.local_steps.learned.nature import Nature, Whole
-from dadao_sim.local_steps.learned.weight_file import FILES, WEIGHTS
+from dadao_sim.local_steps.learned.weight_file import FILES, LARGEST, WEIGHTS
 from dadao_sim.local_steps.local_step import LocalStep
 
 FloatArray = NDArray[np.float64]
@@ -228,6 +228,7 @@ def illumination_in(path: Path, stored: Stored) -> Illumination:
     except Exception as error:
         raise FILES.damaged(path) from error
     for name, array in arrays.items():
-        if array.shape != shapes[name] or array.dtype.kind != "f" or not np.isfinite(array).all():
+        fits = array.shape == shapes[name] and array.dtype.kind == "f"
+        if not (fits and np.all(np.abs(array) <= LARGEST)):
             raise FILES.refused(path, f"{name} is no finite numbers of the shape {shapes[name]}")
     return Illumination(*(np.ascontiguousarray(a, dtype=np.float64) for a in arrays.values()))

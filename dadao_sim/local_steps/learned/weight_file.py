@@ -14,6 +14,8 @@ from dadao_sim.local_steps.learned.nature import Nature
 from dadao_sim.local_steps.learned.torch_extra import require_torch
 from dadao_sim.local_steps.local_step import LocalStep
 
+LARGEST = np.finfo(np.float32).max
+"""What runs on torch has single precision; products of three such numbers are finite in double."""
 FORMAT = "dadao_sim learned proximal network 1"
 FILES = TrainedFiles(
     key="network",

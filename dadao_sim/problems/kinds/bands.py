@@ -20,6 +20,7 @@ from pydantic import Field, PrivateAttr
 
 from dadao_sim.compiled.threads import one_blas_thread
 from dadao_sim.errors import InputError
+from dadao_sim.given import positive, reals
 from dadao_sim.memory import Need
 from dadao_sim.problems.data.arrays import FloatArray, IntArray
 from dadao_sim.problems.data.cubes import TRAINED_ON, cube, photograph
@@ -125,10 +126,29 @@ class BandsProblem(Problem):
 
 
 def bands_problem(cube: FloatArray, seen: FloatArray, blur: float, mu: float) -> BandsProblem:
-    """Node i holds band i of ``seen`` (B, size, size), a blurred and noisy ``cube``."""
+    """Node i holds band i of ``seen`` (B, size, size), a blurred and noisy ``cube``.
+
+    Raises InputError for arrays that are no two cubes of one shape, and for blur and mu that are
+    not above 0, or a blur wider than the cube.
+    """
+    cube, seen = reals("cube", cube), reals("seen", seen)
+    for name, array in {"cube": cube, "seen": seen}.items():
+        square = array.ndim == 3 and array.size > 0 and array.shape[1] == array.shape[2]
+        if not (square and array.shape == cube.shape and np.isfinite(array).all()):
+            given = f"shape {array.shape} given"
+            raise InputError(name, given, "finite numbers (bands, size, size) are needed, as many")
+    blur, mu = positive("blur", blur), positive("mu", mu)
+    _check_kernel(blur, cube.shape[1])
     return BandsProblem(
         kind="bands", cube=cube, seen=seen, band=np.arange(len(cube)), blur=blur, ridge=mu
     )
+
+
+def _check_kernel(blur: float, size: int) -> None:
+    width = kernel_width(blur)
+    if width > size:
+        wrong = f"{blur:g} makes a kernel of {width} pixels"
+        raise InputError("blur", wrong, f"at most size = {size} are possible")
 
 
 def observed(cube: FloatArray, blur: float, noise: float, rng: np.random.Generator) -> FloatArray:
@@ -189,10 +209,7 @@ class BandsKind(ProblemKind):
         if nodes != self.bands:
             given = f"{self.bands} given for {nodes} nodes"
             raise InputError("bands", given, "one band for each node is needed")
-        width = kernel_width(self.blur)
-        if width > self.size:
-            wrong = f"{self.blur:g} makes a kernel of {width} pixels"
-            raise InputError("blur", wrong, f"at most size = {self.size} are possible")
+        _check_kernel(self.blur, self.size)
         name = TRAINED_ON[rng.integers(len(TRAINED_ON))] if self._learns else self.image
         truth = cube(_photograph(name), self.bands, self.size, rng)
         seen = observed(truth, self.blur, self.noise, rng)
