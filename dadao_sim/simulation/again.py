@@ -115,7 +115,8 @@ class PlayedAgain:
             raise InputError("result", "a problem of stages keeps no counts of its edges")
         part = log.communications
         used = part > 0
-        counts: np.ndarray = np.bincount(log.edge[used], part[used], minlength=len(network.edges))
+        counts = np.zeros(len(network.edges))
+        np.add.at(counts, log.edge[used], part[used])
         if isinstance(plan.method, RoundMethod):
             counts /= plan.tuning.asked.messages_per_communication
             counts += self._counts_of_rounds(counts.sum())

@@ -169,7 +169,10 @@ def test_methods_are_listed_by_what_they_ask_for(listed):
     able = {name for name, method in METHODS.items() if "operator" in method.solves}
     assert listed("--solves", "operator") == able
     assert listed("--takes", "compression") >= {"choco_sgd", "lead", "beer", "choco_gossip"}
-    assert listed("--family", "gossip", "--graphs", "time-varying") == {"synchronous_gossip"}
+    assert listed("--family", "gossip", "--graphs", "time-varying") == {
+        "push_sum",
+        "synchronous_gossip",
+    }
     assert listed("--clock", "poisson") >= {"dadao", "continuized", "ad_psgd"}
     assert listed("--oracle", "none", "--takes", "minibatches") == set()
 
