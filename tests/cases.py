@@ -39,7 +39,7 @@ def problem_of(method, nodes=7):
     if method.needs_averaging:
         return Problem.averaging(np.random.default_rng(0).standard_normal((nodes, DIMENSION)))
     if method.needs_kind == "bands":
-        cube = np.random.default_rng(0).random((nodes, 4, 4))
+        cube = np.random.default_rng(0).random((nodes, 5, 5))
         return bands_problem(cube, cube, blur=0.6, mu=1e-4)
     if method.name in ON_MATRICES:
         A = np.random.default_rng(0).standard_normal((nodes, 8, DIMENSION))

@@ -21,7 +21,7 @@ from dadao_sim.simulation.player import Player
 from dadao_sim.simulation.replay import make_player, replay
 
 NODES, DIMENSION, SAMPLES, BATCH = 7, 3, 8, 2
-SIDE = 4
+SIDE = 5
 """Of the bands of a cube, in pixels."""
 EVENTS = 600
 
