@@ -8,6 +8,7 @@ import simpy
 from dadao_sim.errors import InputError
 from dadao_sim.events.asked import PoissonRates
 from dadao_sim.events.log import Events
+from dadao_sim.events.world.agenda import Agenda
 from dadao_sim.events.world.computing import start_nodes
 from dadao_sim.events.world.draws import Streams, exponentials
 from dadao_sim.events.world.exchanging import Links
@@ -43,7 +44,7 @@ class WorldClock:
         self.physics = physics
         self.stretch = physics.stretch(rates, message_bytes)
         network, streams = physics.network, Streams(seed)
-        self.env = simpy.Environment()
+        self.env = Agenda()
         self.log = EventLog(network.edges, self.stretch, streams["marks"])
         self.now = Situation.at_the_start(network.edges, physics.slowness)
         world = self._start_nodes(rates, streams)
@@ -55,6 +56,7 @@ class WorldClock:
             self._arcs(rates, streams).start()
         for fault in physics.faults:
             fault.start(world, streams[fault.random_stream()])
+        self.env.spread()
 
     def _start_nodes(self, rates: PoissonRates, streams: Streams) -> Running:
         """The world in which the nodes compute, those that are late later."""
@@ -123,12 +125,11 @@ class WorldClock:
 
     def window(self) -> Events:
         """The next ``WINDOW`` events. InputError where nothing happens any more."""
-        rows, step = self.log.time, self.env.step
+        rows = self.log.time
         steps, before = 0, len(rows)
         while len(rows) < WINDOW:
             try:
-                for _ in range(STEPS):
-                    step()
+                self.env.steps(STEPS)
             except simpy.core.EmptySchedule:
                 steps = PATIENCE
             steps = 0 if len(rows) > before else steps + STEPS

@@ -3,6 +3,7 @@
 Blocks make a draw cost a few tens of nanoseconds.
 """
 
+import itertools
 import zlib
 from collections.abc import Callable, Iterator
 
@@ -44,11 +45,11 @@ def _number(name: str) -> int:
 def one_by_one(block: Callable[[], np.ndarray]) -> Draw:
     """A function whose calls return the numbers of ``block()``, of the next ``block()``, ..."""
 
-    def numbers() -> Iterator[float]:
+    def blocks() -> Iterator[list[float]]:
         while True:
-            yield from block().tolist()
+            yield block().tolist()
 
-    return numbers().__next__
+    return itertools.chain.from_iterable(blocks()).__next__
 
 
 def exponentials(rng: np.random.Generator) -> Draw:

@@ -95,13 +95,17 @@ class Links:
 
     def _tick_at_once(self) -> Then:
         """The tick where exchanges take no time: the one that is worth a closure."""
-        env, write, closed, schedule = self.env, self.log.write, self.now.closed, self.env.schedule
+        env, log, closed, schedule = self.env, self.log, self.now.closed, self.env.schedule
+        time, kind, place, start = log.time, log.kind, log.place, log.start
         pauses, draw_pause, again = self.pauses, self.draw_pause, self.again
 
         def tick_at_once(tick: Any) -> None:
             e = tick.k
             if not closed[e]:
-                write(env.now, GOSSIP, e)
+                time.append(env.now)
+                kind.append(GOSSIP)
+                place.append(e)
+                start.append(-1)
             tick.callbacks = again
             schedule(tick, delay=pauses[e] * draw_pause())
 

@@ -58,10 +58,11 @@ class Tick(simpy.Event):
     ``k`` says whose it is, ``crashes`` how often its node had crashed when it was scheduled.
     """
 
+    # A dictionary for each would be another place of memory to read at each event.
+    __slots__ = ("_ok", "_value", "callbacks", "crashes", "env", "k")
+
     def __init__(self, env: simpy.Environment, k: int, crashes: int = 0):
-        super().__init__(env)
-        self._ok = True
-        self._value = None
+        self.env, self._ok, self._value = env, True, None
         self.k, self.crashes = k, crashes
 
 
