@@ -339,6 +339,7 @@ VARIANTS: list[dict[str, Any]] = [
     {"network": {"graph": "path", "nodes": 2, "ids": ["a", "b"], "edge_table": "links.csv"}},
     {"world": {"nodes": {"failures": {"file": "f.csv", "times": 2, "state": "lost"}}}},
     {"world": {"links": {"latency": {"attribute": "ms", "times": 0.001, "unknown": 0.1}}}},
+    {"world": {"links": {"bandwidth": 1e6, "bandwidth_shared": True}}},
     {"network": {"sequence": {"files": ["a.graphml"]}, "rates": "uniform"}},
     {"network": {"sequence": {"graph": "random_geometric", "nodes": 9, "radius": 1, "length": 3}}},
     {"network": {"graph": "grid_2d", "nodes": 6, "rows": 2, "columns": 3}},

@@ -15,6 +15,7 @@ from dadao_sim.events.world.exchanging import Links
 from dadao_sim.events.world.log import EventLog
 from dadao_sim.events.world.physics import Physics
 from dadao_sim.events.world.sending import Arcs
+from dadao_sim.events.world.sharing import Sharing
 from dadao_sim.events.world.situation import Running, Situation
 
 WINDOW = 16384  # rows given out at a time
@@ -92,7 +93,7 @@ class WorldClock:
         physics = self.physics
         with np.errstate(divide="ignore"):
             pauses = self.stretch / rates.edges
-        return Links(
+        links = Links(
             *(self.env, self.log, self.now),
             network=physics.network,
             pauses=pauses.tolist(),
@@ -100,6 +101,10 @@ class WorldClock:
             latency=physics.latency.tolist(),
             transfer=(physics.time_per_byte * message_bytes).tolist(),
         )
+        if physics.spec.links.bandwidth_shared:
+            capacity = float(1 / physics.time_per_byte[0]) if len(physics.time_per_byte) else 1.0
+            links.share(Sharing(self.env, physics.network.nodes, capacity), message_bytes)
+        return links
 
     def _arcs(self, rates: PoissonRates, streams: Streams) -> Arcs:
         """The arcs, on links that faults have changed. InputError for a limit of exchanges."""

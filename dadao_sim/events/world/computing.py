@@ -35,7 +35,7 @@ def start_nodes(
         i = tick.k
         if tick.crashes != crashes[i]:
             return
-        time.append(env.now)
+        time.append(env._now)
         kind.append(GRADIENT)
         place.append(i)
         start.append(-1)
@@ -47,7 +47,7 @@ def start_nodes(
         if tick.crashes != crashes[i]:
             return
         computing[i] = log.taken + len(time)
-        time.append(env.now)
+        time.append(env._now)
         kind.append(GRADIENT_START)
         place.append(i)
         start.append(-1)
@@ -58,7 +58,7 @@ def start_nodes(
         i = tick.k
         if tick.crashes != crashes[i]:
             return
-        time.append(env.now)
+        time.append(env._now)
         kind.append(GRADIENT_END)
         place.append(i)
         start.append(computing[i])
@@ -81,7 +81,7 @@ def start_nodes(
 
     def stop(i: int) -> None:
         if computing[i] >= 0:
-            time.append(env.now)
+            time.append(env._now)
             kind.append(LOST_GRADIENT)
             place.append(i)
             start.append(computing[i])

@@ -12,6 +12,7 @@ from dadao_sim.events.world.situation import Situation, Tick
 
 if TYPE_CHECKING:
     from dadao_sim.events.world.places import Places
+    from dadao_sim.events.world.sharing import Sharing
     from dadao_sim.networks import Network
 
 HEARD_BY_NONE, HEARD_BY_I, HEARD_BY_J, HEARD_BY_BOTH = range(4)
@@ -59,6 +60,7 @@ class Links:
         self.factor: Draw | None = None
         self.fate: Fate | None = None
         self.places: Places | None = None
+        self.sharing: Sharing | None = None
         self.again: list[Then] = []
         self.then_i: list[Then] = [self._reaches_i]
         self.then_j: list[Then] = [self._reaches_j]
@@ -80,6 +82,11 @@ class Links:
         """Let an exchange need a place at both ends."""
         self.places = places
 
+    def share(self, sharing: "Sharing", message_bytes: float) -> None:
+        """Let the bytes of each message share the way out of a node and the way into the other."""
+        self.sharing, self.bytes = sharing, message_bytes
+        self.transfer = [0.0] * len(self.transfer)
+
     # ---- the clocks ------------------------------------------------------------------------------
 
     def start(self) -> None:
@@ -90,7 +97,7 @@ class Links:
                 self._tick_again(Tick(self.env, e))
 
     def _take_no_time(self) -> bool:
-        changed = self.factor or self.fate or self.places
+        changed = self.factor or self.fate or self.places or self.sharing
         return not changed and not any(self.transfer) and not any(self.latency)
 
     def _tick_at_once(self) -> Then:
@@ -102,7 +109,7 @@ class Links:
         def tick_at_once(tick: Any) -> None:
             e = tick.k
             if not closed[e]:
-                time.append(env.now)
+                time.append(env._now)
                 kind.append(GOSSIP)
                 place.append(e)
                 start.append(-1)
@@ -136,17 +143,21 @@ class Links:
         row = log.taken + len(log.time)
         heard = HEARD_BY_BOTH if fate is None else fate(e)
         parcel = Parcel(env, e, row, heard, crashes[i], crashes[j])
-        log.write(env.now, SEND, e)
+        log.write(env._now, SEND, e)
         factor, latency, transfer = self.factor, self.latency[e], self.transfer[e]
-        if factor is None:
+        if factor is None and self.sharing is None:
             parcel.callbacks = self.then_both
             env.schedule(parcel, delay=latency + transfer)
             return
-        for then in (self.then_i, self.then_j):
+        for then, sender, receiver in ((self.then_i, j, i), (self.then_j, i, j)):
             message = Tick(env, e)
             message._value = parcel
             message.callbacks = then
-            env.schedule(message, delay=latency * factor() + transfer)
+            takes = (latency if factor is None else latency * factor()) + transfer
+            if self.sharing is None:
+                env.schedule(message, delay=takes)
+            else:
+                self.sharing.send(sender, receiver, self.bytes, message, takes)
 
     def _reaches_both(self, parcel: Any) -> None:
         self._arrive_at_i(parcel)
@@ -164,14 +175,14 @@ class Links:
     def _arrive_at_i(self, parcel: Parcel) -> None:
         e = parcel.k
         if parcel.heard & HEARD_BY_I and self.now.crashes[self.edges[e][0]] == parcel.crashes_i:
-            self.log.write(self.env.now, ARRIVE_I, e, parcel.row)
+            self.log.write(self.env._now, ARRIVE_I, e, parcel.row)
         else:
             parcel.heard &= ~HEARD_BY_I
 
     def _arrive_at_j(self, parcel: Parcel) -> None:
         e = parcel.k
         if parcel.heard & HEARD_BY_J and self.now.crashes[self.edges[e][1]] == parcel.crashes_j:
-            self.log.write(self.env.now, ARRIVE_J, e, parcel.row)
+            self.log.write(self.env._now, ARRIVE_J, e, parcel.row)
         else:
             parcel.heard &= ~HEARD_BY_J
 
@@ -183,7 +194,7 @@ class Links:
     def _finish(self, parcel: Parcel) -> None:
         e, places = parcel.k, self.places
         if parcel.heard != HEARD_BY_BOTH:
-            self.log.write(self.env.now, WHAT_IS_LOST[parcel.heard], e, parcel.row)
+            self.log.write(self.env._now, WHAT_IS_LOST[parcel.heard], e, parcel.row)
         if places is not None:
             places.give_back(e)
             for node in self.edges[e]:

@@ -50,6 +50,10 @@ class RoundWorld:
             raise InputError("preparation", f"{preparation} is not possible", "give 0 or more")
         if not 0 < gradients < np.inf:
             raise InputError("gradients", f"{gradients} is not possible", "give a number above 0")
+        if physics.spec.links.bandwidth_shared:
+            raise InputError(
+                "links.bandwidth_shared", "is for asynchronous methods, not for rounds", "say false"
+            )
         self.gradients, self.route = gradients, route
         self.lost: list[int] = []  # edges, of the round at hand
         self.physics, self.exchanges = physics, exchanges

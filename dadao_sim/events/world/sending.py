@@ -64,7 +64,10 @@ class Arcs:
         if self.free is not None:
             there = max(links.env.now + takes, self.free[arc])
             self.free[arc], takes = there, there - links.env.now
-        links.env.schedule(message, delay=takes)
+        if links.sharing is None:
+            links.env.schedule(message, delay=takes)
+        else:
+            links.sharing.send(links.edges[e][second], receiver, links.bytes, message, takes)
 
     def _reaches(self, message: Any) -> None:
         links = self.links

@@ -52,7 +52,10 @@ class WorldLinks(Section):
     """The links: how long a message takes, and whether it arrives."""
 
     place: ClassVar[Place] = "links"
-    needs: ClassVar[Mapping[str, tuple[str, ...]]] = {"unknown_length_km": ("latency_per_km",)}
+    needs: ClassVar[Mapping[str, tuple[str, ...]]] = {
+        "unknown_length_km": ("latency_per_km",),
+        "bandwidth_shared": ("bandwidth",),
+    }
 
     latency: SecondsPerLink = Field(
         default=0.0, description="of a message, in seconds; or of each link, {attribute: NAME}"
@@ -71,6 +74,11 @@ class WorldLinks(Section):
         default=False,
         description="whether a message that goes one way waits for that before it, as over TCP, or "
         "may overtake it",
+    )
+    bandwidth_shared: bool = Field(
+        default=False,
+        description="true: it is that of each node, out and in, which all messages that are under "
+        "way there share max-min fairly; false: each message has it alone",
     )
 
 
@@ -167,6 +175,10 @@ class WorldSpec(StrictModel):
 
     @model_validator(mode="after")
     def _makes_sense(self) -> "WorldSpec":
+        if self.links.bandwidth_shared and self.links.in_order:
+            raise misuse("cannot act beside bandwidth_shared; say false", "links", "in_order")
+        if self.links.bandwidth_shared and not isinstance(self.links.bandwidth, float):
+            raise misuse("is shared at the nodes; give one number for them", "links", "bandwidth")
         if self.nodes.pause.of_nodes:
             kind = getattr(self.nodes.pause, "kind", "")
             raise misuse(f"{kind} is for gradients only", "nodes", "pause", "kind")
