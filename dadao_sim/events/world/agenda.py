@@ -9,7 +9,7 @@ from simpy.core import EmptySchedule
 from simpy.events import NORMAL
 
 # The order does not depend on either.
-IN_A_DAY = 32  # entries that come at a time, about
+IN_A_DAY = 256  # entries that come at a time, about
 MANY = 2048  # entries of which a heap is slow
 
 Entry = tuple[float, int, int, Any]  # time, priority, number, event

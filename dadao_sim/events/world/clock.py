@@ -16,7 +16,7 @@ from dadao_sim.events.world.log import EventLog
 from dadao_sim.events.world.physics import Physics
 from dadao_sim.events.world.sending import Arcs
 from dadao_sim.events.world.sharing import Sharing
-from dadao_sim.events.world.situation import Running, Situation
+from dadao_sim.events.world.situation import Running, Situation, as_numbers
 
 WINDOW = 16384  # rows given out at a time
 STEPS = 4096  # steps of SimPy between two looks at how many rows there are
@@ -69,7 +69,7 @@ class WorldClock:
         )
         resume_computing, stop = start_nodes(
             *(self.env, self.log, self.now),
-            *(_pauses(self.physics, rates, self.stretch).tolist(), nodes.gradient.mean),
+            *(as_numbers(_pauses(self.physics, rates, self.stretch)), nodes.gradient.mean),
             *(draw_pause, nodes.gradient.draws_of_nodes(network, streams["durations"])),
         )
         computes = (rates.nodes > 0).tolist()
@@ -96,10 +96,10 @@ class WorldClock:
         links = Links(
             *(self.env, self.log, self.now),
             network=physics.network,
-            pauses=pauses.tolist(),
+            pauses=as_numbers(pauses),
             draw_pause=exponentials(streams["exchanges"]),
-            latency=physics.latency.tolist(),
-            transfer=(physics.time_per_byte * message_bytes).tolist(),
+            latency=as_numbers(physics.latency),
+            transfer=as_numbers(physics.time_per_byte * message_bytes),
         )
         if physics.spec.links.bandwidth_shared:
             capacity = float(1 / physics.time_per_byte[0]) if len(physics.time_per_byte) else 1.0

@@ -27,6 +27,8 @@ class Parcel(Tick):
     and how often each end had crashed at sending.
     """
 
+    __slots__ = ("crashes_i", "crashes_j", "heard", "one_is_there", "row")
+
     def __init__(self, env: simpy.Environment, k: int, row: int, heard: int, i: int, j: int):
         super().__init__(env, k)
         self.row, self.heard, self.crashes_i, self.crashes_j = row, heard, i, j

@@ -14,6 +14,8 @@ class Message(Tick):
     often its receiver had ``crashes`` at sending.
     """
 
+    __slots__ = ("arrives", "row")
+
     def __init__(self, env: Any, k: int, crashes: int, row: int, *, arrives: bool):
         super().__init__(env, k, crashes)
         self.row, self.arrives = row, arrives

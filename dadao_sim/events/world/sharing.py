@@ -12,6 +12,8 @@ class Flow(Tick):
     at which ``rate`` they go, and how long it takes the last of them to be there.
     """
 
+    __slots__ = ("latency", "left", "message", "over", "rate", "since", "ways")
+
     def __init__(self, message: Tick, ways: tuple[int, int], left: float, latency: float):
         super().__init__(message.env, message.k)
         self.message, self.ways, self.left, self.latency = message, ways, left, latency

@@ -13,6 +13,12 @@ from dadao_sim.events.world.log import EventLog
 from dadao_sim.networks import Network
 
 
+def as_numbers(values: np.ndarray) -> list[float]:
+    """A list of them, of equal ones the same object: read at every event, they stay in a cache."""
+    same: dict[float, float] = {}
+    return [same.setdefault(value, value) for value in values.tolist()]
+
+
 @dataclass
 class Situation:
     """Plain lists, for they are read at every event.
@@ -45,7 +51,7 @@ class Situation:
             present=[True] * nodes,
             crashes=[0] * nodes,
             closed=[0] * len(edges),
-            slowness=slowness.tolist(),
+            slowness=as_numbers(slowness),
             computing=[-1] * nodes,
             incident=incident,
             waited=[0.0] * len(edges),
