@@ -42,7 +42,7 @@ FAMILIES = {
 """What the families are; one that is not here stands under its own name."""
 CURVATURES = np.array([1.0, 3.0, 10.0])
 """Of the f_i of the small problem, all alike: its mu is 1 and its L 10."""
-DIMENSION, NODES, SIDE = len(CURVATURES), 7, 4
+DIMENSION, NODES, SIDE = len(CURVATURES), 7, 5
 L2 = 0.5
 SMALL = f"the path of {NODES} nodes with mu = {CURVATURES[0]:g} and L = {CURVATURES[-1]:g}"
 LOCAL_STEPS = {"none": "", "proven": "local step", "experimental": "local step (experimental)"}
