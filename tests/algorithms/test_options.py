@@ -67,7 +67,7 @@ def test_it_is_refused_or_right(name, option, graph):
     start = np.tile(f.x_star, (f.nodes, 1))
     player = make_player(method, f, tuning, start, rest, None)
     events = RoundClock(np.random.SeedSequence(0)).window()
-    player.play(events, 0, 20)
+    player.play(events, 0, 21)  # seven turns of three graphs: w is what it was
     found, scale = player.blocks(method.blocks), max(np.abs(v).max() for v in rest.values())
     for block, value in rest.items():
         moved = found[block] - value
@@ -88,7 +88,8 @@ def test_what_is_refused():
         for option, chosen in OPTIONS.items()
     }
     rounds = {name for name, method in methods.items() if isinstance(method, RoundMethod)}
-    own = {name for name in rounds if methods[name].weights is not None or methods[name].server}
+    own = {n for n in rounds if methods[n].weights is not None or methods[n].server}
+    own |= {name for name in rounds if methods[name].directed}
     compressing = {name for name in rounds if methods[name].compression != "none"}
     assert set(taken["none"]) == set(methods)
     assert set(taken["mixing lazy_metropolis"]) == rounds - own
