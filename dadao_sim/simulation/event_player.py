@@ -23,7 +23,7 @@ from dadao_sim.engine.slots import Slots
 from dadao_sim.engine.stale import Newest
 from dadao_sim.engine.workspace import own, shareable
 from dadao_sim.errors import InputError, users_code
-from dadao_sim.events.log import BEGIN, END, GOSSIP, GRADIENT, GRADIENT_START, SEND, Events
+from dadao_sim.events.log import BEGIN, END, GOSSIP, GRADIENT, GRADIENT_START, RESET, SEND, Events
 from dadao_sim.simulation.counts import EventCounts
 from dadao_sim.simulation.limits import Limits
 from dadao_sim.simulation.player import Player
@@ -155,7 +155,9 @@ class EventPlayer(Player):
         """Play rows as one thread would, level by level where several are in use."""
         hands = self._hands()
         least = 2 * self.least
-        if len(hands) == 1 or self.shape[0] < self.least_nodes or stop - first < least:
+        few = self.shape[0] < self.least_nodes or stop - first < least
+        # A node that lost its state may ask its neighbours for what they hold.
+        if len(hands) == 1 or few or (log.kind[first:stop] == RESET).any():
             self.play_rows(log, self._in_order(stop), first, stop)
             return
         order, begins = self.leveller.levels(

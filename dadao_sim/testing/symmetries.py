@@ -142,7 +142,7 @@ def threads_change_nothing(case: Case) -> None:
     one.play(case.events, 0, EVENTS)
     log = backwards._log(case.events)
     order, begins = backwards.leveller.levels(
-        *(log.i, log.j, log.slot, 0, EVENTS), slots=0, least=1
+        *(log.i, log.j, log.slot, 0, EVENTS), slots=len(backwards.slots.vectors), least=1
     )
     order = np.concatenate([order[a:b][::-1] for a, b in pairwise(begins)])
     backwards.play_rows(log, order, 0, EVENTS)
