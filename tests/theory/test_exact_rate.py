@@ -333,7 +333,8 @@ def test_methods_of_another_form_are_refused(name, reason):
 
 
 def test_every_asynchronous_method_has_a_rate_or_a_reason():
-    refused = {"edge_admm", "walkman", "adfs"}
+    refused = {"edge_admm", "walkman", "adfs", "dadao_counters"}
+    refused |= {"asy_dgd", "asy_sonata", "delayed_gossip", "osgp"}
     rng = np.random.default_rng(0)
     A = rng.standard_normal((4, 6, 1))
     ridge = Problem.from_arrays(A, A[..., 0] + rng.standard_normal((4, 6)), "ridge", mu=0.5)
