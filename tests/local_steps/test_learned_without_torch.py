@@ -95,7 +95,7 @@ def test_damaged_and_foreign_files_are_refused_in_one_line(tmp_path):
         with pytest.raises(InputError, match=r"broken\.npz: .*`learn-prior`") as refused:
             load_weights(tmp_path / "broken.npz")
         assert "\n" not in str(refused.value)
-    with pytest.raises(InputError, match="not the weights"):
+    with pytest.raises(InputError, match="it is no file"):
         load_weights(tmp_path)
 
 
