@@ -271,7 +271,7 @@ def test_a_method_that_was_not_asked_for_somewhere_has_not_failed_there():
     ("call", "message"),
     [
         (lambda r: against(r, "nodes"), "key: 'nodes' is not swept; use network.nodes, problem"),
-        (lambda r: against(r, NODES, "euros"), "quantity: 'euros' is unknown; did you mean"),
+        (lambda r: against(r, NODES, "euros"), "quantity: 'euros' is unknown (known: "),
         (
             lambda r: against(r, NODES, accuracy=0.5),
             "accuracy: 0.5 given; the report has 0.1",

@@ -23,6 +23,7 @@ SCENARIO = {
     "stop": {"time": 30},
     "record": {"points": 10},
 }
+ONE_WAY = ("asy_dgd", "asy_sonata", "osgp")
 SMALL = {**SCENARIO, "network": {"graph": "star", "nodes": 8}}
 
 
@@ -39,16 +40,24 @@ def run(base=SMALL, **changes):
 def test_every_preset_runs_every_method_and_says_what_it_holds(preset):
     # A round with much gossip waits for many crashes; where nothing crashes, it has enough of it.
     stop = {"time": 1200, "communications": 100_000}
-    result = run(SCENARIO, world={"preset": preset, "time_unit": "auto"}, stop=stop)
+    names = [n for n in IN_A_WORLD if preset != "edge_devices" or n not in ONE_WAY]
+    base = {**SCENARIO, "algorithms": names}
+    result = run(base, world={"preset": preset, "time_unit": "auto"}, stop=stop)
     end = result.curves.groupby("algorithm").last()
-    assert set(end.index) == set(IN_A_WORLD)
+    assert set(end.index) == set(names)
     assert (end.gradients > 0).all()
     assert (end.time <= 1200 + 1e-9).all()
     world = result.manifest["scenario"]["world"]
     assert world["preset"] == preset
     assert world["links"].keys() >= {"latency", "jitter"}
-    again = run(SCENARIO, world=world, stop=stop)
+    again = run(base, world=world, stop=stop)
     assert again.curves.equals(result.curves)
+
+
+@pytest.mark.parametrize("name", ONE_WAY)
+def test_messages_one_way_are_no_exchanges_of_which_some_are_at_once(name):
+    with pytest.raises(InputError, match="exchanges_at_once"):
+        run(algorithms=[name], world={"preset": "edge_devices"})
 
 
 def test_a_key_of_the_world_replaces_the_presets_and_leaves_the_others():
