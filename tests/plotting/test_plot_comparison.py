@@ -79,7 +79,7 @@ def test_no_strip_when_all_arrived(results):
 
 
 def test_what_cannot_be_compared_is_refused(results):
-    with pytest.raises(InputError, match=r"^quantity: 'hours' is unknown; did you mean"):
+    with pytest.raises(InputError, match=r"^quantity: 'hours' is unknown \(known: "):
         comparison_figure(results, 1e-2, "hours")
     with pytest.raises(InputError, match=r"^accuracy: no algorithm reached 1e-06"):
         comparison_figure({"slow": result(finished_run("dadao", rate=1e-4))}, 1e-6)
