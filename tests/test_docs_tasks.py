@@ -185,7 +185,7 @@ def test_a_section_is_one_of_a_scenario_that_can_be_run(folder, text):
         if "leave_out" in found:
             zero_one.to_csv("01.csv")
             data |= {"path": "01.csv", "labels": {"positive": 1}}
-    if any(name in text for name in ("fedavg", "d_psgd")):
+    if any(name in text for name in ("fedavg", "d_psgd", "digraph")):
         del base["world"]
     if "d_psgd" in text:
         base["problem"]["data"] |= {"dim": 12, "samples_per_node": 12}
@@ -201,6 +201,8 @@ def test_a_section_is_one_of_a_scenario_that_can_be_run(folder, text):
         assert not {key.partition(".")[0] for key in swept} & set(OF_ALL)
     if "plugins" in found:
         base |= {"algorithms": ["my_method"]}
+    if "digraph" in text:
+        base |= {"algorithms": ["push_pull"]}
     study = Study(scenario_from_mapping(base))
     study.check()
     assert study.parts(0).problem.nodes == study.parts(0).network.nodes
