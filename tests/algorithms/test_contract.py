@@ -15,7 +15,17 @@ from dadao_sim.algorithms.contract.registry import METHODS
 from dadao_sim.algorithms.contract.rounds import RoundMethod
 from dadao_sim.algorithms.contract.tally import Message
 from dadao_sim.errors import InputError
-from dadao_sim.events.log import ARRIVE_ONE, GOSSIP, GRADIENT, ROUND, SEND_ONE, Events
+from dadao_sim.events.log import (
+    ARRIVE_I,
+    ARRIVE_J,
+    ARRIVE_ONE,
+    GOSSIP,
+    GRADIENT,
+    ROUND,
+    SEND,
+    SEND_ONE,
+    Events,
+)
 from dadao_sim.networks import GraphSequence
 from dadao_sim.simulation.replay import replay as play_log
 from dadao_sim.testing import (
@@ -302,6 +312,8 @@ def test_the_log_of_each_asynchronous_method_has_the_kinds_it_asks_for():
     for method in METHODS.values():
         if not isinstance(method, RoundMethod):
             case = cases(method)[0]
-            gossip = {SEND_ONE, ARRIVE_ONE} if len(case.tuning.clock.arcs) else {GOSSIP}
-            expected = gossip | ({GRADIENT} if case.tuning.asked.gradient.gradients else set())
+            clock, asked = case.tuning.clock, case.tuning.asked.gradient
+            exchange = {SEND, ARRIVE_I, ARRIVE_J} if clock.delay else {GOSSIP}
+            exchange = {SEND_ONE, ARRIVE_ONE} if len(clock.arcs) else exchange
+            expected = exchange | ({GRADIENT} if asked.gradients else set())
             assert set(case.events.kind) == expected, method.name
