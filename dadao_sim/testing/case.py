@@ -8,6 +8,7 @@ from typing import Any, Literal
 import numpy as np
 
 from dadao_sim.algorithms.contract.method import Method, Tuning
+from dadao_sim.algorithms.contract.rounds import RoundMethod
 from dadao_sim.events.log import Events
 from dadao_sim.local_steps.terms import make
 from dadao_sim.networks import DirectedNetwork, GraphSequence, Network
@@ -111,6 +112,12 @@ class Case:
         """The first events that the method asks for."""
         clock = clock_of_the_paper(self.tuning, self.network, np.random.SeedSequence(1))
         return clock.window()[:EVENTS]
+
+    @property
+    def beginning(self) -> Events:
+        """As much of them as laws play several times over: a round is an event of every node."""
+        rounds = isinstance(self.method, RoundMethod)
+        return self.events[: EVENTS // NODES] if rounds else self.events
 
     @cached_property
     def optimum(self) -> dict[str, np.ndarray]:

@@ -7,6 +7,7 @@ import itertools
 import json
 import multiprocessing
 import os
+import re
 import signal
 import sys
 import time
@@ -414,7 +415,9 @@ def test_the_command(dadao_sim, tmp_path, monkeypatch):
     given = ("live", "live.yaml", "--unit", "10ms", "--horizon", 20, "--least-rate", 0)
     code, out, error = dadao_sim(*given, "--kill", "3@10", "--out", "one")
     assert (code, error) == (0, "")
-    assert "live: node 3 ended (signal 9) at t = 10." in out
+    ended = re.search(r"live: node 3 ended \(signal 9\) at t = ([\d.]+);", out)
+    assert ended
+    assert float(ended[1]) >= 10  # later on a machine with much else to do
     assert "replay equals the live states to the last bit" in out
     code, out, _ = dadao_sim(
         "live", "live.yaml", "--follow", "one/events.npz", "--out", "two", "--json"
