@@ -43,6 +43,12 @@ def test_the_first_five_methods_differ_in_grey_by_lightness_dash_and_marker():
         assert style_of(a).marker != style_of(b).marker
 
 
+def test_the_methods_of_the_figure_of_arcs_have_colours_and_dashes_of_their_own():
+    together = ("push_pull", "ab", "push_diging", "add_opt", "frost", "subgradient_push")
+    assert len({style_of(name).colour for name in together}) == len(together)
+    assert len({style_of(name).dash for name in together}) == len(together)
+
+
 def test_every_colour_stands_out_from_white():
     assert all(lightness(colour) < 75 for colour in COLOURS)
 
