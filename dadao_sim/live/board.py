@@ -4,6 +4,7 @@ started them is still there.
 
 import mmap
 import os
+import select
 
 import numpy as np
 
@@ -44,6 +45,11 @@ class Board:
     def report(self, i: int, gradients: int, exchanges: int, busy: float) -> None:
         """What node i has done so far."""
         self.counts[i, GRADIENTS:] = gradients, exchanges, busy
+
+    def pause(self, seconds: float) -> None:
+        """Wait so long; end this process where the one that made the board has gone."""
+        if select.select([self.lifeline], [], [], seconds)[0]:
+            self.leave()
 
     def leave(self) -> None:
         """End this process: nobody waits for it any more."""

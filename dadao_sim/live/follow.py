@@ -5,7 +5,6 @@ a total order that all share, so the earliest exchange that is not made yet can 
 deadlock, at any speed.
 """
 
-import time
 from collections.abc import Mapping
 
 import numpy as np
@@ -13,6 +12,7 @@ import numpy as np
 from dadao_sim.errors import InputError
 from dadao_sim.events import log
 from dadao_sim.events.log import KIND_NAMES, Events
+from dadao_sim.live.board import Board
 from dadao_sim.live.handlers import Handlers
 from dadao_sim.live.wires import Wire
 
@@ -43,9 +43,14 @@ class Follower:
     """A node that does what a log says."""
 
     def __init__(
-        self, handlers: Handlers, wires: Mapping[int, Wire], events: Events, delay: float = 0.0
+        self,
+        handlers: Handlers,
+        wires: Mapping[int, Wire],
+        events: Events,
+        board: Board,
+        delay: float = 0.0,
     ):
-        self.handlers, self.wires, self.delay = handlers, wires, delay
+        self.handlers, self.wires, self.board, self.delay = handlers, wires, board, delay
         rows = rows_of_node(events, handlers.i)
         columns = (
             events.time,
@@ -86,8 +91,7 @@ class Follower:
         other = j if me == i else i
         wire = self.wires[other]
         theirs = None if me < other else wire.receive_vector(len(ours))
-        if self.delay:
-            time.sleep(self.delay)
+        self.board.pause(self.delay)
         wire.send(ours.tobytes())
         if theirs is None:
             theirs = wire.receive_vector(len(ours))

@@ -194,7 +194,7 @@ class FreeNode:
 
     def _send(self, wire: Wire, data: bytes) -> None:
         if self.pace.delay:
-            time.sleep(self.pace.delay)
+            self.board.pause(self.pace.delay)
         wire.send(data)
 
     def _drop(self, j: int) -> None:

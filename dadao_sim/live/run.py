@@ -5,6 +5,7 @@ import os
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from numbers import Real
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +55,8 @@ from dadao_sim.strict import files_named, suggestion
 UNIT = 0.01  # seconds
 HORIZON = 300.0  # units
 LEAST_RATE = 0.9
+LEAST = math.ulp(0.0)  # number above 0
+SHORTEST, LONGEST = 1e-6, 3600.0  # seconds, of a unit; the longest delay of a message, too
 PATIENCE = 10.0  # seconds for which a node waits for a neighbour, beside what delays take
 FOLLOWING = 600.0  # seconds that processes have to follow a log
 
@@ -114,11 +117,10 @@ def run_live(
     """
     asked = as_scenario(scenario)
     horizon = min(HORIZON, asked.stop.time or HORIZON) if horizon is None else horizon
-    for name, value in (("unit", unit), ("horizon", horizon)):
-        if not 0 < value < math.inf:
-            raise InputError(name, f"{value:g} given", "a finite time above 0 is needed")
-    if not 0 <= delay < math.inf:
-        raise InputError("delay", f"{delay:g} given", "a finite time of 0 or more is needed")
+    _within("unit", unit, SHORTEST, LONGEST, "a time from 1us to 3600s is needed")
+    _within("horizon", horizon, LEAST, math.inf, "a finite time above 0 is needed")
+    _check_delay(delay)
+    _within("least_rate", least_rate, 0, 1, "a part from 0 to 1 is needed")
     live = _Live(asked, algorithm, beside, out, overwrite, horizon)
     plan, network = live.plan, live.network
     clock = plan.tuning.clock
@@ -214,6 +216,9 @@ def follow_live(
     What it takes and raises is as in :func:`run_live`; the clock of the log is nobody's, and the
     processes go as fast as they can.
     """
+    if not isinstance(events, Events):
+        raise InputError("events", f"Events are needed, not a {type(events).__name__}")
+    _check_delay(delay)
     check_followed(events)
     live = _Live(as_scenario(scenario), algorithm, beside, out, overwrite, None, events)
     log = playable(events, live.plan.method, live.network)
@@ -223,7 +228,7 @@ def follow_live(
     def life(i: int) -> Life:
         def lived(wires: dict[int, Wire], board: Board) -> Mapping[str, np.ndarray]:
             handlers = live.handlers(player, i)
-            Follower(handlers, wires, log, delay).run()
+            Follower(handlers, wires, log, board, delay).run()
             return handlers.rows()
 
         return lived
@@ -277,9 +282,9 @@ class _Live:
         self.scenario = scenario_from_mapping(mapping | {"repeats": 1, "stop": {"time": end}})
         study = Study(self.scenario, events=events)
         for spec in specs[1:]:  # before anything runs
-            _require_events(study.plan((spec.label, 0)).method, spec.label)
+            _require_events(study.plan((spec.label, 0)).method, spec.label, "beside")
         self.plan = study.plan((self.label, 0))
-        _require_events(self.plan.method, self.label)
+        _require_events(self.plan.method, self.label, "algorithm")
         if self.plan.parts.problem.stages is not None:
             raise InputError("problem", "it changes in stages, which processes do not", "keep it")
         network = as_network(self.plan.network)
@@ -408,20 +413,32 @@ def _labelled(asked: Scenario, label: str, option: str) -> AlgorithmSpec:
         if spec.label == label:
             return spec
     known = [spec.label for spec in asked.algorithms]
-    raise InputError(option, f"{label!r} is not in the scenario{suggestion(label, known)}")
+    raise InputError(option, f"{label!r} is not in the scenario{suggestion(str(label), known)}")
 
 
-def _require_events(method: Method, label: str) -> None:
+def _within(name: str, value: Any, least: float, most: float, right: str) -> None:
+    """InputError for a number that is not finite, or outside, and for anything else."""
+    number = isinstance(value, Real) and not isinstance(value, bool)
+    if not number or not (least <= value <= most and value < math.inf):
+        shown = f"{value:g}" if isinstance(value, float) else repr(value)
+        raise InputError(name, f"{shown} given", right)
+
+
+def _check_delay(delay: Any) -> None:
+    _within("delay", delay, 0, LONGEST, "a time from 0s to 3600s is needed")
+
+
+def _require_events(method: Method, label: str, option: str) -> None:
     """InputError for a synchronous method, and for one that does more than exchange messages."""
     if isinstance(method, RoundMethod):
         wrong = f"{label} is synchronous: in each of its rounds all nodes wait for all"
-        raise InputError("algorithm", wrong, "choose an asynchronous one, as dadao")
+        raise InputError(option, wrong, "choose an asynchronous one, as dadao")
     assert isinstance(method, AsynchronousMethod)
     own = method.send is not send_one_block or method.receive is not ignore_message
     if own or method.exchange is not take_difference:
         sends = "messages that go one way" if own else "sums of what it sent before"
         wrong = f"{label} sends {sends}, for which processes have no wires"
-        raise InputError("algorithm", wrong, "choose one that exchanges, as dadao; or simulate it")
+        raise InputError(option, wrong, "choose one that exchanges, as dadao; or simulate it")
 
 
 _PACES = {"steps": "steps of one common time", "walk": "one token that walks over the edges"}
@@ -432,7 +449,10 @@ def _kills(
 ) -> list[tuple[int, float]]:
     """The nodes to be killed by their numbers. InputError for what cannot be."""
     found: dict[int, float] = {}
-    for name, at in kills:
+    for kill in kills:
+        if not (isinstance(kill, tuple | list) and len(kill) == 2 and isinstance(kill[1], Real)):
+            raise InputError("kill", f"{kill!r} given", "pairs of a node and a time are needed")
+        name, at = kill
         with within("kill"):
             node = network.node(name)
         if node in found:

@@ -1,9 +1,7 @@
 """What starts the processes of the nodes, kills those that are to be killed, and sees all end."""
 
-import contextlib
 import multiprocessing
 import os
-import select
 import signal
 import time
 import traceback
@@ -20,7 +18,7 @@ import numpy as np
 from dadao_sim.errors import InputError
 from dadao_sim.live.board import LEFT, READY, Board
 from dadao_sim.live.wires import Edge, Ends, Gone, TooLong, Wire, connected
-from dadao_sim.simulation.workers import KILL, TIME_TO_LEAVE, signals_blocked
+from dadao_sim.simulation.workers import TIME_TO_LEAVE, signals_blocked
 
 GAVE_UP, NEIGHBOUR_GONE = 4, 5  # exit codes of a node
 SAID = {
@@ -136,18 +134,17 @@ def _live(
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT, signal.SIGTERM, signal.SIGHUP})
     wires = {}
-    for (a, b), (first, second) in pairs.items():
-        mine, other = (first, b) if a == i else (second, a)
-        if i in (a, b):
-            wires[other] = Wire(mine, patience)
-        for end in (first, second):
-            if end is not mine or i not in (a, b):
-                end.close()
     try:
+        for (a, b), (first, second) in pairs.items():
+            mine, other = (first, b) if a == i else (second, a)
+            if i in (a, b):
+                wires[other] = Wire(mine, patience)
+            for end in (first, second):
+                if end is not mine or i not in (a, b):
+                    end.close()
         board.counts[i, READY] = 1
         while not board.start:
-            if select.select([board.lifeline], [], [], 0.001)[0]:
-                board.leave()
+            board.pause(0.001)
         time.sleep(max(board.start - time.monotonic_ns(), 0) * 1e-9)
         rows = life(wires, board)
         written = folder / f"{i}.writing.npz"
@@ -190,8 +187,9 @@ def _watch(
     while alive:
         now = (time.monotonic_ns() - board.start) * 1e-9
         while limits.kills and limits.kills[0].at <= now:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(processes[limits.kills.pop(0).node].pid or 0, KILL)
+            node = limits.kills.pop(0).node
+            if node in alive:  # else its number may be that of another process by now
+                alive[node].kill()
         if now > limits.seconds:
             for process in alive.values():
                 process.kill()

@@ -21,7 +21,8 @@ from dadao_sim import load_events, load_result, replay
 from dadao_sim.cli import main
 from dadao_sim.errors import InputError
 from dadao_sim.events.log import GOSSIP, GRADIENT, KIND_NAMES
-from dadao_sim.live import handlers, rates, records, run
+from dadao_sim.live import handlers, rates, records, run, supervisor
+from dadao_sim.live import wires as wires_of
 from dadao_sim.live.rates import Asked, check_cores, check_rates, reached
 from dadao_sim.live.run import distance, follow_live, run_live
 from dadao_sim.simulation.again import PlayedAgain
@@ -278,10 +279,14 @@ def _command(output, *arguments):
         main.main()
 
 
-@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
-def test_the_nodes_end_with_who_started_them(tmp_path, how):
+@pytest.mark.parametrize(
+    ("how", "follows"), [(signal.SIGINT, False), (signal.SIGKILL, False), (signal.SIGKILL, True)]
+)
+def test_the_nodes_end_with_who_started_them(free, tmp_path, how, follows):
     (tmp_path / "live.yaml").write_text(json.dumps(scenario(stop={"time": 1e5})))
     given = ("live", "live.yaml", "--horizon", "1e5", "--least-rate", "0")
+    if follows:  # for minutes, each message on its way for a second
+        given = ("live", "live.yaml", "--follow", str(free[1] / "events.npz"), "--delay", "1s")
     context = multiprocessing.get_context("fork")
     parent = context.Process(target=_command, args=(tmp_path / "output", *given))
     with warnings.catch_warnings():  # of threads, where there are some
@@ -299,6 +304,27 @@ def test_the_nodes_end_with_who_started_them(tmp_path, how):
         said = (tmp_path / "output").read_text()
         assert said.startswith("interrupted: the processes have ended")
     assert not (tmp_path / "results").exists()
+
+
+def test_a_kill_comes_too_late_for_a_process_that_has_ended(tmp_path, monkeypatch):
+    """Its number may be that of somebody else's process by then."""
+
+    def ends(wires, board):
+        raise wires_of.Gone
+
+    def lives(wires, board):
+        board.pause(1.0)
+        return {}
+
+    killed = []
+    monkeypatch.setattr(os, "kill", lambda process, how: killed.append(process))
+    kills = [supervisor.Kill(1, 0.7)]
+    ended = supervisor.supervise(
+        [lives, ends], [(0, 1)], tmp_path, patience=5.0, limit=20.0, kills=kills
+    )
+    assert ended.dead[1][0] == "lost a neighbour"
+    assert list(ended.states) == [0]
+    assert killed == []
 
 
 def _children(parent, count):
@@ -332,7 +358,7 @@ def _runs(process):
             {"algorithm": "nids"},
             "algorithm: nids is synchronous",
         ),
-        ({"algorithms": ["nids", "dadao"]}, {"beside": ["nids"]}, "nids is synchronous"),
+        ({"algorithms": ["nids", "dadao"]}, {"beside": ["nids"]}, "beside: nids is synchronous"),
         ({}, {"algorithm": "dado"}, "algorithm: 'dado' is not in the scenario"),
         ({"algorithms": ["esdacd"]}, {}, "has no clocks of nodes and edges, but steps"),
         ({"world": {"preset": "wan"}}, {}, "world: a live run has the machine's own"),
@@ -343,9 +369,17 @@ def _runs(process):
             "network: it changes with time",
         ),
         ({}, {"horizon": 0.0}, "horizon: 0 given; a finite time above 0"),
-        ({}, {"unit": 0.0}, "unit: 0 given"),
-        ({}, {"delay": -1.0}, "delay: -1 given"),
+        ({}, {"unit": 0.0}, "unit: 0 given; a time from 1us to 3600s"),
+        ({}, {"unit": 1e-320, "delay": 1.0}, "unit: .* given; a time from 1us to 3600s"),
+        ({}, {"unit": "10ms"}, "unit: '10ms' given; a time from 1us to 3600s"),
+        ({}, {"delay": -1.0}, "delay: -1 given; a time from 0s to 3600s"),
+        ({}, {"delay": 1e10}, r"delay: 1e\+10 given; a time from 0s to 3600s"),
+        ({}, {"delay": None}, "delay: None given"),
+        ({}, {"least_rate": 1.5}, "least_rate: 1.5 given; a part from 0 to 1"),
+        ({}, {"algorithm": 3}, "algorithm: 3 is not in the scenario"),
         ({}, {"kills": [(7, 1.0)]}, "kill"),
+        ({}, {"kills": [3]}, "kill: 3 given; pairs of a node and a time"),
+        ({}, {"kills": [(3, "5")]}, "kill: .* given; pairs of a node and a time"),
         ({}, {"kills": [(1, 1.0), (1, 2.0)]}, "kill: node 1 is killed twice"),
         ({}, {"kills": [(1, 101.0)]}, "kill: node 1 at 101 is outside the run; 0 to 100"),
         ({}, {"kills": [(k, 1.0) for k in range(4)]}, "kill: all nodes are killed"),
@@ -359,6 +393,11 @@ def _runs(process):
 def test_what_cannot_run_live_is_refused_in_a_line(changes, how, said):
     with pytest.raises(InputError, match=said):
         run_live(scenario(**changes), **FREE | how)
+
+
+def test_what_is_followed_is_a_log():
+    with pytest.raises(InputError, match="events: Events are needed, not a str"):
+        follow_live(scenario(), "log.npz")
 
 
 def test_rounds_are_followed_by_no_process():
