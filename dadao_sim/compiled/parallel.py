@@ -63,7 +63,8 @@ def together(tasks: Sequence[Callable[[], Any]]) -> None:
     if len(tasks) == 1:
         tasks[0]()
         return
-    pool = _pool(os.getpid(), len(tasks) - 1)
+    # One pool for all that share a number of threads, however few of them some have work for.
+    pool = _pool(os.getpid(), max(len(tasks), threads_in_use()) - 1)
     with use_threads(1):  # what runs in a thread starts no more of them
         others = [pool.submit(copy_context().run, task) for task in tasks[1:]]
         try:

@@ -187,8 +187,11 @@ class EventPlayer(Player):
         return self._order
 
     def _hands(self) -> list[Hand]:
-        """Those of all threads that may play: one of an objective that is not declared for more."""
-        several = threads_in_use() if self._is_shareable else 1
+        """Those of all threads that may play, as many as the nodes can keep busy: one of an
+        objective that is not declared for more.
+        """
+        busy = self.shape[0] // self.least
+        several = max(min(threads_in_use(), busy), 1) if self._is_shareable else 1
         while len(self._helpers) < several - 1:
             scratch = tuple(np.zeros_like(vector) for vector in self.scratch)
             self._helpers.append(Hand(own(self.objective), scratch))

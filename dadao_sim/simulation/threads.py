@@ -1,5 +1,6 @@
 """How many threads a run may use."""
 
+from numbers import Integral
 from typing import Literal, TypeAlias
 
 from dadao_sim.algorithms.contract.method import AsynchronousMethod
@@ -21,9 +22,9 @@ def threads_of(asked: Threads, processes: int) -> int:
         from joblib import cpu_count
 
         return max(1, int(cpu_count()) // processes)
-    if isinstance(asked, bool) or not isinstance(asked, int) or asked < 1:
+    if isinstance(asked, bool) or not isinstance(asked, Integral) or asked < 1:
         raise InputError("threads", f"{asked!r} given", "auto, or a whole number of at least 1")
-    return asked
+    return int(asked)
 
 
 def why_one_thread(plan: Plan) -> str:

@@ -45,6 +45,14 @@ def test_nobody_has_threads_who_did_not_ask_and_none_start_more_of_them():
     assert threads_in_use() == 1
 
 
+def test_however_many_tasks_come_there_are_no_more_threads_than_asked_for():
+    before = set(threading.enumerate())
+    with use_threads(6):
+        for tasks in range(2, 7):
+            together([threading.Barrier(tasks, timeout=60).wait] * tasks)
+    assert len(set(threading.enumerate()) - before) <= 5
+
+
 def test_what_fails_in_a_thread_is_raised_after_all_have_ended():
     ended = threading.Event()
 

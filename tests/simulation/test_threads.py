@@ -22,6 +22,7 @@ from dadao_sim.errors import InputError
 from dadao_sim.local_steps.terms import TERMS, make
 from dadao_sim.simulation import event_player
 from dadao_sim.simulation.replay import make_player
+from dadao_sim.simulation.study import Study
 from dadao_sim.simulation.threads import threads_of
 
 
@@ -147,6 +148,17 @@ def test_jobs_share_the_cores(monkeypatch):
     monkeypatch.setattr("joblib.cpu_count", lambda: 8)
     assert [threads_of("auto", jobs) for jobs in (1, 2, 3, 8, 9)] == [8, 4, 2, 1, 1]
     assert threads_of(5, 8) == 5
+    assert threads_of(np.int64(5), 8) == 5
+
+
+def test_a_player_has_no_more_hands_than_its_nodes_keep_busy():
+    plan = Study(SCENARIO).plan(("dadao", 0))
+    player = make_player(plan.method, plan.parts.problem, plan.tuning, plan.parts.x0, {}, None)
+    player.least = 5  # of 24 nodes
+    with use_threads(1_000):
+        assert len(player._hands()) == 4
+    with use_threads(3):
+        assert len(player._hands()) == 3
 
 
 # ---- Rounds --------------------------------------------------------------------------------------
