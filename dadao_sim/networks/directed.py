@@ -15,11 +15,10 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from dadao_sim.errors import InputError, within
-from dadao_sim.networks.edges import edge_keys
+from dadao_sim.networks.edges import canonical_arcs, edge_keys
 from dadao_sim.networks.ids import in_quotes
-from dadao_sim.networks.network import Network, in_range, real_numbers
+from dadao_sim.networks.network import Network, checked_lengths, in_range, numbers_by_name
 from dadao_sim.networks.sequence import GraphSequence, in_the_order_of_the_first
-from dadao_sim.strict import hides
 from dadao_sim.text.cards import Card, Carded
 from dadao_sim.text.lines import listed
 
@@ -61,17 +60,19 @@ class Digraph(Carded):
         bare = self._bare
         for name in ("positions", "labels", "ids"):
             object.__setattr__(self, name, getattr(bare, name))
-        arcs, order = canonical_arcs(bare, self.arcs)
+        arcs, order = canonical_arcs(self.nodes, self.arcs, bare.called)
         arcs.flags.writeable = False
         object.__setattr__(self, "arcs", arcs)
-        if self.lengths_km is not None:
-            lengths = self._of_arcs("lengths_km", self.lengths_km, order)
-            object.__setattr__(self, "lengths_km", lengths)
-        attributes = {
-            name: self._of_arcs(f"arc_attributes.{name}", values, order)
-            for name, values in self.arc_attributes.items()
-        }
+        attributes = numbers_by_name("arc_attributes", self.arc_attributes, order, "arc")
         object.__setattr__(self, "arc_attributes", attributes)
+        if self.lengths_km is not None:
+            lengths = checked_lengths(
+                self.lengths_km, order, lambda k: f"arc {self.arc_called(*arcs[k])}", "arc"
+            )
+            object.__setattr__(self, "lengths_km", lengths)
+            self._of_edges("lengths_km", lengths)
+        for name, values in attributes.items():
+            self._of_edges(name, values)
 
     @cached_property
     def _bare(self) -> Network:
@@ -81,14 +82,17 @@ class Digraph(Carded):
         about: Any = {"positions": self.positions, "labels": self.labels, "ids": self.ids}
         return Network(self.nodes, star, **about)
 
-    def _of_arcs(self, where: str, values: Any, order: np.ndarray) -> np.ndarray:
-        numbers = real_numbers(where, values)
-        if numbers.shape != order.shape:
-            wrong = f"one per arc is needed, shape {order.shape}, not {numbers.shape}"
-            raise InputError(where, wrong)
-        numbers = numbers[order]
-        numbers.flags.writeable = False
-        return numbers
+    def _of_edges(self, name: str, values: np.ndarray) -> np.ndarray:
+        """What the arcs say of their edges, (|E|,). InputError where two arcs differ."""
+        known = ~np.isnan(values)
+        found = np.full(len(self.edges), np.nan)
+        found[self.edge_of_arc[known]] = values[known]
+        differs = known & (found[self.edge_of_arc] != values)
+        if differs.any():
+            s, r = self.arcs[int(differs.argmax())]
+            one, other = self.arc_called(s, r), self.arc_called(r, s)
+            raise InputError(f"arc {one}: it has another {name} than {other}; one edge has one")
+        return found
 
     def card(self) -> Card:
         """See :class:`Carded`; the eigenvectors where they take no time."""
@@ -190,18 +194,6 @@ class DirectedNetwork(Digraph):
             lengths_km=None if lengths is None else self._of_edges("lengths_km", lengths),
             edge_attributes=attributes,
         )
-
-    def _of_edges(self, name: str, values: np.ndarray) -> np.ndarray:
-        """What the arcs say of their edges, (|E|,). InputError where two arcs differ."""
-        known = ~np.isnan(values)
-        found = np.full(len(self.edges), np.nan)
-        found[self.edge_of_arc[known]] = values[known]
-        differs = known & (found[self.edge_of_arc] != values)
-        if differs.any():
-            s, r = self.arcs[int(differs.argmax())]
-            wrong = f"it has another {name} than {self.arc_called(r, s)}"
-            raise InputError(f"arc {self.arc_called(s, r)}", wrong, "one edge has one")
-        return found
 
     def edge_indices(self, i: ArrayLike, j: ArrayLike) -> np.ndarray:
         """Ids of the edges {i, j}, in either order; InputError if there is no such edge."""
@@ -442,39 +434,6 @@ def _iterated(matrices: Sequence[csr_array]) -> np.ndarray:
         if np.abs(v - before).max() <= PRECISION * v.min():
             return v / v.sum()
     raise InputError("network", "it mixes too slowly for so many nodes", "take fewer nodes")
-
-
-def canonical_arcs(nodes: Network, arcs: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
-    """Arcs in lexicographic order, and the order that sorts what was given; ``nodes`` calls nodes.
-
-    Raises InputError for a node out of range, an arc to its own sender or one given twice.
-    """
-    if hides(arcs):
-        raise InputError("arcs", "some numbers are masked", "leave these arcs out")
-    try:
-        ends = np.asarray(arcs)
-    except ValueError:  # rows of several lengths
-        ends = np.empty(0)
-    if ends.ndim != 2 or ends.shape[1] != 2 or not np.issubdtype(ends.dtype, np.integer):
-        raise InputError(
-            "arcs", f"an integer array of shape (arcs, 2) is needed, not {ends.dtype} {ends.shape}"
-        )
-    outside = (ends < 0) | (ends >= nodes.nodes)
-    if outside.any():
-        wrong = f"node {ends[outside][0]} does not exist"
-        raise InputError("arcs", wrong, f"nodes go from 0 to {nodes.nodes - 1}")
-    loops = ends[:, 0] == ends[:, 1]
-    if loops.any():
-        node = nodes.called(int(ends[loops][0, 0]))
-        raise InputError("arcs", f"node {node} has an arc to itself", "remove the self loop")
-    keys = edge_keys(ends, nodes.nodes)
-    order = np.argsort(keys, kind="stable")
-    repeated = np.flatnonzero(np.diff(keys[order]) == 0)
-    if repeated.size:
-        s, r = map(nodes.called, ends[order[repeated[0]]].tolist())
-        wrong = f"the arc {s}->{r} is given more than once"
-        raise InputError("arcs", wrong, "a simple graph is needed, not a multigraph")
-    return np.ascontiguousarray(ends[order], dtype=np.int32), order
 
 
 def require_strongly_connected(arcs: np.ndarray, nodes: int, called: Any, what: str) -> None:

@@ -53,38 +53,54 @@ def canonical_edges(
     Raises InputError for a node out of range, a self loop or an edge given twice; it names nodes as
     they are ``called``.
     """
-    if hides(edges):
-        raise InputError("edges", "some numbers are masked", "leave these edges out")
+    return _sorted("edges", np.sort(_pairs("edges", nodes, edges, called), axis=1), nodes, called)
+
+
+def canonical_arcs(
+    nodes: int, arcs: ArrayLike, called: Called = str
+) -> tuple[np.ndarray, np.ndarray]:
+    """The same of arcs, (sender, receiver)."""
+    return _sorted("arcs", _pairs("arcs", nodes, arcs, called), nodes, called)
+
+
+def _pairs(where: str, nodes: int, pairs: ArrayLike, called: Called) -> np.ndarray:
+    """What is given as edges or arcs, (m, 2). InputError for what is none."""
+    if hides(pairs):
+        raise InputError(where, "some numbers are masked", f"leave these {where} out")
     try:
-        ends = np.asarray(edges)
+        ends = np.asarray(pairs)
     except ValueError:  # rows of several lengths
         ends = np.empty(0)
     if ends.ndim != 2 or ends.shape[1] != 2 or not np.issubdtype(ends.dtype, np.integer):
         raise InputError(
-            "edges",
-            f"an integer array of shape (edges, 2) is needed, not {ends.dtype} {ends.shape}",
+            where,
+            f"an integer array of shape ({where}, 2) is needed, not {ends.dtype} {ends.shape}",
         )
     outside = (ends < 0) | (ends >= nodes)
     if outside.any():
         raise InputError(
-            "edges", f"node {ends[outside][0]} does not exist", f"nodes go from 0 to {nodes - 1}"
+            where, f"node {ends[outside][0]} does not exist", f"nodes go from 0 to {nodes - 1}"
         )
     loops = ends[:, 0] == ends[:, 1]
     if loops.any():
-        raise InputError(
-            "edges",
-            f"node {called(int(ends[loops][0, 0]))} has an edge to itself",
-            "remove the self loop",
-        )
-    ends = np.sort(ends, axis=1)
+        wrong = f"node {called(int(ends[loops][0, 0]))} has an {where[:-1]} to itself"
+        raise InputError(where, wrong, "remove the self loop")
+    return ends
+
+
+def _sorted(
+    where: str, ends: np.ndarray, nodes: int, called: Called
+) -> tuple[np.ndarray, np.ndarray]:
+    """Pairs in lexicographic order, and the order. InputError for one that is there twice."""
     keys = edge_keys(ends, nodes)
     order = np.argsort(keys, kind="stable")
     repeated = np.flatnonzero(np.diff(keys[order]) == 0)
     if repeated.size:
-        i, j = map(called, ends[order[repeated[0]]].tolist())
+        one, other = map(called, ends[order[repeated[0]]].tolist())
+        pair = f"arc {one}->{other}" if where == "arcs" else f"edge between nodes {one} and {other}"
         raise InputError(
-            "edges",
-            f"the edge between nodes {i} and {j} is given more than once",
+            where,
+            f"the {pair} is given more than once",
             "a simple graph is needed, not a multigraph",
         )
     return np.ascontiguousarray(ends[order], dtype=np.int32), order

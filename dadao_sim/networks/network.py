@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -85,9 +85,9 @@ class Network(Carded):
         rates = self._checked_rates(rates, given)[order]
         lengths = None
         if self.lengths_km is not None:
-            lengths = self._checked_lengths(real_numbers("lengths_km", self.lengths_km), given)[
-                order
-            ]
+            lengths = checked_lengths(
+                self.lengths_km, order, lambda k: f"edge {self.edge_called(*given[order[k]])}"
+            )
         positions = None
         if self.positions is not None:
             positions = self._checked_positions(real_numbers("positions", self.positions))
@@ -101,7 +101,8 @@ class Network(Carded):
         values = {"edges": edges, "rates": rates, "lengths_km": lengths, "positions": positions}
         for attribute, value in values.items():
             object.__setattr__(self, attribute, value)
-        object.__setattr__(self, "edge_attributes", self._checked_attributes(given, order))
+        attributes = numbers_by_name("edge_attributes", self.edge_attributes, order)
+        object.__setattr__(self, "edge_attributes", attributes)
         parts = count_components(self.nodes, edges)
         if parts > 1:
             raise InputError(f"the graph is not connected, it has {parts} components; connect them")
@@ -130,18 +131,6 @@ class Network(Carded):
             )
         return rates
 
-    def _checked_lengths(self, lengths: np.ndarray, edges: np.ndarray) -> np.ndarray:
-        _check_shape("lengths_km", lengths, (len(edges),))
-        bad = (lengths < 0) | np.isinf(lengths)
-        if bad.any():
-            edge = int(bad.argmax())
-            raise InputError(
-                "lengths_km",
-                f"edge {self.edge_called(*edges[edge])} is {lengths[edge]:g} km long",
-                "lengths must be finite and at least 0",
-            )
-        return lengths
-
     def _checked_positions(self, positions: np.ndarray) -> np.ndarray:
         _check_shape("positions", positions, (self.nodes, 2))
         bad = (np.abs(positions) > FARTHEST).any(axis=1)
@@ -154,22 +143,6 @@ class Network(Carded):
                 f"coordinates must be finite, at most {FARTHEST:g}",
             )
         return positions
-
-    def _checked_attributes(self, edges: np.ndarray, order: np.ndarray) -> dict[str, np.ndarray]:
-        """The attributes, read-only, in the order of the edges."""
-        where = "edge_attributes"
-        if not isinstance(self.edge_attributes, Mapping):
-            given = type(self.edge_attributes).__name__
-            raise InputError(where, f"arrays by name are needed, not a {given}")
-        found = {}
-        for name, values in self.edge_attributes.items():
-            if not isinstance(name, str):
-                raise InputError(where, f"names are texts, not {name!r}")
-            numbers = real_numbers(f"{where}.{name}", values)
-            _check_shape(f"{where}.{name}", numbers, (len(edges),))
-            found[name] = numbers[order]
-            found[name].flags.writeable = False
-        return found
 
     def card(self) -> Card:
         """See :class:`Carded`; chi1 and chi2 where they take no time."""
@@ -353,7 +326,45 @@ def real_numbers(name: str, values: ArrayLike) -> np.ndarray:
     raise InputError(name, "real numbers are needed", "give an array of floats")
 
 
-def _check_shape(name: str, values: np.ndarray, shape: tuple[int, ...]) -> None:
+def checked_lengths(
+    lengths: ArrayLike, order: np.ndarray, called: Callable[[int], str], each: str = "edge"
+) -> np.ndarray:
+    """Lengths of edges or arcs in the ``order`` (m,), read-only; number k of that is ``called`` so.
+
+    InputError for a wrong number of them, and for one that is negative or infinite.
+    """
+    found = real_numbers("lengths_km", lengths)
+    _check_shape("lengths_km", found, order.shape, each)
+    found = found[order]
+    bad = (found < 0) | np.isinf(found)
+    if bad.any():
+        worst = int(bad.argmax())
+        wrong = f"{called(worst)} is {found[worst]:g} km long"
+        raise InputError("lengths_km", wrong, "lengths must be finite and at least 0")
+    found.flags.writeable = False
+    return found
+
+
+def numbers_by_name(
+    where: str, given: Any, order: np.ndarray, each: str = "edge"
+) -> dict[str, np.ndarray]:
+    """Attributes of edges or arcs, read-only, in the ``order`` (m,). InputError, of the argument
+    ``where``, for what is none.
+    """
+    if not isinstance(given, Mapping):
+        raise InputError(where, f"arrays by name are needed, not a {type(given).__name__}")
+    found = {}
+    for name, values in given.items():
+        if not isinstance(name, str):
+            raise InputError(where, f"names are texts, not {name!r}")
+        numbers = real_numbers(f"{where}.{name}", values)
+        _check_shape(f"{where}.{name}", numbers, order.shape, each)
+        found[name] = numbers[order]
+        found[name].flags.writeable = False
+    return found
+
+
+def _check_shape(name: str, values: np.ndarray, shape: tuple[int, ...], each: str = "edge") -> None:
     if values.shape != shape:
-        one = "one per edge is needed, " if len(shape) == 1 else ""
+        one = f"one per {each} is needed, " if len(shape) == 1 else ""
         raise InputError(name, f"{one}shape {shape}, not {values.shape}")

@@ -249,8 +249,23 @@ def test_through_networkx_and_graphml_and_back(tmp_path):
             other.arc_attributes["price"], network.arc_attributes["price"]
         )
     graph.edges["y", "x"]["length_km"] = 4.0
-    with pytest.raises(InputError, match=r"^arc 'x'->'y': it has another lengths_km than 'y'->'x'"):
-        as_any_network(graph).undirected  # noqa: B018
+    right = "it has another lengths_km than 'y'->'x'; one edge has one"
+    with pytest.raises(InputError, match=f"^network: arc 'x'->'y': {right}$"):
+        as_any_network(graph)
+
+
+@pytest.mark.parametrize(
+    ("about", "said"),
+    [
+        ({"lengths_km": [1, 2, -3]}, "lengths_km: arc 2->0 is -3 km long; lengths must be finite"),
+        ({"lengths_km": [1, 2]}, r"lengths_km: one per arc is needed, shape \(3,\), not \(2,\)$"),
+        ({"arc_attributes": [1, 2, 3]}, "arc_attributes: arrays by name are needed, not a list$"),
+        ({"arc_attributes": {3: [1, 2, 3]}}, "arc_attributes: names are texts, not 3$"),
+    ],
+)
+def test_numbers_of_arcs_are_checked_when_a_network_is_made(about, said):
+    with pytest.raises(InputError, match=f"^{said}"):
+        DirectedNetwork(3, [(0, 1), (1, 2), (2, 0)], **about)
 
 
 def test_what_wants_an_undirected_network_refuses_a_directed_one():
