@@ -89,6 +89,7 @@ def live(
     from dadao_sim.files import check_outputs
     from dadao_sim.live.run import follow_live, run_live
     from dadao_sim.plotting.style import FIGURE, save_figure
+    from dadao_sim.results.folder import check_folder
     from dadao_sim.scenario import shipped
     from dadao_sim.scenario.reading import load_scenario
 
@@ -114,6 +115,7 @@ def live(
         if follow is not None:
             for option in set(given_options(context)) & set(ONLY_FREE):
                 raise InputError(option, "a log that is followed has its own", "leave it out")
+            check_folder(folder, resume=False, overwrite=overwrite, inputs=[follow])
             run = follow_live(loaded, load_events(follow), **how)
         else:
             run = run_live(

@@ -47,12 +47,12 @@ def load_events(path: str | Path) -> Events:
     if set(stored) != {*TYPES, _FIRST_ROW, _UNIT}:
         raise InputError(f"{path}: is no log of events; it has {', '.join(sorted(stored))}")
     first_row, unit = stored[_FIRST_ROW], stored[_UNIT]
+    columns = {name: stored[name] for name in TYPES}
     with within(str(path)):
         if first_row.shape != () or first_row.dtype != np.int64:
             raise InputError(_FIRST_ROW, f"is {first_row.dtype} {first_row.shape}, not one integer")
         if unit.shape != () or unit.dtype != np.float64:
             raise InputError(_UNIT, f"is {unit.dtype} {unit.shape}, not one number")
-        columns = {name: stored[name] for name in TYPES}
         for name, column in columns.items():
             if column.dtype.newbyteorder("=") == TYPES[name]:  # of another machine, perhaps
                 columns[name] = column.astype(TYPES[name], copy=False)

@@ -24,7 +24,9 @@ FOLLOWED = (
 
 
 def check_followed(events: Events) -> None:
-    """InputError for a kind of row that no node can follow."""
+    """InputError for a log without rows, and for a kind of row that no node can follow."""
+    if len(events) == 0:
+        raise InputError("--follow", "it has no rows", "give a log in which something happens")
     wrong = np.flatnonzero(~np.isin(events.kind, FOLLOWED))
     if len(wrong):
         name = KIND_NAMES[events.kind[wrong[0]]]

@@ -46,11 +46,13 @@ def as_network(value: Any, where: str = "network") -> Network | GraphSequence:
 
     Raises InputError, of the argument ``where``, for anything else.
     """
-    found = as_any_network(value, where)
-    if isinstance(found, Network | GraphSequence):
-        return found
+    if not isinstance(value, Digraph):  # which need not be strongly connected
+        found = as_any_network(value, where)
+        if isinstance(found, Network | GraphSequence):
+            return found
+        value = found
     right = "give an undirected one, such as its undirected"
-    raise InputError(where, f"{found.name} is directed, and this is of undirected networks", right)
+    raise InputError(where, f"{value.name} is directed, and this is of undirected networks", right)
 
 
 def as_any_network(value: Any, where: str = "network") -> AnyNetwork:

@@ -20,7 +20,7 @@ import pytest
 from dadao_sim import load_events, load_result, replay
 from dadao_sim.cli import main
 from dadao_sim.errors import InputError
-from dadao_sim.events.log import GOSSIP, GRADIENT, KIND_NAMES
+from dadao_sim.events.log import GOSSIP, GRADIENT, KIND_NAMES, Events
 from dadao_sim.live import handlers, rates, records, run, supervisor
 from dadao_sim.live import wires as wires_of
 from dadao_sim.live.rates import Asked, check_cores, check_rates, reached
@@ -398,6 +398,8 @@ def test_what_cannot_run_live_is_refused_in_a_line(changes, how, said):
 def test_what_is_followed_is_a_log():
     with pytest.raises(InputError, match="events: Events are needed, not a str"):
         follow_live(scenario(), "log.npz")
+    with pytest.raises(InputError, match="--follow: it has no rows; give a log in which"):
+        follow_live(scenario(), Events.from_arrays([], [], []))
 
 
 def test_rounds_are_followed_by_no_process():
@@ -463,6 +465,13 @@ def test_the_command(dadao_sim, tmp_path, monkeypatch):
     )
     assert code == 0
     assert json.loads(out)["replay_equals_live"] is True
+    code, _, error = dadao_sim(
+        "live", "live.yaml", "--follow", "one/events.npz", "--out", "one", "--overwrite"
+    )
+    assert code == 2
+    assert error == (
+        "dadao-sim: --out: one/events.npz is read, and would be replaced; choose another\n"
+    )
     one, two = (load_result(tmp_path / name) for name in ("one", "two"))
     assert one.curves.equals(two.curves)
     monkeypatch.setattr(run, "distance", lambda one, other: 1e-9)

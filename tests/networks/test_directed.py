@@ -9,6 +9,7 @@ from dadao_sim.networks import (
     Digraph,
     DirectedNetwork,
     DirectedSequence,
+    GraphSequence,
     Network,
     read_graphml,
     write_graphml,
@@ -269,6 +270,8 @@ def test_numbers_of_arcs_are_checked_when_a_network_is_made(about, said):
 
 
 def test_what_wants_an_undirected_network_refuses_a_directed_one():
+    with pytest.raises(InputError, match=r"^graphs\.1: network is directed, and this is of undir"):
+        GraphSequence([Network(3, [(0, 1), (1, 2)]), Digraph(3, [(0, 1)])])
     with pytest.raises(InputError) as caught:
         as_network(crossed())
     right = "give an undirected one, such as its undirected"
