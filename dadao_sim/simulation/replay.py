@@ -9,9 +9,18 @@ from dadao_sim.algorithms.contract.method import AsynchronousMethod, Method, Tun
 from dadao_sim.algorithms.contract.registry import get_method
 from dadao_sim.algorithms.contract.rounds import RoundMethod
 from dadao_sim.compiled.threads import one_blas_thread
-from dadao_sim.engine.node import State
+from dadao_sim.engine.node import State, ignore_message, take_difference
 from dadao_sim.errors import InputError, within
-from dadao_sim.events.log import RESENT, RESET, ROUND, Events
+from dadao_sim.events.log import (
+    GOSSIP,
+    KIND_NAMES,
+    RESENT,
+    RESET,
+    ROUND,
+    SEND,
+    SEND_ONE,
+    Events,
+)
 from dadao_sim.given import reals
 from dadao_sim.networks.convert import as_any_network
 from dadao_sim.networks.directed import AnyNetwork
@@ -111,9 +120,25 @@ def playable(events: Events, method: Method, network: AnyNetwork) -> Events:
     if (wrong & (events.kind != RESET)).any():
         wanted = "rounds only" if isinstance(method, RoundMethod) else "no rounds"
         raise InputError(f"events.kind: {method.name} plays a log of {wanted}")
+    if isinstance(method, AsynchronousMethod):
+        _require_hearing(events, method)
     with within("events"):
         events.check(network.nodes)
         return events.on(network).in_units()
+
+
+def _require_hearing(events: Events, method: AsynchronousMethod) -> None:
+    """InputError for a log whose messages the method would let pass unheard."""
+    exchanges = method.apply_message is not ignore_message or method.exchange is not take_difference
+    receives = method.receive is not ignore_message
+    if receives == exchanges:  # both, or a method without messages
+        return
+    unheard = np.flatnonzero(np.isin(events.kind, (SEND_ONE,) if exchanges else (GOSSIP, SEND)))
+    if len(unheard):
+        name = KIND_NAMES[events.kind[unheard[0]]]
+        takes = "exchanges only" if exchanges else "messages only that go one way"
+        wrong = f"row {events.first_row + unheard[0]} is {name}"
+        raise InputError("events.kind", wrong, f"{method.name} takes {takes}")
 
 
 @one_blas_thread()

@@ -9,16 +9,26 @@ from scipy import stats
 from world_cases import LEVEL, equal, physics
 
 from dadao_sim import Events, load_events
+from dadao_sim.algorithms.contract.registry import METHODS
 from dadao_sim.engine.play import play
 from dadao_sim.errors import InputError
 from dadao_sim.events.arrivals import Arrivals
 from dadao_sim.events.asked import PoissonRates
 from dadao_sim.events.files import save_events
-from dadao_sim.events.log import ARRIVE_ONE, GRADIENT, LOST, SEND, SEND_ONE, TYPES, concatenate
+from dadao_sim.events.log import (
+    ARRIVE_ONE,
+    GOSSIP,
+    GRADIENT,
+    LOST,
+    SEND,
+    SEND_ONE,
+    TYPES,
+    concatenate,
+)
 from dadao_sim.events.poisson import PoissonClock
 from dadao_sim.events.world.clock import WorldClock
 from dadao_sim.simulation.plan import clock_of_the_paper
-from dadao_sim.simulation.replay import make_player
+from dadao_sim.simulation.replay import make_player, playable
 
 NETWORK = lollipop()
 ARCS = np.arange(18.0).reshape(9, 2) / 9  # arc 0 of edge 0 never rings
@@ -95,6 +105,22 @@ def test_a_log_of_messages_is_saved_relabelled_and_counted(tmp_path):
     other = log.relabelled(order, NETWORK.relabelled(order))
     assert_array_equal(order[other.i], log.i)
     assert log.communications.sum() == (log.kind == SEND).sum() + (log.kind == SEND_ONE).sum() / 2
+
+
+@pytest.mark.parametrize(
+    ("method", "kind", "said"),
+    [
+        ("dadao", SEND_ONE, "send_one; dadao takes exchanges only"),
+        ("dadao_counters", SEND_ONE, "send_one; dadao_counters takes exchanges only"),
+        ("osgp", SEND, "send; osgp takes messages only that go one way"),
+        ("asy_dgd", GOSSIP, "gossip; asy_dgd takes messages only that go one way"),
+    ],
+)
+def test_no_method_lets_messages_of_a_log_pass_unheard(method, kind, said):
+    """They would be counted, and change nothing."""
+    log = Events.from_arrays([0.5], [kind], [0], [int(NETWORK.edges[0, 1])], network=NETWORK)
+    with pytest.raises(InputError, match=rf"^events\.kind: row 0 is {said}$"):
+        playable(log, METHODS[method], NETWORK)
 
 
 # ---- the engine ----------------------------------------------------------------------------------
