@@ -95,7 +95,8 @@ def _draw_heads(axes: Axes, layout: Layout, size: float) -> None:
     from matplotlib.patches import FancyArrowPatch
 
     assert layout.arcs is not None
-    head = 1.2 * size + 2.5
+    # Those of many arcs must not close to a collar around each dot.
+    head = (1.2 * size + 2.5) * min(1.0, math.sqrt(100 / len(layout.arcs)))
     for sender, receiver in layout.positions[layout.arcs]:
         middle = (sender + receiver) / 2
         look: dict[str, Any] = {"arrowstyle": "-|>", "mutation_scale": head, "shrinkA": 0}

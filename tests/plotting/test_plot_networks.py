@@ -148,3 +148,15 @@ def test_every_arc_has_a_head_at_its_receiver():
     np.testing.assert_array_equal(network_layout(sequence).arcs, network.arcs)
     undirected = network_figure(network_layout(network.undirected))
     assert not [p for p in undirected.axes[0].patches if isinstance(p, FancyArrowPatch)]
+
+
+def test_heads_of_many_arcs_are_smaller():
+    """Else they close to a dark collar around each dot."""
+    n = 21
+    ring = [(k, (k + 1) % n) for k in range(n)]
+    every = [(i, j) for i in range(n) for j in range(n) if i != j]
+    few, many = (
+        network_figure(network_layout(DirectedNetwork(n, np.array(arcs)))) for arcs in (ring, every)
+    )
+    sizes = [figure.axes[0].patches[0].get_mutation_scale() for figure in (few, many)]
+    assert sizes[1] < sizes[0] / 2
