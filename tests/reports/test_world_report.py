@@ -198,7 +198,7 @@ def test_waiting_for_a_place_is_counted_up_to_the_end():
         step = max(min(clock.env.peek(), ends[1]) - now, 0.0)
         for k, end in enumerate(ends):
             inside = max(min(now + step, end) - now, 0.0)
-            for e in places.since:
+            for e in places.waiting():
                 waited[k, network.edges[e]] += inside
         now += step
         clock.env.step()

@@ -124,7 +124,7 @@ class WorldClock:
         waited = list(self.now.waited)
         until = min(self.env.now, self.now.until)
         if self.links.places is not None:
-            for e, since in self.links.places.since.items():
+            for e, since in self.links.places.waiting().items():
                 waited[e] += max(until - since, 0.0)
         return waited
 

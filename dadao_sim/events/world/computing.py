@@ -4,11 +4,24 @@ from collections.abc import Callable
 from typing import Any
 
 import simpy
+from simpy.events import NORMAL
 
 from dadao_sim.events.log import GRADIENT, GRADIENT_END, GRADIENT_START
 from dadao_sim.events.world.draws import Draw
 from dadao_sim.events.world.log import LOST_GRADIENT, EventLog
 from dadao_sim.events.world.situation import Situation, Tick
+
+
+class Computing(Tick):
+    """What node ``k`` does next: it pauses for ``pause`` on average, and draws how long it computes
+    by ``draw_gradient``; ``row`` is that of the GRADIENT_START under way.
+    """
+
+    __slots__ = ("draw_gradient", "pause", "row", "usual")
+
+    def __init__(self, env: Any, k: int, pause: float, usual: float, draw_gradient: Draw):
+        super().__init__(env, k)
+        self.pause, self.usual, self.draw_gradient, self.row = pause, usual, draw_gradient, -1
 
 
 def start_nodes(
@@ -27,64 +40,55 @@ def start_nodes(
     that becomes slower pauses longer. What is under way when the node stops is lost.
     """
     time, kind, place, start = log.time, log.kind, log.place, log.start
-    schedule = env.schedule
-    crashes, slowness, computing = now.crashes, now.slowness, now.computing
+    schedule, slowness = env.schedule, now.slowness
     usual = list(slowness)  # in the pauses already
+    ticks: dict[int, Computing] = {}  # of the nodes that compute
 
     def at_once(tick: Any) -> None:
         i = tick.k
-        if tick.crashes != crashes[i]:
-            return
         time.append(env._now)
         kind.append(GRADIENT)
         place.append(i)
         start.append(-1)
         tick.callbacks = again
-        schedule(tick, delay=pauses[i] * draw_pause() * (slowness[i] / usual[i]))
+        schedule(tick, NORMAL, tick.pause * draw_pause() * (slowness[i] / tick.usual))
 
     def begin(tick: Any) -> None:
         i = tick.k
-        if tick.crashes != crashes[i]:
-            return
-        computing[i] = log.taken + len(time)
+        tick.row = log.taken + len(time)
         time.append(env._now)
         kind.append(GRADIENT_START)
         place.append(i)
         start.append(-1)
         tick.callbacks = then_end
-        schedule(tick, delay=gradient * slowness[i] * draw_gradient[i]())
+        schedule(tick, NORMAL, gradient * slowness[i] * tick.draw_gradient())
 
     def end(tick: Any) -> None:
-        i = tick.k
-        if tick.crashes != crashes[i]:
-            return
         time.append(env._now)
         kind.append(GRADIENT_END)
-        place.append(i)
-        start.append(computing[i])
-        computing[i] = -1
-        pause = pauses[i]
-        if pause == 0.0:
+        place.append(tick.k)
+        start.append(tick.row)
+        if tick.pause == 0.0:
             begin(tick)
         else:
             tick.callbacks = again
-            schedule(tick, delay=pause * draw_pause())
+            schedule(tick, NORMAL, tick.pause * draw_pause())
 
     again: list[Any] = [at_once if gradient == 0.0 else begin]
     then_end: list[Any] = [end]
 
     def resume(i: int) -> None:
-        tick = Tick(env, i, crashes[i])
+        tick = ticks[i] = Computing(env, i, pauses[i], usual[i], draw_gradient[i])
         tick.callbacks = again
         slower = slowness[i] / usual[i] if gradient == 0.0 else 1.0
-        schedule(tick, delay=pauses[i] * draw_pause() * slower)
+        schedule(tick, NORMAL, pauses[i] * draw_pause() * slower)
 
     def stop(i: int) -> None:
-        if computing[i] >= 0:
-            time.append(env._now)
-            kind.append(LOST_GRADIENT)
-            place.append(i)
-            start.append(computing[i])
-            computing[i] = -1
+        if i not in ticks:
+            return
+        tick = ticks.pop(i)
+        if tick.callbacks is then_end:
+            log.write(env.now, LOST_GRADIENT, i, tick.row)
+        tick.callbacks = []  # when it comes, nothing happens
 
     return resume, stop

@@ -1,9 +1,11 @@
 """The links: each has a clock, and at its ticks the two ends exchange, if they can."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import simpy
+from simpy.events import NORMAL
 
 from dadao_sim.events.log import ARRIVE_I, ARRIVE_J, GOSSIP, LOST, SEND
 from dadao_sim.events.world.draws import Draw
@@ -11,7 +13,7 @@ from dadao_sim.events.world.log import LOST_AT_I, LOST_AT_J, EventLog
 from dadao_sim.events.world.situation import Situation, Tick
 
 if TYPE_CHECKING:
-    from dadao_sim.events.world.places import Places
+    from dadao_sim.events.world.places import Node, Places
     from dadao_sim.events.world.sharing import Sharing
     from dadao_sim.networks import Network
 
@@ -22,17 +24,31 @@ Then = Callable[[Any], None]  # what SimPy calls with the event that has come
 Fate = Callable[[int], int]  # who hears of an exchange over an edge: one of the four
 
 
-class Parcel(Tick):
-    """An exchange on its way: its edge ``k``, the ``row`` of its SEND, who is to ``hear`` of it,
-    and how often each end had crashed at sending.
+class Clock(Tick):
+    """The clock of edge ``k``: it pauses for ``pause`` on average, and a message takes ``latency``
+    and ``transfer``. Where places are limited, an exchange needs one at the ends ``i`` and ``j``,
+    and has waited ``since`` then.
     """
 
-    __slots__ = ("crashes_i", "crashes_j", "heard", "one_is_there", "row")
+    __slots__ = ("i", "j", "latency", "pause", "since", "transfer")
+    i: "Node"
+    j: "Node"
+    latency: float
+    pause: float
+    since: float
+    transfer: float
 
-    def __init__(self, env: simpy.Environment, k: int, row: int, heard: int, i: int, j: int):
-        super().__init__(env, k)
-        self.row, self.heard, self.crashes_i, self.crashes_j = row, heard, i, j
-        self.one_is_there = False
+
+class Parcel(Tick):
+    """An exchange on its way: its ``clock``, the ``row`` of its SEND, who is to ``hear`` of it, and
+    whether one end has.
+    """
+
+    __slots__ = ("clock", "heard", "one_is_there", "row")
+    clock: Clock
+    heard: int
+    one_is_there: bool
+    row: int
 
 
 class Links:
@@ -63,10 +79,6 @@ class Links:
         self.fate: Fate | None = None
         self.places: Places | None = None
         self.sharing: Sharing | None = None
-        self.again: list[Then] = []
-        self.then_i: list[Then] = [self._reaches_i]
-        self.then_j: list[Then] = [self._reaches_j]
-        self.then_both: list[Then] = [self._reaches_both]
 
     # ---- what faults change ----------------------------------------------------------------------
 
@@ -89,126 +101,158 @@ class Links:
         self.sharing, self.bytes = sharing, message_bytes
         self.transfer = [0.0] * len(self.transfer)
 
-    # ---- the clocks ------------------------------------------------------------------------------
+    # ---- what happens ----------------------------------------------------------------------------
 
     def start(self) -> None:
         """Let every clock tick, the edges in their order."""
-        self.again.append(self._tick_at_once() if self._take_no_time() else self._tick)
-        for e, pause in enumerate(self.pauses):
-            if pause < float("inf"):
-                self._tick_again(Tick(self.env, e))
-
-    def _take_no_time(self) -> bool:
         changed = self.factor or self.fate or self.places or self.sharing
-        return not changed and not any(self.transfer) and not any(self.latency)
+        take_time = changed or any(self.latency) or any(self.transfer)
+        again = [self._exchange() if take_time else self._meet()]
+        draw_pause = self.draw_pause
+        for e, pause in enumerate(self.pauses):
+            if pause == float("inf"):
+                continue
+            clock = Clock(self.env, e)
+            clock.pause, clock.latency, clock.transfer = pause, self.latency[e], self.transfer[e]
+            if self.places is not None:
+                clock.i, clock.j = (self.places.nodes[node] for node in self.edges[e])
+            clock.callbacks = again
+            self.env.schedule(clock, delay=pause * draw_pause())
 
-    def _tick_at_once(self) -> Then:
-        """The tick where exchanges take no time: the one that is worth a closure."""
+    def _meet(self) -> Then:
+        """What a clock does at its ticks where exchanges take no time."""
         env, log, closed, schedule = self.env, self.log, self.now.closed, self.env.schedule
         time, kind, place, start = log.time, log.kind, log.place, log.start
-        pauses, draw_pause, again = self.pauses, self.draw_pause, self.again
+        draw_pause = self.draw_pause
 
-        def tick_at_once(tick: Any) -> None:
-            e = tick.k
+        def tick(clock: Any) -> None:
+            e = clock.k
             if not closed[e]:
                 time.append(env._now)
                 kind.append(GOSSIP)
                 place.append(e)
                 start.append(-1)
-            tick.callbacks = again
-            schedule(tick, delay=pauses[e] * draw_pause())
+            clock.callbacks = again
+            schedule(clock, NORMAL, clock.pause * draw_pause())
 
-        return tick_at_once
+        again: list[Then] = [tick]
+        return tick
 
-    def _tick(self, tick: Any) -> None:
-        e, places = tick.k, self.places
-        if not self.now.closed[e]:
-            if places is None or places.take(e):
-                self._send(e)
-            elif places.wait:
-                places.queue(tick, self.env.now)
-                return  # the clock stands still until the exchange has begun
-        draw_pause = self.draw_pause
-        tick.callbacks = self.again
-        self.env.schedule(tick, delay=self.pauses[e] * draw_pause())
+    def _exchange(self) -> Then:
+        """What a clock does at its ticks where they take time, or places, or may be lost."""
+        env, log, now, schedule = self.env, self.log, self.now, self.env.schedule
+        time, kind, place, start = log.time, log.kind, log.place, log.start
+        draw_pause, factor, fate = self.draw_pause, self.factor, self.fate
+        places, sharing, edges = self.places, self.sharing, self.edges
+        closed, left = now.closed, now.left
+        spare: list[Parcel] = []  # that have arrived, to be sent again
 
-    def _tick_again(self, tick: Tick) -> None:
-        tick.callbacks = self.again
-        draw_pause = self.draw_pause
-        self.env.schedule(tick, delay=self.pauses[tick.k] * draw_pause())
+        def tick(clock: Any) -> None:
+            if not closed[clock.k]:
+                if places is None or places.take(clock):
+                    send(clock)
+                elif places.wait:
+                    places.queue(clock, env._now)
+                    return  # the clock stands still until the exchange has begun
+            clock.callbacks = again
+            schedule(clock, NORMAL, clock.pause * draw_pause())
 
-    # ---- what is on its way ----------------------------------------------------------------------
+        def send(clock: Clock) -> None:
+            e, at = clock.k, env._now
+            parcel = spare.pop() if spare else Parcel(env, e)
+            parcel.k, parcel.clock, parcel.row = e, clock, log.taken + len(time)
+            parcel.heard = HEARD_BY_BOTH if fate is None else fate(e)
+            time.append(at)
+            kind.append(SEND)
+            place.append(e)
+            start.append(-1)
+            if sharing is not None:
+                share(sharing, parcel)
+            elif factor is None:
+                parcel.callbacks = then_both
+                schedule(parcel, NORMAL, clock.latency + clock.transfer)
+            else:  # one event that happens twice
+                to_i = clock.latency * factor() + clock.transfer
+                to_j = clock.latency * factor() + clock.transfer
+                parcel.callbacks = then_i_first if at + to_i <= at + to_j else then_j_first
+                schedule(parcel, NORMAL, to_i)
+                schedule(parcel, NORMAL, to_j)
 
-    def _send(self, e: int) -> None:
-        env, log, crashes, fate = self.env, self.log, self.now.crashes, self.fate
-        i, j = self.edges[e]
-        row = log.taken + len(log.time)
-        heard = HEARD_BY_BOTH if fate is None else fate(e)
-        parcel = Parcel(env, e, row, heard, crashes[i], crashes[j])
-        log.write(env._now, SEND, e)
-        factor, latency, transfer = self.factor, self.latency[e], self.transfer[e]
-        if factor is None and self.sharing is None:
-            parcel.callbacks = self.then_both
-            env.schedule(parcel, delay=latency + transfer)
-            return
-        for then, sender, receiver in ((self.then_i, j, i), (self.then_j, i, j)):
-            message = Tick(env, e)
-            message._value = parcel
-            message.callbacks = then
-            takes = (latency if factor is None else latency * factor()) + transfer
-            if self.sharing is None:
-                env.schedule(message, delay=takes)
+        def share(sharing: "Sharing", parcel: Parcel) -> None:
+            """Send the two messages each on its own, for nobody knows which is there first."""
+            i, j = edges[parcel.k]
+            parcel.one_is_there = False
+            for reach, sender, receiver in ((reach_i, j, i), (reach_j, i, j)):
+                message = Tick(env, parcel.k)
+                message._value = parcel
+                message.callbacks = [partial(reach_shared, reach)]
+                takes = parcel.clock.latency * (1.0 if factor is None else factor())
+                sharing.send(sender, receiver, self.bytes, message, takes)
+
+        def reach_i(parcel: Parcel) -> None:
+            row = parcel.row
+            there = row >= now.any_left or row >= left[edges[parcel.k][0]]
+            if there and parcel.heard & HEARD_BY_I:
+                time.append(env._now)
+                kind.append(ARRIVE_I)
+                place.append(parcel.k)
+                start.append(row)
             else:
-                self.sharing.send(sender, receiver, self.bytes, message, takes)
+                parcel.heard &= ~HEARD_BY_I
 
-    def _reaches_both(self, parcel: Any) -> None:
-        self._arrive_at_i(parcel)
-        self._arrive_at_j(parcel)
-        self._finish(parcel)
-
-    def _reaches_i(self, message: Any) -> None:
-        self._arrive_at_i(message._value)
-        self._finish_second(message._value)
-
-    def _reaches_j(self, message: Any) -> None:
-        self._arrive_at_j(message._value)
-        self._finish_second(message._value)
-
-    def _arrive_at_i(self, parcel: Parcel) -> None:
-        e = parcel.k
-        if parcel.heard & HEARD_BY_I and self.now.crashes[self.edges[e][0]] == parcel.crashes_i:
-            self.log.write(self.env._now, ARRIVE_I, e, parcel.row)
-        else:
-            parcel.heard &= ~HEARD_BY_I
-
-    def _arrive_at_j(self, parcel: Parcel) -> None:
-        e = parcel.k
-        if parcel.heard & HEARD_BY_J and self.now.crashes[self.edges[e][1]] == parcel.crashes_j:
-            self.log.write(self.env._now, ARRIVE_J, e, parcel.row)
-        else:
-            parcel.heard &= ~HEARD_BY_J
-
-    def _finish_second(self, parcel: Parcel) -> None:
-        if parcel.one_is_there:
-            self._finish(parcel)
-        parcel.one_is_there = True
-
-    def _finish(self, parcel: Parcel) -> None:
-        e, places = parcel.k, self.places
-        if parcel.heard != HEARD_BY_BOTH:
-            self.log.write(self.env._now, WHAT_IS_LOST[parcel.heard], e, parcel.row)
-        if places is not None:
-            places.give_back(e)
-            for node in self.edges[e]:
-                if places.queues[node]:
-                    self._serve(places, node)
-
-    def _serve(self, places: "Places", node: int) -> None:
-        """Begin the exchanges that wait at ``node``, as far as there are places."""
-        for tick, since in places.can_begin(node):
-            self.now.waited[tick.k] += max(min(self.env.now, self.now.until) - since, 0.0)
-            if self.now.closed[tick.k]:
-                places.give_back(tick.k)
+        def reach_j(parcel: Parcel) -> None:
+            row = parcel.row
+            there = row >= now.any_left or row >= left[edges[parcel.k][1]]
+            if there and parcel.heard & HEARD_BY_J:
+                time.append(env._now)
+                kind.append(ARRIVE_J)
+                place.append(parcel.k)
+                start.append(row)
             else:
-                self._send(tick.k)
-            self._tick_again(tick)
+                parcel.heard &= ~HEARD_BY_J
+
+        def i_is_first(parcel: Any) -> None:
+            parcel.callbacks = then_j
+            reach_i(parcel)
+
+        def j_is_first(parcel: Any) -> None:
+            parcel.callbacks = then_i
+            reach_j(parcel)
+
+        def reach_shared(reach: Callable[[Parcel], None], message: Any) -> None:
+            parcel = message._value
+            reach(parcel)
+            if parcel.one_is_there:
+                finish(parcel)
+            else:
+                parcel.one_is_there = True
+
+        def finish(parcel: Parcel) -> None:
+            spare.append(parcel)
+            if parcel.heard != HEARD_BY_BOTH:
+                log.write(env._now, WHAT_IS_LOST[parcel.heard], parcel.k, parcel.row)
+            if places is not None:
+                clock = parcel.clock
+                places.give_back(clock)
+                for node in (clock.i, clock.j):
+                    if node.waiting:
+                        serve(places, node)
+
+        def serve(places: "Places", node: "Node") -> None:
+            """Begin the exchanges that wait at ``node``, as far as there are places."""
+            while (clock := places.can_begin(node)) is not None:
+                now.waited[clock.k] += max(min(env._now, now.until) - clock.since, 0.0)
+                if closed[clock.k]:
+                    places.give_back(clock)
+                else:
+                    send(clock)
+                clock.callbacks = again
+                schedule(clock, NORMAL, clock.pause * draw_pause())
+
+        again: list[Then] = [tick]
+        then_i_first: list[Then] = [i_is_first]
+        then_j_first: list[Then] = [j_is_first]
+        then_i: list[Then] = [reach_i, finish]
+        then_j: list[Then] = [reach_j, finish]
+        then_both: list[Then] = [reach_i, reach_j, finish]
+        return tick

@@ -47,6 +47,11 @@ class EventLog:
         self.start.append(start)
 
     @property
+    def written(self) -> int:
+        """How many rows there are, with those taken out; the number of the next one."""
+        return self.taken + len(self.time)
+
+    @property
     def first_mark(self) -> int:
         """The mark of the first row of all, which is known before it is written."""
         mark = np.empty(1, dtype=np.uint64)
@@ -56,10 +61,10 @@ class EventLog:
 
     def take(self, count: int) -> Events:
         """Take out the first ``count`` rows, their times in units of ``stretch``."""
-        time = np.array(self.time[:count]) / self.stretch
-        kind = np.array(self.kind[:count], dtype=np.uint8)
-        place = np.array(self.place[:count], dtype=np.int32)
-        start = np.array(self.start[:count], dtype=np.int64)
+        time = np.fromiter(self.time, np.float64, count) / self.stretch
+        kind = np.fromiter(self.kind, np.uint8, count)
+        place = np.fromiter(self.place, np.int32, count)
+        start = np.fromiter(self.start, np.int64, count)
         for column in (self.time, self.kind, self.place, self.start):
             del column[:count]
         one_way = np.isin(kind, ONE_WAY)

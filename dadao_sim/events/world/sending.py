@@ -10,14 +10,12 @@ from dadao_sim.events.world.situation import Tick
 
 
 class Message(Tick):
-    """A message on its way: its arc ``k``, the ``row`` of its SEND_ONE, whether it arrives, and how
-    often its receiver had ``crashes`` at sending.
-    """
+    """A message on its way: its arc ``k``, the ``row`` of its SEND_ONE, and whether it arrives."""
 
     __slots__ = ("arrives", "row")
 
-    def __init__(self, env: Any, k: int, crashes: int, row: int, *, arrives: bool):
-        super().__init__(env, k, crashes)
+    def __init__(self, env: Any, k: int, row: int, *, arrives: bool):
+        super().__init__(env, k)
         self.row, self.arrives = row, arrives
 
 
@@ -57,9 +55,8 @@ class Arcs:
         receiver = links.edges[e][1 - second]
         hears = HEARD_BY_I if second else HEARD_BY_J
         arrives = links.fate is None or bool(links.fate(e) & hears)
-        row = log.taken + len(log.time)
+        message = Message(links.env, arc, log.written, arrives=arrives)
         log.write(links.env.now, SEND_ONE, arc)
-        message = Message(links.env, arc, links.now.crashes[receiver], row, arrives=arrives)
         message.callbacks = self.then
         factor = 1.0 if links.factor is None else links.factor()
         takes = links.latency[e] * factor + links.transfer[e]
@@ -74,6 +71,6 @@ class Arcs:
     def _reaches(self, message: Any) -> None:
         links = self.links
         e, second = divmod(message.k, 2)
-        is_there = message.crashes == links.now.crashes[links.edges[e][1 - second]]
+        is_there = links.now.left[links.edges[e][1 - second]] <= message.row
         kind = ARRIVE_ONE if message.arrives and is_there else LOST_ONE
         links.log.write(links.env.now, kind, message.k, message.row)

@@ -23,21 +23,21 @@ def as_numbers(values: np.ndarray) -> list[float]:
 class Situation:
     """Plain lists, for they are read at every event.
 
-    ``crashes`` counts the crashes of each node, so that what began before one is known to be void;
-    ``closed`` counts the reasons for which no exchange can begin over each edge; ``slowness`` is
-    the present factor of each node; ``computing`` the row in which the gradient under way at each
-    node began, -1 if none is; ``incident`` lists the edges of each node; ``waited`` adds up how
-    long the exchanges of each edge have waited for a place, up to the time ``until``.
+    ``left`` is how many rows of the log there were when each node left last, and ``any_left`` when
+    any did: what was sent in an earlier row does not reach it; ``closed`` counts the reasons for
+    which no exchange can begin over each edge; ``slowness`` is the present factor of each node;
+    ``incident`` lists the edges of each node; ``waited`` adds up how long the exchanges of each
+    edge have waited for a place, up to the time ``until``.
     """
 
     present: list[bool]
-    crashes: list[int]
+    left: list[int]
     closed: list[int]
     slowness: list[float]
-    computing: list[int]
     incident: list[list[int]]
     waited: list[float] = field(default_factory=list)
     until: float = math.inf
+    any_left: int = 0
 
     @classmethod
     def at_the_start(cls, edges: np.ndarray, slowness: np.ndarray) -> "Situation":
@@ -49,10 +49,9 @@ class Situation:
             incident[j].append(e)
         return cls(
             present=[True] * nodes,
-            crashes=[0] * nodes,
+            left=[0] * nodes,
             closed=[0] * len(edges),
             slowness=as_numbers(slowness),
-            computing=[-1] * nodes,
             incident=incident,
             waited=[0.0] * len(edges),
         )
@@ -61,15 +60,14 @@ class Situation:
 class Tick(simpy.Event):
     """An event of SimPy that is scheduled again and again instead of being made anew.
 
-    ``k`` says whose it is, ``crashes`` how often its node had crashed when it was scheduled.
+    ``k`` says whose it is.
     """
 
     # A dictionary for each would be another place of memory to read at each event.
-    __slots__ = ("_ok", "_value", "callbacks", "crashes", "env", "k")
+    __slots__ = ("_ok", "_value", "callbacks", "env", "k")
 
-    def __init__(self, env: simpy.Environment, k: int, crashes: int = 0):
-        self.env, self._ok, self._value = env, True, None
-        self.k, self.crashes = k, crashes
+    def __init__(self, env: simpy.Environment, k: int):
+        self.env, self._ok, self._value, self.k = env, True, None, k
 
 
 @dataclass
@@ -95,7 +93,7 @@ class Running:
         """Node i is gone, with what it was computing; no exchange begins with it."""
         self.now.present[i] = False
         self.stop(i)
-        self.now.crashes[i] += 1
+        self.now.left[i] = self.now.any_left = self.log.written
         for e in self.now.incident[i]:
             self.close(e)
 

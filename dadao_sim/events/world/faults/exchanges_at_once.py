@@ -37,7 +37,7 @@ class ExchangesAtOnce(Fault):
         """Exchanges need a place at both ends."""
         assert self.exchanges_at_once is not None
         nodes, wait = len(links.now.present), self.when_busy == "wait"
-        links.limit(Places(nodes, links.edges, self.exchanges_at_once, wait=wait))
+        links.limit(Places(nodes, self.exchanges_at_once, wait=wait))
 
     def in_rounds(self, network: "Network", rng: np.random.Generator) -> RoundFault:
         """Exchanges wait for each other."""
