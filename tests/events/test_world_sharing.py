@@ -196,3 +196,34 @@ def test_days_keep_the_order_of_simpy():
     for _ in range(20_010):
         plain.step()
     assert seen == expected
+
+
+def test_processes_interrupts_and_ends_are_those_of_simpy():
+    """What is urgent goes first, also of what comes at the same time and was scheduled before."""
+
+    def order_of(env):
+        seen = []
+
+        def sleeper(k):
+            for n in range(20):
+                try:
+                    yield env.timeout((0.0, 0.5, 1.0)[(k + n) % 3])
+                    seen.append((k, env.now))
+                except simpy.Interrupt as caught:
+                    seen.append((k, env.now, caught.cause))
+
+        sleepers = [env.process(sleeper(k)) for k in range(9)]
+
+        def waker():
+            for k in range(4):
+                yield env.timeout(1.0)
+                sleepers[k].interrupt(k)
+                env.process(sleeper(9 + k))
+
+        env.process(waker())
+        for until in (2.0, 2.25, sleepers[4], None):
+            env.run(until)
+            seen.append((env.now, env.peek()))
+        return seen
+
+    assert order_of(Agenda()) == order_of(simpy.Environment())
