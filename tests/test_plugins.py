@@ -270,7 +270,7 @@ def test_a_scenario_knows_its_plugins_before_all_else(small):
         (
             "{kind: averaging,",
             "{kind: springs,",
-            "small.yaml:4: problem.kind: unknown value 'springs'; did you mean 'averaging'?",
+            "small.yaml:4: problem.kind: unknown value 'springs' (known: averaging, ",
         ),
     ],
 )
