@@ -5,6 +5,7 @@ python benchmarks/patient_set.py --latency 0.3   one latency, in mean gradient i
 python benchmarks/patient_set.py --only 12       one setting, by its number in constant_sets.py
 python benchmarks/patient_set.py --map           graph x latency x set, as tab-separated rows
 python benchmarks/patient_set.py --tried         other factors, where `patient` loses or diverges
+python benchmarks/patient_set.py --rates         latency x exchange rate x set, beside methods of rounds
 
 Gradients take exponential times, and are of the place where they began; every message arrives after
 the latency. Medians over three repeats to an accuracy of 1e-6. Gradient tracking, whose rounds wait
@@ -17,10 +18,11 @@ import os
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
+from pathlib import Path
 from statistics import median
 from typing import NamedTuple
 
-from constant_sets import SETTINGS, Section, Setting, Spent, drawn, on, scenario, sets, spent
+from constant_sets import REPEATS, SETTINGS, Section, Setting, Spent, drawn, on, scenario, sets, spent
 
 from dadao_sim import simulate
 
@@ -40,6 +42,15 @@ MAP_GRAPHS = (
     on("barbell", 16),
     on("path", 16),
 )
+RATES, RATE_LATENCIES = (0.3, 1.0, 3.0), (0.0, 0.03, 0.1, 0.3, 1.0)
+GEANT = {"file": str(Path(__file__).parent.parent / "graphs" / "geant2012.graphml")}
+RATE_GRAPHS = {
+    "star 16": on("star", 16),
+    "path 16": on("path", 16),
+    "cycle 16": on("cycle", 16),
+    "GEANT 40": GEANT,
+}
+ROUNDS = ("gradient_tracking", "opapc", "mudag")
 # Stable on longer cycles, larger barbells and trees at a latency of 1, and slower.
 STEADY = {
     **{"total_rate": 0.498, "nu": 4.04, "eta": 5.56, "eta_tilde": 0.746, "alpha": 0.287},
@@ -116,6 +127,42 @@ def rows(
                 yield Row(latency, name, label, its.reached, its.communications, its.time)
 
 
+def at_rates() -> Iterator[Section]:
+    """What the second map compares: each set at each rate, its unit of time stretched, and methods
+    of rounds.
+    """
+    for name in MAP_SETS:
+        for rate in RATES:
+            yield sets([name])[0] | {"rate_factor": rate, "label": f"{name} x {rate:g}"}
+    for unit in ("auto",):
+        for name in MAP_SETS:
+            yield sets([name])[0] | {"time_unit": unit, "label": f"{name} {unit}"}
+    for name in ROUNDS:
+        yield {"name": name, "label": name}
+
+
+def rate_map(graphs: Iterable[str]) -> None:
+    """Print for each graph the time to 1e-6, by latency: x where a repeat diverged, - where one was
+    not there by ``MAP_HORIZON``.
+    """
+    for label in graphs:
+        print(f"{label:20}" + "".join(f"{latency:>8g}" for latency in RATE_LATENCIES))
+        setting = Setting(RATE_GRAPHS[label], drawn("least_squares", 30))
+        for algorithm in at_rates():
+            print(f"{algorithm['label']:20}", end="")
+            for latency in RATE_LATENCIES:
+                asked = scenario(setting, [algorithm], MAP_HORIZON, world=delayed(latency))
+                print(f"{said(*spent(simulate(asked)).values()):>8}", end="", flush=True)
+            print()
+
+
+def said(its: Spent) -> str:
+    """A time, or why there is none."""
+    if its.reached == REPEATS:
+        return f"{its.time:.0f}"
+    return "x" if its.diverged else "-"
+
+
 def compared(number: int, latency: float) -> tuple[int, Spent, Spent, float]:
     """What ``patient`` and gradient tracking spent, and until when the latter was played."""
     setting = SETTINGS[number - 1]
@@ -176,9 +223,13 @@ def main() -> None:
     options.add_argument("--jobs", type=int, default=1, metavar="J", help="settings at once")
     options.add_argument("--map", action="store_true", help="graph x latency x set")
     options.add_argument("--tried", action="store_true", help="other factors instead")
+    options.add_argument("--rates", action="store_true", help="latency x exchange rate x set")
     given = options.parse_args()
     if given.tried:
         tried()
+        return
+    if given.rates:
+        rate_map(RATE_GRAPHS)
         return
     latencies = LATENCIES if given.latency is None else (given.latency,)
     if given.map:

@@ -48,6 +48,7 @@ from typing import NamedTuple
 import numpy as np
 from numba.extending import register_jitable
 
+from dadao_sim.algorithms.contract.by_load import ByLoad
 from dadao_sim.algorithms.contract.guarantee import Guarantee, square
 from dadao_sim.algorithms.contract.method import AVERAGINGS, AsynchronousMethod
 from dadao_sim.engine import oracles
@@ -290,6 +291,26 @@ PATIENT = {
     **{"delta": 0.61, "delta_tilde": 0.61, "gamma": 3.3, "gamma_tilde": 1.1},
 }
 
+# At loads of 1, 3, 10 and 30.
+LATENCY = ByLoad(
+    (0.3, 3.0, 10.0, 30.0),
+    {
+        "total_rate": (1.0, 0.9709, 0.8931, 0.96),
+        "nu": (0.9, 1.0902, 1.8193, 1.95),
+        "eta": (6.9, 7.8751, 15.03, 10.5),
+        "eta_tilde": (0.092, 0.1338, 0.4069, 0.36),
+        "alpha": (1.55, 1.0318, 0.5668, 0.21),
+        "alpha_tilde": (0.046, 0.0782, 0.0081, 0.0094),
+        "theta": (2.6, 1.6538, 0.7884, 0.96),
+        "beta": (0.98, 0.332, 0.1682, 0.06),
+        "beta_tilde": (0.57, 0.1423, 0.0414, 0.021),
+        "delta": (0.83, 0.7328, 0.686, 0.61),
+        "delta_tilde": (0.83, 0.7328, 0.686, 0.61),
+        "gamma": (2.2, 1.6968, 3.6017, 3.3),
+        "gamma_tilde": (1.37, 0.9386, 0.9278, 1.1),
+    },
+)
+
 METHOD = AsynchronousMethod(
     name="dadao",
     title="DADAO",
@@ -302,7 +323,7 @@ METHOD = AsynchronousMethod(
     averaging=True,
     composite="experimental",
     directions=True,
-    constant_sets={"fast": FAST, "frugal": FRUGAL, "patient": PATIENT},
+    constant_sets={"fast": FAST, "frugal": FRUGAL, "patient": PATIENT, "latency": LATENCY},
     guarantee=guarantee,
     params=Params,
     constants=constants,

@@ -11,7 +11,7 @@ import numpy as np
 from dadao_sim.algorithms.contract.asked import Asked
 from dadao_sim.algorithms.contract.connectivity import graph_totals
 from dadao_sim.algorithms.contract.method import Method, Tuning
-from dadao_sim.algorithms.contract.options import Options
+from dadao_sim.algorithms.contract.options import PAPER, Options
 from dadao_sim.algorithms.contract.registry import get_method
 from dadao_sim.algorithms.contract.rounds import RoundMethod
 from dadao_sim.algorithms.contract.trained import load_trained
@@ -168,14 +168,12 @@ def make_plan(scenario: Scenario, key: RunKey, parts: Parts, events: Events | No
         with within("clock.node_rates"):
             rates = numbers_of_nodes(scenario.clock.node_rates, network.graphs[0])
         tuning = with_node_rates(tuning, method, rates)
-    world, unit = parts.world, 1.0
+    world, unit = world_of(spec, method, parts), 1.0
     if world is not None and parts.problem.stages is not None:
         raise InputError("world", "times no problem that changes in stages", "leave world out")
     if world is not None and spec.asleep is not None:
         wrong = "a round of a world waits for all nodes"
         raise InputError(f"algorithms: {label}: asleep", wrong, "leave asleep out, or world")
-    if world is not None and spec.time_unit is not None:
-        world = replace(world, spec=world.spec.model_copy(update={"time_unit": spec.time_unit}))
     if world is not None and tuning.clock is not None:
         unit = world.stretch(tuning.clock, tuning.asked.message_bytes)
     log = None
@@ -270,6 +268,8 @@ def tuned(spec: AlgorithmSpec, parts: Parts) -> tuple[Method, AnyNetwork, Tuning
             require_batch(spec.batch_size, parts.problem.samples)
     overrides = overrides_of(spec)
     tuning = method.tune(parts.problem, network, overrides, options)
+    if method.follows_load(options):
+        tuning = at_its_load(tuning, spec, method, parts, network)
     if spec.rates is not None and tuning.clock is not None and tuning.clock.pace == "walk":
         raise InputError(
             f"{spec.label}: rates: {method.name} walks over the edges as their degrees say; "
@@ -277,6 +277,33 @@ def tuned(spec: AlgorithmSpec, parts: Parts) -> tuple[Method, AnyNetwork, Tuning
         )
     require_x_star(parts.problem, method, tuning)
     return method, network, tuning
+
+
+def at_its_load(
+    tuning: Tuning, spec: AlgorithmSpec, method: Method, parts: Parts, network: AnyNetwork
+) -> Tuning:
+    """The tuning of a set of constants that follows the load of the world's links, which its
+    constants then have beside them; without a world as it is.
+    """
+    world = world_of(spec, method, parts)
+    if world is None:
+        return tuning
+    overrides, options = overrides_of(spec), options_of(spec)
+    paper = method.tune(parts.problem, network, overrides, replace(options, constants=PAPER))
+    assert paper.clock is not None
+    load = world.load(paper.clock, paper.asked.message_bytes)
+    tuning = method.tune(parts.problem, network, overrides, replace(options, load=load))
+    return replace(tuning, constants={**tuning.constants, "load": load})
+
+
+def world_of(spec: AlgorithmSpec, method: Method, parts: Parts) -> Physics | None:
+    """The world as the algorithm has it: its unit of time, and whether latency stretches that."""
+    world = parts.world
+    if world is None:
+        return None
+    if spec.time_unit is not None:
+        world = replace(world, spec=world.spec.model_copy(update={"time_unit": spec.time_unit}))
+    return replace(world, bears_latency=method.follows_load(options_of(spec)))
 
 
 def with_oracle(spec: AlgorithmSpec, parts: Parts) -> Parts:

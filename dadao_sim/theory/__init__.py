@@ -9,6 +9,7 @@ plateau are computed, not measured. Of methods of rounds ``rounds`` has the rate
 
 from dadao_sim.theory.critical import critical_rate
 from dadao_sim.theory.curve import expected_curve
+from dadao_sim.theory.latency import critical_latency
 from dadao_sim.theory.late import late_curve
 from dadao_sim.theory.rate import ExactRate, Limit, exact_rate
 from dadao_sim.theory.stationary import stationary
@@ -16,6 +17,7 @@ from dadao_sim.theory.stationary import stationary
 __all__ = [
     "ExactRate",
     "Limit",
+    "critical_latency",
     "critical_rate",
     "exact_rate",
     "expected_curve",

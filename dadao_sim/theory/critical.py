@@ -46,7 +46,7 @@ def critical_rate(
         raise InputError("precision", f"{precision:g} given", f"give one from {FINEST:g}, below 1")
     network = as_network(network)
     if not isinstance(problem, Problem):
-        problem = _alike(network.nodes, problem)
+        problem = alike(network.nodes, problem)
     setting = Setting.of(method, problem, network, overrides, options)
     name = setting.method.name
     if "rate_factor" not in setting.played.tuning.constants:
@@ -73,7 +73,7 @@ def critical_rate(
     return high
 
 
-def _alike(nodes: int, curvatures: ArrayLike) -> Problem:
+def alike(nodes: int, curvatures: ArrayLike) -> Problem:
     """Quadratics with the same curvatures at every node."""
     h = reals("curvatures", curvatures)
     if h.ndim != 1 or h.size == 0 or not np.isfinite(h).all() or (h <= 0).any():

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 import numpy as np
 
 from dadao_sim.algorithms.contract.asked import Asked, asked_of_events
+from dadao_sim.algorithms.contract.by_load import ByLoad
 from dadao_sim.algorithms.contract.chebyshev import Chebyshev
 from dadao_sim.algorithms.contract.constants import Constants
 from dadao_sim.algorithms.contract.gossip import Weights, normalised
@@ -137,7 +138,8 @@ class Method(ABC):
     samples, or if it is asynchronous for steps on single samples; with ``table`` it keeps a
     gradient of each; with ``stochastic`` its gradients may be of minibatches, or its samples drawn
     in such. ``same_as`` names the method whose iterates these are. ``constant_sets`` are what the
-    constants of the paper may be multiplied by instead, by the name of the set; no theorem covers
+    constants of the paper may be multiplied by instead, by the name of the set, numbers or a
+    :class:`~dadao_sim.algorithms.contract.by_load.ByLoad`; no theorem covers
     them. ``guarantee`` is what a theorem promises without a local step and with full gradients, for
     the constants of the paper; ``theorem_leaves`` names those it leaves free. ``tunes`` are the
     constants, at most two, that a search for better ones multiplies (and ``mu`` and ``L``, as the
@@ -398,7 +400,13 @@ class Method(ABC):
         if chosen not in self.constant_sets:
             known = suggestion(chosen, (PAPER, *self.constant_sets))
             raise InputError(f"{self.name}: constants: there is no set {chosen!r}{known}")
-        return self.constant_sets[chosen]
+        chosen_set = self.constant_sets[chosen]
+        return chosen_set.at(options.load) if isinstance(chosen_set, ByLoad) else chosen_set
+
+    def follows_load(self, options: Options) -> bool:
+        """Whether the chosen set of constants is one for each load of the links."""
+        chosen = options.constants
+        return isinstance(chosen, str) and isinstance(self.constant_sets.get(chosen), ByLoad)
 
     def with_weights(self, trained: Trained) -> Self:
         """The method with numbers that were trained. InputError where it takes none."""

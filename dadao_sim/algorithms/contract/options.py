@@ -29,7 +29,8 @@ class Options:
     method that compresses, None its own; ``schedule`` is what its steps are multiplied by in each
     round; ``lookahead`` pulls it back every so many of them; ``asleep`` is how many nodes keep
     their values in a round, None none. ``ball`` is the set over which linear
-    functions are minimised where the problem has none.
+    functions are minimised where the problem has none. ``load`` is that of the links of a world,
+    for sets of constants that follow it (``by_load``).
     """
 
     constants: str | Mapping[str, float] = PAPER
@@ -42,6 +43,7 @@ class Options:
     lookahead: Lookahead | None = None
     asleep: int | None = None
     ball: Term | None = None
+    load: float = 0.0
 
 
 NO_OPTIONS = Options()
