@@ -5,7 +5,8 @@ python benchmarks/patient_set.py --latency 0.3   one latency, in mean gradient i
 python benchmarks/patient_set.py --only 12       one setting, by its number in constant_sets.py
 python benchmarks/patient_set.py --map           graph x latency x set, as tab-separated rows
 python benchmarks/patient_set.py --tried         other factors, where `patient` loses or diverges
-python benchmarks/patient_set.py --rates         latency x exchange rate x set, beside methods of rounds
+python benchmarks/patient_set.py --rates         latency x exchange rate x set, beside rounds
+python benchmarks/patient_set.py --links         one slow link among fast ones
 
 Gradients take exponential times, and are of the place where they began; every message arrives after
 the latency. Medians over three repeats to an accuracy of 1e-6. Gradient tracking, whose rounds wait
@@ -20,11 +21,25 @@ from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from pathlib import Path
 from statistics import median
+from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
-from constant_sets import REPEATS, SETTINGS, Section, Setting, Spent, drawn, on, scenario, sets, spent
+import numpy as np
+from constant_sets import (
+    REPEATS,
+    SETTINGS,
+    Section,
+    Setting,
+    Spent,
+    drawn,
+    on,
+    scenario,
+    sets,
+    spent,
+)
 
 from dadao_sim import simulate
+from dadao_sim.networks.graphs import build
 
 LATENCIES = (0.3, 1.0)
 HORIZON = 10_000
@@ -42,6 +57,7 @@ MAP_GRAPHS = (
     on("barbell", 16),
     on("path", 16),
 )
+RATE_SETS = (*MAP_SETS, "latency")
 RATES, RATE_LATENCIES = (0.3, 1.0, 3.0), (0.0, 0.03, 0.1, 0.3, 1.0)
 GEANT = {"file": str(Path(__file__).parent.parent / "graphs" / "geant2012.graphml")}
 RATE_GRAPHS = {
@@ -51,6 +67,18 @@ RATE_GRAPHS = {
     "GEANT 40": GEANT,
 }
 ROUNDS = ("gradient_tracking", "opapc", "mudag")
+# One link takes a gradient interval, the others a hundredth of it.
+SLOW, QUICK, LINKS_HORIZON = 1.0, 0.01, 6000
+SLOW_LINKS = {"cycle": (0, 1), "star": (0, 4), "path": (7, 8)}
+PRICED = {"method": "optimal", "cost": "late"}
+ANSWERS: tuple[tuple[str, Section], ...] = (
+    ("paper auto", {"time_unit": "auto"}),
+    ("paper auto, priced", {"time_unit": "auto", "rates": PRICED}),
+    ("fast auto, priced", {"constants": "fast", "time_unit": "auto", "rates": PRICED}),
+    ("patient", {"constants": "patient"}),
+    ("latency", {"constants": "latency"}),
+    ("latency, priced", {"constants": "latency", "rates": PRICED}),
+)
 # Stable on longer cycles, larger barbells and trees at a latency of 1, and slower.
 STEADY = {
     **{"total_rate": 0.498, "nu": 4.04, "eta": 5.56, "eta_tilde": 0.746, "alpha": 0.287},
@@ -131,12 +159,11 @@ def at_rates() -> Iterator[Section]:
     """What the second map compares: each set at each rate, its unit of time stretched, and methods
     of rounds.
     """
-    for name in MAP_SETS:
+    for name in RATE_SETS:
         for rate in RATES:
             yield sets([name])[0] | {"rate_factor": rate, "label": f"{name} x {rate:g}"}
-    for unit in ("auto",):
-        for name in MAP_SETS:
-            yield sets([name])[0] | {"time_unit": unit, "label": f"{name} {unit}"}
+    for name in MAP_SETS:
+        yield sets([name])[0] | {"time_unit": "auto", "label": f"{name} auto"}
     for name in ROUNDS:
         yield {"name": name, "label": name}
 
@@ -154,6 +181,31 @@ def rate_map(graphs: Iterable[str]) -> None:
                 asked = scenario(setting, [algorithm], MAP_HORIZON, world=delayed(latency))
                 print(f"{said(*spent(simulate(asked)).values()):>8}", end="", flush=True)
             print()
+
+
+def with_slow_links(folder: Path) -> None:
+    """Print what answers come to where one link of sixteen nodes is slow: time, communications, the
+    unit of time and the load of the links.
+    """
+    for graph, slow in SLOW_LINKS.items():
+        table, network = folder / f"{graph}.csv", on(graph, 16)
+        edges = build(graph, 16, np.random.default_rng(0)).edges.tolist()
+        lines = [f"{i},{j},{SLOW if {i, j} == set(slow) else QUICK}" for i, j in edges]
+        table.write_text("\n".join(["one,other,late", *lines]) + "\n")
+        setting = Setting({**network, "edge_table": str(table)}, drawn("least_squares", 30))
+        world = delayed(0.0) | {"links": {"latency": {"attribute": "late"}}}
+        print(f"{graph:20}{'time':>8}{'comm':>10}{'unit':>8}{'load':>8}")
+        answers = [{"name": "dadao", "label": label, **given} for label, given in ANSWERS]
+        for algorithm in (*answers, *({"name": name, "label": name} for name in ROUNDS)):
+            result = simulate(scenario(setting, [algorithm], LINKS_HORIZON, world=world))
+            (its,) = spent(result).values()
+            constants = result.manifest["runs"][0]["constants"]
+            print(f"{algorithm['label']:20}{said(its):>8}", end="")
+            print(f"{its.communications:10.0f}" if its.reached == REPEATS else f"{'-':>10}", end="")
+            unit, load = (constants.get(name) for name in ("time_unit", "load"))
+            print(
+                "".join(f"{'-' if x is None else f'{x:.3g}':>8}" for x in (unit, load)), flush=True
+            )
 
 
 def said(its: Spent) -> str:
@@ -224,9 +276,14 @@ def main() -> None:
     options.add_argument("--map", action="store_true", help="graph x latency x set")
     options.add_argument("--tried", action="store_true", help="other factors instead")
     options.add_argument("--rates", action="store_true", help="latency x exchange rate x set")
+    options.add_argument("--links", action="store_true", help="one slow link among fast ones")
     given = options.parse_args()
     if given.tried:
         tried()
+        return
+    if given.links:
+        with TemporaryDirectory() as folder:
+            with_slow_links(Path(folder))
         return
     if given.rates:
         rate_map(RATE_GRAPHS)

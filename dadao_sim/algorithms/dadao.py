@@ -20,12 +20,14 @@ Constants
     gamma~ = 1/(4 sqrt(L nu)).
     chi1, chi2 belong to the Laplacian of the actual rates; the least total rate is that with
     chi1 chi2 = 1/2. On a sequence of graphs both are the worst over the sequence.
-    The sets ``fast``, ``frugal`` and ``patient`` multiply them, total rate included, by the
-    factors below; no theorem covers them. ``fast`` and ``frugal`` were found by search on the exact
-    rate for quadratics, worst over curvatures, kappa from 10 to 1e6 and five kinds of graphs, with
-    a margin to instability and for gradients that come late; ``patient`` by search on runs in which
-    messages take 0.3 or 1 mean gradient intervals, on eighteen graphs and problems. See
-    docs/constant-sets.md.
+    The sets ``fast``, ``frugal``, ``patient`` and ``latency`` multiply them, total rate included,
+    by the factors below; no theorem covers them. ``fast`` and ``frugal`` were found by search on
+    the exact rate for quadratics, worst over curvatures, kappa from 10 to 1e6 and five kinds of
+    graphs, with a margin to instability and for gradients that come late; ``patient`` by search on
+    runs in which messages take 0.3 or 1 mean gradient intervals, on eighteen graphs and problems.
+    ``latency`` has factors for each load of the links of a world, the largest eigenvalue of the
+    Laplacian of latencies times rates, found by search on the exact rate with messages that are
+    late. See docs/constant-sets.md.
 Guarantee
     E||x_t - x*||^2 decays exponentially, at a rate proportional to sqrt(mu/L), where
     chi1 chi2 <= 1/2.
@@ -291,23 +293,23 @@ PATIENT = {
     **{"delta": 0.61, "delta_tilde": 0.61, "gamma": 3.3, "gamma_tilde": 1.1},
 }
 
-# At loads of 1, 3, 10 and 30.
+# Those for messages that take time, by the load of the links; without any they are ``fast``.
 LATENCY = ByLoad(
-    (0.3, 3.0, 10.0, 30.0),
+    (0.1, 0.3, 1.0, 3.0, 10.0, 30.0),
     {
-        "total_rate": (1.0, 0.9709, 0.8931, 0.96),
-        "nu": (0.9, 1.0902, 1.8193, 1.95),
-        "eta": (6.9, 7.8751, 15.03, 10.5),
-        "eta_tilde": (0.092, 0.1338, 0.4069, 0.36),
-        "alpha": (1.55, 1.0318, 0.5668, 0.21),
-        "alpha_tilde": (0.046, 0.0782, 0.0081, 0.0094),
-        "theta": (2.6, 1.6538, 0.7884, 0.96),
-        "beta": (0.98, 0.332, 0.1682, 0.06),
-        "beta_tilde": (0.57, 0.1423, 0.0414, 0.021),
-        "delta": (0.83, 0.7328, 0.686, 0.61),
-        "delta_tilde": (0.83, 0.7328, 0.686, 0.61),
-        "gamma": (2.2, 1.6968, 3.6017, 3.3),
-        "gamma_tilde": (1.37, 0.9386, 0.9278, 1.1),
+        "total_rate": (1.0, 0.999, 0.937, 0.971, 0.838, 0.633),
+        "nu": (0.9, 0.777, 1.12, 1.09, 1.44, 2.15),
+        "eta": (6.9, 7.55, 6.29, 7.88, 14.4, 6.74),
+        "eta_tilde": (0.092, 0.083, 0.0594, 0.134, 0.527, 0.745),
+        "alpha": (1.55, 1.27, 1.09, 1.03, 0.451, 0.282),
+        "alpha_tilde": (0.046, 0.0338, 0.0723, 0.0782, 0.0082, 0.0093),
+        "theta": (2.6, 1.93, 1.83, 1.65, 0.754, 1.04),
+        "beta": (0.98, 0.51, 0.561, 0.332, 0.161, 0.081),
+        "beta_tilde": (0.57, 0.494, 0.276, 0.142, 0.0497, 0.0114),
+        "delta": (0.83, 0.791, 0.823, 0.733, 0.621, 0.655),
+        "delta_tilde": (0.83, 0.791, 0.823, 0.733, 0.621, 0.655),
+        "gamma": (2.2, 2.24, 1.73, 1.7, 4.21, 3.84),
+        "gamma_tilde": (1.37, 1.53, 1.31, 0.939, 0.856, 0.864),
     },
 )
 

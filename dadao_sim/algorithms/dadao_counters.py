@@ -44,7 +44,7 @@ import numpy as np
 
 from dadao_sim.algorithms import dadao
 from dadao_sim.algorithms.contract.method import AsynchronousMethod
-from dadao_sim.algorithms.dadao import BLOCKS, FAST, FRUGAL, PATIENT, YT, ZT, Y, Z
+from dadao_sim.algorithms.dadao import BLOCKS, FAST, FRUGAL, LATENCY, PATIENT, YT, ZT, Y, Z
 from dadao_sim.engine.node import message
 
 Params = namedtuple("Params", (*dadao.Params._fields, "edges"))  # type: ignore[misc]
@@ -118,7 +118,7 @@ METHOD = AsynchronousMethod(
     averaging=True,
     composite="experimental",
     directions=True,
-    constant_sets={"fast": FAST, "frugal": FRUGAL, "patient": PATIENT},
+    constant_sets={"fast": FAST, "frugal": FRUGAL, "patient": PATIENT, "latency": LATENCY},
     same_as="dadao",
     params=Params,
     constants=constants,

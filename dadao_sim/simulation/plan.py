@@ -268,7 +268,7 @@ def tuned(spec: AlgorithmSpec, parts: Parts) -> tuple[Method, AnyNetwork, Tuning
             require_batch(spec.batch_size, parts.problem.samples)
     overrides = overrides_of(spec)
     tuning = method.tune(parts.problem, network, overrides, options)
-    if method.follows_load(options):
+    if method.bears(options) > 0:
         tuning = at_its_load(tuning, spec, method, parts, network)
     if spec.rates is not None and tuning.clock is not None and tuning.clock.pace == "walk":
         raise InputError(
@@ -291,19 +291,22 @@ def at_its_load(
     overrides, options = overrides_of(spec), options_of(spec)
     paper = method.tune(parts.problem, network, overrides, replace(options, constants=PAPER))
     assert paper.clock is not None
-    load = world.load(paper.clock, paper.asked.message_bytes)
+    size = paper.asked.message_bytes
+    load = world.load(paper.clock, size) / world.stretch(paper.clock, size)
     tuning = method.tune(parts.problem, network, overrides, replace(options, load=load))
     return replace(tuning, constants={**tuning.constants, "load": load})
 
 
 def world_of(spec: AlgorithmSpec, method: Method, parts: Parts) -> Physics | None:
-    """The world as the algorithm has it: its unit of time, and whether latency stretches that."""
+    """The world as the algorithm has it: its unit of time, and the load for which that is not
+    stretched.
+    """
     world = parts.world
     if world is None:
         return None
     if spec.time_unit is not None:
         world = replace(world, spec=world.spec.model_copy(update={"time_unit": spec.time_unit}))
-    return replace(world, bears_latency=method.follows_load(options_of(spec)))
+    return replace(world, bears=method.bears(options_of(spec)))
 
 
 def with_oracle(spec: AlgorithmSpec, parts: Parts) -> Parts:

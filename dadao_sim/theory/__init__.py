@@ -9,8 +9,8 @@ plateau are computed, not measured. Of methods of rounds ``rounds`` has the rate
 
 from dadao_sim.theory.critical import critical_rate
 from dadao_sim.theory.curve import expected_curve
-from dadao_sim.theory.latency import critical_latency
 from dadao_sim.theory.late import late_curve
+from dadao_sim.theory.latency import critical_latency
 from dadao_sim.theory.rate import ExactRate, Limit, exact_rate
 from dadao_sim.theory.stationary import stationary
 

@@ -63,9 +63,9 @@ def critical_latency(
     grows; to a relative ``precision``. Found by bisection, so one such if there are several.
 
     All nodes have the same curvatures, those (d,) that stand in the place of a problem or those of
-    a quadratic one; the worst of them counts. Every message takes the same. With ``late_gradients`` a gradient takes an exponential time, the next
-    begins at its end, and it is of the place where it began; else it takes none. Infinite where
-    nothing is delayed.
+    a quadratic one; the worst of them counts. Every message takes the same. With ``late_gradients``
+    a gradient takes an exponential time, the next begins at its end, and it is of the place where
+    it began; else it takes none. Infinite where no latency is too long.
 
     Raises InputError as ``critical_rate``, for nodes that are not alike, for exchanges that act on
     their ends differently, and where it grows without latency.
@@ -210,10 +210,9 @@ class Delayed:
         values, s = self.spectrum.values, 1j * omega
         answers = np.zeros((len(values), len(omega), *self._sizes), dtype=complex)
         for k, (A, rows, jumps) in zip((slice(0, 1), slice(1, None)), self.modes, strict=True):
-            resolvent = np.linalg.solve(
-                s[:, None, None] * np.eye(len(A)) - A, np.broadcast_to(jumps, (len(s), *jumps.shape))
-            )
-            H = rows @ resolvent  # (frequencies, rows, jumps)
+            right = np.broadcast_to(jumps, (len(s), *jumps.shape))
+            # (frequencies, rows, jumps)
+            H = rows @ np.linalg.solve(s[:, None, None] * np.eye(len(A)) - A, right)
             back = values[k, None] * np.exp(-s * latency)
             gain = back / (1 - back * H[:, 0, 0])
             answers[k] = H + gain[..., None, None] * H[:, :, :1] * H[:, :1, :]

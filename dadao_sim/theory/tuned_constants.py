@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from dadao_sim.algorithms.contract.by_load import ByLoad
 from dadao_sim.algorithms.contract.method import AsynchronousMethod, Method
 from dadao_sim.algorithms.contract.options import PAPER, Options
 from dadao_sim.algorithms.contract.registry import get_method
@@ -156,7 +157,9 @@ def tuned_constants(
         raise InputError("price", given, "give finite prices of at least 0, one above")
     require_cmaes()
     bench = _Bench(method, as_network(network), _between(low, high), price, margin)
-    sets = {PAPER: {}, **bench.method.constant_sets}
+    shipped = bench.method.constant_sets
+    sets: dict[str, Factors] = {PAPER: {}}
+    sets |= {name: of for name, of in shipped.items() if not isinstance(of, ByLoad)}
     best = min(sets, key=lambda name: bench.value(sets[name]))
     factors, evaluations = _search(bench, sets[best], seed, budget, tick)
     return TunedConstants(

@@ -43,10 +43,17 @@ class Task:
 
 
 def at(spec: AlgorithmSpec, names: Sequence[str], point: Point) -> AlgorithmSpec:
-    """The algorithm with its constants multiplied, beside what its own set multiplies them by."""
+    """The algorithm with its constants multiplied, beside what its own set multiplies them by.
+
+    InputError for a set that is another at each load of the links.
+    """
     if not any(point):
         return spec
-    chosen = dict(get_method(spec.name).factors(options_of(spec)))
+    method, options = get_method(spec.name), options_of(spec)
+    if method.bears(options) > 0:
+        wrong = f"constants: {options.constants} follows the load of the links"
+        raise InputError(f"algorithms: {spec.label}: {wrong}; tune another set")
+    chosen = dict(method.factors(options))
     for name, factor in factors(names, point).items():
         chosen[name] = factor * chosen.get(name, 1.0)
     return spec.model_copy(update={"constants": chosen})

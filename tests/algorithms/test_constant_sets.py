@@ -72,6 +72,17 @@ def test_patient_stands_a_latency_at_which_the_paper_diverges():
     assert (runs.status["paper"] == "diverged").all()
 
 
+def test_latency_is_sooner_there_than_patient():
+    network = {"graph": "star", "nodes": 10}
+    spent, runs = play(
+        *(network, *SETTINGS["regression on a grid"][1:], ("fast", "patient", "latency"), 2_000),
+        world=LATE,
+    )
+    assert (spent.reached[["patient", "latency"]] == 3).all()
+    assert (runs.status["fast"] == "diverged").all()
+    assert 2 * spent.time_median["latency"] < spent.time_median["patient"]
+
+
 @pytest.mark.parametrize("name", SETS)
 def test_no_theorem_covers_a_set(name):
     dadao = METHODS["dadao"]

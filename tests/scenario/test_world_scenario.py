@@ -101,6 +101,65 @@ def test_dadao_diverges_under_latency_as_given_and_converges_rescaled():
     assert as_given.manifest["runs"][0]["constants"]["time_unit"] == 1.0
 
 
+def test_constants_that_follow_the_load_of_the_links(tmp_path):
+    """By hand: the largest eigenvalue of the Laplacian of latencies times the paper's rates, and
+    factors whose logarithms are linear between those of two loads.
+    """
+    links = tmp_path / "links.csv"
+    links.write_text("one,other,late\n0,1,1.5\n1,2,0.3\n2,3,0\n0,3,0.6\n")
+    network = {"graph": "cycle", "nodes": 4, "edge_table": str(links)}
+    base = {**SMALL, "network": network, "algorithms": [{"name": "dadao", "constants": "latency"}]}
+    world = {"links": {"latency": {"attribute": "late"}}}
+    stop = {"time": 60}
+    followed = run(base, world=world, stop=stop)
+    paper = run({**base, "algorithms": ["dadao"]}, world=world, stop=stop)
+    found, rate = followed.manifest["runs"][0]["constants"], 0.25 * total_rate(paper)
+    L = np.diag([2.1, 1.8, 0.3, 0.6])
+    for i, j, late in ((0, 1, 1.5), (1, 2, 0.3), (0, 3, 0.6)):
+        L[i, j] = L[j, i] = -late
+    load = rate * np.linalg.eigvalsh(L)[-1]
+    assert found["load"] == pytest.approx(load, rel=1e-6)
+    assert 1 < load < 3, "between two loads of the set"
+    share = np.log(load) / np.log(3)
+    factor = 0.937 ** (1 - share) * 0.971**share
+    assert found["total_rate"] == pytest.approx(factor * 4 * rate)
+    # It is the run with these factors, and one that no theorem covers.
+    factors = METHODS["dadao"].constant_sets["latency"].at(found["load"])
+    same = {"name": "dadao", "label": "dadao", "constants": factors}
+    given = run({**base, "algorithms": [same]}, world=world, stop=stop)
+    assert (followed.curves.accuracy == given.curves.accuracy).all()
+    assert followed.runs.experimental.all()
+    # Without a world, and without latency, they are those of ``fast``.
+    fast = [{"name": "dadao", "label": "dadao", "constants": "fast"}]
+    for ideal in ({}, {"world": {"links": {"latency": 0.0}}}):
+        both = [
+            run({**base, "algorithms": a}, stop=stop, **ideal) for a in (base["algorithms"], fast)
+        ]
+        assert (both[0].curves.accuracy == both[1].curves.accuracy).all()
+
+
+def total_rate(result):
+    return result.manifest["runs"][0]["constants"]["total_rate"]
+
+
+def test_beside_these_constants_only_slow_nodes_and_great_loads_stretch_the_unit():
+    slow = {"nodes": {"gradient": {"kind": "exponential", "mean": 1.0}, "pause": None}}
+    slow["nodes"]["slowness"] = [3.0] + [1.0] * 15
+    base = {**SMALL, "network": {"graph": "star", "nodes": 16}}
+    base["algorithms"] = [{"name": "dadao", "constants": "latency", "time_unit": "auto"}]
+
+    def unit_and_load(world):
+        found = run(base, world=world, stop={"time": 10}).manifest["runs"][0]["constants"]
+        return found["time_unit"], found["load"], found["total_rate"]
+
+    assert unit_and_load({"links": {"latency": 0.1}})[:2] == (1.0, pytest.approx(1.6, rel=1e-6))
+    unit, load, _ = unit_and_load({**slow, "links": {"latency": 0.3}})
+    assert (unit, load) == (3.0, pytest.approx(1.6, rel=1e-6))
+    unit, load, rate = unit_and_load({"links": {"latency": 5.0}})
+    assert load == pytest.approx(30.0)
+    assert unit == pytest.approx(5.0 * 16 / 15 * rate / 30.0, rel=1e-6)
+
+
 def test_dadao_diverges_with_a_straggler_as_given_and_converges_rescaled():
     world = {
         "nodes": {

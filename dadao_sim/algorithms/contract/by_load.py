@@ -30,7 +30,9 @@ class ByLoad(Mapping[str, float]):
 
     def at(self, load: float) -> dict[str, float]:
         """The factors at a load of at least 0."""
-        place = np.log(np.clip(load, self.loads[0], self.loads[-1]))
+        if load <= self.loads[0]:
+            return dict(self)
+        place = np.log(load)
         return {
             name: float(np.exp(np.interp(place, np.log(self.loads), np.log(values))))
             for name, values in self._factors.items()

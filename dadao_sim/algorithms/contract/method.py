@@ -403,10 +403,13 @@ class Method(ABC):
         chosen_set = self.constant_sets[chosen]
         return chosen_set.at(options.load) if isinstance(chosen_set, ByLoad) else chosen_set
 
-    def follows_load(self, options: Options) -> bool:
-        """Whether the chosen set of constants is one for each load of the links."""
+    def bears(self, options: Options) -> float:
+        """The load of the links up to which the chosen set of constants follows it; 0 if it does
+        not.
+        """
         chosen = options.constants
-        return isinstance(chosen, str) and isinstance(self.constant_sets.get(chosen), ByLoad)
+        factors = self.constant_sets.get(chosen) if isinstance(chosen, str) else None
+        return factors.loads[-1] if isinstance(factors, ByLoad) else 0.0
 
     def with_weights(self, trained: Trained) -> Self:
         """The method with numbers that were trained. InputError where it takes none."""

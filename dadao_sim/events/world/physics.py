@@ -29,8 +29,8 @@ class Physics:
     ``slowness`` (n,) multiplies what a node takes, and ``relative_means`` (n,) what its gradients
     take where each node has times of its own; ``latency`` (|E|,) is the mean time that an
     empty message takes over each edge, ``time_per_byte`` (|E|,) what each byte adds; ``faults`` is
-    what goes wrong, in the order in which it acts. A method that ``bears_latency`` need not be
-    slowed down for it.
+    what goes wrong, in the order in which it acts. A method that ``bears`` a load of the links,
+    above 0, is slowed down for latency beyond it only.
     """
 
     spec: WorldSpec
@@ -40,7 +40,7 @@ class Physics:
     latency: np.ndarray
     time_per_byte: np.ndarray
     faults: tuple[Fault, ...]
-    bears_latency: bool = False
+    bears: float = 0.0
 
     def delays(self, message_bytes: float) -> np.ndarray:
         """The mean time of a message of so many bytes over each edge, (|E|,)."""
@@ -94,8 +94,8 @@ class Physics:
         """How many mean gradient intervals the unit of time of a method lasts.
 
         1 where the time unit is given. Otherwise the least for which the slowest node makes the
-        gradients that the method asks of it, and, unless the method ``bears_latency``, at every
-        node latency times exchanges per unit is at most ``LATENCY_PER_EXCHANGE``.
+        gradients that the method asks of it, and at every node latency times exchanges per unit
+        is at most ``LATENCY_PER_EXCHANGE``, or the load at most what the method ``bears``.
         """
         if self.spec.time_unit == "given":
             return 1.0
@@ -104,8 +104,8 @@ class Physics:
             pauses = pauses * self.mean_slowing()
         slowest = self.gradient_means() + pauses
         unit = max(1.0, float((slowest * rates.nodes).max()))
-        if self.bears_latency:
-            return unit
+        if self.bears > 0:
+            return max(unit, self.load(rates, message_bytes) / self.bears)
         load = np.zeros(self.network.nodes)
         in_flight = rates.loads * self.delays(message_bytes)
         for end in (0, 1):
@@ -113,14 +113,14 @@ class Physics:
         return max(unit, float(load.max()) / LATENCY_PER_EXCHANGE)
 
     def load(self, rates: PoissonRates, message_bytes: float) -> float:
-        """The largest eigenvalue of the Laplacian of latencies times rates: with one latency, that
-        of the rates' Laplacian times it, in units of the method's time.
+        """The largest eigenvalue of the Laplacian of latencies times rates, in a time unit of 1:
+        with one latency for all that of the Laplacian of the rates, times it.
         """
         in_flight = rates.loads * self.delays(message_bytes)
         if not in_flight.any():
             return 0.0
         weights = np.maximum(in_flight, LEAST_SHARE * in_flight.max())  # a Laplacian needs some
-        return self.network.lambda_max(weights) / self.stretch(rates, message_bytes)
+        return self.network.lambda_max(weights)
 
 
 def make_physics(
