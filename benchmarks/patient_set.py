@@ -1,6 +1,7 @@
 """DADAO's set `patient` where messages take time, beside gradient tracking, on held-out settings.
 
 python benchmarks/patient_set.py                 latency 0.3 and 1, about ten minutes on two cores
+python benchmarks/patient_set.py --set latency   another set of constants than `patient`
 python benchmarks/patient_set.py --latency 0.3   one latency, in mean gradient intervals
 python benchmarks/patient_set.py --only 12       one setting, by its number in constant_sets.py
 python benchmarks/patient_set.py --map           graph x latency x set, as tab-separated rows
@@ -215,19 +216,21 @@ def said(its: Spent) -> str:
     return "x" if its.diverged else "-"
 
 
-def compared(number: int, latency: float) -> tuple[int, Spent, Spent, float]:
-    """What ``patient`` and gradient tracking spent, and until when the latter was played."""
+def compared(number: int, latency: float, name: str) -> tuple[int, Spent, Spent, float]:
+    """What the set ``name`` and gradient tracking spent, and until when the latter was played."""
     setting = SETTINGS[number - 1]
     world = delayed(latency)
-    ours = spent(simulate(scenario(setting, sets(["patient"]), HORIZON, world=world)))["patient"]
+    unit = "auto" if name == "latency" else "given"  # auto: where there is too much for it
+    asked = scenario(setting, sets([name], time_unit=unit), HORIZON, world=world)
+    ours = spent(simulate(asked))[name]
     end = min(PATIENCE * ours.time, 3 * HORIZON)
     theirs = spent(simulate(scenario(setting, [RIVAL], end, world=world)))[RIVAL]
     return number, ours, theirs, end
 
 
-def table(found: Iterable[tuple[int, Spent, Spent, float]], latency: float) -> None:
+def table(found: Iterable[tuple[int, Spent, Spent, float]], latency: float, name: str) -> None:
     """Print a line for each setting, and what all of them come to."""
-    print(f"latency {latency:g}{'patient':>54}{'gradient tracking':>22}")
+    print(f"latency {latency:g}{name:>54}{'gradient tracking':>22}")
     print(f"{'':3}{'setting':45}{'reached':>8}{'comm':>10}{'time':>7}{'time':>11}{'ratio':>9}")
     reached, diverged, sooner, ratios = 0, 0, 0, []
     for number, ours, theirs, end in found:
@@ -273,6 +276,7 @@ def main() -> None:
     options.add_argument("--only", type=int, choices=NUMBERS, metavar="N", help="this setting")
     options.add_argument("--latency", type=float, metavar="L", help="this one alone")
     options.add_argument("--jobs", type=int, default=1, metavar="J", help="settings at once")
+    options.add_argument("--set", choices=RATE_SETS, default="patient", help="of constants")
     options.add_argument("--map", action="store_true", help="graph x latency x set")
     options.add_argument("--tried", action="store_true", help="other factors instead")
     options.add_argument("--rates", action="store_true", help="latency x exchange rate x set")
@@ -297,7 +301,8 @@ def main() -> None:
     numbers = NUMBERS if given.only is None else (given.only,)
     with ProcessPoolExecutor(given.jobs) as pool:
         for latency in latencies:
-            table(pool.map(partial(compared, latency=latency), numbers), latency)
+            found = pool.map(partial(compared, latency=latency, name=given.set), numbers)
+            table(found, latency, given.set)
 
 
 if __name__ == "__main__":

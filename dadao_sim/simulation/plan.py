@@ -168,7 +168,9 @@ def make_plan(scenario: Scenario, key: RunKey, parts: Parts, events: Events | No
         with within("clock.node_rates"):
             rates = numbers_of_nodes(scenario.clock.node_rates, network.graphs[0])
         tuning = with_node_rates(tuning, method, rates)
-    world, unit = world_of(spec, method, parts), 1.0
+    world, unit = parts.world, 1.0
+    if world is not None:
+        world = world_of(spec, method, world)
     if world is not None and parts.problem.stages is not None:
         raise InputError("world", "times no problem that changes in stages", "leave world out")
     if world is not None and spec.asleep is not None:
@@ -268,8 +270,12 @@ def tuned(spec: AlgorithmSpec, parts: Parts) -> tuple[Method, AnyNetwork, Tuning
             require_batch(spec.batch_size, parts.problem.samples)
     overrides = overrides_of(spec)
     tuning = method.tune(parts.problem, network, overrides, options)
-    if method.bears(options) > 0:
-        tuning = at_its_load(tuning, spec, method, parts, network)
+    if (factors := method.by_load(options)) is not None and parts.world is not None:
+        world = replace(world_of(spec, method, parts.world), bears=factors.loads[-1])
+        paper = method.tune(parts.problem, network, overrides, replace(options, constants=PAPER))
+        options = replace(options, load=load_in(world, paper))
+        tuning = method.tune(parts.problem, network, overrides, options)
+        tuning = replace(tuning, constants={**tuning.constants, "load": options.load})
     if spec.rates is not None and tuning.clock is not None and tuning.clock.pace == "walk":
         raise InputError(
             f"{spec.label}: rates: {method.name} walks over the edges as their degrees say; "
@@ -279,34 +285,21 @@ def tuned(spec: AlgorithmSpec, parts: Parts) -> tuple[Method, AnyNetwork, Tuning
     return method, network, tuning
 
 
-def at_its_load(
-    tuning: Tuning, spec: AlgorithmSpec, method: Method, parts: Parts, network: AnyNetwork
-) -> Tuning:
-    """The tuning of a set of constants that follows the load of the world's links, which its
-    constants then have beside them; without a world as it is.
-    """
-    world = world_of(spec, method, parts)
-    if world is None:
-        return tuning
-    overrides, options = overrides_of(spec), options_of(spec)
-    paper = method.tune(parts.problem, network, overrides, replace(options, constants=PAPER))
-    assert paper.clock is not None
-    size = paper.asked.message_bytes
-    load = world.load(paper.clock, size) / world.stretch(paper.clock, size)
-    tuning = method.tune(parts.problem, network, overrides, replace(options, load=load))
-    return replace(tuning, constants={**tuning.constants, "load": load})
+def load_in(world: Physics, tuning: Tuning) -> float:
+    """The load of the links per unit of time of a method."""
+    assert tuning.clock is not None
+    asked = tuning.clock, tuning.asked.message_bytes
+    return world.load(*asked) / world.stretch(*asked)
 
 
-def world_of(spec: AlgorithmSpec, method: Method, parts: Parts) -> Physics | None:
+def world_of(spec: AlgorithmSpec, method: Method, world: Physics) -> Physics:
     """The world as the algorithm has it: its unit of time, and the load for which that is not
     stretched.
     """
-    world = parts.world
-    if world is None:
-        return None
     if spec.time_unit is not None:
         world = replace(world, spec=world.spec.model_copy(update={"time_unit": spec.time_unit}))
-    return replace(world, bears=method.bears(options_of(spec)))
+    factors = method.by_load(options_of(spec))
+    return world if factors is None else replace(world, bears=factors.most)
 
 
 def with_oracle(spec: AlgorithmSpec, parts: Parts) -> Parts:

@@ -50,7 +50,7 @@ def at(spec: AlgorithmSpec, names: Sequence[str], point: Point) -> AlgorithmSpec
     if not any(point):
         return spec
     method, options = get_method(spec.name), options_of(spec)
-    if method.bears(options) > 0:
+    if method.by_load(options) is not None:
         wrong = f"constants: {options.constants} follows the load of the links"
         raise InputError(f"algorithms: {spec.label}: {wrong}; tune another set")
     chosen = dict(method.factors(options))

@@ -28,6 +28,11 @@ class ByLoad(Mapping[str, float]):
     def __len__(self) -> int:
         return len(self._factors)
 
+    @property
+    def most(self) -> float:
+        """The last of the loads, reckoned with the rates that the constants have there."""
+        return self.loads[-1] * self._factors.get("total_rate", (1.0,))[-1]
+
     def at(self, load: float) -> dict[str, float]:
         """The factors at a load of at least 0."""
         if load <= self.loads[0]:

@@ -403,13 +403,11 @@ class Method(ABC):
         chosen_set = self.constant_sets[chosen]
         return chosen_set.at(options.load) if isinstance(chosen_set, ByLoad) else chosen_set
 
-    def bears(self, options: Options) -> float:
-        """The load of the links up to which the chosen set of constants follows it; 0 if it does
-        not.
-        """
+    def by_load(self, options: Options) -> ByLoad | None:
+        """The chosen set of constants, if it follows the load of the links."""
         chosen = options.constants
         factors = self.constant_sets.get(chosen) if isinstance(chosen, str) else None
-        return factors.loads[-1] if isinstance(factors, ByLoad) else 0.0
+        return factors if isinstance(factors, ByLoad) else None
 
     def with_weights(self, trained: Trained) -> Self:
         """The method with numbers that were trained. InputError where it takes none."""

@@ -135,7 +135,7 @@ class WorldSpec(StrictModel):
     time_unit: Literal["given", "auto"] = Field(
         default="given",
         description="auto: asynchronous methods are slowed down until the slowest node keeps up "
-        "and latency times exchanges per node is at most 0.1",
+        "and latency times exchanges per node is at most 0.1, or what constants: latency bear",
     )
     barrier: Literal["global", "neighbourhood"] = Field(
         default="global", description="whom a node of a synchronous method waits for"
