@@ -228,6 +228,13 @@ def test_a_set_is_multiplied_in_its_place():
     assert (again.constants["L"], again.constants["mu"]) == (0.5, 8.0)
 
 
+def test_a_set_that_follows_the_load_of_the_links_is_not_multiplied():
+    (one,) = small({"name": "dadao", "constants": "latency"}).algorithms
+    assert at(one, ("L", "mu"), (0.0, 0.0)) is one
+    with pytest.raises(InputError, match="latency follows the load of the links; tune another set"):
+        at(one, ("L", "mu"), (1.0, 0.0))
+
+
 def test_where_nothing_is_better_the_paper_stays():
     tuned = tune(small("exact_diffusion", stop={"time": 1}), budget=16, accuracy=0.9)
     one = tuned.algorithms[0]
