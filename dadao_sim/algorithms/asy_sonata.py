@@ -2,20 +2,26 @@ r"""ASY-SONATA: gradient tracking by what each node last heard, whatever is late
 
 Problem
     minimise (1/n) sum_i f_i(x), each f_i L-smooth and mu-strongly convex, held by node i of a
-    connected graph.
+    connected graph, or of a strongly connected directed one.
 State
     per node x, z, which follows the mean gradient, v, what it sends of x, and g, its last gradient;
-    at each end i of an edge (i, j) rho_ji, the sum of all it ever gave to j, the newest v_j and
-    rho_ij it had of j, and rt_ij, how much of that it took. x and v start at x0, the rest at 0.
+    at each end i of an edge (i, j), if it sends to j, rho_ji, the sum of all it ever gave to j; if
+    it hears j, the newest v_j and rho_ij it had, and rt_ij, how much of that it took. x and v start
+    at x0, the rest at 0.
 Gradient event at i (Poisson, rate 1 per node)
     v_i = x_i - a z_i;   x_i+ = R_ii v_i + sum_j R_ij v_j;
     zh = z_i + sum_j (rho_ij - rt_ij) + grad f_i(x_i+) - g_i;   g_i = grad f_i(x_i+);
-    rt_ij = rho_ij;   z_i+ = C_ii zh;   rho_ji += C_ji zh
+    rt_ij = rho_ij;   z_i+ = C_ii zh;   rho_ji += C_ji zh,  the first two sums over those it hears,
+    the last step for all it sends to
 Message from i to j (Poisson, one per gradient of i on average)
     v_i and rho_ji. What j had of i before it forgets; what comes after a newer one it passes over.
 Constants
-    ``step`` is a, 1/(10 L). R_ij = C_ji = 1/(1 + deg_i), i itself included: R sums to 1 in its
-    rows, C in its columns. The edges have ``total_rate`` |E| communications in all.
+    ``step`` is a, 1/(10 L); on a directed network a n (p.pi) L is 1/10, or less where rounds of
+    Push-Pull with a step half as long again would blow up, as on directed rings. R_ij = R_ii =
+    1/(1 + in-degree of i), C_ji = C_ii = 1/(1 + out-degree of i): R sums to 1 in its rows, C in its
+    columns. The arcs have ``total_rate`` communications in all, half as many as they are: |E| of an
+    undirected network. On a sequence those of the present graph share them, ``switching`` graphs
+    come per unit of time, 1 by default, and the weights are those of all its arcs together.
 Guarantee
     Linear to x*, for a small enough, as long as every node computes and is heard of within a time
     that is bounded, whatever is lost or late. sum_i z_i + sum (rho - rt) = sum_i g_i throughout.
@@ -33,9 +39,16 @@ from typing import NamedTuple
 
 import numpy as np
 
-from dadao_sim.algorithms.contract.arcs import list_places, messages_of_arcs
+from dadao_sim.algorithms.contract.arcs import (
+    list_places,
+    messages_of_arcs,
+    share_among_arcs,
+    ways,
+)
 from dadao_sim.algorithms.contract.method import AsynchronousMethod
+from dadao_sim.algorithms.contract.tracked import moves, stable_step
 from dadao_sim.engine import oracles
+from dadao_sim.networks.directed import DirectedNetwork, DirectedSequence
 
 X, Z, V, G = range(4)
 # At the end of an edge, each of length d: given in all, newest v, newest sum, and taken of it.
@@ -43,25 +56,33 @@ GAVE, NEWEST, HEARD, TOOK = range(4)
 
 
 class Params(NamedTuple):
-    """The step; R_ij = C_ji of each node, (n, 1); and where it finds its edges
+    """The step; R_ij and C_ji of each node i, (n, 1); and where it finds its edges
     (``contract.arcs.list_places``).
     """
 
     step: float
-    share: np.ndarray
+    pull: np.ndarray
+    push: np.ndarray
     edges: np.ndarray
     incident: np.ndarray
     end: np.ndarray
     begins: np.ndarray
+    sends: np.ndarray
+    hears: np.ndarray
 
 
 def constants(c, problem, network):
-    """The step; total rate |E|, which ``rate_factor`` multiplies."""
+    """The step; a total rate of half the arcs, which ``rate_factor`` multiplies."""
     c.rate_factor = 1.0
-    c.total_rate = c.rate_factor * len(network.edges)
-    c.step = 1 / (10 * c.L)
-    degrees = np.bincount(network.edges.ravel(), minlength=network.nodes)
-    c.of_nodes(share=1 / (1.0 + degrees))
+    c.total_rate = c.rate_factor * np.count_nonzero(ways(network)) / 2
+    c.may_be_zero("switching")
+    c.switching = 1.0 if len(network.graphs) > 1 else 0.0
+    if isinstance(network, DirectedNetwork | DirectedSequence):
+        whole = network.union if isinstance(network, DirectedSequence) else network
+        c.step = stable_step(whole, "push_pull", 0.1 / moves(whole)) / c.L
+    else:
+        c.step = 1 / (10 * c.L)
+    share_among_arcs(c, network)
     list_places(c, network)
 
 
@@ -85,11 +106,12 @@ def gradient(state, p, objective, i, mark, out):
     for k in range(d):
         x[k] = s[X, k] - p.step * s[Z, k]
     for place in range(p.begins[i], p.begins[i + 1]):
-        end = state.ends[p.incident[place], p.end[place]]
-        for k in range(d):
-            x[k] += end[NEWEST * d + k]
+        if p.hears[place]:
+            end = state.ends[p.incident[place], p.end[place]]
+            for k in range(d):
+                x[k] += end[NEWEST * d + k]
     for k in range(d):
-        x[k] *= p.share[i, 0]
+        x[k] *= p.pull[i, 0]
     oracles.gradient(objective, i, x, mark, g)
 
 
@@ -105,16 +127,18 @@ def apply_gradient(state, p, i, step):
         s[Z, k] += step[d + k] - s[G, k]
         s[G, k] = step[d + k]
     for place in range(p.begins[i], p.begins[i + 1]):
-        end = state.ends[p.incident[place], p.end[place]]
-        for k in range(d):
-            s[Z, k] += end[HEARD * d + k] - end[TOOK * d + k]
-            end[TOOK * d + k] = end[HEARD * d + k]
+        if p.hears[place]:
+            end = state.ends[p.incident[place], p.end[place]]
+            for k in range(d):
+                s[Z, k] += end[HEARD * d + k] - end[TOOK * d + k]
+                end[TOOK * d + k] = end[HEARD * d + k]
     for k in range(d):
-        s[Z, k] *= p.share[i, 0]
+        s[Z, k] *= p.push[i, 0]
     for place in range(p.begins[i], p.begins[i + 1]):
-        end = state.ends[p.incident[place], p.end[place]]
-        for k in range(d):
-            end[GAVE * d + k] += s[Z, k]
+        if p.sends[place]:
+            end = state.ends[p.incident[place], p.end[place]]
+            for k in range(d):
+                end[GAVE * d + k] += s[Z, k]
 
 
 def send(state, p, e, i, out):
@@ -146,6 +170,8 @@ METHOD = AsynchronousMethod(
     family="tracking",
     look="black dashed ^",
     blocks=("x", "z", "v", "g"),
+    directed=True,
+    time_varying=True,
     stochastic=True,
     params=Params,
     constants=constants,

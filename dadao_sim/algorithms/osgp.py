@@ -1,17 +1,23 @@
 r"""OSGP: stochastic gradient push that computes while its messages are on their way.
 
 Problem
-    minimise (1/n) sum_i f_i(x), each f_i L-smooth, held by node i of a connected graph.
+    minimise (1/n) sum_i f_i(x), each f_i L-smooth, held by node i of a connected graph, or of a
+    strongly connected directed one.
 State
     per node x, from x0, and a weight w, from 1; the estimate is x/w.
 Gradient event at i (Poisson, rate 1 per node)
     x_i -= a grad f_i(x_i/w_i)
 Message from i to j (Poisson, one per gradient of i on average)
-    i keeps half of x_i and of w_i and sends the other half; j adds what it gets, when it gets it.
+    i sends a ``share`` of x_i and of w_i and keeps the rest; j adds what it gets, when it gets it.
 Constants
-    ``step`` is a, 1/(16L) by default (our choice, that of AD-PSGD). The messages have
-    ``total_rate`` n/2 communications in all: a node sends to one neighbour per gradient on average,
-    as on the paper's graphs of one peer.
+    ``step`` is a, 1/(16L) by default (our choice, that of AD-PSGD), and ``share`` 1/2. The messages
+    have ``total_rate`` n/2 communications in all: a node sends to one neighbour per gradient on
+    average, as on the paper's graphs of one peer. On a directed network the rates of the arcs are
+    such that each node sends as often as it hears, the share is 1/4, the total rate n and the step
+    1/(64L), our choices. For where a node that sends as often as it hears gives away half each
+    time, the mean of 1/w has no bound (sending doubles it, hearing takes away no more than all of
+    it), and in long runs some a/w_i is a step that throws a node far away; with a share below 1/2
+    it is bounded.
 Guarantee
     For smooth f_i and bounded delays the mean squared gradient norm decays as 1/sqrt(gradients),
     with a step that decays accordingly. With a constant step and different f_i it stops at a
@@ -29,25 +35,30 @@ from typing import NamedTuple
 
 import numpy as np
 
-from dadao_sim.algorithms.contract.arcs import messages_of_arcs
+from dadao_sim.algorithms.contract.arcs import balanced_messages
 from dadao_sim.algorithms.contract.method import AsynchronousMethod
 from dadao_sim.engine import oracles
+from dadao_sim.networks.directed import DirectedNetwork
 
 X, W = range(2)
 
 
 class Params(NamedTuple):
-    """The constant of the module's docstring."""
+    """The constants of the module's docstring."""
 
     step: float
+    share: float
 
 
 def constants(c, problem, network):
-    """Total rate n/2, which ``rate_factor`` multiplies."""
+    """Total rate n/2 or n, which ``rate_factor`` multiplies."""
+    directed = isinstance(network, DirectedNetwork)
     c.may_be_zero("step")
     c.rate_factor = 1.0
-    c.total_rate = c.rate_factor * problem.nodes / 2
-    c.step = 1 / (16 * c.L)
+    c.total_rate = c.rate_factor * problem.nodes * (1.0 if directed else 0.5)
+    c.share = 0.25 if directed else 0.5
+    c.at_most("share", 0.5)
+    c.step = 1 / ((64 if directed else 16) * c.L)
 
 
 def start(values):
@@ -71,15 +82,16 @@ def apply_gradient(state, p, i, g):
 
 
 def send(state, p, e, i, out):
-    """Half of x and of w, which i has no more; w is one number, the same in all places of its
+    """A share of x and of w, which i has no more; w is one number, the same in all places of its
     block.
     """
     s = state.values[i]
     for k in range(s.shape[1]):
-        s[X, k] /= 2
-        s[W, k] /= 2
-        out[k] = s[X, k]
-    out[s.shape[1]] = s[W, 0]
+        out[k] = p.share * s[X, k]
+        s[X, k] -= out[k]
+    out[s.shape[1]] = p.share * s[W, 0]
+    for k in range(s.shape[1]):
+        s[W, k] -= out[s.shape[1]]
 
 
 def receive(state, p, e, i, payload):
@@ -111,11 +123,12 @@ METHOD = AsynchronousMethod(
     blocks=("x", "w"),
     estimate=None,
     invariant=("x",),
+    directed=True,
     stochastic=True,
     params=Params,
     constants=constants,
     tunes=("step", "total_rate"),
-    clock=messages_of_arcs,
+    clock=balanced_messages,
     start=start,
     scalars=1,
     gradient=gradient,

@@ -34,24 +34,17 @@ before the first round.
 from dataclasses import replace
 
 from dadao_sim.algorithms.contract.rounds import RoundMethod
-from dadao_sim.algorithms.contract.tracked import stable_step
-from dadao_sim.networks.directed import perron_vectors
+from dadao_sim.algorithms.contract.tracked import moves, stable_step
 
 
 def constants(c, problem, network):
     """One step for all nodes."""
-    c.step = stable_step(network, "push_pull", 0.25 / share(network)) / c.L
+    c.step = stable_step(network, "push_pull", 0.25 / moves(network)) / c.L
 
 
 def constants_of_ab(c, problem, network):
     """One step for all nodes."""
-    c.step = stable_step(network, "ab", 0.1 / share(network)) / c.L
-
-
-def share(network):
-    """n p.pi: how many times a grad F the mean moves by."""
-    pi, p = perron_vectors(network)
-    return network.nodes * (p * pi).sum(axis=1).max()
+    c.step = stable_step(network, "ab", 0.1 / moves(network)) / c.L
 
 
 def prepare(s, c, nodes, W):

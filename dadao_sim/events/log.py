@@ -11,7 +11,8 @@ import numpy as np
 
 from dadao_sim.errors import InputError
 from dadao_sim.networks.convert import as_any_network
-from dadao_sim.networks.directed import AnyNetwork
+from dadao_sim.networks.directed import AnyNetwork, DirectedNetwork, DirectedSequence
+from dadao_sim.networks.edges import edge_keys
 from dadao_sim.strict import hides
 from dadao_sim.text.lines import shown
 
@@ -204,10 +205,16 @@ class Events:
     def on(self, network: AnyNetwork) -> "Events":
         """The log with the ``edge`` of every exchange, looked up where it is -1.
 
-        Raises InputError where two nodes have no edge, or another than the log says.
+        Raises InputError where two nodes have no edge, or another than the log says, and where a
+        message goes against the arcs of a directed network.
         """
         exchanges = np.flatnonzero(np.isin(self.kind, EXCHANGES))
-        found = as_any_network(network).edge_indices(self.i[exchanges], self.j[exchanges])
+        network = as_any_network(network)
+        found = network.edge_indices(self.i[exchanges], self.j[exchanges])
+        if isinstance(network, DirectedNetwork | DirectedSequence):
+            arcs, sent = edge_keys(network.arcs, network.nodes), self.kind == SEND_ONE
+            along = np.isin(edge_keys(np.column_stack([self.i, self.j]), network.nodes), arcs)
+            self._refuse("j", sent & ~along, "hears nothing of i: no arc leads there")
         given = self.edge[exchanges]
         wrong = (given != -1) & (given != found)
         if wrong.any():

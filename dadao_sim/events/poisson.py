@@ -97,15 +97,17 @@ def fill_window(gaps, uniforms, now, first_row, key, total, accept, alias, nodes
 
 @kernel
 def redirect_window(uniforms, switching, members, cumulative, begins, edges, columns):
-    """Give each exchange an edge of the graph present at its time, floor(t ``switching``) mod K.
+    """Give each exchange an edge, or each message an arc, of the graph present at its time,
+    floor(t ``switching``) mod K.
 
-    ``members`` lists the edges of one graph after the other, from ``begins``; ``cumulative``
-    (as long) sums up their rates within each graph.
+    ``members`` lists the edges of one graph after the other, from ``begins``, or of messages the
+    arcs, 2e from the first node of edge e to its second and 2e + 1 back; ``cumulative`` (as long)
+    sums up their rates within each graph.
     """
     time, kind, i, j, edge, _ = columns
     graphs = begins.shape[0] - 1
     for row in range(time.shape[0]):
-        if kind[row] == GOSSIP:
+        if kind[row] == GOSSIP or kind[row] == SEND_ONE:
             graph = int(time[row] * switching) % graphs
             first, last = begins[graph], begins[graph + 1] - 1
             target = uniforms[row] * cumulative[last]
@@ -115,9 +117,12 @@ def redirect_window(uniforms, switching, members, cumulative, begins, edges, col
                     last = middle
                 else:
                     first = middle + 1
-            edge[row] = members[first]
-            i[row] = edges[edge[row], 0]
-            j[row] = edges[edge[row], 1]
+            member, end = members[first], 0
+            if kind[row] == SEND_ONE:
+                member, end = member // 2, member % 2
+            edge[row] = member
+            i[row] = edges[member, end]
+            j[row] = edges[member, 1 - end]
 
 
 class PoissonClock:
@@ -126,10 +131,11 @@ class PoissonClock:
     ``node_rates`` (n,), ``edge_rates`` (|E|,) and ``arc_rates`` (|E|, 2), none by default, are in
     events per unit of time, >= 0; ``edges`` (|E|, 2). An arc that ticks is a row of SEND_ONE, whose
     arrival is for another clock to say (:class:`~dadao_sim.events.arrivals.Arrivals`). With
-    ``graphs`` (of each graph of a sequence the ids of its edges and their relative rates) an
-    exchange takes an edge of the present graph; ``totals`` are the gossip rates of the graphs
-    relative to their mean (equal by default), ``switching`` the number of graphs per unit of time.
-    With ``steps`` event k is at the time k over the sum of the rates.
+    ``graphs`` (of each graph of a sequence the ids of its edges, or arcs as ``redirect_window``
+    counts them, and their relative rates) an exchange or a message takes one of the present graph;
+    ``totals`` are the gossip rates of the graphs relative to their mean (equal by default),
+    ``switching`` the number of graphs per unit of time. With ``steps`` event k is at the time k
+    over the sum of the rates.
     """
 
     def __init__(
@@ -150,6 +156,7 @@ class PoissonClock:
             # The clock ticks as in the busiest graph; in the others ticks are left out.
             self.keep = totals / totals.max()
             edge_rates = edge_rates * totals.max()
+            arc_rates = None if arc_rates is None else arc_rates * totals.max()
         arcs = np.empty(0) if arc_rates is None else np.ravel(arc_rates)
         rates = np.concatenate([node_rates, edge_rates, arcs])
         self.nodes = len(node_rates)
@@ -195,7 +202,7 @@ class PoissonClock:
         if self.keep is not None:
             graph = (arrays["time"] * self.switching).astype(np.int64) % len(self.keep)
             left_out = self.rng.random(WINDOW) >= self.keep[graph]
-            stays = ~(left_out & (arrays["kind"] == GOSSIP))
+            stays = ~(left_out & np.isin(arrays["kind"], (GOSSIP, SEND_ONE)))
             arrays = {name: values[stays] for name, values in arrays.items()}
         if self.steps:  # no sum of many gaps, which would drift
             arrays["time"] = (self.drawn + np.arange(1.0, WINDOW + 1)) / self.total

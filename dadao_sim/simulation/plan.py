@@ -30,9 +30,9 @@ from dadao_sim.events.world.physics import Physics
 from dadao_sim.events.world.rounds import RoundWorld
 from dadao_sim.local_steps.section import build_local_step
 from dadao_sim.metrics import METRICS, Metric
-from dadao_sim.networks import DirectedNetwork, DirectedSequence, GraphSequence
+from dadao_sim.networks import DirectedNetwork, DirectedSequence, GraphSequence, Network
 from dadao_sim.networks.convert import as_network
-from dadao_sim.networks.directed import AnyNetwork
+from dadao_sim.networks.directed import AnyNetwork, arcs_of
 from dadao_sim.networks.rates import with_rates
 from dadao_sim.networks.rates.costs import cost_record, has_attribute
 from dadao_sim.networks.rates.spec import ComputedRates
@@ -485,6 +485,14 @@ def route_of(asked: Asked, network: AnyNetwork) -> list[np.ndarray] | None:
     return None if asked.server is None else asked.server.route
 
 
+def _arcs_and_rates(network: Any, graph: Any) -> tuple[np.ndarray, np.ndarray]:
+    """The arcs of a graph of a sequence, as ``redirect_window`` counts them, and their rates."""
+    arcs = arcs_of(graph)
+    edges = network.edge_indices(*arcs.T)
+    rates = graph.rates[graph.edge_indices(*arcs.T)] if isinstance(graph, Network) else 1.0
+    return 2 * edges + (arcs[:, 0] > arcs[:, 1]), np.broadcast_to(rates, len(arcs))
+
+
 def clock_of_the_paper(tuning: Tuning, network: AnyNetwork, seed: np.random.SeedSequence) -> Clock:
     """Poisson clocks of nodes and edges at the rates that the tuning asks for, or rounds."""
     rates = tuning.clock
@@ -498,6 +506,8 @@ def clock_of_the_paper(tuning: Tuning, network: AnyNetwork, seed: np.random.Seed
         relative = (graph.rates for graph in network.graphs)
         graphs = tuple(zip(network.members, relative, strict=True))
         totals = graph_totals(network)
+    if len(rates.arcs) and len(network.graphs) > 1:
+        graphs = tuple(_arcs_and_rates(network, graph) for graph in network.graphs)
     clock = PoissonClock(
         *(rates.nodes, rates.edges, network.edges, seed),
         graphs=graphs,

@@ -1,14 +1,18 @@
 """DADAO with counters, delayed gossip, and the methods whose messages go one way: their equations
 written densely, what they conserve, and what losses do to them and to others."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import yaml
 from cases import lollipop, small_problem
-from numpy.testing import assert_allclose
+from numpy.testing import assert_allclose, assert_array_equal
+from scipy import stats
 
-from dadao_sim import Problem, replay, simulate
+from dadao_sim import Events, PlayedAgain, Problem, replay, simulate
 from dadao_sim.algorithms.contract.registry import METHODS
+from dadao_sim.errors import InputError
 from dadao_sim.events.log import (
     ARRIVE_I,
     ARRIVE_J,
@@ -24,29 +28,35 @@ from dadao_sim.events.log import (
 from dadao_sim.events.world.clock import WorldClock
 from dadao_sim.events.world.physics import make_physics
 from dadao_sim.events.world.spec import WorldSpec
+from dadao_sim.networks import DirectedNetwork, GraphSequence
+from dadao_sim.networks.directed import arcs_of, in_turn
 from dadao_sim.networks.graphs import build
 from dadao_sim.simulation.plan import clock_of_the_paper
 from dadao_sim.simulation.replay import make_player
+from dadao_sim.testing.case import one_way_lollipop
 
 NETWORK, PROBLEM = lollipop(), small_problem(7)
+LEVEL = 1e-4  # of p-values, as fixed seeds are a few draws of many
 COMPUTES = {"gradient": {"kind": "exponential"}, "pause": {"kind": "constant", "mean": 0.0}}
 X0 = np.random.default_rng(0).standard_normal((7, 3))
+ONE_WAY = one_way_lollipop()
+BOTH = [pytest.param(NETWORK, id="undirected"), pytest.param(ONE_WAY, id="directed")]
 
 
-def world_log(name, windows=1, loss=0.1, latency=0.2, nodes=COMPUTES, problem=PROBLEM):
+def world_log(name, windows=1, loss=0.1, latency=0.2, nodes=COMPUTES, network=NETWORK):
     """The events of a method where messages are late, overtake each other, and get lost."""
     links = {"latency": latency, "jitter": 0.7, "loss": {"probability": loss, "noticed": "one"}}
     spec = WorldSpec.model_validate({"nodes": nodes, "links": links})
     rng = np.random.default_rng(0)
-    physics = make_physics(spec, NETWORK, rng, accuracy=False, end=1e9)
-    tuning = METHODS[name].tune(problem, NETWORK)
+    physics = make_physics(spec, network, rng, accuracy=False, end=1e9)
+    tuning = METHODS[name].tune(PROBLEM, network)
     clock = WorldClock(physics, tuning.clock, 8.0, np.random.SeedSequence(1))
     return concatenate([clock.window() for _ in range(windows)])
 
 
-def play(name, log, x0=X0, problem=PROBLEM, **constants):
+def play(name, log, network=NETWORK, **constants):
     method = METHODS[name]
-    player = make_player(method, problem, method.tune(problem, NETWORK, constants), x0, {})
+    player = make_player(method, PROBLEM, method.tune(PROBLEM, network, constants), X0, {})
     player.play(log, 0, len(log))
     return player
 
@@ -68,8 +78,11 @@ def by_hand(log, send, receive, start, end):
     return way
 
 
-def neighbours(i):
-    return [b if a == i else a for a, b in NETWORK.edges.tolist() if i in (a, b)]
+def heard_and_told(network):
+    """Of each node those it hears, and those it sends to."""
+    arcs = arcs_of(network).tolist()
+    heard = [[s for s, r in arcs if r == i] for i in range(7)]
+    return heard, [[r for s, r in arcs if s == i] for i in range(7)]
 
 
 # ---- DADAO with counters -------------------------------------------------------------------------
@@ -193,27 +206,30 @@ def test_where_plain_gossip_diverges_delayed_gossip_arrives():
 # ---- messages that go one way --------------------------------------------------------------------
 
 
-def test_asy_sonata_is_its_equations_and_conserves_its_sum():
-    log = world_log("asy_sonata", loss=0.3, latency=1.0)[:4000]
-    player = play("asy_sonata", log)
-    a, d = player.p.step, np.bincount(NETWORK.edges.ravel())
-    share = 1 / (1 + d)
+@pytest.mark.parametrize("network", BOTH)
+def test_asy_sonata_is_its_equations_and_conserves_its_sum(network):
+    """On a digraph too, whose clocks are those of its arcs alone."""
+    log = world_log("asy_sonata", loss=0.3, latency=1.0, network=network)[:4000]
+    player = play("asy_sonata", log, network)
+    hears, tells = heard_and_told(network)
+    a = player.p.step
     x, z, v, g = X0.copy(), np.zeros((7, 3)), X0.copy(), np.zeros((7, 3))
     gave, heard, took = np.zeros((3, 7, 7, 3))  # [sender, receiver]
     seen, newest = np.tile(X0, (7, 1, 1)), np.full((7, 7), -1)
 
     def start(i):
-        x_new = share[i] * (x[i] - a * z[i] + sum(seen[i, j] for j in neighbours(i)))
+        x_new = (x[i] - a * z[i] + sum(seen[i, j] for j in hears[i])) / (1 + len(hears[i]))
         return x_new, gradient(i, x_new)
 
     def end(i, step):
         v[i] = x[i] - a * z[i]
         x[i] = step[0]
-        whole = z[i] + sum(heard[j, i] - took[j, i] for j in neighbours(i)) + step[1] - g[i]
-        g[i], z[i] = step[1], share[i] * whole
-        for j in neighbours(i):
+        whole = z[i] + sum(heard[j, i] - took[j, i] for j in hears[i]) + step[1] - g[i]
+        g[i], z[i] = step[1], whole / (1 + len(tells[i]))
+        for j in hears[i]:
             took[j, i] = heard[j, i]
-            gave[i, j] += share[i] * whole
+        for j in tells[i]:
+            gave[i, j] += z[i]
 
     def receive(i, j, begun, message):
         if begun > newest[i, j]:
@@ -229,6 +245,9 @@ def test_asy_sonata_is_its_equations_and_conserves_its_sum():
     assert np.abs(under_way).max() > 1e-3
     total = found["z"].sum(axis=0) + under_way
     assert_allclose(total, found["g"].sum(axis=0), rtol=0, atol=1e-12 * np.abs(found["g"]).max())
+    sent = log.kind == SEND_ONE
+    along = {*zip(log.i[sent].tolist(), log.j[sent].tolist(), strict=True)}
+    assert along == {*map(tuple, arcs_of(network).tolist())}
 
 
 def gradient(i, x):
@@ -237,21 +256,60 @@ def gradient(i, x):
     return out[i]
 
 
-def test_asy_sonata_arrives_at_x_star_whatever_is_lost():
-    log = world_log("asy_sonata", windows=8, loss=0.3, latency=0.3)
-    x = play("asy_sonata", log, step=1 / PROBLEM.L).blocks(("x",))["x"]
+@pytest.mark.parametrize("network", BOTH)
+def test_asy_sonata_arrives_at_x_star_whatever_is_lost(network):
+    log = world_log("asy_sonata", windows=8, loss=0.3, latency=0.3, network=network)
+    x = play("asy_sonata", log, network, step=1 / PROBLEM.L).blocks(("x",))["x"]
     assert_allclose(x, np.tile(PROBLEM.x_star, (7, 1)), rtol=0, atol=1e-10)
 
 
-def test_osgp_is_its_equations_and_loses_what_is_lost():
-    log = world_log("osgp", loss=0.1, latency=1.0)[:6000]
-    player = play("osgp", log)
-    x, w = X0.copy(), np.ones(7)
+@pytest.mark.parametrize(
+    "network",
+    [in_turn(ONE_WAY, 2), GraphSequence([NETWORK, build("cycle", 7, None)])],
+    ids=["halves", "undirected"],
+)
+def test_asy_sonata_arrives_at_x_star_over_graphs_in_turn(network):
+    """Arcs ring while their graph is there: of halves of a digraph, neither of them connected."""
+    tuning = METHODS["asy_sonata"].tune(PROBLEM, network, {"step": 1 / PROBLEM.L})
+    clock = clock_of_the_paper(tuning, network, np.random.SeedSequence(2))
+    log = concatenate([clock.window() for _ in range(6)])
+    log.check(7)
+    sent = np.flatnonzero(log.kind == SEND_ONE)
+    present = np.floor(log.time[sent]).astype(int) % 2
+    for number, graph in enumerate(network.graphs):
+        rows = sent[present == number]
+        arcs, counts = np.unique(np.stack([log.i[rows], log.j[rows]]), axis=1, return_counts=True)
+        assert_array_equal(arcs.T, arcs_of(graph))
+        assert stats.chisquare(counts).pvalue > LEVEL
+    assert len(sent) / log.time[-1] == pytest.approx(2 * tuning.constants["total_rate"], rel=0.05)
+    x = replay("asy_sonata", PROBLEM, network, log, X0, {"step": 1 / PROBLEM.L})["x"]
+    assert_allclose(x, np.tile(PROBLEM.x_star, (7, 1)), rtol=0, atol=1e-10)
+
+
+def test_weights_that_take_no_notice_of_directions_lead_asy_sonata_elsewhere():
+    """Negative control: with C of in-degrees the sum is not kept, and the nodes end beside x*."""
+    log = world_log("asy_sonata", windows=8, loss=0.0, latency=0.3, network=ONE_WAY)
+    method, ends = METHODS["asy_sonata"], []
+    tuning = method.tune(PROBLEM, ONE_WAY, {"step": 0.5 / PROBLEM.L})
+    for params in (tuning.params, tuning.params._replace(push=tuning.params.pull)):
+        player = make_player(method, PROBLEM, replace(tuning, params=params), X0, {})
+        player.play(log, 0, len(log))
+        ends.append(np.abs(player.blocks(("x",))["x"] - PROBLEM.x_star).max())
+    assert ends[0] < 1e-9
+    assert ends[1] > 1e-2
+
+
+@pytest.mark.parametrize("network", BOTH)
+def test_osgp_is_its_equations_and_loses_what_is_lost(network):
+    log = world_log("osgp", loss=0.1, latency=1.0, network=network)[:6000]
+    player = play("osgp", log, network)
+    x, w, share = X0.copy(), np.ones(7), 0.5 if network is NETWORK else 0.25
 
     def send(i, j):
-        x[i] /= 2
-        w[i] /= 2
-        return x[i].copy(), w[i]
+        sent = share * x[i], share * w[i]
+        x[i] -= sent[0]
+        w[i] -= sent[1]
+        return sent
 
     def receive(i, j, begun, message):
         x[i] += message[0]
@@ -266,6 +324,32 @@ def test_osgp_is_its_equations_and_loses_what_is_lost():
     assert_allclose(found["w"], w[:, None] * np.ones(3), rtol=1e-12)
     weights = sum(m[1] for m in way.values() if isinstance(m, tuple))
     assert w.sum() + weights < 6.9, "some of it was lost"
+
+
+def test_osgp_on_a_digraph_gives_as_often_as_it_gets_and_stays_near_its_plateau():
+    """Rates of arcs that balance; giving half away, as on undirected networks, it diverges."""
+    network = build("k_out", 30, np.random.default_rng(4), out=2)
+    rates = METHODS["osgp"].tune(Problem.averaging(np.eye(30)), network).clock
+    arcs = {*map(tuple, network.arcs.tolist())}
+    out, into = np.zeros((2, 30))
+    for (first, second), (to, fro) in zip(network.edges.tolist(), rates.arcs, strict=True):
+        out[[first, second]] += to, fro
+        into[[second, first]] += to, fro
+    assert_allclose(out, into, rtol=1e-11)
+    assert rates.communications == pytest.approx(30)
+    assert_array_equal(
+        rates.arcs > 0, [[(a, b) in arcs, (b, a) in arcs] for a, b in network.edges.tolist()]
+    )
+    rng, h = np.random.default_rng(0), np.geomspace(1, 10, 4) * np.ones((30, 1))
+    problem = Problem.quadratic([np.diag(r) for r in h], h * rng.standard_normal((30, 4)))
+    result = simulate(
+        problem,
+        network,
+        ["osgp", {"name": "osgp", "label": "halves", "parameters": {"share": 0.5}}],
+        time=3000,
+    )
+    assert list(result.runs["status"]) == ["stopped", "diverged"]
+    assert result.curves.query("algorithm == 'osgp'")["accuracy"].iloc[-1] < 0.1
 
 
 def plateau_of_dgd(step, weights):
@@ -285,3 +369,54 @@ def test_asynchronous_dgd_arrives_where_dgd_does_whatever_is_late():
     expected = plateau_of_dgd(player.p.step, player.p.weights)
     assert_allclose(player.blocks(("x",))["x"], expected, rtol=0, atol=1e-10)
     assert np.abs(expected - PROBLEM.x_star).max() > 1e-2
+
+
+# ---- what is refused over arcs, and what it costs ------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["asy_dgd", "delayed_gossip"])
+def test_methods_that_need_both_ways_refuse_a_digraph_in_one_line(name):
+    """Rows that alone sum to 1 would lead asynchronous DGD to a minimiser of sum_i p_i f_i."""
+    problem = Problem.averaging(X0)
+    with pytest.raises(InputError, match=f"^algorithms: {name} needs an undirected network, and "):
+        simulate(problem, ONE_WAY, [name], time=1)
+
+
+def test_osgp_refuses_graphs_in_turn_and_a_share_of_more_than_half():
+    with pytest.raises(InputError, match="osgp has no form for time-varying graphs"):
+        simulate(PROBLEM, in_turn(ONE_WAY, 2), ["osgp"], time=1)
+    with pytest.raises(InputError, match=r"osgp: parameter 'share' must be at most 0\.5, not 0\.6"):
+        METHODS["osgp"].tune(PROBLEM, ONE_WAY, {"share": 0.6})
+
+
+def test_a_message_against_the_arcs_is_refused():
+    events = Events.from_arrays([1.0], [SEND_ONE], [1], [0])
+    with pytest.raises(InputError, match=r"row 0 \(send_one\): 0 hears nothing of i: no arc leads"):
+        replay("osgp", PROBLEM, ONE_WAY, events)
+    replay("osgp", PROBLEM, NETWORK, events)
+
+
+@pytest.mark.parametrize(("name", "numbers"), [("asy_sonata", 6), ("osgp", 4)])
+def test_a_message_along_an_arc_is_half_a_communication(name, numbers):
+    """In a world, of a networkx digraph: from the log, the curves and the counts of the edges."""
+    graph, world = ONE_WAY.to_networkx(), {"preset": "datacenter"}
+    result = simulate(PROBLEM, graph, [name], time=50, world=world)
+    again = PlayedAgain(result, name, problem=PROBLEM, network=graph)
+    counts, run = again.edge_counts(), result.curves.iloc[-1]
+    assert counts["communications"].sum() == run["communications"] > 100
+    assert run["floats_sent"] == 2 * numbers * run["communications"]
+    assert run["bytes_sent"] == 8 * run["floats_sent"]
+
+
+@pytest.mark.parametrize("name", ["asy_sonata", "osgp"])
+def test_an_undirected_network_is_that_of_both_arcs_of_each_edge(name):
+    both = DirectedNetwork(7, arcs_of(NETWORK))
+    constants = {"step": 0.1 / PROBLEM.L, "total_rate": 5.0} | (
+        {"share": 0.25} if name == "osgp" else {}
+    )
+    log = world_log(name)[:2000]
+    one, other = (play(name, log, on, **constants) for on in (NETWORK, both))
+    for block in METHODS[name].blocks:
+        assert_array_equal(one.blocks((block,))[block], other.blocks((block,))[block])
+    rates = [METHODS[name].tune(PROBLEM, on, constants).clock.arcs for on in (NETWORK, both)]
+    assert_array_equal(*rates)

@@ -21,6 +21,12 @@ _FOUND: "weakref.WeakKeyDictionary[Any, dict[tuple[str, float], float]]" = (
 )
 
 
+def moves(network: Any) -> float:
+    """n p.pi: how many times a grad F the mean moves by, on a sequence at most."""
+    pi, p = perron_vectors(network)
+    return float(network.nodes * (p * pi).sum(axis=1).max())
+
+
 def stable_step(network: Any, form: str, most: float) -> float:
     """The largest of a L = ``most``, .7 ``most``, .49 ``most``, ... such that 1.5 times the step
     still converges where all f_i have curvature L.
