@@ -122,20 +122,24 @@ class Wire:
     def numbers_and_bits(self, d: int) -> tuple[int, int]:
         """What a row of d numbers, a message for each DIMENSION of them, takes that can be read off
         all such rows: floats of 64 bits; where some are always 0, a float and a place for each of
-        the others; where they have few values relative to their largest, a symbol each and the
-        largest at full length.
+        the others; where those of a message have few values relative to their largest, a symbol
+        each and the largest at full length.
         """
         sent = np.vstack([rows for rows in self.rows if rows.shape[1] == d])
         most, parts = int(np.count_nonzero(sent, axis=1).max()), d // DIMENSION
         if most < d:
             bits = most // parts * (64 + math.ceil(math.log2(DIMENSION)))
             return most, parts * 8 * math.ceil(bits / 8)
+        if d % DIMENSION == 0:
+            sent = sent.reshape(-1, DIMENSION)
+        messages = d // sent.shape[1]
         largest = np.abs(sent).max(axis=1, keepdims=True)
         relative = np.divide(sent, largest, out=np.zeros(sent.shape), where=largest > 0)
         symbols = np.unique(np.round(relative, 12))
         if len(symbols) > 64:
             return d, 64 * d
-        return d + 1, math.ceil(math.log2(len(symbols))) * d + 64
+        bits = math.ceil(math.log2(len(symbols))) * sent.shape[1] + 64
+        return d + messages, messages * 8 * math.ceil(bits / 8)
 
 
 @dataclass

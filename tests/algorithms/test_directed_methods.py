@@ -2,6 +2,7 @@
 wrong without them.
 """
 
+from dataclasses import replace
 from functools import cache
 
 import numpy as np
@@ -9,7 +10,11 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 from dadao_sim import PlayedAgain, replay, simulate
+from dadao_sim.algorithms.contract.nodes import CALL_STRIDE
+from dadao_sim.algorithms.contract.options import Options
 from dadao_sim.algorithms.contract.registry import METHODS
+from dadao_sim.compression.quantisers import Dither
+from dadao_sim.compression.sparsifiers import Identity, TopK
 from dadao_sim.errors import InputError
 from dadao_sim.events.log import ROUND, Events
 from dadao_sim.events.world.physics import make_physics
@@ -20,6 +25,7 @@ from dadao_sim.networks.directed import arcs_of, in_turn, perron_vectors
 from dadao_sim.networks.graphs import build
 from dadao_sim.problems import Problem
 from dadao_sim.simulation.plan import route_of
+from dadao_sim.simulation.replay import make_player
 from dadao_sim.theory.round_curve import round_curve
 from dadao_sim.theory.rounds import round_rate
 
@@ -390,6 +396,86 @@ def test_the_exact_curve_of_push_pull_is_its_run():
         round_rate("add_opt", problem, on)
 
 
+# ---- compressed ----------------------------------------------------------------------------------
+
+TWO_BITS = Dither(kind="dither")
+
+
+def cpp_played(count, seed=0, **given):
+    """The rounds of CPP, with marks."""
+    log = rounds(count)
+    marks = np.random.default_rng(seed).integers(0, 2**63, count).astype(np.uint64)
+    problem = quadratics()
+    tuning = METHODS["cpp"].tune(problem, network("whole"), given.pop("overrides", {}), **given)
+    player = make_player(METHODS["cpp"], problem, tuning, x0(), {})
+    player.play(replace(log, mark=marks), 0, count)
+    return player, marks
+
+
+@pytest.mark.parametrize("kind", ["dither", "top_k"])
+def test_cpp_is_its_equations_with_full_matrices(kind):
+    """X and Y with what was sent of them, not what is kept of R H and C K."""
+    Q = TWO_BITS if kind == "dither" else TopK(kind="top_k", k=2)
+    player, marks = cpp_played(40, overrides={"gamma": 0.9}, options=Options(compression=Q))
+    (C, R), problem, a = dense(network("whole"))[0], quadratics(), player.c.step
+    X, H, K = x0(), np.zeros((N, D)), np.zeros((N, D))
+    G = problem.gradients(X)
+    Y = G
+    for mark in marks.tolist():
+        draws = [(~mark + call * int(CALL_STRIDE)) & (2**64 - 1) for call in range(2)]
+        P, S = Q.rows(X - H, draws[0]), Q.rows(Y - K, draws[1])
+        X, before = X - 0.9 * (np.eye(N) - R) @ (H + P) - a * Y, G
+        G = problem.gradients(X)
+        Y = Y - 0.9 * (np.eye(N) - C) @ (K + S) + G - before
+        H, K = H + 0.5 * P, K + 0.5 * S
+    found = player.blocks(("x", "r", "hr", "kc"))
+    assert_allclose(found["x"], X, atol=1e-12)
+    assert_allclose(found["r"] + G, Y, atol=1e-12)
+    assert_allclose(found["hr"], R @ H, atol=1e-12)
+    assert_allclose(found["kc"], C @ K, atol=1e-12)
+
+
+def test_cpp_without_compression_is_ab():
+    whole = Options(compression=Identity(kind="identity"))
+    player, _ = cpp_played(300, options=whole)
+    wanted = played("ab", quadratics(), network("whole"), 300)["x"]
+    assert_allclose(player.blocks(("x",))["x"], wanted, atol=1e-12)
+
+
+def test_cpp_reaches_the_optimum_in_few_bits_and_plain_compression_does_not():
+    """Negative control: AB whose neighbours see Q(X) and Q(Y) themselves stops far off x*."""
+    player, marks = cpp_played(3000)
+    problem, (C, R) = quadratics(), dense(network("whole"))[0]
+    assert_allclose(player.blocks(("x",))["x"], np.tile(problem.x_star, (N, 1)), atol=1e-9)
+    own_r, own_c = (np.diag(np.diag(M)) for M in (R, C))
+    X, a = x0(), player.c.step
+    G = problem.gradients(X)
+    Y, errors = G, []
+    for mark in marks.tolist():
+        sent = TWO_BITS.rows(X, mark), TWO_BITS.rows(Y, mark ^ 1)
+        X, before = own_r @ X + (R - own_r) @ sent[0] - a * Y, G
+        G = problem.gradients(X)
+        Y = own_c @ Y + (C - own_c) @ sent[1] + G - before
+        errors.append(np.abs(X - problem.x_star).max())
+    assert min(errors[1000:]) > 0.1
+
+
+@pytest.mark.parametrize(
+    ("algorithm", "numbers", "bits"),
+    [
+        ("cpp", 2 * (D + 1), 2 * 8 * 10),  # three bits for each of four numbers, and a float: 76
+        ({"name": "cpp", "compression": {"kind": "top_k", "k": 1}}, 2, 2 * 8 * 9),  # 64 and 2
+        ("push_pull", 2 * D, 2 * D * 64),
+    ],
+)
+def test_bits_along_arcs_are_those_of_the_code(algorithm, numbers, bits):
+    result = simulate(quadratics(), network("whole"), [algorithm], time=3, start={"kind": "normal"})
+    run, arcs = result.curves.iloc[-1], len(network("whole").arcs)
+    assert run["communications"] == 3 * arcs / 2
+    assert run["floats_sent"] == 3 * arcs * numbers
+    assert 8 * run["bytes_sent"] == 3 * arcs * bits
+
+
 # ---- what is refused -----------------------------------------------------------------------------
 
 
@@ -399,7 +485,8 @@ def test_methods_that_need_answers_refuse_a_directed_network_by_name():
             simulate(quadratics(), network("whole"), [name], time=1)
         assert str(caught.value) == (
             f"algorithms: {name} needs an undirected network, and random_digraph is directed; use "
-            "one of ab, add_opt, frost, push_diging, push_pull, subgradient_push, sgp, push_sum"
+            "one of ab, add_opt, asy_sonata, frost, push_diging, push_pull, subgradient_push, cpp, "
+            "osgp, sgp, push_sum"
         )
 
 
@@ -410,7 +497,10 @@ def test_methods_that_need_answers_refuse_a_directed_network_by_name():
         ({"chebyshev": 2}, "push_pull has a gossip matrix of its own; leave out chebyshev"),
         ({"asleep": 1}, "push_pull: a node that slept would keep what it has sent; leave out"),
         ({"rates": "optimal"}, "push_pull: rates: push_pull gossips with unit weights in rounds"),
-        ({"compression": {"kind": "natural"}}, "push_pull sends whole vectors; leave out compress"),
+        (
+            {"compression": {"kind": "natural"}},
+            "push_pull sends whole vectors; leave out compression, or use one of cpp",
+        ),
     ],
 )
 def test_options_that_make_no_sense_along_arcs(option, message):

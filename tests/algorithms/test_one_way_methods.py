@@ -203,6 +203,25 @@ def test_where_plain_gossip_diverges_delayed_gossip_arrives():
     assert not np.abs(plain).max() < 1e6
 
 
+@pytest.mark.parametrize("graph", ["cycle", "star"])
+def test_delayed_gossip_decays_as_the_laplacian_of_its_gains_says(graph):
+    """At 2 lambda_2 of the Laplacian with weights K, to a tenth, from short delays to long ones."""
+    network = build(graph, 16, np.random.default_rng(0))
+    problem = Problem.averaging(np.random.default_rng(1).standard_normal((16, 200)))
+    p = 8 / len(network.edges)
+    for delay in (0.2, 1.0, 5.0):
+        tuning = METHODS["delayed_gossip"].tune(problem, network, {"delay": delay})
+        K = p * np.asarray(tuning.params.gain)
+        rate = 2 * np.linalg.eigvalsh(network.laplacian(K).toarray())[1]
+        algorithm = {"name": "delayed_gossip", "parameters": {"delay": delay}}
+        curves = simulate(problem, network, [algorithm], time=18 / rate, repeats=4).curves
+        late = curves[curves["time"] > 6 / rate].assign(
+            log=lambda rows: np.log(rows["mean_squared_distance"])
+        )
+        slopes = [np.polyfit(run["time"], run["log"], 1)[0] for _, run in late.groupby("repeat")]
+        assert -np.mean(slopes) == pytest.approx(rate, rel=0.1)
+
+
 # ---- messages that go one way --------------------------------------------------------------------
 
 

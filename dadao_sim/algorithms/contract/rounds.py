@@ -26,7 +26,13 @@ from dadao_sim.algorithms.contract.schedules import Schedule
 from dadao_sim.algorithms.contract.tally import Tally
 from dadao_sim.compression import Compressor
 from dadao_sim.errors import InputError, within
-from dadao_sim.networks.directed import AnyNetwork, perron_vectors, push_weights
+from dadao_sim.networks.directed import (
+    AnyNetwork,
+    DirectedNetwork,
+    DirectedSequence,
+    perron_vectors,
+    push_weights,
+)
 from dadao_sim.networks.mixing import MIXINGS, Mixing
 
 if TYPE_CHECKING:
@@ -152,7 +158,7 @@ class RoundMethod(Method):
         if options.asleep is not None:
             self._check_asleep(options.asleep, network.nodes, options)
         if options.compression is not None:
-            self._check_compression(options.compression, problem)
+            self._check_compression(options.compression, problem, network)
         if options.chebyshev is not None and len(network.graphs) > 1:
             raise InputError(
                 f"{self.name}: Chebyshev gossip is of one graph, not of a sequence; "
@@ -204,9 +210,20 @@ class RoundMethod(Method):
                 f"{self.name}: a lookahead would pull back nodes that slept; leave out asleep or it"
             )
 
-    def _check_compression(self, Q: Compressor, problem: "Problem") -> None:
+    def _check_compression(self, Q: Compressor, problem: "Problem", network: AnyNetwork) -> None:
         if self.compression == "none":
-            raise InputError(f"{self.name} sends whole vectors; leave out compression")
+            from dadao_sim.algorithms.contract.registry import METHODS
+
+            undirected = not isinstance(network, DirectedNetwork | DirectedSequence)
+            able = ", ".join(
+                name
+                for name, method in METHODS.items()
+                if getattr(method, "compression", "none") != "none"
+                and (undirected or method.directed)
+            )
+            raise InputError(
+                f"{self.name} sends whole vectors; leave out compression, or use one of {able}"
+            )
         if self.compression == "unbiased" and not Q.unbiased:
             raise InputError(
                 f"{self.name} needs an unbiased compression, and {Q.kind} is biased; "
