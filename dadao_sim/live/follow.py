@@ -2,7 +2,7 @@
 
 An exchange is one message each way, the smaller end's first, and waits for the partner. The log is
 a total order that all share, so the earliest exchange that is not made yet can always be made: no
-deadlock, at any speed.
+deadlock, at any speed. A message one way is put on the wire and left there, if it arrives at all.
 """
 
 from collections.abc import Mapping
@@ -14,17 +14,20 @@ from dadao_sim.events import log
 from dadao_sim.events.log import KIND_NAMES, Events
 from dadao_sim.live.board import Board
 from dadao_sim.live.handlers import Handlers
+from dadao_sim.live.post import Post
 from dadao_sim.live.wires import Wire
 
 BOTH = (log.GOSSIP, log.SEND)  # the rows at which both ends speak
 FOLLOWED = (
     *(log.GRADIENT, log.GRADIENT_START, log.GRADIENT_END, *BOTH),
-    *(log.ARRIVE_I, log.ARRIVE_J, log.LOST, log.RESET),
+    *(log.ARRIVE_I, log.ARRIVE_J, log.LOST, log.RESET, log.SEND_ONE, log.ARRIVE_ONE),
 )
 
 
 def check_followed(events: Events) -> None:
-    """InputError for a log without rows, and for a kind of row that no node can follow."""
+    """InputError for a log without rows, for a kind of row that no node can follow, and for
+    exchanges among messages one way, which go over the same wires otherwise.
+    """
     if len(events) == 0:
         raise InputError("--follow", "it has no rows", "give a log in which something happens")
     wrong = np.flatnonzero(~np.isin(events.kind, FOLLOWED))
@@ -32,6 +35,9 @@ def check_followed(events: Events) -> None:
         name = KIND_NAMES[events.kind[wrong[0]]]
         known = ", ".join(KIND_NAMES[kind] for kind in FOLLOWED)
         raise InputError("--follow", f"row {wrong[0]} is {name}", f"processes follow {known}")
+    if np.isin(events.kind, BOTH).any() and (events.kind == log.SEND_ONE).any():
+        wrong_log = "the log has exchanges and messages that go one way"
+        raise InputError("--follow", wrong_log, "processes follow a log of one of both")
 
 
 def rows_of_node(events: Events, i: int) -> np.ndarray:
@@ -50,6 +56,7 @@ class Follower:
         wires: Mapping[int, Wire],
         events: Events,
         board: Board,
+        patience: float,
         delay: float = 0.0,
     ):
         self.handlers, self.wires, self.board, self.delay = handlers, wires, board, delay
@@ -65,6 +72,8 @@ class Follower:
         )
         self.rows = list(zip(rows.tolist(), *(c[rows].tolist() for c in columns), strict=True))
         self.begun: dict[int, np.ndarray] = {}  # what is under way, by the row that began it
+        self.post = Post(wires, len(handlers.parcel), patience)
+        self.arriving = set(events.start[events.kind == log.ARRIVE_ONE].tolist())
 
     def run(self) -> None:
         """Every row. Gone and TooLong, from a wire."""
@@ -84,8 +93,19 @@ class Follower:
             elif kind in (log.ARRIVE_I, log.ARRIVE_J):
                 handlers.flow(t)
                 handlers.hear(edge, begun.pop(start))
+            elif kind == log.SEND_ONE:
+                self._send(row, edge, t, j)
+            elif kind == log.ARRIVE_ONE:
+                handlers.take(edge, t, self.post.take(j, start))
             else:
                 handlers.reset(t)
+
+    def _send(self, row: int, edge: int, t: float, j: int) -> None:
+        """What is told to j in that row; what the log loses on the way is not put there."""
+        told = self.handlers.tell(edge, t)
+        if row in self.arriving:
+            self.board.pause(self.delay)
+            self.post.send(j, row, told)
 
     def _difference(self, t: float, i: int, j: int) -> np.ndarray:
         """The own message less that of the other end, at a row of nodes i and j."""

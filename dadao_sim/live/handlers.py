@@ -11,7 +11,15 @@ import numpy as np
 
 from dadao_sim.compiled.kernel import kernel
 from dadao_sim.engine import node
-from dadao_sim.engine.node import State, apply_gradient, apply_message, gradient, message
+from dadao_sim.engine.node import (
+    State,
+    apply_gradient,
+    apply_message,
+    gradient,
+    message,
+    receive,
+    send,
+)
 from dadao_sim.engine.play import NoObjective, advance
 from dadao_sim.simulation.event_player import EventPlayer
 
@@ -21,11 +29,13 @@ STEP = 1  # apply the gradient in `vector`
 SPEAK = 2  # flow to t, and write the message of an exchange into `vector`
 HEAR = 3  # apply `vector`, the own message less that of the other end of edge e
 FLOW = 4  # flow to t: what began earlier arrives
+TELL = 5  # flow to t, and write the message to the other end of edge e into `vector`
+TAKE = 6  # flow to t, and take the message in `vector` from the other end of edge e
 
 
 def act(state, p, objective, what, i, e, t, mark, vector):
     """Let node i do ``what``, at time t."""
-    if what in (COMPUTE, SPEAK, FLOW):
+    if what in (COMPUTE, SPEAK, FLOW, TELL, TAKE):
         advance(state, p, i, t)
     if what == COMPUTE:
         gradient(state, p, objective, i, mark, vector)
@@ -35,6 +45,10 @@ def act(state, p, objective, what, i, e, t, mark, vector):
         message(state, p, objective, i, vector)
     elif what == HEAR:
         apply_message(state, p, e, i, vector)
+    elif what == TELL:
+        send(state, p, e, i, vector)
+    elif what == TAKE:
+        receive(state, p, e, i, vector)
 
 
 ACT = kernel(act)
@@ -73,6 +87,15 @@ class Handlers:
     def hear(self, edge: int, difference: np.ndarray) -> None:
         """Apply an exchange: the own message less that of the other end."""
         self._act(HEAR, edge, 0.0, NO_MARK, difference)
+
+    def tell(self, edge: int, t: float) -> np.ndarray:
+        """Flow to t; the message one way there, in a vector that the next one overwrites."""
+        self._act(TELL, edge, t, NO_MARK, self.parcel)
+        return self.parcel
+
+    def take(self, edge: int, t: float, payload: np.ndarray) -> None:
+        """Flow to t, and take a message one way."""
+        self._act(TAKE, edge, t, NO_MARK, payload)
 
     def flow(self, t: float) -> None:
         """Flow to t."""

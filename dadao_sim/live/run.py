@@ -4,7 +4,7 @@ import math
 import os
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from numbers import Real
 from pathlib import Path
 from typing import Any
@@ -39,8 +39,7 @@ from dadao_sim.live.rates import (
 from dadao_sim.live.records import Writer, log_of, read_records
 from dadao_sim.live.supervisor import Ended, Kill, Life, supervise
 from dadao_sim.live.wires import Wire
-from dadao_sim.networks import Network
-from dadao_sim.networks.convert import as_network
+from dadao_sim.networks import DirectedNetwork, DirectedSequence, Network
 from dadao_sim.results.folder import check_folder
 from dadao_sim.results.result import Result
 from dadao_sim.scenario.model import AlgorithmSpec, Scenario
@@ -221,14 +220,16 @@ def follow_live(
     _check_delay(delay)
     check_followed(events)
     live = _Live(as_scenario(scenario), algorithm, beside, out, overwrite, None, events)
-    log = playable(events, live.plan.method, live.network)
+    log = live.playable(events)
     player = live.player()
+    if player.newest is not None:  # what is passed over does nothing
+        log = replace(log, kind=player.newest.kinds(log))
     live.compile(player)
 
     def life(i: int) -> Life:
         def lived(wires: dict[int, Wire], board: Board) -> Mapping[str, np.ndarray]:
             handlers = live.handlers(player, i)
-            Follower(handlers, wires, log, board, delay).run()
+            Follower(handlers, wires, log, board, FOLLOWING, delay).run()
             return handlers.rows()
 
         return lived
@@ -282,17 +283,24 @@ class _Live:
         self.scenario = scenario_from_mapping(mapping | {"repeats": 1, "stop": {"time": end}})
         study = Study(self.scenario, events=events)
         for spec in specs[1:]:  # before anything runs
-            _require_events(study.plan((spec.label, 0)).method, spec.label, "beside")
+            method = study.plan((spec.label, 0)).method
+            _require_events(method, spec.label, "beside", followed=events is not None)
         self.plan = study.plan((self.label, 0))
-        _require_events(self.plan.method, self.label, "algorithm")
+        _require_events(self.plan.method, self.label, "algorithm", followed=events is not None)
         if self.plan.parts.problem.stages is not None:
             raise InputError("problem", "it changes in stages, which processes do not", "keep it")
-        network = as_network(self.plan.network)
+        network: Any = self.plan.network
         if len(network.graphs) > 1:
             wrong = "it changes with time, and connections of processes do not"
             raise InputError("network", wrong, "give one graph")
-        (self.network,) = network.graphs
+        # A connection is one both ways, whoever uses it.
+        directed = isinstance(network, DirectedNetwork | DirectedSequence)
+        self.network: Network = network.undirected if directed else network.graphs[0]
         self.edges = [(int(i), int(j)) for i, j in self.network.edges]
+
+    def playable(self, events: Events) -> Events:
+        """The log in the algorithm's time. InputError where it cannot play it."""
+        return playable(events, self.plan.method, self.plan.network)
 
     def player(self) -> EventPlayer:
         """A new player of the algorithm, at time 0."""
@@ -368,7 +376,7 @@ class _Live:
         """
         player = self.player()
         with one_blas_thread():
-            player.play(playable(events, self.plan.method, self.network), 0, len(events))
+            player.play(self.playable(events), 0, len(events))
         worst, largest = 0.0, 0.0
         for i, live in ended.states.items():
             ends, samples = self._places(i)
@@ -428,17 +436,24 @@ def _check_delay(delay: Any) -> None:
     _within("delay", delay, 0, LONGEST, "a time from 0s to 3600s is needed")
 
 
-def _require_events(method: Method, label: str, option: str) -> None:
-    """InputError for a synchronous method, and for one that does more than exchange messages."""
+def _require_events(method: Method, label: str, option: str, *, followed: bool) -> None:
+    """InputError for a synchronous method, and for one that does more than exchange messages, or,
+    where a log is ``followed``, send them one way.
+    """
     if isinstance(method, RoundMethod):
         wrong = f"{label} is synchronous: in each of its rounds all nodes wait for all"
         raise InputError(option, wrong, "choose an asynchronous one, as dadao")
     assert isinstance(method, AsynchronousMethod)
     own = method.send is not send_one_block or method.receive is not ignore_message
+    if own and followed:
+        return
     if own or method.exchange is not take_difference:
-        sends = "messages that go one way" if own else "sums of what it sent before"
-        wrong = f"{label} sends {sends}, for which processes have no wires"
-        raise InputError(option, wrong, "choose one that exchanges, as dadao; or simulate it")
+        wrong = f"{label} sends sums of what it sent before, for which processes have no wires"
+        right = "choose one that exchanges, as dadao; or simulate it"
+        if own:
+            wrong = f"{label} sends messages that go one way, for which processes have no clocks"
+            right = "simulate it, and let processes follow its log"
+        raise InputError(option, wrong, right)
 
 
 _PACES = {"steps": "steps of one common time", "walk": "one token that walks over the edges"}

@@ -55,6 +55,20 @@ class Wire:
                 first += got
         return bytes(data)
 
+    def send_some(self, data: memoryview) -> int:
+        """As much of it as there is room for: how many bytes. Gone, TooLong."""
+        taken = 0
+        with _heard():
+            taken += self.end.send(data)
+        return taken
+
+    def receive_some(self, most: int) -> bytes:
+        """What has come, ``most`` bytes of it; nothing where the other end is gone. TooLong."""
+        data = b""
+        with contextlib.suppress(Gone), _heard():
+            data = self.end.recv(most)
+        return data
+
     def receive_vector(self, length: int) -> np.ndarray:
         """So many numbers, as they were sent: to the last bit."""
         return np.frombuffer(self.receive(8 * length))

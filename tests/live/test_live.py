@@ -12,6 +12,7 @@ import signal
 import sys
 import time
 import warnings
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import numpy as np
@@ -20,11 +21,13 @@ import pytest
 from dadao_sim import load_events, load_result, replay
 from dadao_sim.cli import main
 from dadao_sim.errors import InputError
-from dadao_sim.events.log import GOSSIP, GRADIENT, KIND_NAMES, Events
+from dadao_sim.events.log import ARRIVE_ONE, GOSSIP, GRADIENT, KIND_NAMES, SEND_ONE, Events
 from dadao_sim.live import handlers, rates, records, run, supervisor
 from dadao_sim.live import wires as wires_of
+from dadao_sim.live.post import Post
 from dadao_sim.live.rates import Asked, check_cores, check_rates, reached
 from dadao_sim.live.run import distance, follow_live, run_live
+from dadao_sim.live.wires import Wire, connected
 from dadao_sim.simulation.again import PlayedAgain
 from dadao_sim.simulation.simulate import simulate
 from dadao_sim.simulation.study import Study
@@ -550,5 +553,55 @@ def test_what_sends_more_than_messages_of_exchanges_is_refused(name):
         "algorithms": [name],
         "stop": {"time": 1},
     }
-    with pytest.raises(InputError, match=f"{name} sends .* have no wires"):
+    with pytest.raises(InputError, match=f"{name} sends .* have no (wires|clocks)"):
         run_live(mapping)
+
+
+@pytest.mark.parametrize(("name", "lost"), [("asy_sonata", 0.2), ("osgp", 0.02)])
+def test_processes_follow_messages_one_way_over_the_arcs_of_a_digraph(name, lost):
+    """Some of them late, some lost, some overtaken: each process holds the simulator's bits."""
+    graph = {"graph": "random_digraph", "nodes": 5}
+    loss = {"probability": lost, "noticed": "one"}
+    world = {
+        "nodes": {"gradient": {"kind": "exponential", "mean": 1.0}, "pause": None},
+        "links": {"latency": 0.3, "jitter": 1.0, "loss": loss},
+    }
+    one_way = scenario(network=graph, algorithms=[name], stop={"time": 150})
+    events = Study(one_way | {"world": world}).plan((name, 0)).source.window()[:1500]
+    kinds = {KIND_NAMES[kind] for kind in events.kind}
+    assert kinds == {"gradient_start", "gradient_end", "send_one", "arrive_one", "lost"}
+    arrived = events.kind == ARRIVE_ONE
+    overtaken = [
+        (np.diff(events.start[arrived & (events.j == s) & (events.i == r)]) < 0).any()
+        for s, r in Study(one_way).parts(0).network.arcs
+    ]
+    assert any(overtaken)
+    live = follow_live(one_way, events)
+    assert live.equal
+    assert sorted(live.states) == list(range(5))
+    again = replayed(live, events, name)
+    assert all((again[node] == values).all() for node, values in states_of(live).items())
+    assert live.result.curves["communications"].iloc[-1] == (events.kind == SEND_ONE).sum() / 2
+
+
+def test_the_post_takes_in_what_comes_while_it_sends():
+    """Two nodes that send each other more than the wires hold, and read only then."""
+    length, count = 1000, 2000
+    said = np.arange(2 * count * length, dtype=float).reshape(2, count, length)
+    with connected([(0, 1)]) as pairs, ThreadPoolExecutor(2) as threads:
+        posts = [Post({1 - k: Wire(end, 20.0)}, length, 20.0) for k, end in enumerate(pairs[0, 1])]
+
+        def speak(k):
+            for row in range(count):
+                posts[k].send(1 - k, row, said[k, row])
+            return all(
+                (posts[k].take(1 - k, row) == said[1 - k, row]).all() for row in range(count)
+            )
+
+        assert all(threads.map(speak, range(2)))
+
+
+def test_exchanges_among_messages_one_way_are_not_followed():
+    log = Events.from_arrays([1.0, 2.0], [GOSSIP, SEND_ONE], [0, 0], [1, 1])
+    with pytest.raises(InputError, match="--follow: the log has exchanges and messages that go"):
+        follow_live(scenario(), log)

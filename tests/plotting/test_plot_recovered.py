@@ -241,7 +241,10 @@ def test_a_loaded_result_draws_as_a_fresh_one(tmp_path):
 
 
 REFUSED = {
-    "other data": ({"data": {**SIGNAL, "kind": "diabetes"}}, "its problem is least_squares; only data digit"),
+    "other data": (
+        {"data": {**SIGNAL, "kind": "diabetes"}},
+        "its problem is least_squares; only data digit",
+    ),
     "interrupted": ({"interrupted": True}, "interrupted"),
     "given": ({"given_in_python": ["problem"]}, "given in Python"),
     "no such label": ({"labels": ["nobody"]}, "there is no 'nobody' (known: nids"),
