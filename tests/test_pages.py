@@ -29,7 +29,7 @@ REASONS = {
     "needs jq": 1,
     "is a test": 2,
     "is in docs/your-own.md": 2,
-    "is tested by itself": 4,
+    "is tested by itself": 5,
     "was done above": 1,
     "installs": 3,
     "downloads": 1,
