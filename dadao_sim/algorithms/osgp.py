@@ -7,22 +7,20 @@ State
     per node x, from x0, and a weight w, from 1; the estimate is x/w.
 Gradient event at i (Poisson, rate 1 per node)
     x_i -= a grad f_i(x_i/w_i)
-Message from i to j (Poisson, one per gradient of i on average)
+Message from i to j (Poisson, two per gradient of i on average)
     i sends a ``share`` of x_i and of w_i and keeps the rest; j adds what it gets, when it gets it.
 Constants
-    ``step`` is a, 1/(16L) by default (our choice, that of AD-PSGD), and ``share`` 1/2. The messages
-    have ``total_rate`` n/2 communications in all: a node sends to one neighbour per gradient on
-    average, as on the paper's graphs of one peer. On a directed network the rates of the arcs are
-    such that each node sends as often as it hears, the share is 1/4, the total rate n and the step
-    1/(64L), our choices. For where a node that sends as often as it hears gives away half each
-    time, the mean of 1/w has no bound (sending doubles it, hearing takes away no more than all of
-    it), and in long runs some a/w_i is a step that throws a node far away; with a share below 1/2
-    it is bounded.
+    ``step`` is a, 1/(64L) by default, and ``share`` 1/4, our choices: where a node that sends as
+    often as it hears gives away half each time, as the paper's do, the mean of 1/w has no bound
+    (sending doubles it, hearing takes away no more than all of it), and in long runs some a/w_i is
+    a step that throws a node far away; with a share below 1/2 it is bounded. The messages have
+    ``total_rate`` n in all, two per gradient of a node on average; on a directed network at rates
+    at which each node sends as often as it hears.
 Guarantee
     For smooth f_i and bounded delays the mean squared gradient norm decays as 1/sqrt(gradients),
     with a step that decays accordingly. With a constant step and different f_i it stops at a
     plateau. Of x and w the sums over the nodes and what is on its way are conserved, but for
-    gradients; so a message that is lost is lost for good, and biases the mean.
+    gradients; so what a lost message held is lost for good: w goes to 0, and the steps a/w grow.
 Reference
     M. Assran, N. Loizou, N. Ballas, M. Rabbat, "Stochastic Gradient Push for Distributed Deep
     Learning", ICML 2019, its overlapping form.
@@ -38,7 +36,6 @@ import numpy as np
 from dadao_sim.algorithms.contract.arcs import balanced_messages
 from dadao_sim.algorithms.contract.method import AsynchronousMethod
 from dadao_sim.engine import oracles
-from dadao_sim.networks.directed import DirectedNetwork
 
 X, W = range(2)
 
@@ -51,14 +48,13 @@ class Params(NamedTuple):
 
 
 def constants(c, problem, network):
-    """Total rate n/2 or n, which ``rate_factor`` multiplies."""
-    directed = isinstance(network, DirectedNetwork)
+    """Total rate n, which ``rate_factor`` multiplies."""
     c.may_be_zero("step")
     c.rate_factor = 1.0
-    c.total_rate = c.rate_factor * problem.nodes * (1.0 if directed else 0.5)
-    c.share = 0.25 if directed else 0.5
+    c.total_rate = c.rate_factor * problem.nodes
+    c.share = 0.25
     c.at_most("share", 0.5)
-    c.step = 1 / ((64 if directed else 16) * c.L)
+    c.step = 1 / (64 * c.L)
 
 
 def start(values):

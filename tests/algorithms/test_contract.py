@@ -21,10 +21,8 @@ from dadao_sim.events.log import (
     ARRIVE_ONE,
     GOSSIP,
     GRADIENT,
-    ROUND,
     SEND,
     SEND_ONE,
-    Events,
 )
 from dadao_sim.networks import GraphSequence
 from dadao_sim.simulation.replay import replay as play_log
@@ -199,13 +197,8 @@ def test_blocks_that_are_one_array_are_refused():
 
 @pytest.mark.parametrize("name", list(METHODS))
 def test_a_sequence_of_one_graph_is_that_graph(name):
-    method, problem = cases(METHODS[name])[0].method, cases(METHODS[name])[0].problem
-    if isinstance(method, RoundMethod):
-        events = Events.from_arrays([1.0, 2.0], [ROUND] * 2, [-1] * 2)
-    else:
-        events = Events.from_arrays(
-            [1.0, 2.0, 3.0], [GRADIENT, GOSSIP, GOSSIP], [0, 3, 0], [-1, 4, 1]
-        )
+    case = cases(METHODS[name])[0]
+    method, problem, events = case.method, case.problem, case.events[:3]
     one, other = (
         play_log(method, problem, network, events)
         for network in (lollipop(), GraphSequence([lollipop()]))

@@ -322,7 +322,7 @@ def test_weights_that_take_no_notice_of_directions_lead_asy_sonata_elsewhere():
 def test_osgp_is_its_equations_and_loses_what_is_lost(network):
     log = world_log("osgp", loss=0.1, latency=1.0, network=network)[:6000]
     player = play("osgp", log, network)
-    x, w, share = X0.copy(), np.ones(7), 0.5 if network is NETWORK else 0.25
+    x, w, share = X0.copy(), np.ones(7), 0.25
 
     def send(i, j):
         sent = share * x[i], share * w[i]
@@ -430,9 +430,7 @@ def test_a_message_along_an_arc_is_half_a_communication(name, numbers):
 @pytest.mark.parametrize("name", ["asy_sonata", "osgp"])
 def test_an_undirected_network_is_that_of_both_arcs_of_each_edge(name):
     both = DirectedNetwork(7, arcs_of(NETWORK))
-    constants = {"step": 0.1 / PROBLEM.L, "total_rate": 5.0} | (
-        {"share": 0.25} if name == "osgp" else {}
-    )
+    constants = {"step": 0.1 / PROBLEM.L, "total_rate": 5.0}
     log = world_log(name)[:2000]
     one, other = (play(name, log, on, **constants) for on in (NETWORK, both))
     for block in METHODS[name].blocks:
