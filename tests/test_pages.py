@@ -23,7 +23,7 @@ from dadao_sim.scenario.reading import scenario_from_mapping
 from dadao_sim.simulation.study import Study
 
 REASONS = {
-    "takes minutes": 12,
+    "takes minutes": 15,
     "needs torch": 14,
     "needs a cluster": 2,
     "needs jq": 1,
