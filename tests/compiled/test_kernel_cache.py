@@ -296,15 +296,15 @@ def test_a_damaged_file_is_compiled_again_and_replaced(folder, kind):
     assert the_file(folder).is_file()
 
 
-@hypothesis.given(data=st.data())
+@hypothesis.given(place=st.integers(0, 2**32 - 1))
 @hypothesis.settings(
     max_examples=15, suppress_health_check=[hypothesis.HealthCheck.function_scoped_fixture]
 )
-def test_a_flipped_bit_is_never_executed(folder, data):
+def test_a_flipped_bit_is_never_executed(folder, place):
     answer()
     path = the_file(folder)
     content = bytearray(path.read_bytes())
-    bit = data.draw(st.integers(0, 8 * len(content) - 1), label="bit")
+    bit = place % (8 * len(content))  # a function compiled once more may be longer
     content[bit // 8] ^= 1 << bit % 8
     path.write_bytes(content)
     assert answer() == (EXPECTED, 0)
