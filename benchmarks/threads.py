@@ -7,8 +7,7 @@
     python benchmarks/threads.py rounds      gradient tracking, n = 1 000, 10 000, 100 000
 
 Runs alternate, and a ratio is the median of those of neighbours. It wants two cores that nothing
-else uses: the last figure is what the longest path of work leaves, by the time that each part takes
-of a processor, whatever else is at work.
+else uses.
 """
 
 import sys
@@ -18,12 +17,10 @@ import numpy as np
 from bench import Setting, quadratics
 
 from dadao_sim.algorithms.contract.registry import get_method
-from dadao_sim.compiled import parallel
 from dadao_sim.compiled.parallel import use_threads
 from dadao_sim.compiled.threads import one_blas_thread
 from dadao_sim.events.rounds import RoundClock
 from dadao_sim.networks.graphs import build
-from dadao_sim.simulation import event_player
 from dadao_sim.simulation.limits import Limits
 from dadao_sim.simulation.loop import run
 from dadao_sim.simulation.measures import Errors
@@ -34,45 +31,17 @@ RUNS, DIMENSION = 5, 10
 THREADS = 2
 
 
-class Path:
-    """In the place of ``together``: one task after the other, and how much less the longest is than
-    all of them.
-    """
-
-    def __init__(self):
-        self.saved = 0.0
-
-    def __call__(self, tasks):
-        seconds = []
-        for task in tasks:
-            begun = time.thread_time()
-            task()
-            seconds.append(time.thread_time() - begun)
-        self.saved += sum(seconds) - max(seconds)
-
-
 def compare(name, play):
-    """``play()`` gives its seconds, by the wall and of the processor, and what it ends with."""
+    """``play()`` gives its seconds, and what it ends with."""
     ratios = []
     for _ in range(RUNS):
-        one, _, left = play()
+        one, left = play()
         with use_threads(THREADS):
-            several, _, right = play()
+            several, right = play()
         assert all(map(np.array_equal, left, right)), "other bytes"
         ratios.append(one / several)
-    path, real = Path(), parallel.together
-    longest = []
-    for _ in range(RUNS):
-        _, one, _ = play()
-        path.saved = 0.0
-        parallel.together = event_player.together = path
-        with use_threads(THREADS):
-            _, several, _ = play()
-        parallel.together = event_player.together = real
-        longest.append(one / (several - path.saved))
     print(
-        f"  {name}: {np.median(ratios):.2f} times faster ({min(ratios):.2f} to {max(ratios):.2f}), "
-        f"by the longest path {np.median(longest):.2f}",
+        f"  {name}: {np.median(ratios):.2f} times faster ({min(ratios):.2f} to {max(ratios):.2f})",
         flush=True,
     )
 
@@ -92,10 +61,10 @@ def replayed(made, windows):
 
     def play():
         player = made.player()
-        begun = time.perf_counter(), time.thread_time()
+        begun = time.perf_counter()
         for log in logs:
             player.play(log, 0, len(log))
-        return time.perf_counter() - begun[0], time.thread_time() - begun[1], player.arrays
+        return time.perf_counter() - begun, player.arrays
 
     return play
 
@@ -109,9 +78,9 @@ def ended(made, events):
     def play():
         player, clock = made.player(), made.clock()
         times = sample_times(horizon, points, "linear", whole=False)
-        begun = time.perf_counter(), time.thread_time()
+        begun = time.perf_counter()
         run(player, clock, errors, Limits(time=horizon), times)
-        return time.perf_counter() - begun[0], time.thread_time() - begun[1], player.arrays
+        return time.perf_counter() - begun, player.arrays
 
     return play
 
@@ -146,9 +115,9 @@ def rounds():
         def play(*, method=method, problem=problem, tuning=tuning, x0=x0, errors=errors, n=count):
             player, clock = make_player(method, problem, tuning, x0, {}), RoundClock(SEED)
             times = sample_times(n, 1, "linear", whole=True)
-            begun = time.perf_counter(), time.thread_time()
+            begun = time.perf_counter()
             run(player, clock, errors, Limits(time=n), times)
-            return time.perf_counter() - begun[0], time.thread_time() - begun[1], player.arrays
+            return time.perf_counter() - begun, player.arrays
 
         compare(f"rounds, n = {nodes:9,d}", play)
 

@@ -9,7 +9,7 @@ import numpy as np
 from dadao_sim.algorithms.contract.method import AsynchronousMethod, Tuning
 from dadao_sim.algorithms.contract.tally import Tally
 from dadao_sim.compiled.parallel import parts_of, shared_out, threads_in_use, together
-from dadao_sim.engine.levels import Leveller
+from dadao_sim.engine.levels import Leveller, Levels
 from dadao_sim.engine.node import State
 from dadao_sim.engine.play import (
     OBSERVE,
@@ -34,6 +34,10 @@ LEAST_NODES = 50 * LEAST
 """Of fewer, levels are so narrow that to wake threads for each costs what they give: at 20 000
 nodes they gain a third at most, and lose where something else is at work on the machine.
 """
+
+
+PIECES = 4
+"""Of a level, for each thread."""
 
 
 class Hand(NamedTuple):
@@ -160,21 +164,37 @@ class EventPlayer(Player):
         if len(hands) == 1 or few or (log.kind[first:stop] == RESET).any():
             self.play_rows(log, self._in_order(stop), first, stop)
             return
-        order, begins = self.leveller.levels(
-            *(log.i, log.j, log.slot, first, stop), slots=len(self.slots.vectors), least=least
-        )
+        order, begins = self._levels(log, first, stop, least)
         for begin, end in pairwise(begins[:-1]):
-            together(
-                [
-                    partial(self._run, self._play, hands[number], log, order, *part)
-                    for number, *part in parts_of(begin, end, self._parts(end - begin, hands))
-                ]
-            )
+            self._play_level(hands, log, order, begin, end)
         self.play_rows(log, order, begins[-2], begins[-1])
 
-    def _parts(self, rows: int, hands: list[Hand]) -> int:
-        """Among how many threads so many rows are shared out."""
-        return min(len(hands), rows // self.least)
+    def _levels(self, log: Log, first: int, stop: int, least: int) -> Levels:
+        """The levels of the rows, while another thread counts what the window costs."""
+        sort = partial(self.leveller.levels, log.i, log.j, log.slot, first, stop)
+        found: list[Levels] = []
+        together(
+            [
+                lambda: found.append(sort(slots=len(self.slots.vectors), least=least)),
+                self._counted,
+            ]
+        )
+        return found[0]
+
+    def _play_level(
+        self, hands: list[Hand], log: Log, order: np.ndarray, begin: int, end: int
+    ) -> None:
+        """Play one level: each thread takes the next piece when it is done with one, since cores
+        are seldom equally fast.
+        """
+        most = (end - begin) // self.least
+        pieces = iter(parts_of(begin, end, max(1, min(PIECES * len(hands), most))))
+
+        def play_pieces(hand: Hand) -> None:
+            for _, first, stop in pieces:
+                self._run(self._play, hand, log, order, first, stop)
+
+        together([partial(play_pieces, hand) for hand in hands[: max(1, most)]])
 
     def play_rows(self, log: Log, order: np.ndarray, first: int, stop: int) -> None:
         """Play the rows ``order[first:stop]`` of a compiled objective, by one thread."""
