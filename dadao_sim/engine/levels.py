@@ -11,35 +11,41 @@ from typing import NamedTuple
 import numpy as np
 
 from dadao_sim.compiled.kernel import kernel
+from dadao_sim.compiled.prefetch import prefetch
 
+AHEAD = 16
+"""How many rows before its turn what is known of a node is fetched from memory."""
 EVERY = 1 << 62
 """As a size of levels below which they are thin: all are."""
 
 
 @kernel
-def sort_by_levels(i, j, slot, first, stop, of_node, of_slot, least, level, order, begins):
+def sort_by_levels(i, j, slot, first, stop, zero, of_node, of_slot, least, level, order, begins):
     """Write the rows ``first`` to ``stop`` into ``order`` (stop - first,), level by level, and
     where each level begins into ``begins`` (stop - first + 2,), its end last; the number of levels.
 
     From the first level on that has fewer than ``least`` rows, all that is left is one more level,
     in the order of the log, to be played by one thread: it may be empty. ``of_node`` (n,) and
-    ``of_slot`` (k,) are zeros, before and after; ``level`` is scratch.
+    ``of_slot`` (k,) hold no more than ``zero`` before, and no more than ``zero`` + stop - first
+    after; ``level`` is scratch.
     """
     rows = stop - first
     begins[: rows + 2] = 0
     for r in range(rows):
         row = first + r
-        at = of_node[i[row]]
-        if j[row] >= 0:
-            at = max(at, of_node[j[row]])
+        soon = min(row + AHEAD, stop - 1)
+        prefetch(of_node, i[soon])
+        prefetch(of_node, j[soon])
+        here = i[row]
+        there = j[row] if j[row] >= 0 else here  # no branch, which would be as good as a coin's
+        at = max(zero, of_node[here], of_node[there])
         if slot[row] >= 0:
             at = max(at, of_slot[slot[row]])
             of_slot[slot[row]] = at + 1
-        of_node[i[row]] = at + 1
-        if j[row] >= 0:
-            of_node[j[row]] = at + 1
-        level[r] = at
-        begins[at + 1] += 1
+        of_node[here] = at + 1
+        of_node[there] = at + 1
+        level[r] = at - zero
+        begins[at - zero + 1] += 1
     wide = 0
     while wide < rows and begins[wide + 1] >= least:
         wide += 1
@@ -48,19 +54,13 @@ def sort_by_levels(i, j, slot, first, stop, of_node, of_slot, least, level, orde
     ends = begins[wide]  # of the wide levels
     begins[wide + 1] = rows
     for r in range(rows):
-        row = first + r
         at = level[r]
         if at < wide:
-            order[begins[at]] = row
+            order[begins[at]] = first + r
             begins[at] += 1
         else:
-            order[ends] = row
+            order[ends] = first + r
             ends += 1
-        of_node[i[row]] = 0
-        if j[row] >= 0:
-            of_node[j[row]] = 0
-        if slot[row] >= 0:
-            of_slot[slot[row]] = 0
     for at in range(wide, 0, -1):  # each has moved on to where the next begins
         begins[at] = begins[at - 1]
     begins[0] = 0
@@ -82,6 +82,8 @@ class Leveller:
     def __init__(self, nodes: int):
         self._of_node = np.zeros(nodes, dtype=np.int64)
         self._of_slot = np.zeros(0, dtype=np.int64)
+        self._zero = 0  # of what is left from windows before nothing is more
+        self._level, self._order, self._begins = np.empty((3, 0), dtype=np.int64)
 
     def levels(
         self,
@@ -100,8 +102,11 @@ class Leveller:
         if len(self._of_slot) < slots:
             self._of_slot = np.zeros(slots, dtype=np.int64)
         rows = stop - first
-        level, order, begins = (np.empty(rows + more, dtype=np.int64) for more in (0, 0, 2))
+        if len(self._level) < rows:
+            self._level, self._order, self._begins = np.empty((3, rows + 2), dtype=np.int64)
         wide = sort_by_levels(
-            *(i, j, slot, first, stop, self._of_node, self._of_slot, least, level, order, begins)
+            *(i, j, slot, first, stop, self._zero, self._of_node, self._of_slot),
+            *(least, self._level, self._order, self._begins),
         )
-        return Levels(order, begins[: wide + 2].tolist())
+        self._zero += rows
+        return Levels(self._order[:rows], self._begins[: wide + 2].tolist())

@@ -39,6 +39,12 @@ KIND_NAMES = (
     *("send_one", "arrive_one"),
 )
 
+COMMUNICATIONS = np.zeros(len(KIND_NAMES))
+"""What an event of each kind counts: 1 where an edge is used both ways, half of it one way."""
+COMMUNICATIONS[[GOSSIP, SEND, RESENT]] = 1.0
+COMMUNICATIONS[SEND_ONE] = 0.5
+COMMUNICATIONS.flags.writeable = False
+
 TYPES = {
     "time": np.float64,
     "kind": np.uint8,
@@ -230,11 +236,8 @@ class Events:
 
     @property
     def communications(self) -> np.ndarray:
-        """What each row counts of them: 1 where an edge is used both ways, half of it one way."""
-        parts = np.zeros(len(KIND_NAMES))
-        parts[[GOSSIP, SEND, RESENT]] = 1.0
-        parts[SEND_ONE] = 0.5
-        return parts[self.kind]
+        """What each row counts of them."""
+        return COMMUNICATIONS[self.kind]
 
     def relabelled(self, order: np.ndarray, network: AnyNetwork) -> "Events":
         """The same log on the relabelled network, whose node k is node ``order[k]`` of this

@@ -143,7 +143,7 @@ class PlayedAgain:
         else:
             asked = plan.tuning.asked
             gradients = np.full(network.nodes, asked.start.gradients / network.nodes)
-            added = EventCounts(asked, share).added(log)[0]
+            added = EventCounts(asked, share).gradients(log)
             exchange = (log.j >= 0) & (log.communications == 1)
             np.add.at(gradients, log.i, np.where(exchange, added / 2, added))
             np.add.at(gradients, log.j[exchange], added[exchange] / 2)

@@ -7,10 +7,19 @@ import numpy as np
 from dadao_sim.algorithms.contract.asked import Asked
 from dadao_sim.algorithms.contract.method import AsynchronousMethod, Method
 from dadao_sim.algorithms.contract.tally import Tally
-from dadao_sim.events.log import GOSSIP, GRADIENT, GRADIENT_START, SEND, Events
+from dadao_sim.compiled.kernel import kernel
+from dadao_sim.events.log import (
+    COMMUNICATIONS,
+    GOSSIP,
+    GRADIENT,
+    GRADIENT_START,
+    KIND_NAMES,
+    SEND,
+    Events,
+)
 from dadao_sim.simulation.limits import NEARLY, Limits
 
-COUNTED = ("gradients", "conjugate_gradients", "local_solves", "communications")
+STARTS, EXCHANGED = [GRADIENT, GRADIENT_START], [GOSSIP, SEND]
 
 
 def shares(method: Method, problem: Any, batch_size: int | None) -> np.ndarray:
@@ -23,8 +32,31 @@ def shares(method: Method, problem: Any, batch_size: int | None) -> np.ndarray:
     return np.ones(problem.nodes) if is_full else batch_size / problem.samples
 
 
+@kernel
+def count(kind, i, first, stop, costs, shared, share, counts, gradients, communications):
+    """Add to ``counts`` (4,) what the rows ``first`` to ``stop`` of these kinds cost, up to the one
+    with which they come to so many ``gradients``, or ``communications``; the row after the last.
+
+    A row costs ``costs`` (kinds, 4), and of gradients as often as ``shared`` (kinds,) says the
+    ``share`` (n,) of node i. The counts are in the order of :class:`Tally`.
+    """
+    asked, conjugates, solves, used = counts
+    row = first
+    while row < stop:
+        at = kind[row]
+        asked += costs[at, 0] + shared[at] * share[i[row]]
+        conjugates += costs[at, 1]
+        solves += costs[at, 2]
+        used += costs[at, 3]
+        row += 1
+        if asked >= gradients or used >= communications:
+            break
+    counts[:] = asked, conjugates, solves, used
+    return row
+
+
 class EventCounts:
-    """What the events played so far have cost, known for a whole window before it is played.
+    """What the events played so far have cost.
 
     One communication is one activation of one undirected edge, both ways; a message one way is half
     of one. What a method asks for in an event
@@ -33,50 +65,47 @@ class EventCounts:
 
     def __init__(self, asked: Asked, share: np.ndarray):
         self.asked, self.share = asked, share
-        self.before = self.totals = {name: getattr(asked.start, name) for name in COUNTED}
-        self.window: dict[str, np.ndarray] = {}
+        start, node, edge = asked.start, asked.gradient, asked.exchange
+        self._counts = np.array(
+            [
+                *(start.gradients, start.conjugate_gradients, start.local_solves),
+                start.communications,
+            ],
+            dtype=float,
+        )
+        self._costs = np.zeros((len(KIND_NAMES), 4))
+        self._costs[STARTS, :3] = node.whole, node.conjugate_gradients, node.local_solves
+        self._costs[EXCHANGED, :3] = edge
+        self._costs[:, 3] = COMMUNICATIONS
+        self._shared = np.zeros(len(KIND_NAMES))
+        self._shared[STARTS] = node.gradients - node.whole
 
-    def load(self, events: Events) -> None:
-        """Prepare the running counts of a window, on top of all windows before."""
-        self.before = self.totals
-        self.window = {
-            name: self.before[name] + np.cumsum(values, dtype=float)
-            for name, values in zip(COUNTED, self.added(events), strict=True)
-        }
-        if len(events):
-            self.totals = {name: float(values[-1]) for name, values in self.window.items()}
+    def add(self, events: Events, first: int, stop: int, limits: Limits) -> tuple[int, str]:
+        """Count the rows ``first`` to ``stop``, but none after one that comes to a limit. Where
+        they end, and which limit that is, or "".
+        """
+        end = count(
+            *(events.kind, events.i, first, stop, self._costs, self._shared, self.share),
+            *(self._counts, NEARLY * limits.gradients, NEARLY * limits.communications),
+        )
+        return end, limits.reached(self.tally) if end > first else ""
 
-    def added(self, events: Events) -> tuple[np.ndarray, ...]:
-        """What each row adds to ``COUNTED``."""
-        started = (events.kind == GRADIENT) | (events.kind == GRADIENT_START)
-        exchanged = (events.kind == GOSSIP) | (events.kind == SEND)
-        node, edge = self.asked.gradient, self.asked.exchange
-        full = node.gradients - node.whole  # a minibatch counts its share of these
-        conjugates = started * node.conjugate_gradients + exchanged * edge.conjugate_gradients
-        solves = started * node.local_solves + exchanged * edge.local_solves
-        others = exchanged * (edge.gradients - edge.whole)
-        gradients = started * (full * self.share[events.i]) + others + conjugates + solves
-        return gradients, conjugates, solves, events.communications
-
-    def at(self, row: int) -> Tally:
-        """The tally after the first ``row`` rows of the window loaded last."""
-        counts = self.before
-        if row > 0:
-            counts = {name: float(values[row - 1]) for name, values in self.window.items()}
-        sent = (1 if self.asked.one_way else 2) * counts["communications"]
+    @property
+    def tally(self) -> Tally:
+        """What has been counted."""
+        gradients, conjugates, solves, communications = self._counts.tolist()
+        sent = (1 if self.asked.one_way else 2) * communications
         return Tally(
-            **counts,
+            gradients=gradients,
+            conjugate_gradients=conjugates,
+            local_solves=solves,
+            communications=communications,
             messages=sent,
             floats_sent=sent * self.asked.numbers,
             bytes_sent=sent * self.asked.bytes_each_way,
         )
 
-    def rows_until(self, limits: Limits) -> tuple[int, str]:
-        """How many rows of the window reach one of the limits, and which; one more than all if
-        none does.
-        """
-        counted = (("gradients", limits.gradients), ("communications", limits.communications))
-        return min(
-            (int(np.searchsorted(self.window[name], NEARLY * limit)) + 1, name)
-            for name, limit in counted
-        )
+    def gradients(self, events: Events) -> np.ndarray:
+        """What each row adds to the gradients."""
+        kind = events.kind
+        return self._costs[kind, 0] + self._shared[kind] * self.share[events.i]

@@ -8,8 +8,8 @@ import numpy as np
 
 from dadao_sim.algorithms.contract.method import AsynchronousMethod, Tuning
 from dadao_sim.algorithms.contract.tally import Tally
-from dadao_sim.compiled.parallel import parts_of, shared_out, threads_in_use, together
-from dadao_sim.engine.levels import Leveller, Levels
+from dadao_sim.compiled.parallel import shared_out, threads_in_use, together
+from dadao_sim.engine.levels import Leveller
 from dadao_sim.engine.node import State
 from dadao_sim.engine.play import (
     OBSERVE,
@@ -23,21 +23,42 @@ from dadao_sim.engine.slots import Slots
 from dadao_sim.engine.stale import Newest
 from dadao_sim.engine.workspace import own, shareable
 from dadao_sim.errors import InputError, users_code
-from dadao_sim.events.log import BEGIN, END, GOSSIP, GRADIENT, GRADIENT_START, RESET, SEND, Events
+from dadao_sim.events.log import (
+    BEGIN,
+    END,
+    GOSSIP,
+    GRADIENT,
+    GRADIENT_START,
+    KIND_NAMES,
+    RESET,
+    SEND,
+    Events,
+)
 from dadao_sim.simulation.counts import EventCounts
 from dadao_sim.simulation.limits import Limits
 from dadao_sim.simulation.player import Player
 
-LEAST = 1000
+DELAYED = np.isin(np.arange(len(KIND_NAMES)), (*BEGIN, *END))
+LEAST = 500
 """Events of a level, or nodes that are observed, for each thread: see ``benchmarks/threads.py``."""
-LEAST_NODES = 50 * LEAST
+LEAST_NODES = 50_000
 """Of fewer, levels are so narrow that to wake threads for each costs what they give: at 20 000
 nodes they gain a third at most, and lose where something else is at work on the machine.
 """
+PIECES = 2
+"""How many times smaller than that the last pieces of a level may be."""
 
 
-PIECES = 4
-"""Of a level, for each thread."""
+def shrinking(first: int, stop: int, threads: int, least: int) -> list[tuple[int, int]]:
+    """Consecutive pieces of ``range(first, stop)``: each is two thirds of a thread's part of what
+    is left, but no less than ``least`` unless it is all.
+    """
+    pieces = []
+    while first < stop:
+        end = min(stop, first + max(least, 2 * (stop - first) // (3 * threads)))
+        pieces.append((first, end))
+        first = end
+    return pieces
 
 
 class Hand(NamedTuple):
@@ -69,7 +90,7 @@ class EventPlayer(Player):
         parcel = method.vectors * width + method.scalars
         self.method, self.p, self.objective, self.state = method, tuning.params, objective, state
         self.shape = nodes, width
-        self.counts, self.row = EventCounts(tuning.asked, share), 0
+        self.counts = EventCounts(tuning.asked, share)
         step = method.step_vectors * width
         self.slots = Slots(max(step, parcel))
         self.newest = Newest(len(tuning.network.edges)) if method.newest else None
@@ -82,19 +103,11 @@ class EventPlayer(Player):
         self._play = PLAY
         self._window: tuple[Events, Log] | None = None
         self._before = 0  # events of earlier windows
-        self._uncounted: Events | None = None
 
     @property
     def tally(self) -> Tally:
         """See :meth:`Player.tally`."""
-        return self._counted().at(self.row)
-
-    def _counted(self) -> EventCounts:
-        """The counts, of the present window too: who asks for none does not wait for them."""
-        if self._uncounted is not None:
-            self.counts.load(self._uncounted)
-            self._uncounted = None
-        return self.counts
+        return self.counts.tally
 
     @property
     def arrays(self) -> list[np.ndarray]:
@@ -110,10 +123,8 @@ class EventPlayer(Player):
 
     def _log(self, events: Events) -> Log:
         if self._window is None or self._window[0] is not events:
-            self._counted()
             self._before += len(self._window[0]) if self._window is not None else 0
-            self._uncounted, self.row = events, 0
-            delayed = np.isin(events.kind, (*BEGIN, *END)).any()
+            delayed = DELAYED[events.kind].any()
             spread = len(self._hands()) > 1
             slot = self.slots.assign(events, spread=spread) if delayed else events.start
             kind = self.newest.kinds(events) if self.newest and delayed else events.kind
@@ -127,13 +138,8 @@ class EventPlayer(Player):
     def play_until(self, events: Events, first: int, stop: int, limits: Limits) -> tuple[int, str]:
         """See :meth:`Player.play_until`."""
         log = self._log(events)
-        reason = ""
-        if limits.of_costs:
-            last, limit = self._counted().rows_until(limits)
-            if last <= stop:
-                stop, reason = last, limit
+        stop, reason = self.counts.add(events, first, stop, limits)
         self._replay(log, first, stop)
-        self.row = stop
         return stop, reason
 
     def _replay(self, log: Log, first: int, stop: int) -> None:
@@ -164,37 +170,28 @@ class EventPlayer(Player):
         if len(hands) == 1 or few or (log.kind[first:stop] == RESET).any():
             self.play_rows(log, self._in_order(stop), first, stop)
             return
-        order, begins = self._levels(log, first, stop, least)
+        slots = len(self.slots.vectors)
+        order, begins = self.leveller.levels(
+            *(log.i, log.j, log.slot, first, stop), slots=slots, least=least
+        )
         for begin, end in pairwise(begins[:-1]):
             self._play_level(hands, log, order, begin, end)
         self.play_rows(log, order, begins[-2], begins[-1])
-
-    def _levels(self, log: Log, first: int, stop: int, least: int) -> Levels:
-        """The levels of the rows, while another thread counts what the window costs."""
-        sort = partial(self.leveller.levels, log.i, log.j, log.slot, first, stop)
-        found: list[Levels] = []
-        together(
-            [
-                lambda: found.append(sort(slots=len(self.slots.vectors), least=least)),
-                self._counted,
-            ]
-        )
-        return found[0]
 
     def _play_level(
         self, hands: list[Hand], log: Log, order: np.ndarray, begin: int, end: int
     ) -> None:
         """Play one level: each thread takes the next piece when it is done with one, since cores
-        are seldom equally fast.
+        are seldom equally fast. The last pieces are small, for the others wait for who has them.
         """
-        most = (end - begin) // self.least
-        pieces = iter(parts_of(begin, end, max(1, min(PIECES * len(hands), most))))
+        hands = hands[: max(1, (end - begin) // self.least)]
+        pieces = iter(shrinking(begin, end, len(hands), max(1, self.least // PIECES)))
 
         def play_pieces(hand: Hand) -> None:
-            for _, first, stop in pieces:
+            for first, stop in pieces:
                 self._run(self._play, hand, log, order, first, stop)
 
-        together([partial(play_pieces, hand) for hand in hands[: max(1, most)]])
+        together([partial(play_pieces, hand) for hand in hands])
 
     def play_rows(self, log: Log, order: np.ndarray, first: int, stop: int) -> None:
         """Play the rows ``order[first:stop]`` of a compiled objective, by one thread."""

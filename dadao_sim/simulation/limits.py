@@ -30,11 +30,6 @@ class Limits:
                 return f"{name} {level:g}"
         return ""
 
-    @property
-    def of_costs(self) -> bool:
-        """Whether there is a limit of gradients or communications."""
-        return self.gradients < math.inf or self.communications < math.inf
-
     def reached(self, tally: Tally) -> str:
         """Which limit of what is counted ``tally`` has come to; "" if none."""
         if tally.communications >= NEARLY * self.communications:
