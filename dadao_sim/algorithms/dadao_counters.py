@@ -62,15 +62,13 @@ def ends(values, network):
     return np.zeros((len(network.edges), 2, 2 * values["x"].shape[1]))
 
 
-def exchange(state, p, objective, e, i, j, out, work):
-    """S += y + z at both ends;  D = S_i - S_j."""
+def speak(state, p, objective, e, i, out):
+    """S_i += y_i + z_i,  which is sent:  the other end makes D = S_i - S_j of both."""
     message(state, p, objective, i, out)
-    message(state, p, objective, j, work)
-    first, second = state.ends[e, 0], state.ends[e, 1]
+    end = state.ends[e, 0 if p.edges[e, 0] == i else 1]
     for k in range(out.shape[0]):
-        first[k] += out[k]
-        second[k] += work[k]
-        out[k] = first[k] - second[k]
+        end[k] += out[k]
+        out[k] = end[k]
 
 
 def apply_message(state, p, e, i, m):
@@ -132,7 +130,7 @@ METHOD = AsynchronousMethod(
     gradient=dadao.gradient,
     apply_gradient=dadao.apply_gradient,
     message=dadao.message,
-    exchange=exchange,
+    speak=speak,
     apply_message=apply_message,
     observe=dadao.observe,
     reset=reset,

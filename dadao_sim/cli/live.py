@@ -165,15 +165,18 @@ def _say_how_it_went(run: "LiveRun") -> None:
         f"{run.seconds:.2f} s ({rate:,.0f} per second)"
     )
     if run.rates is not None and run.merged is not None:
+        over_edges = "messages" if run.merged.messages else "exchanges"
         say(
-            f"rates: gradients {run.rates.gradients:.2f}, exchanges {run.rates.exchanges:.2f} of "
-            f"theirs; work {run.rates.work.max():.2f} of the time at node {run.rates.busiest}"
+            f"rates: gradients {run.rates.gradients:.2f}, {over_edges} {run.rates.exchanges:.2f} "
+            f"of theirs; work {run.rates.work.max():.2f} of the time at node {run.rates.busiest}"
         )
         if run.merged.one_sided or run.merged.nobody:
             say(
                 f"cut by a death: {counted(run.merged.one_sided, 'exchange')} that acted on one "
                 f"end, {run.merged.nobody} on none"
             )
+        if run.merged.lost:
+            say(f"lost by a death: {counted(run.merged.lost, 'message')}")
     if run.equal:
         say("replay equals the live states to the last bit", replay_equals_live=True)
     else:

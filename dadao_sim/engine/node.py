@@ -37,7 +37,7 @@ Gradient = Callable[[State, Any, Any, int, np.uint64, np.ndarray], None]
 ApplyGradient = Callable[[State, Any, int, np.ndarray], None]
 Message = Callable[[State, Any, Any, int, np.ndarray], None]
 ApplyMessage = Callable[[State, Any, int, int, np.ndarray], None]
-Exchange = Callable[[State, Any, Any, int, int, int, np.ndarray, np.ndarray], None]
+Speak = Callable[[State, Any, Any, int, int, np.ndarray], None]
 Send = Callable[[State, Any, int, int, np.ndarray], None]
 Receive = Callable[[State, Any, int, int, np.ndarray], None]
 Observe = Callable[[State, Any, Any, int, float, np.ndarray, np.ndarray], None]
@@ -77,10 +77,8 @@ def apply_message(state, p, e, i, m):
 
 
 @by_type(1)
-def exchange(state, p, objective, e, i, j, out, work):
-    """Write into ``out`` (vectors * d + scalars,) what an exchange over edge e brings its first
-    node i; the second, j, gets the opposite. ``work``, as long, is free.
-    """
+def speak(state, p, objective, e, i, out):
+    """Write into ``out`` (vectors * d + scalars,) what node i sends in an exchange over edge e."""
 
 
 @by_type(1)
@@ -127,12 +125,9 @@ def send_first_block(state, p, objective, i, out):
         out[k] = state.values[i, 0, k]
 
 
-def take_difference(state, p, objective, e, i, j, out, work):
-    """The usual ``exchange``: the message of i less that of j."""
+def speak_message(state, p, objective, e, i, out):
+    """The usual ``speak``: the message, the same over each edge."""
     message(state, p, objective, i, out)
-    message(state, p, objective, j, work)
-    for c in range(out.shape[0]):
-        out[c] -= work[c]
 
 
 def ignore_message(state, p, e, i, m):

@@ -15,13 +15,13 @@ from dadao_sim.engine import oracles
 from dadao_sim.engine.node import (
     apply_gradient,
     apply_message,
-    exchange,
     flow,
     gradient,
     observe,
     receive,
     reset,
     send,
+    speak,
 )
 from dadao_sim.events.log import (
     ARRIVE_I,
@@ -76,6 +76,17 @@ def advance(state, p, i, t):
     state.seen[i] += 1
     flow(state, p, i, t)
     state.last[i] = t
+
+
+@register_jitable(forceinline=True)
+def exchange(state, p, objective, e, i, j, out, work):
+    """Write into ``out`` what an exchange over edge e brings its first node i: what it sends less
+    what comes; the second, j, gets the opposite. ``work``, as long, is free.
+    """
+    speak(state, p, objective, e, i, out)
+    speak(state, p, objective, e, j, work)
+    for c in range(out.shape[0]):
+        out[c] -= work[c]
 
 
 @register_jitable(forceinline=True)

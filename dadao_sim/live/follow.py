@@ -72,7 +72,7 @@ class Follower:
         )
         self.rows = list(zip(rows.tolist(), *(c[rows].tolist() for c in columns), strict=True))
         self.begun: dict[int, np.ndarray] = {}  # what is under way, by the row that began it
-        self.post = Post(wires, len(handlers.parcel), patience)
+        self.post = Post(wires, len(handlers.parcel), patience, board)
         self.arriving = set(events.start[events.kind == log.ARRIVE_ONE].tolist())
 
     def run(self) -> None:
@@ -87,9 +87,9 @@ class Follower:
                 handlers.flow(t)
                 handlers.step_by(begun.pop(start))
             elif kind == log.GOSSIP:
-                handlers.hear(edge, self._difference(t, i, j))
+                handlers.hear(edge, self._difference(edge, t, i, j))
             elif kind == log.SEND:
-                begun[row] = self._difference(t, i, j)
+                begun[row] = self._difference(edge, t, i, j)
             elif kind in (log.ARRIVE_I, log.ARRIVE_J):
                 handlers.flow(t)
                 handlers.hear(edge, begun.pop(start))
@@ -107,9 +107,9 @@ class Follower:
             self.board.pause(self.delay)
             self.post.send(j, row, told)
 
-    def _difference(self, t: float, i: int, j: int) -> np.ndarray:
+    def _difference(self, edge: int, t: float, i: int, j: int) -> np.ndarray:
         """The own message less that of the other end, at a row of nodes i and j."""
-        me, ours = self.handlers.i, self.handlers.speak(t)
+        me, ours = self.handlers.i, self.handlers.speak(edge, t)
         other = j if me == i else i
         wire = self.wires[other]
         theirs = None if me < other else wire.receive_vector(len(ours))

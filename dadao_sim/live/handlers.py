@@ -16,9 +16,9 @@ from dadao_sim.engine.node import (
     apply_gradient,
     apply_message,
     gradient,
-    message,
     receive,
     send,
+    speak,
 )
 from dadao_sim.engine.play import NoObjective, advance
 from dadao_sim.simulation.event_player import EventPlayer
@@ -26,7 +26,7 @@ from dadao_sim.simulation.event_player import EventPlayer
 NOTHING = -1  # compiles what follows
 COMPUTE = 0  # flow to t, and compute a gradient into `vector`
 STEP = 1  # apply the gradient in `vector`
-SPEAK = 2  # flow to t, and write the message of an exchange into `vector`
+SPEAK = 2  # flow to t, and write what is sent in an exchange over edge e into `vector`
 HEAR = 3  # apply `vector`, the own message less that of the other end of edge e
 FLOW = 4  # flow to t: what began earlier arrives
 TELL = 5  # flow to t, and write the message to the other end of edge e into `vector`
@@ -42,7 +42,7 @@ def act(state, p, objective, what, i, e, t, mark, vector):
     elif what == STEP:
         apply_gradient(state, p, i, vector)
     elif what == SPEAK:
-        message(state, p, objective, i, vector)
+        speak(state, p, objective, e, i, vector)
     elif what == HEAR:
         apply_message(state, p, e, i, vector)
     elif what == TELL:
@@ -79,13 +79,13 @@ class Handlers:
         """Apply a gradient."""
         self._act(STEP, -1, 0.0, NO_MARK, vector)
 
-    def speak(self, t: float) -> np.ndarray:
-        """Flow to t; the message there, in a vector that the next one overwrites."""
-        self._act(SPEAK, -1, t, NO_MARK, self.parcel)
+    def speak(self, edge: int, t: float) -> np.ndarray:
+        """Flow to t; what an exchange sends there, in a vector that the next one overwrites."""
+        self._act(SPEAK, edge, t, NO_MARK, self.parcel)
         return self.parcel
 
     def hear(self, edge: int, difference: np.ndarray) -> None:
-        """Apply an exchange: the own message less that of the other end."""
+        """Apply an exchange: what was sent less what came."""
         self._act(HEAR, edge, 0.0, NO_MARK, difference)
 
     def tell(self, edge: int, t: float) -> np.ndarray:

@@ -24,7 +24,8 @@ DOUBT = 3.0  # standard deviations of a Poisson count that are no failure
 class Asked:
     """The rates that the clocks have, per unit of time: of nodes (n,), and of ``edges`` (|E|,).
 
-    A unit of time lasts ``unit`` seconds, a message ``delay`` seconds more than it must.
+    A unit of time lasts ``unit`` seconds, a message ``delay`` seconds more than it must. Where
+    messages go one way, ``edges`` are arcs, and nobody waits for what is ``delay`` late.
     """
 
     nodes: np.ndarray
@@ -32,10 +33,18 @@ class Asked:
     edges: list[Edge]
     unit: float
     delay: float = 0.0
+    one_way: bool = False
+
+    @property
+    def over_edges(self) -> str:
+        """What goes over the edges."""
+        return "messages" if self.one_way else "exchanges"
 
     @property
     def load(self) -> float:
         """The part of its time for which the delays of messages lock the busiest node."""
+        if self.one_way:
+            return 0.0
         exchanges = np.zeros(len(self.nodes))
         for rate, edge in zip(self.edge_rates, self.edges, strict=True):
             exchanges[list(edge)] += rate
@@ -55,8 +64,8 @@ class Asked:
 
 @dataclass(frozen=True)
 class Reached:
-    """The parts of their rates at which gradients and exchanges ran (nan of what nobody asks for),
-    and the part of the time for which each node was at work, (n,).
+    """The parts of their rates at which gradients and exchanges, or messages one way, ran (nan of
+    what nobody asks for), and the part of the time for which each node was at work, (n,).
     """
 
     gradients: float
@@ -94,10 +103,11 @@ def check_rates(asked: Asked, was: Reached) -> None:
         return
     work = float(was.work.max())
     rate = getattr(was, was.short)
+    what = asked.over_edges if was.short == "exchanges" else was.short
     unit = rounded_up(asked.unit * max(work / SENSIBLE_WORK, asked.load / SENSIBLE_LOAD, NEXT_UNIT))
     raise InputError(
         "live",
-        f"{was.short} ran at {rate:.2f} of their rate: the unit of time is too short for this "
+        f"{what} ran at {rate:.2f} of their rate: the unit of time is too short for this "
         f"machine (work {min(work, 1.0):.2f} of the time at node {was.busiest})",
         f"use --unit {in_words(unit)}",
     )

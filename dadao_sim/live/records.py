@@ -11,13 +11,15 @@ REQUESTER = 1  # an exchange that it had asked for: it flowed to the time agreed
 GRANTER = 2  # an exchange that it was asked for: it flowed to the time that it set
 APPLIED = 3  # the exchange that it granted last acted on it
 LOST = 4  # the exchange that it granted last will not act on it: the other end has gone
+TOLD = 5  # it sent a message one way
+TOOK = 6  # a message one way acted on it
 
 RECORD = np.dtype(
     [
         ("kind", "u1"),
         ("time", "f8"),  # exact: in a log of microseconds a replay is off by 1e-6
         ("peer", "i4"),  # the other end; -1 of a gradient
-        ("owner", "i4"),  # who asked for the exchange, and counts those that it asks for
+        ("owner", "i4"),  # who asked for the exchange, or sent the message, and counts its own
         ("number", "i8"),
         ("mark", "u8"),  # what the node drew for a minibatch
     ]

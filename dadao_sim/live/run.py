@@ -16,11 +16,13 @@ from dadao_sim.algorithms.contract.registry import get_method
 from dadao_sim.algorithms.contract.rounds import RoundMethod
 from dadao_sim.compiled.splitmix import splitmix64
 from dadao_sim.compiled.threads import one_blas_thread
-from dadao_sim.engine.node import ignore_message, send_one_block, take_difference
+from dadao_sim.engine.node import start_from_zero
 from dadao_sim.errors import InputError, within
-from dadao_sim.events.log import Events
+from dadao_sim.events.asked import PoissonRates
+from dadao_sim.events.log import RESET, Events
 from dadao_sim.files import as_path
 from dadao_sim.live.board import Board
+from dadao_sim.live.exchanging import ExchangingNode
 from dadao_sim.live.follow import Follower, check_followed
 from dadao_sim.live.free import Clocks, FreeNode, Pace
 from dadao_sim.live.handlers import Handlers, rows_of
@@ -38,6 +40,7 @@ from dadao_sim.live.rates import (
 )
 from dadao_sim.live.records import Writer, log_of, read_records
 from dadao_sim.live.supervisor import Ended, Kill, Life, supervise
+from dadao_sim.live.telling import TellingNode
 from dadao_sim.live.wires import Wire
 from dadao_sim.networks import DirectedNetwork, DirectedSequence, Network
 from dadao_sim.results.folder import check_folder
@@ -71,8 +74,8 @@ class LiveRun:
             bit.
         difference: the largest one, over the largest number of the replayed states.
         dead: by node that did not come to the end, how it ended, and when, in units of time.
-        merged: how many exchanges acted on both ends, one and none; None of a log that was
-            followed.
+        merged: how many exchanges acted on both ends, one and none, or messages on somebody; None
+            of a log that was followed.
         rates: None of a log that was followed.
         states: by node that came to the end, what it held: ``values`` (blocks, d) and the rest.
         seconds: from time 0 to the end of the last process.
@@ -129,7 +132,7 @@ def run_live(
         raise InputError("algorithm", wrong, "simulate it, and let processes follow its log")
     killed = _kills(kills, network, horizon, plan)
     check_cores(network.nodes, os.cpu_count() or 1, unit)
-    rates = Asked(clock.nodes, clock.edges, live.edges, unit, delay)
+    rates = live.asked(clock, unit, delay)
     if rates.load > SENSIBLE_LOAD:
         longer = rounded_up(unit * rates.load / SENSIBLE_LOAD)
         remark(
@@ -147,10 +150,9 @@ def run_live(
     def life(i: int, folder: Path) -> Life:
         def lived(wires: dict[int, Wire], board: Board) -> Mapping[str, np.ndarray]:
             handlers = live.handlers(player, i)
-            numbers = live.neighbours(i)
-            ticks = {j: float(clock.edges[e]) for j, e in numbers.items() if j > i}
-            node = FreeNode(
-                *(handlers, wires, numbers, pace, Clocks(float(clock.nodes[i]), ticks, seeds[i])),
+            kind: type[FreeNode] = TellingNode if rates.one_way else ExchangingNode
+            node = kind(
+                *(handlers, wires, live.neighbours(i), pace, live.clocks(clock, i, seeds[i])),
                 *(Writer(log_of(folder, i)), board, patience),
             )
             node.run()
@@ -189,13 +191,9 @@ def run_live(
         "horizon": horizon,
         "delay_seconds": delay,
         "seconds": ended.seconds,
-        "rates": {"gradients": was.gradients, "exchanges": was.exchanges},
+        "rates": {"gradients": was.gradients, rates.over_edges: was.exchanges},
         "work": was.work.tolist(),
-        "exchanges": {
-            "both_ends": merged.exchanges,
-            "one_end": merged.one_sided,
-            "nobody": merged.nobody,
-        },
+        rates.over_edges: merged.counted(one_way=rates.one_way),
     }
     return live.finish(merged.events, ended, dead, said, merged=merged, rates=was)
 
@@ -283,10 +281,11 @@ class _Live:
         self.scenario = scenario_from_mapping(mapping | {"repeats": 1, "stop": {"time": end}})
         study = Study(self.scenario, events=events)
         for spec in specs[1:]:  # before anything runs
-            method = study.plan((spec.label, 0)).method
-            _require_events(method, spec.label, "beside", followed=events is not None)
+            _require_events(study.plan((spec.label, 0)).method, spec.label, "beside")
         self.plan = study.plan((self.label, 0))
-        _require_events(self.plan.method, self.label, "algorithm", followed=events is not None)
+        _require_events(self.plan.method, self.label, "algorithm")
+        if events is not None:
+            _require_own_resets(events, self.plan.method, self.label)
         if self.plan.parts.problem.stages is not None:
             raise InputError("problem", "it changes in stages, which processes do not", "keep it")
         network: Any = self.plan.network
@@ -314,6 +313,30 @@ class _Live:
     def neighbours(self, i: int) -> dict[int, int]:
         """By neighbour of node i, the number of the edge."""
         return {a + b - i: e for e, (a, b) in enumerate(self.edges) if i in (a, b)}
+
+    def asked(self, clock: PoissonRates, unit: float, delay: float) -> Asked:
+        """The rates that a run should reach."""
+        one_way = len(clock.arcs) > 0
+        edges = [arc for i, j in self.edges for arc in ((i, j), (j, i))] if one_way else self.edges
+        over_edges = clock.arcs.ravel() if one_way else clock.edges
+        return Asked(clock.nodes, over_edges, edges, unit, delay, one_way)
+
+    def clocks(self, clock: PoissonRates, i: int, seed: np.random.SeedSequence) -> Clocks:
+        """The clocks of node i: of an exchange its smaller node has it, of a message who sends."""
+        ticks: dict[int, float] = {}
+        asked_by = []
+        for j, e in self.neighbours(i).items():
+            if len(clock.arcs):
+                to, back = clock.arcs[e] if i < j else clock.arcs[e, ::-1]
+                if to > 0:
+                    ticks[j] = float(to)
+                if back > 0:
+                    asked_by.append(j)
+            elif j > i:
+                ticks[j] = float(clock.edges[e])
+            else:
+                asked_by.append(j)
+        return Clocks(float(clock.nodes[i]), ticks, asked_by, seed)
 
     def handlers(self, player: EventPlayer, i: int) -> Handlers:
         """The handlers of node i."""
@@ -436,24 +459,20 @@ def _check_delay(delay: Any) -> None:
     _within("delay", delay, 0, LONGEST, "a time from 0s to 3600s is needed")
 
 
-def _require_events(method: Method, label: str, option: str, *, followed: bool) -> None:
-    """InputError for a synchronous method, and for one that does more than exchange messages, or,
-    where a log is ``followed``, send them one way.
-    """
+def _require_events(method: Method, label: str, option: str) -> None:
+    """InputError for a synchronous method."""
     if isinstance(method, RoundMethod):
         wrong = f"{label} is synchronous: in each of its rounds all nodes wait for all"
         raise InputError(option, wrong, "choose an asynchronous one, as dadao")
+
+
+def _require_own_resets(events: Events, method: Method, label: str) -> None:
+    """InputError for a log in which a node asks its neighbours for what it lost."""
     assert isinstance(method, AsynchronousMethod)
-    own = method.send is not send_one_block or method.receive is not ignore_message
-    if own and followed:
-        return
-    if own or method.exchange is not take_difference:
-        wrong = f"{label} sends sums of what it sent before, for which processes have no wires"
-        right = "choose one that exchanges, as dadao; or simulate it"
-        if own:
-            wrong = f"{label} sends messages that go one way, for which processes have no clocks"
-            right = "simulate it, and let processes follow its log"
-        raise InputError(option, wrong, right)
+    resets = np.flatnonzero(events.kind == RESET)
+    if len(resets) and method.ends is not None and method.reset is not start_from_zero:
+        wrong = f"row {resets[0]} is reset, and {label} asks its neighbours for what it lost"
+        raise InputError("--follow", wrong, "processes do not: simulate it")
 
 
 _PACES = {"steps": "steps of one common time", "walk": "one token that walks over the edges"}

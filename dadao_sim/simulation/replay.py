@@ -9,7 +9,7 @@ from dadao_sim.algorithms.contract.method import AsynchronousMethod, Method, Tun
 from dadao_sim.algorithms.contract.registry import get_method
 from dadao_sim.algorithms.contract.rounds import RoundMethod
 from dadao_sim.compiled.threads import one_blas_thread
-from dadao_sim.engine.node import State, ignore_message, take_difference
+from dadao_sim.engine.node import State, ignore_message
 from dadao_sim.errors import InputError, within
 from dadao_sim.events.log import (
     GOSSIP,
@@ -129,7 +129,7 @@ def playable(events: Events, method: Method, network: AnyNetwork) -> Events:
 
 def _require_hearing(events: Events, method: AsynchronousMethod) -> None:
     """InputError for a log whose messages the method would let pass unheard."""
-    exchanges = method.apply_message is not ignore_message or method.exchange is not take_difference
+    exchanges = method.apply_message is not ignore_message
     receives = method.receive is not ignore_message
     if receives == exchanges:  # both, or a method without messages
         return

@@ -21,9 +21,19 @@ import pytest
 from dadao_sim import load_events, load_result, replay
 from dadao_sim.cli import main
 from dadao_sim.errors import InputError
-from dadao_sim.events.log import ARRIVE_ONE, GOSSIP, GRADIENT, KIND_NAMES, SEND_ONE, Events
+from dadao_sim.events.log import (
+    ARRIVE_ONE,
+    GOSSIP,
+    GRADIENT,
+    KIND_NAMES,
+    LOST,
+    RESET,
+    SEND_ONE,
+    Events,
+)
 from dadao_sim.live import handlers, rates, records, run, supervisor
 from dadao_sim.live import wires as wires_of
+from dadao_sim.live.board import Board
 from dadao_sim.live.post import Post
 from dadao_sim.live.rates import Asked, check_cores, check_rates, reached
 from dadao_sim.live.run import distance, follow_live, run_live
@@ -253,8 +263,8 @@ def test_a_node_that_stands_still_is_given_up_by_its_neighbours(monkeypatch):
             os.kill(os.getpid(), signal.SIGSTOP)
         serve(self, j)
 
-    serve = run.FreeNode._serve
-    monkeypatch.setattr(run.FreeNode, "_serve", stands)
+    serve = run.ExchangingNode._serve
+    monkeypatch.setattr(run.ExchangingNode, "_serve", stands)
     monkeypatch.setattr(run, "PATIENCE", 0.3)
     begun = time.monotonic()
     live = run_live(scenario(), **FREE | {"horizon": 20.0})
@@ -266,10 +276,10 @@ def test_a_node_that_stands_still_is_given_up_by_its_neighbours(monkeypatch):
 
 
 def test_an_error_of_a_node_is_told_and_no_process_is_left(monkeypatch):
-    def wrong(self, name):
+    def wrong(self):
         raise ArithmeticError("no tick")
 
-    monkeypatch.setattr(run.FreeNode, "_tick", wrong)
+    monkeypatch.setattr(run.ExchangingNode, "_tick_if_due", wrong)
     with pytest.raises(InputError, match=r"node \d failed: ArithmeticError at .*: no tick"):
         run_live(scenario(), **FREE | {"horizon": 5.0})
 
@@ -519,9 +529,10 @@ GRAPHS = ("cycle", "path", "star", "complete")
 @pytest.mark.torture
 @pytest.mark.parametrize("graph", GRAPHS)
 @pytest.mark.parametrize("nodes", range(3, 9))
-def test_every_graph_with_and_without_kills(graph, nodes):
+@pytest.mark.parametrize("name", ["dadao", "asy_sonata"])
+def test_every_graph_with_and_without_kills(graph, nodes, name):
     """A kill at each of several times, of each kind of node; with a delay, which cuts exchanges."""
-    asked = scenario(network={"graph": graph, "nodes": nodes})
+    asked = scenario(network={"graph": graph, "nodes": nodes}, algorithms=[name])
     how = {"unit": 0.02, "horizon": 40.0, "least_rate": 0.0}
     cases = [[], [(nodes - 1, 10.37)], [(0, 11.1)], [(nodes // 2, 15.3), (nodes - 1, 15.3)]]
     for delay, kills in itertools.product((0.0, 0.001), cases):
@@ -540,33 +551,77 @@ def test_every_graph_with_and_without_kills(graph, nodes):
         )
 
 
-@pytest.mark.parametrize("name", ["dadao_counters", "asy_sonata", "asy_dgd"])
-def test_what_sends_more_than_messages_of_exchanges_is_refused(name):
-    mapping = {
-        "name": "sums",
-        "problem": {
-            "kind": "ridge",
-            "mu": 1,
-            "data": {"kind": "synthetic", "dim": 2, "samples_per_node": 4},
-        },
-        "network": {"graph": "path", "nodes": 2},
-        "algorithms": [name],
-        "stop": {"time": 1},
-    }
-    with pytest.raises(InputError, match=f"{name} sends .* have no (wires|clocks)"):
-        run_live(mapping)
+DIGRAPH = {"graph": "random_digraph", "nodes": 5}
+
+
+@pytest.mark.parametrize(
+    ("name", "network"),
+    [
+        ("dadao_counters", {"graph": "cycle", "nodes": 4}),
+        ("asy_dgd", {"graph": "star", "nodes": 4}),
+        ("asy_sonata", DIGRAPH),
+        ("osgp", DIGRAPH),
+    ],
+)
+@pytest.mark.parametrize("kills", [[], [(1, 20.0)]], ids=["all live", "one is killed"])
+def test_sums_and_messages_one_way_by_clocks_of_the_nodes(name, network, kills):
+    live = run_live(
+        scenario(network=network, algorithms=[name]),
+        **{"unit": 0.02, "horizon": 40.0, "least_rate": 0.0, "delay": 0.001, "kills": kills},
+    )
+    assert live.equal
+    assert set(live.dead) == {node for node, _ in kills}
+    again = replayed(live, live.events, name)
+    assert all((again[node] == values).all() for node, values in states_of(live).items())
+    said = live.result.manifest["live"]
+    if name == "dadao_counters":
+        assert said["exchanges"]["both_ends"] == (live.events.kind == GOSSIP).sum() > 0
+        return
+    counted = [(live.events.kind == kind).sum() for kind in (SEND_ONE, ARRIVE_ONE, LOST)]
+    assert list(said["messages"].values()) == counted
+    assert set(said["rates"]) == {"gradients", "messages"}
+    sent, arrived, lost = counted
+    assert sent >= arrived + lost
+    assert arrived > 0
+    assert lost == 0 or kills
+    # Nothing comes before it can, and those over one arc come in their order.
+    rows = np.flatnonzero(live.events.kind == ARRIVE_ONE)
+    starts = live.events.start[rows]
+    assert (live.events.time[rows] >= live.events.time[starts] + 0.001 / 0.02 - 1e-9).all()
+    for s, r in Study(scenario(network=network)).parts(0).network.graphs[0].edges:
+        for sender, receiver in ((s, r), (r, s)):
+            of_arc = (live.events.i[rows] == receiver) & (live.events.j[rows] == sender)
+            assert (np.diff(starts[of_arc]) > 0).all()
+
+
+def test_what_processes_hold_of_running_sums_is_conserved():
+    """sum_i z_i + sum (rho - rt) = sum_i g_i of ASY-SONATA, summed over the processes' own states:
+    what is on its way when they end is in rho, which its sender holds.
+    """
+    live = run_live(scenario(network=DIGRAPH, algorithms=["asy_sonata"]), **FREE | {"horizon": 40})
+    d = 6
+    z, g = (sum(rows["values"][block] for rows in live.states.values()) for block in (1, 3))
+    gave, _, _, took = np.split(sum(rows["ends"].sum(0) for rows in live.states.values()), 4)
+    assert len(gave) == d
+    np.testing.assert_allclose(z + gave - took, g, rtol=0, atol=1e-12 * np.abs(g).max())
+    assert np.abs(gave - took).max() > 1e-9  # something was on its way
+
+
+def test_a_node_that_asks_its_neighbours_for_what_it_lost_follows_no_log():
+    log = Events.from_arrays([1.0, 2.0], [GRADIENT, RESET], [0, 0], [-1, -1])
+    with pytest.raises(InputError, match="row 1 is reset, and dadao_counters asks its neighbours"):
+        follow_live(scenario(algorithms=["dadao_counters"]), log)
 
 
 @pytest.mark.parametrize(("name", "lost"), [("asy_sonata", 0.2), ("osgp", 0.02)])
 def test_processes_follow_messages_one_way_over_the_arcs_of_a_digraph(name, lost):
     """Some of them late, some lost, some overtaken: each process holds the simulator's bits."""
-    graph = {"graph": "random_digraph", "nodes": 5}
     loss = {"probability": lost, "noticed": "one"}
     world = {
         "nodes": {"gradient": {"kind": "exponential", "mean": 1.0}, "pause": None},
         "links": {"latency": 0.3, "jitter": 1.0, "loss": loss},
     }
-    one_way = scenario(network=graph, algorithms=[name], stop={"time": 150})
+    one_way = scenario(network=DIGRAPH, algorithms=[name], stop={"time": 150})
     events = Study(one_way | {"world": world}).plan((name, 0)).source.window()[:1500]
     kinds = {KIND_NAMES[kind] for kind in events.kind}
     assert kinds == {"gradient_start", "gradient_end", "send_one", "arrive_one", "lost"}
@@ -589,7 +644,10 @@ def test_the_post_takes_in_what_comes_while_it_sends():
     length, count = 1000, 2000
     said = np.arange(2 * count * length, dtype=float).reshape(2, count, length)
     with connected([(0, 1)]) as pairs, ThreadPoolExecutor(2) as threads:
-        posts = [Post({1 - k: Wire(end, 20.0)}, length, 20.0) for k, end in enumerate(pairs[0, 1])]
+        board = Board(2)
+        posts = [
+            Post({1 - k: Wire(end, 20.0)}, length, 20.0, board) for k, end in enumerate(pairs[0, 1])
+        ]
 
         def speak(k):
             for row in range(count):

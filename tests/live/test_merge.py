@@ -7,10 +7,12 @@ from dadao_sim.errors import InputError
 from dadao_sim.events.log import (
     ARRIVE_I,
     ARRIVE_J,
+    ARRIVE_ONE,
     GOSSIP,
     GRADIENT,
     LOST,
     SEND,
+    SEND_ONE,
 )
 from dadao_sim.live import records
 from dadao_sim.live.merge import merge
@@ -42,6 +44,14 @@ def applied(time, owner, number):
 
 def lost(time, owner, number):
     return (records.LOST, time, owner, owner, number)
+
+
+def told(time, peer, owner, number):
+    return (records.TOLD, time, peer, owner, number)
+
+
+def took(time, owner, number):
+    return (records.TOOK, time, owner, owner, number)
 
 
 def rows_of(events):
@@ -130,6 +140,29 @@ def test_what_acted_on_nobody_is_left_out_where_who_granted_it_is_dead():
     assert merged.nobody == 1
 
 
+def test_a_message_is_taken_after_it_was_sent_though_both_are_at_one_time():
+    """One arrives, one comes to a node that was killed, and one is on its way at the end."""
+    merged = merge(
+        {
+            0: log(took(1.0, 1, 0), gradient(1.0)),
+            1: log(told(1.0, 0, 1, 0), told(1.5, 2, 1, 1), told(2.0, 0, 1, 2)),
+            2: log(gradient(1.25)),
+        },
+        PATH,
+        dead={2},
+    )
+    assert rows_of(merged.events) == [
+        (1.0, SEND_ONE, 1, 0, -1),
+        (1.0, ARRIVE_ONE, 0, 1, 0),
+        (1.0, GRADIENT, 0, -1, -1),
+        (1.25, GRADIENT, 2, -1, -1),
+        (1.5, SEND_ONE, 1, 2, -1),
+        (1.5, LOST, 2, 1, 4),
+        (2.0, SEND_ONE, 1, 0, -1),
+    ]
+    assert merged.counted(one_way=True) == {"sent": 3, "arrived": 1, "lost": 1}
+
+
 @pytest.mark.parametrize(
     ("nodes", "said"),
     [
@@ -143,6 +176,10 @@ def test_what_acted_on_nobody_is_left_out_where_who_granted_it_is_dead():
             },
             "in a circle",
         ),
+        ({0: [told(1.0, 1, 0, 0)], 1: [took(1.0, 0, 1)]}, "message 1 of node 0 was not sent to it"),
+        ({0: [told(1.0, 1, 0, 0)], 1: [], 2: [took(1.0, 0, 0)]}, "was not sent to it"),
+        ({0: [told(1.0, 1, 0, 0)], 1: [took(1.0, 0, 0)] * 2}, "message 0 of node 0 came before"),
+        ({0: [told(1.0, 1, 0, 0)] * 2, 1: []}, "message 0 of node 0 is another"),
     ],
 )
 def test_logs_that_contradict_each_other_are_refused(nodes, said):

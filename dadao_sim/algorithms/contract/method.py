@@ -47,7 +47,7 @@ if TYPE_CHECKING:
 FixedPoint = Callable[..., Mapping[str, Any]]
 # The functions of an asynchronous method that the engine calls.
 VERBS = (
-    *("flow", "gradient", "apply_gradient", "message", "apply_message", "exchange"),
+    *("flow", "gradient", "apply_gradient", "message", "speak", "apply_message"),
     *("send", "receive", "observe", "reset"),
 )
 
@@ -504,11 +504,11 @@ class AsynchronousMethod(Method):
     not say: nothing flows, no node computes, block x is sent, and is the estimate; a node that lost
     its state starts from zero in every block. ``start`` fills other blocks from those at time 0,
     ``ends(values, network)`` then what nodes remember of their edges, (|E|, 2, w), if they do: the
-    vectors of length d that ``end_blocks`` names, one after the other. An exchange is the
-    difference of two messages, unless ``exchange`` says otherwise; a method whose clock has
-    ``arcs`` says what it does with messages that go one way, by ``send`` and ``receive``. With
-    ``newest`` a node passes over what arrives after something that the same neighbour sent later. A
-    message is ``vectors`` of length d and so many ``scalars``; ``one_way`` says that only one end
+    vectors of length d that ``end_blocks`` names, one after the other. In an exchange a node sends
+    its message, unless ``speak`` says what else, by the edge; a method whose clock has ``arcs``
+    says what it does with messages that go one way, by ``send`` and ``receive``. With ``newest`` a
+    node passes over what arrives after something that the same neighbour sent later. A message is
+    ``vectors`` of length d and so many ``scalars``; ``one_way`` says that only one end
     of an exchange sends one. ``design_rate(c)`` is what its theory prints, where that differs from
     the communications of its clock. With ``averaging`` the state has one more block, the running
     average, and ``params`` a field ``averaging``, an index of ``AVERAGINGS``.
@@ -526,7 +526,7 @@ class AsynchronousMethod(Method):
     gradient: node.Gradient = node.compute_nothing
     apply_gradient: node.ApplyGradient = node.apply_nothing
     message: node.Message = node.send_first_block
-    exchange: node.Exchange = node.take_difference
+    speak: node.Speak = node.speak_message
     send: node.Send = node.send_one_block
     receive: node.Receive = node.ignore_message
     observe: node.Observe = node.observe_first_block
