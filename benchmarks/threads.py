@@ -5,13 +5,16 @@
     python benchmarks/threads.py end         the same with drawing, a sample per n events, metrics
     python benchmarks/threads.py million     both, n = 1 000 000
     python benchmarks/threads.py rounds      gradient tracking, n = 1 000, 10 000, 100 000
+    python benchmarks/threads.py ceiling     what the machine gives to two runs that share nothing
 
 Runs alternate, and a ratio is the median of those of neighbours. It wants two cores that nothing
-else uses.
+else uses; what no program can pass on them is the ceiling: how many times the events of one run two
+runs play that share nothing, each by a thread of its own, at once.
 """
 
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 from bench import Setting, quadratics
@@ -27,12 +30,13 @@ from dadao_sim.simulation.measures import Errors
 from dadao_sim.simulation.replay import make_player
 from dadao_sim.simulation.sampling import sample_times
 
-RUNS, DIMENSION = 5, 10
+RUNS, DIMENSION = 7, 10
 THREADS = 2
 
 
 def compare(name, play):
     """``play()`` gives its seconds, and what it ends with."""
+    play()  # compiles
     ratios = []
     for _ in range(RUNS):
         one, left = play()
@@ -104,6 +108,24 @@ def million():
     compare("end to end, n = 1 000 000", ended(made, 3_000_000))
 
 
+def ceiling():
+    """Twice the time of one replay over that of two at once."""
+    for nodes, windows in ((100_000, 40), (1_000_000, 60)):
+        made = setting(nodes)
+        plays = [replayed(made, windows) for _ in range(2)]
+        ratios = []
+        for _ in range(RUNS):
+            alone = plays[0]()[0]
+            with ThreadPoolExecutor(2) as threads:
+                at_once = max(threads.map(lambda play: play()[0], plays))
+            ratios.append(2 * alone / at_once)
+        print(
+            f"  two that share nothing, n = {nodes:9,d}: {np.median(ratios):.2f} times the events "
+            f"({min(ratios):.2f} to {max(ratios):.2f})",
+            flush=True,
+        )
+
+
 def rounds():
     """Gradient tracking, whole runs."""
     for nodes, count in ((1_000, 400), (10_000, 100), (100_000, 20)):
@@ -123,7 +145,10 @@ def rounds():
 
 
 SEED = np.random.SeedSequence(1)
-PARTS = {"replay": replay, "end": end, "million": million, "rounds": rounds}
+PARTS = {
+    **{"replay": replay, "end": end, "million": million},
+    **{"rounds": rounds, "ceiling": ceiling},
+}
 
 if __name__ == "__main__":
     print(f"{THREADS} threads beside one, d = {DIMENSION}, random 4-regular graphs; same bytes")

@@ -18,6 +18,8 @@ import numpy as np
 
 LEAST_NUMBERS = 2**17
 """Of the rows of a thread that does a few operations on each: see ``benchmarks/threads.py``."""
+CACHED_NUMBERS = 2**16
+"""Of a temporary array that stays in a core's own cache."""
 _threads = ContextVar("threads", default=1)
 
 
@@ -83,10 +85,12 @@ def _pool(process: int, threads: int) -> ThreadPoolExecutor:
 
 def squared_distances(X: np.ndarray, x: np.ndarray) -> np.ndarray:
     """||X_i - x||^2 of every row (n,), each summed as NumPy does, for X (n, d) and x (d,)."""
-    out = np.empty(len(X))
+    out, block = np.empty(len(X)), 1 + CACHED_NUMBERS // X.shape[1]
 
     def rows(_: int, first: int, stop: int) -> None:
-        np.sum((X[first:stop] - x) ** 2, axis=1, out=out[first:stop])
+        for row in range(first, stop, block):
+            part = slice(row, min(row + block, stop))
+            np.sum((X[part] - x) ** 2, axis=1, out=out[part])
 
     shared_out(len(X), 1 + LEAST_NUMBERS // X.shape[1], rows)
     return out

@@ -40,7 +40,9 @@ from dadao_sim.simulation.player import Player
 
 DELAYED = np.isin(np.arange(len(KIND_NAMES)), (*BEGIN, *END))
 LEAST = 500
-"""Events of a level, or nodes that are observed, for each thread: see ``benchmarks/threads.py``."""
+"""Events of a level for each thread: see ``benchmarks/threads.py``."""
+LEAST_OBSERVED = 5_000
+"""Nodes that are observed, for each thread."""
 LEAST_NODES = 50_000
 """Of fewer, levels are so narrow that to wake threads for each costs what they give: at 20 000
 nodes they gain a third at most, and lose where something else is at work on the machine.
@@ -99,6 +101,7 @@ class EventPlayer(Player):
         self._order, self.leveller = np.arange(0), Leveller(nodes)
         self.compiled_objective = isinstance(objective, tuple)
         self.least, self.least_nodes = LEAST, LEAST_NODES
+        self.least_observed = LEAST_OBSERVED
         self._is_shareable = self.compiled_objective and shareable(objective)
         self._play = PLAY
         self._window: tuple[Events, Log] | None = None
@@ -232,7 +235,7 @@ class EventPlayer(Player):
             work = hands[number].scratch[0][: self.shape[1]]
             loop(self.state, self.p, hands[number].objective, t, work, out, first, stop)
 
-        least = len(out) if len(hands) == 1 else self.least
+        least = len(out) if len(hands) == 1 else self.least_observed
         with np.errstate(over="ignore", invalid="ignore"):
             shared_out(len(out), least, look)
 

@@ -149,7 +149,7 @@ def threads_change_nothing(case: Case) -> None:
     )
     order = np.concatenate([order[a:b][::-1] for a, b in pairwise(begins)])
     backwards.play_rows(log, order, 0, EVENTS)
-    threads.least = threads.least_nodes = 1
+    threads.least = threads.least_nodes = threads.least_observed = 1
     with use_threads(2):
         threads.play(case.events, 0, EVENTS)
         seen = [np.empty(player.shape) for player in played]

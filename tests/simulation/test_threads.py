@@ -31,6 +31,7 @@ def eager(monkeypatch):
     """Threads, however little there is to do."""
     for module, name in (
         *((event_player, "LEAST"), (event_player, "LEAST_NODES")),
+        (event_player, "LEAST_OBSERVED"),
         *((gossip, "LEAST_TERMS"), (parallel, "LEAST_NUMBERS"), (oracles, "LEAST_NUMBERS")),
     ):
         monkeypatch.setattr(module, name, 1)
@@ -154,7 +155,7 @@ def test_jobs_share_the_cores(monkeypatch):
 def test_a_player_has_no_more_hands_than_its_nodes_keep_busy():
     plan = Study(SCENARIO).plan(("dadao", 0))
     player = make_player(plan.method, plan.parts.problem, plan.tuning, plan.parts.x0, {}, None)
-    player.least = 5  # of 24 nodes
+    player.least = player.least_observed = 5  # of 24 nodes
     with use_threads(1_000):
         assert len(player._hands()) == 4
     with use_threads(3):
