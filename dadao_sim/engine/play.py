@@ -31,6 +31,7 @@ from dadao_sim.events.log import (
     GRADIENT,
     GRADIENT_END,
     GRADIENT_START,
+    KIND_NAMES,
     RESET,
     SEND,
     SEND_ONE,
@@ -55,6 +56,14 @@ AHEAD = 4
 """How many events before its turn what an event touches is fetched from memory."""
 CACHED = 2**17
 """Numbers (1 MiB) of a state that stays in a core's own cache: of no more nothing is fetched."""
+
+
+_KINDS = np.arange(len(KIND_NAMES))
+_OF_GRADIENTS = (GRADIENT, GRADIENT_START, GRADIENT_END)
+AT_I = np.isin(_KINDS, (*_OF_GRADIENTS, GOSSIP, SEND, ARRIVE_I, SEND_ONE, ARRIVE_ONE))
+"""The kinds of events that bring node i to their time."""
+AT_J = np.isin(_KINDS, (GOSSIP, SEND, ARRIVE_J))
+"""The kinds that bring node j to theirs."""
 
 
 class NoObjective(NamedTuple):
@@ -89,22 +98,16 @@ def exchange(state, p, objective, e, i, j, out, work):
         out[c] -= work[c]
 
 
-@register_jitable(forceinline=True)
-def negate(m):
-    """Change the sign of ``m`` in place."""
-    for c in range(m.shape[0]):
-        m[c] = -m[c]
-
-
-@register_jitable(forceinline=True)
-def fetch(state, log, row):
-    """Begin to bring what an event touches into the caches."""
-    i, j = log.i[row], log.j[row]
+@kernel
+def fetch(values, last, seen, ends, i, j, e):
+    """Begin to bring what an event of nodes i and j (-1: none) over edge e touches into the caches;
+    the arrays are those of a state.
+    """
     for node in (i, max(i, j)):  # no branch, which would be as good as a coin's
-        prefetch(state.last, node)
-        prefetch(state.seen, node)
-        prefetch(state.values, node)
-    prefetch(state.ends, log.edge[row])
+        prefetch(last, node)
+        prefetch(seen, node)
+        prefetch(values, node)
+    prefetch(ends, e)
 
 
 def play(state, p, objective, log, slots, step, parcel, work, order, first, stop):
@@ -113,57 +116,44 @@ def play(state, p, objective, log, slots, step, parcel, work, order, first, stop
     ``slots`` (k, width) holds the vectors of delayed events under way; ``step``
     (step_vectors * d,), ``parcel`` and ``work`` (vectors * d + scalars,) are scratch.
     """
+    # What a method does stands here once each, whatever events ask for it: all of it is inlined.
     is_large = state.values.size > CACHED
     for place in range(first, stop):
         if is_large and place + AHEAD < stop:
-            fetch(state, log, order[place + AHEAD])
+            ahead = order[place + AHEAD]
+            arrays = state.values, state.last, state.seen, state.ends
+            fetch(*arrays, log.i[ahead], log.j[ahead], log.edge[ahead])
         row = order[place]
-        kind = log.kind[row]
-        t = log.time[row]
-        i = log.i[row]
-        if kind == GRADIENT:
+        kind, t = log.kind[row], log.time[row]
+        i, j, e = log.i[row], log.j[row], log.edge[row]
+        if AT_I[kind]:
             advance(state, p, i, t)
-            gradient(state, p, objective, i, log.mark[row], step)
-            apply_gradient(state, p, i, step)
-        elif kind == GOSSIP:
-            j = log.j[row]
-            advance(state, p, i, t)
+        if AT_J[kind]:
             advance(state, p, j, t)
-            exchange(state, p, objective, log.edge[row], i, j, parcel, work)
-            apply_message(state, p, log.edge[row], i, parcel)
-            negate(parcel)
-            apply_message(state, p, log.edge[row], j, parcel)
-        elif kind == GRADIENT_START:
-            advance(state, p, i, t)
-            gradient(state, p, objective, i, log.mark[row], slots[log.slot[row], : step.shape[0]])
-        elif kind == GRADIENT_END:
-            advance(state, p, i, t)
-            apply_gradient(state, p, i, slots[log.slot[row], : step.shape[0]])
-        elif kind == SEND:
-            j = log.j[row]
-            advance(state, p, i, t)
-            advance(state, p, j, t)
-            vector = slots[log.slot[row], : parcel.shape[0]]
-            exchange(state, p, objective, log.edge[row], i, j, vector, work)
-        elif kind == ARRIVE_I:
-            advance(state, p, i, t)
-            apply_message(state, p, log.edge[row], i, slots[log.slot[row], : parcel.shape[0]])
-        elif kind == ARRIVE_J:
-            j = log.j[row]
-            advance(state, p, j, t)
-            for c in range(parcel.shape[0]):
-                parcel[c] = -slots[log.slot[row], c]
-            apply_message(state, p, log.edge[row], j, parcel)
-        elif kind == SEND_ONE:
-            advance(state, p, i, t)
-            send(state, p, log.edge[row], i, slots[log.slot[row], : parcel.shape[0]])
-        elif kind == ARRIVE_ONE:
-            advance(state, p, i, t)
-            receive(state, p, log.edge[row], i, slots[log.slot[row], : parcel.shape[0]])
+        if kind in (GRADIENT, GRADIENT_START, GRADIENT_END):
+            g = step if kind == GRADIENT else slots[log.slot[row]][: step.shape[0]]
+            if kind != GRADIENT_END:
+                gradient(state, p, objective, i, log.mark[row], g)
+            if kind != GRADIENT_START:
+                apply_gradient(state, p, i, g)
         elif kind == RESET:
             reset(state, p, i)
             state.last[i] = t
             state.seen[i] = 0
+        elif AT_I[kind] or AT_J[kind]:
+            m = parcel if kind == GOSSIP else slots[log.slot[row]][: parcel.shape[0]]
+            if kind in (GOSSIP, SEND):
+                exchange(state, p, objective, e, i, j, m, work)
+            if kind in (GOSSIP, ARRIVE_I):
+                apply_message(state, p, e, i, m)
+            if kind in (GOSSIP, ARRIVE_J):
+                for c in range(work.shape[0]):
+                    work[c] = -m[c]
+                apply_message(state, p, e, j, work)
+            if kind == SEND_ONE:
+                send(state, p, e, i, m)
+            if kind == ARRIVE_ONE:
+                receive(state, p, e, i, m)
 
 
 def observe_all(state, p, objective, t, work, out, first, stop):

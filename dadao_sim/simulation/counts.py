@@ -40,7 +40,7 @@ def count(kind, i, first, stop, costs, shared, share, counts, gradients, communi
     A row costs ``costs`` (kinds, 4), and of gradients as often as ``shared`` (kinds,) says the
     ``share`` (n,) of node i. The counts are in the order of :class:`Tally`.
     """
-    asked, conjugates, solves, used = counts
+    asked, conjugates, solves, used = counts[0], counts[1], counts[2], counts[3]
     row = first
     while row < stop:
         at = kind[row]
@@ -51,7 +51,7 @@ def count(kind, i, first, stop, costs, shared, share, counts, gradients, communi
         row += 1
         if asked >= gradients or used >= communications:
             break
-    counts[:] = asked, conjugates, solves, used
+    counts[0], counts[1], counts[2], counts[3] = asked, conjugates, solves, used
     return row
 
 
