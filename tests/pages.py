@@ -241,7 +241,7 @@ def whole(section: dict[str, Any], folder: Path) -> Scenario:
     """A scenario of a short time that has this section; of a sweep its first cell."""
     if set(section) == {"data"}:
         section = {"problem": {"kind": "logistic_l2", "mu": 0.1, **section}}
-    mapping = {**BASE, **section, "stop": {"time": 20}, "repeats": 1}
+    mapping = {**BASE, **section, "stop": {"time": 5}, "repeats": 1}
     if "sweep" not in mapping:
         return scenario_from_mapping(mapping, folder=folder)
     asked = sweep_from_mapping(mapping, folder=folder)

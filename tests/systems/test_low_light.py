@@ -304,6 +304,7 @@ def test_together_the_nodes_know_more_of_the_light_than_alone():
     assert problem().light_errors(np.tile(centralised()[0], (4, 1))) == pytest.approx(masked)
 
 
+@pytest.mark.torture
 def test_nodes_end_where_one_machine_does():
     """Prox-ED within 1 % of the iteration in one place, which takes four times its step."""
     made = problem().with_local_step(build_local_step(BLOCKS, 2 * PIXELS))
