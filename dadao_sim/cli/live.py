@@ -110,7 +110,8 @@ def live(
         "overwrite": overwrite,
     }
     options = ("algorithm", "beside", "unit", "horizon", "kill", "delay", "path")
-    names = {name: f"--{name}" for name in options} | {"path": "--follow", "folder": "--out"}
+    names = {name: f"--{name}" for name in options}
+    names |= {"path": "--follow", "events.kind": "--follow", "folder": "--out"}
     with by_option(**names), _broken_off():
         if follow is not None:
             for option in set(given_options(context)) & set(ONLY_FREE):
@@ -165,7 +166,7 @@ def _say_how_it_went(run: "LiveRun") -> None:
         f"{run.seconds:.2f} s ({rate:,.0f} per second)"
     )
     if run.rates is not None and run.merged is not None:
-        over_edges = "messages" if run.merged.messages else "exchanges"
+        over_edges = next(name for name in said["rates"] if name != "gradients")
         say(
             f"rates: gradients {run.rates.gradients:.2f}, {over_edges} {run.rates.exchanges:.2f} "
             f"of theirs; work {run.rates.work.max():.2f} of the time at node {run.rates.busiest}"

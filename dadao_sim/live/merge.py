@@ -32,8 +32,8 @@ class Merged:
     """The log of a live run, and how many happenings of which kind are in it.
 
     ``one_sided`` exchanges acted on one end only, and ``nobody`` of them on none: a process was
-    killed in between. Of ``messages`` one way so many are ``lost``, on whose receiver, killed, they
-    never acted, and ``arrived``; the others are on their way at the end.
+    killed in between. Of ``messages`` one way so many ``arrived``, and so many are ``lost``: one of
+    their ends was killed before they acted. The others are on their way at the end.
     """
 
     events: Events
@@ -71,8 +71,8 @@ def merge(
 
     An exchange that both ends applied is one event. One that acted on one end only was sent,
     arrived there, and was lost. One that acted on nobody was sent and lost, as who granted it has
-    flowed to its time; where who granted it is dead, nothing of it is left. A message one way is
-    lost where it never acted on a node that is dead.
+    flowed to its time; where who granted it is dead, nothing of it is left. A message one way that
+    never acted is lost where one of its ends is dead.
 
     Raises InputError where the records contradict each other.
     """
@@ -91,7 +91,7 @@ def merge(
             messages += 1
             told[key] = start = len(rows)
             rows.append((one.time, log.SEND_ONE, one.i, one.j, -1, 0))
-            if one.j in dead and ("took", owner, number) not in happened:
+            if {one.i, one.j} & set(dead) and ("took", owner, number) not in happened:
                 lost += 1
                 rows.append((one.time, log.LOST, one.j, one.i, start, 0))
             continue

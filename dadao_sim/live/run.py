@@ -19,7 +19,7 @@ from dadao_sim.compiled.threads import one_blas_thread
 from dadao_sim.engine.node import start_from_zero
 from dadao_sim.errors import InputError, within
 from dadao_sim.events.asked import PoissonRates
-from dadao_sim.events.log import RESET, Events
+from dadao_sim.events.log import GOSSIP, RESET, SEND_ONE, Events
 from dadao_sim.files import as_path
 from dadao_sim.live.board import Board
 from dadao_sim.live.exchanging import ExchangingNode
@@ -133,6 +133,7 @@ def run_live(
     killed = _kills(kills, network, horizon, plan)
     check_cores(network.nodes, os.cpu_count() or 1, unit)
     rates = live.asked(clock, unit, delay)
+    live.check_beside(rates)
     if rates.load > SENSIBLE_LOAD:
         longer = rounded_up(unit * rates.load / SENSIBLE_LOAD)
         remark(
@@ -142,7 +143,8 @@ def run_live(
         )
     seeds = plan.seed.spawn(network.nodes)
     pace = Pace(unit, horizon, delay)
-    patience = PATIENCE + 10 * network.nodes * delay
+    # A delay locks no node whose messages go one way.
+    patience = PATIENCE + (0.0 if rates.one_way else 10 * network.nodes * delay)
     player = live.player()
     live.compile(player)
     splitmix64(np.uint64(0))
@@ -280,8 +282,9 @@ class _Live:
         end = float(events.time[-1]) if events is not None and len(events) else horizon
         self.scenario = scenario_from_mapping(mapping | {"repeats": 1, "stop": {"time": end}})
         study = Study(self.scenario, events=events)
-        for spec in specs[1:]:  # before anything runs
-            _require_events(study.plan((spec.label, 0)).method, spec.label, "beside")
+        self.beside = [study.plan((spec.label, 0)) for spec in specs[1:]]
+        for plan in self.beside:  # before anything runs
+            _require_events(plan.method, plan.spec.label, "beside")
         self.plan = study.plan((self.label, 0))
         _require_events(self.plan.method, self.label, "algorithm")
         if events is not None:
@@ -320,6 +323,21 @@ class _Live:
         edges = [arc for i, j in self.edges for arc in ((i, j), (j, i))] if one_way else self.edges
         over_edges = clock.arcs.ravel() if one_way else clock.edges
         return Asked(clock.nodes, over_edges, edges, unit, delay, one_way)
+
+    def check_beside(self, asked: Asked) -> None:
+        """InputError where an algorithm beside could not replay what goes over the edges: known
+        before anything runs.
+        """
+        used = np.array(asked.edges)[asked.edge_rates > 0]
+        kind = np.full(len(used), SEND_ONE if asked.one_way else GOSSIP)
+        i, j = used.T
+        log = Events.from_arrays(np.zeros(len(used)), kind, i, j, self.network)
+        for plan in self.beside:
+            try:
+                playable(log, plan.method, plan.network)
+            except InputError as error:
+                wrong = f"{plan.spec.label} cannot play the log of {self.label}: {error}"
+                raise InputError("beside", wrong) from None
 
     def clocks(self, clock: PoissonRates, i: int, seed: np.random.SeedSequence) -> Clocks:
         """The clocks of node i: of an exchange its smaller node has it, of a message who sends."""

@@ -3,7 +3,8 @@
 A message has the time at which it was sent, and a number. Who sends it writes that down, and then
 puts it on the wire; who gets it writes that down, and then lets it act, no earlier than it was sent
 and ``delay`` later. Nobody waits for an answer: while a wire is full its node takes in what comes.
-What is on its way at the horizon acts on nobody. A node is done at the horizon when everybody that
+What is on its way at the horizon acts on nobody; what a node that was killed had put on the wire
+still arrives. A node is done at the horizon when everybody that
 it hears has said that it is, or has died.
 """
 
@@ -41,7 +42,7 @@ class TellingNode(FreeNode):
         try:
             self.post.send(j, number, np.concatenate([[t], said]))
         except Gone:
-            self._drop(j)
+            self._send_no_more(j)
         self._sort()
 
     def _serve(self, j: int) -> None:
@@ -76,8 +77,14 @@ class TellingNode(FreeNode):
         try:
             self.post.send(j, DONE, self.silence)
         except Gone:
-            self._drop(j)
+            self._send_no_more(j)
         self._sort()
+
+    def _send_no_more(self, j: int) -> None:
+        """To a neighbour that has died; what it sent before is still read."""
+        self.due.pop(j, None)
+        if j not in self.awaited:
+            self._drop(j)
 
     def _drop(self, j: int) -> None:
         if j in self.wires:

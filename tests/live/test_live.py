@@ -31,12 +31,14 @@ from dadao_sim.events.log import (
     SEND_ONE,
     Events,
 )
-from dadao_sim.live import handlers, rates, records, run, supervisor
+from dadao_sim.live import handlers, post, rates, records, run, supervisor
 from dadao_sim.live import wires as wires_of
 from dadao_sim.live.board import Board
+from dadao_sim.live.free import Clocks, Pace
 from dadao_sim.live.post import Post
 from dadao_sim.live.rates import Asked, check_cores, check_rates, reached
 from dadao_sim.live.run import distance, follow_live, run_live
+from dadao_sim.live.telling import TellingNode
 from dadao_sim.live.wires import Wire, connected
 from dadao_sim.simulation.again import PlayedAgain
 from dadao_sim.simulation.simulate import simulate
@@ -372,6 +374,16 @@ def _runs(process):
             "algorithm: nids is synchronous",
         ),
         ({"algorithms": ["nids", "dadao"]}, {"beside": ["nids"]}, "beside: nids is synchronous"),
+        (
+            {"algorithms": ["asy_sonata", "dadao"]},
+            {"beside": ["dadao"]},
+            "beside: dadao cannot play the log of asy_sonata: .* dadao takes exchanges only",
+        ),
+        (
+            {"algorithms": ["dadao", "osgp"]},
+            {"beside": ["osgp"]},
+            "beside: osgp cannot play the log of dadao: .* osgp takes messages only that go one",
+        ),
         ({}, {"algorithm": "dado"}, "algorithm: 'dado' is not in the scenario"),
         ({"algorithms": ["esdacd"]}, {}, "has no clocks of nodes and edges, but steps"),
         ({"world": {"preset": "wan"}}, {}, "world: a live run has the machine's own"),
@@ -403,7 +415,8 @@ def _runs(process):
         ),
     ],
 )
-def test_what_cannot_run_live_is_refused_in_a_line(changes, how, said):
+def test_what_cannot_run_live_is_refused_in_a_line(changes, how, said, monkeypatch):
+    monkeypatch.setattr(run, "supervise", None)  # nothing has run
     with pytest.raises(InputError, match=said):
         run_live(scenario(**changes), **FREE | how)
 
@@ -539,16 +552,8 @@ def test_every_graph_with_and_without_kills(graph, nodes, name):
         live = run_live(asked, **how, kills=kills, delay=delay)
         assert live.equal, (delay, kills, live.difference)
         assert set(live.dead) == {node for node, _ in kills}
-        print(
-            graph,
-            nodes,
-            delay,
-            kills,
-            len(live.events),
-            live.difference,
-            live.merged.one_sided,
-            live.merged.nobody,
-        )
+        cut = live.merged.counted(one_way=name == "asy_sonata")
+        print(name, graph, nodes, delay, kills, len(live.events), live.difference, cut)
 
 
 DIGRAPH = {"graph": "random_digraph", "nodes": 5}
@@ -657,6 +662,64 @@ def test_the_post_takes_in_what_comes_while_it_sends():
             )
 
         assert all(threads.map(speak, range(2)))
+
+
+class Listener:
+    """A method that keeps what it hears, in the place of handlers of node 0."""
+
+    i, last = 0, 0.0
+
+    def __init__(self, length):
+        self.parcel, self.heard = np.zeros(length), []
+
+    def tell(self, edge, t):
+        return self.parcel
+
+    def take(self, edge, t, payload):
+        self.heard.append(payload.tolist())
+
+
+def test_what_a_neighbour_sent_before_it_died_arrives_after_sending_to_it_has_failed(
+    monkeypatch, tmp_path
+):
+    monkeypatch.setattr(post, "MOST_BYTES", 64)  # of 640 that are there
+    with connected([(0, 1)]) as pairs:
+        wire, other = pairs[0, 1]
+        handlers, board = Listener(2), Board(1)
+        for number in range(20):
+            other.send(np.int64(number).tobytes() + np.array([0.0, number, 1.0]).tobytes())
+        other.close()
+        parts = handlers, {1: Wire(wire, 5.0)}, {1: 0}, Pace(unit=0.01, horizon=20.0)
+        clocks = Clocks(0.0, {1: 1e-9}, [1], np.random.SeedSequence(0))
+        node = TellingNode(*parts, clocks, records.Writer(tmp_path / "0.log"), board, 5.0)
+        board.start = time.monotonic_ns()
+        until = time.monotonic() + 10
+        while 1 in node.due and time.monotonic() < until:
+            node._turn_to(1)
+        assert 1 not in node.due  # it has failed
+        node.run()
+        assert handlers.heard == [[number, 1.0] for number in range(20)]
+
+
+def test_a_delay_makes_no_node_patient_whose_messages_go_one_way(monkeypatch):
+    def started(*_, patience, **__):
+        waits.append(patience)
+        raise InputError("started")
+
+    waits = []
+    monkeypatch.setattr(run, "supervise", started)
+    for name in ("dadao", "asy_sonata"):
+        with pytest.raises(InputError, match="started"):
+            run_live(scenario(algorithms=[name]), **FREE | {"delay": 3.0})
+    assert waits == [run.PATIENCE + 10 * 4 * 3.0, run.PATIENCE]
+
+
+def test_messages_that_nobody_sent_are_not_called_exchanges(dadao_sim, tmp_path):
+    seldom = {"name": "asy_sonata", "parameters": {"rate_factor": 1e-9}}
+    (tmp_path / "live.yaml").write_text(json.dumps(scenario(algorithms=[seldom])))
+    code, out, _ = dadao_sim("live", "live.yaml", "--horizon", 20, "--least-rate", 0)
+    assert code == 0
+    assert ", messages 0.00 of theirs" in out
 
 
 def test_exchanges_among_messages_one_way_are_not_followed():

@@ -163,6 +163,16 @@ def test_a_message_is_taken_after_it_was_sent_though_both_are_at_one_time():
     assert merged.counted(one_way=True) == {"sent": 3, "arrived": 1, "lost": 1}
 
 
+def test_what_a_node_told_that_was_killed_is_lost_where_it_never_acted():
+    merged = merge({0: log(told(1.0, 1, 0, 0), told(1.5, 1, 0, 1)), 1: log(took(1.25, 0, 0))}, PATH)
+    assert merged.counted(one_way=True) == {"sent": 2, "arrived": 1, "lost": 0}
+    dead = merge(
+        {0: log(told(1.0, 1, 0, 0), told(1.5, 1, 0, 1)), 1: log(took(1.25, 0, 0))}, PATH, dead=[0]
+    )
+    assert dead.counted(one_way=True) == {"sent": 2, "arrived": 1, "lost": 1}
+    assert rows_of(dead.events)[2:] == [(1.5, SEND_ONE, 0, 1, -1), (1.5, LOST, 1, 0, 2)]
+
+
 @pytest.mark.parametrize(
     ("nodes", "said"),
     [
