@@ -34,17 +34,22 @@ def shares(method: Method, problem: Any, batch_size: int | None) -> np.ndarray:
 
 @kernel
 def count(kind, i, first, stop, costs, shared, share, counts, gradients, communications):
-    """Add to ``counts`` (4,) what the rows ``first`` to ``stop`` of these kinds cost, up to the one
+    """Add to ``counts`` (5,) what the rows ``first`` to ``stop`` of these kinds cost, up to the one
     with which they come to so many ``gradients``, or ``communications``; the row after the last.
 
     A row costs ``costs`` (kinds, 4), and of gradients as often as ``shared`` (kinds,) says the
-    ``share`` (n,) of node i. The counts are in the order of :class:`Tally`.
+    ``share`` (n,) of node i. The counts are in the order of :class:`Tally`;
+    last is what rounding has put into the gradients, whose shares a limit is sensitive to.
     """
     asked, conjugates, solves, used = counts[0], counts[1], counts[2], counts[3]
+    rounded = counts[4]
     row = first
     while row < stop:
         at = kind[row]
-        asked += costs[at, 0] + shared[at] * share[i[row]]
+        added = costs[at, 0] + shared[at] * share[i[row]] - rounded
+        before = asked
+        asked += added
+        rounded = (asked - before) - added  # Kahan
         conjugates += costs[at, 1]
         solves += costs[at, 2]
         used += costs[at, 3]
@@ -52,6 +57,7 @@ def count(kind, i, first, stop, costs, shared, share, counts, gradients, communi
         if asked >= gradients or used >= communications:
             break
     counts[0], counts[1], counts[2], counts[3] = asked, conjugates, solves, used
+    counts[4] = rounded
     return row
 
 
@@ -69,7 +75,7 @@ class EventCounts:
         self._counts = np.array(
             [
                 *(start.gradients, start.conjugate_gradients, start.local_solves),
-                start.communications,
+                *(start.communications, 0.0),
             ],
             dtype=float,
         )
@@ -93,7 +99,7 @@ class EventCounts:
     @property
     def tally(self) -> Tally:
         """What has been counted."""
-        gradients, conjugates, solves, communications = self._counts.tolist()
+        gradients, conjugates, solves, communications, _ = self._counts.tolist()
         sent = (1 if self.asked.one_way else 2) * communications
         return Tally(
             gradients=gradients,

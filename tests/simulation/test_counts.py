@@ -90,3 +90,18 @@ def test_of_two_limits_the_first_row_ends():
     both = Limits(gradients=gradients[100], communications=communications[200])
     row, name = EventCounts(ASKED, SHARE).add(events, 0, 300, both)
     assert (row, name) == (int(np.argmax(gradients >= gradients[100])) + 1, "gradients")
+
+
+@pytest.mark.parametrize(("batch", "samples"), [(7, 50), (1, 3), (1, 10)])
+def test_many_small_shares_come_to_a_limit_at_the_very_row(batch, samples):
+    """A million rows, of which plain sums are off by more than a limit is nearly."""
+    rows = 1_000_000
+    time = np.arange(rows + 9.0)
+    events = Events.from_arrays(time, np.full(len(time), GRADIENT), np.zeros(len(time), int))
+    share = np.array([batch / samples])
+    limit = rows * batch / samples
+    assert abs(np.cumsum(np.full(rows, share[0]))[-1] / limit - 1) > 1e-12
+    counts = EventCounts(Asked(gradient=EventCosts(1.0)), share)
+    assert counts.add(events, 0, rows // 3, Limits(gradients=limit)) == (rows // 3, "")
+    assert counts.add(events, rows // 3, rows + 9, Limits(gradients=limit)) == (rows, "gradients")
+    assert counts.tally.gradients == pytest.approx(limit, rel=1e-15)
