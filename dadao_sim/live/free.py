@@ -149,7 +149,8 @@ class FreeNode(ABC):
             self._turn_to(name)
             return
         self.due[OWN] += self._gap(self.gradient_rate)
-        mark = splitmix64(np.uint64((int(self.key) + self.gradients) % 2**64))
+        with np.errstate(over="ignore"):  # splitmix64 wraps around, also as plain Python
+            mark = splitmix64(np.uint64((int(self.key) + self.gradients) % 2**64))
         t = self.now()
         self.write(GRADIENT, t, mark=mark)
         self.handlers.step_by(self.handlers.compute(t, mark))

@@ -20,6 +20,7 @@ import pytest
 
 from dadao_sim import load_events, load_result, replay
 from dadao_sim.cli import main
+from dadao_sim.compiled.splitmix import splitmix64
 from dadao_sim.errors import InputError
 from dadao_sim.events.log import (
     ARRIVE_ONE,
@@ -31,6 +32,7 @@ from dadao_sim.events.log import (
     SEND_ONE,
     Events,
 )
+from dadao_sim.live import free as free_of
 from dadao_sim.live import handlers, post, rates, records, run, supervisor
 from dadao_sim.live import wires as wires_of
 from dadao_sim.live.board import Board
@@ -255,6 +257,18 @@ def test_an_exchange_that_is_cut_at_a_given_record(monkeypatch, node, kind, mome
     assert (live.merged.one_sided, live.merged.nobody) == acted
     assert live.equal
     assert live.events.time.max() > 20
+
+
+def test_marks_drawn_by_plain_python_are_those_of_the_compiled_and_warn_of_nothing(monkeypatch):
+    monkeypatch.setattr(free_of, "splitmix64", getattr(splitmix64, "py_func", splitmix64))
+    live = run_live(scenario(), **FREE | {"horizon": 20.0})
+    assert len(live.states) == 4  # a warning would be an error of its node
+    node = int(live.events.i[live.events.kind == GRADIENT][0])
+    marks = live.events.mark[(live.events.kind == GRADIENT) & (live.events.i == node)]
+    first = Study(scenario()).plan(("dadao", 0)).seed.spawn(4)[node]
+    key = int(np.random.default_rng(first).integers(0, 2**64, dtype=np.uint64))
+    wanted = [splitmix64(np.uint64((key + k) % 2**64)) for k in range(len(marks))]
+    assert marks.tolist() == wanted
 
 
 def test_a_node_that_stands_still_is_given_up_by_its_neighbours(monkeypatch):
